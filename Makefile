@@ -1,0 +1,53 @@
+# Every command a newcomer needs; `make` alone lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(INSTALLED) ## .venv with everything, from pinned versions
+
+demo: setup ## a city at 1 % through the real parts, then it stays up to be looked at
+	$(BIN)/wugan demo
+
+up: setup ## the five services with PostgreSQL, NATS and gateway on this machine
+	$(BIN)/wugan up
+
+test: setup ## the whole suite (under 5 minutes)
+	$(BIN)/python -m pytest -n 2 -q
+
+check: setup ## lint, types, layers, spelling, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	$(BIN)/deptry . 2>&1
+
+fmt: setup ## format and mend what can be mended by a tool
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: setup ## figures beside their baselines, written to docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+migrate: setup ## a new migration of one service: make migrate s=ingest m="what it does"
+	$(BIN)/python -m tests.support.new_migration "$(s)" "$(m)"
+
+schema: setup ## record event and HTTP contracts anew
+	$(BIN)/python -m tests.support.record
+
+lock: setup ## pin versions anew (needs pip-tools)
+	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
+
+.PHONY: help setup demo up test check fmt bench migrate schema lock

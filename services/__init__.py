@@ -1,0 +1,1 @@
+"""The five services of wugan: ingest, scoring, grid, recognition, notify. They share events, never code."""

@@ -1,0 +1,1 @@
+"""The language between services: vocabulary and events. No I/O, no plumbing, nothing that decides."""

@@ -1,0 +1,1 @@
+"""Plumbing of every service: app, db, outbox, inbox, bus, auth, problems, crypto, clock, settings, telemetry."""

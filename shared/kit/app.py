@@ -1,0 +1,259 @@
+"""The application factory: builds what every service runs on, starts it in order and stops it in reverse."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.contracts.events import EVENTS
+from shared.kit import migrations, problems
+from shared.kit.auth import Guard, Keys
+from shared.kit.bus import Bus, Consumers, Subscription
+from shared.kit.clock import Clock, clock_from, wall
+from shared.kit.db import Database, wait_for_database
+from shared.kit.edge import Edge
+from shared.kit.http import Peers, TokenSource, load_key
+from shared.kit.outbox import Outbox, Relay
+from shared.kit.settings import KitSettings
+
+log = structlog.get_logger(__name__)
+
+Background = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Platform:
+    """What every service runs on; handed to its `build`."""
+
+    settings: KitSettings
+    clock: Clock
+    database: Database
+    bus: Bus
+    outbox: Outbox
+    peers: Peers
+    guard: Guard
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    consumers: Consumers | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What a service adds to the platform.
+
+    Attributes:
+        deps: the service's own dependencies, found by its routes at `request.app.state.deps`.
+        subscriptions: what it hears.
+        background: loops that run until cancelled; one that fails is started again.
+        working: units of work those loops still have to do, for whoever waits until all is quiet.
+    """
+
+    deps: Any
+    subscriptions: Sequence[Subscription] = ()
+    background: Sequence[Background] = ()
+    working: Callable[[], Awaitable[int]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service as its `app.py` declares it.
+
+    Attributes:
+        name: also its schema, role and stream.
+        settings: its settings class.
+        metadata: its tables.
+        routers: HTTP in.
+        build: makes the parts on a running platform and cleans up after.
+        streamed: path patterns whose handlers read large bodies piece by piece.
+        partitioned: tables partitioned by month, beside the outbox.
+        description: for the OpenAPI document.
+    """
+
+    name: str
+    settings: type[KitSettings]
+    metadata: sa.MetaData
+    routers: Sequence[APIRouter]
+    build: Callable[[Platform], AbstractAsyncContextManager[Parts]]
+    streamed: Sequence[str] = ()
+    partitioned: Sequence[str] = ()
+    description: str = ""
+
+
+async def supervise(name: str, work: Background) -> None:
+    """Run a loop for ever: when it fails, say so and start it again."""
+    while True:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("background_failed", loop=name)
+        await asyncio.sleep(1.0)
+
+
+@asynccontextmanager
+async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Platform]:
+    """Everything below the service's own parts, connected."""
+    async with AsyncExitStack() as stack:
+        database = Database(
+            settings.database_url.get_secret_value(),
+            schema=service.name,
+            pool_size=settings.db_pool_size,
+            acquire_seconds=settings.db_acquire_seconds,
+            statement_seconds=settings.db_statement_seconds,
+        )
+        stack.push_async_callback(database.close)
+        await wait_for_database(database)
+        bus = Bus(settings.nats_url.get_secret_value(), name=f"wugan-{service.name}", on_closed=_end_process)
+        stack.push_async_callback(bus.close)
+        await bus.connect()
+        await bus.reconcile_streams(EVENTS, replicas=settings.stream_replicas)
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
+        tokens = None
+        if settings.client_id and settings.client_key_file:
+            key = load_key(settings.client_key_file)
+            tokens = TokenSource(client, issuer_url=settings.issuer_url, client_id=settings.client_id, key=key)
+        clock = clock_from(settings.clock_file)
+        yield Platform(
+            settings=settings,
+            clock=clock,
+            database=database,
+            bus=bus,
+            outbox=Outbox(service.name, clock, asyncio.Event()),
+            peers=Peers(client, tokens),
+            guard=Guard(Keys(settings.effective_jwks_url), issuer=settings.issuer_url, audience=settings.audience),
+        )
+
+
+async def _nothing() -> int:
+    return 0
+
+
+def _end_process() -> None:
+    # The broker connection is gone for good: only a new process gets a new one.
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@asynccontextmanager
+async def running(service: Service, settings: KitSettings, app: FastAPI) -> AsyncIterator[None]:
+    """Platform, parts, consumers and loops, started in order and stopped in reverse."""
+    async with platform(service, settings) as base, service.build(base) as parts:
+        for table in ("outbox", *service.partitioned):
+            await migrations.ensure_partitions(base.database, table)
+        app.state.platform, app.state.deps = base, parts.deps
+        app.state.working = parts.working or _nothing
+        base.consumers = Consumers(
+            service=service.name, bus=base.bus, database=base.database, subscriptions=parts.subscriptions
+        )
+        relay = Relay(base.database, base.bus, base.outbox.wake)
+        loops: list[Background] = [relay.run]
+        if settings.consumers_enabled:
+            await base.consumers.start()
+            loops.extend(parts.background)
+        tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "loop"), loop)) for loop in loops]
+        log.info("started", port=settings.port)
+        try:
+            yield
+        finally:
+            base.stopping.set()
+            await base.consumers.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            log.info("stopped")
+
+
+def create_app(service: Service, settings: KitSettings) -> FastAPI:
+    """The ASGI application of a service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(service, settings, app):
+            yield
+
+    app = FastAPI(
+        title=f"wugan {service.name}",
+        version="1",
+        description=service.description,
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    problems.install(app)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, streamed=service.streamed)
+    app.include_router(_health(app, service))
+    for router in (*service.routers, *_shared_routers()):
+        app.include_router(router)
+    _describe_problems(app)
+    return app
+
+
+def _shared_routers() -> Sequence[APIRouter]:
+    from shared.kit import operations  # noqa: PLC0415  (it needs the platform declared above)
+
+    return (operations.router,)
+
+
+def _describe_problems(app: FastAPI) -> None:
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = original()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = problems.PROBLEM_SCHEMA
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own documented way
+
+
+def _health(app: FastAPI, service: Service) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    cached: list[tuple[float, dict[str, bool]]] = [(0.0, {})]
+
+    @router.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        if wall() - cached[0][0] > 2.0 or not all(cached[0][1].values()):  # noqa: PLR2004  (seconds)
+            cached[0] = (wall(), await _checks(app, service))
+        checks = cached[0][1]
+        return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _checks(app: FastAPI, service: Service) -> dict[str, bool]:
+    base: Platform | None = getattr(app.state, "platform", None)
+    if base is None or base.stopping.is_set():
+        return {"started": False}
+    try:
+        await base.database.ping()
+        schema = await migrations.current(base.database) == migrations.head(service.name)
+    except Exception as error:  # noqa: BLE001  (not ready, whatever the reason)
+        log.warning("not_ready", reason=type(error).__name__)
+        return {"database": False}
+    return {"database": True, "schema": schema, "bus": await base.bus.healthy()}
+
+
+__all__ = ["Parts", "Platform", "Service", "create_app", "platform", "running", "supervise"]

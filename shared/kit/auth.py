@@ -1,0 +1,176 @@
+"""Who is calling: RFC 9068 access tokens checked against the issuer's keys, and a guard for every route."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import structlog
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from shared.kit.clock import wall
+from shared.kit.problems import ForbiddenError, UnauthorizedError, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+ALGORITHMS: Final = ["ES256"]
+TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  (a media type, not a secret)
+_REFRESH_SECONDS = 10.0
+_LEEWAY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The client behind a request and what its token allows.
+
+    Attributes:
+        client_id: registered client.
+        role: partner, department, citizen, grid_worker, grid_leader, village, officer, auditor, operator, service.
+        scopes: what it may do.
+        programs: programs it may speak for; `*` is every one.
+        divisions: division code prefixes it may see; empty is every one, for roles that are not local.
+        department: slug of the department it belongs to, if any.
+        user: the named person at the other end where the token says one (officer, grid member), else the client.
+    """
+
+    client_id: str
+    role: str
+    scopes: frozenset[str]
+    programs: frozenset[str]
+    divisions: tuple[str, ...]
+    department: str | None
+    user: str
+
+    def may_program(self, program: str) -> bool:
+        """Whether the token speaks for `program`."""
+        return "*" in self.programs or program in self.programs
+
+    def may_division(self, division: str) -> bool:
+        """Whether the token may see a division: one of its prefixes leads there."""
+        return not self.divisions or any(division.startswith(prefix) for prefix in self.divisions)
+
+
+class Keys:
+    """The issuer's public keys, fetched when an unknown key id turns up, at most every ten seconds."""
+
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._url = url
+        self._transport = transport
+        self._keys: KeySet | None = None
+        self._fetched_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def get(self, kid: str | None) -> KeySet:
+        """A key set that holds `kid` if the issuer has it.
+
+        Raises:
+            UnavailableError: the issuer does not answer and no keys are known yet.
+        """
+        if self._keys and any(key.kid == kid for key in self._keys.keys):
+            return self._keys
+        async with self._lock:
+            if wall() - self._fetched_at >= _REFRESH_SECONDS or self._keys is None:
+                await self._fetch()
+        if self._keys is None:
+            detail = "The token issuer does not answer; try again shortly."
+            raise UnavailableError(detail)
+        return self._keys
+
+    async def _fetch(self) -> None:
+        try:
+            async with httpx.AsyncClient(timeout=3.0, transport=self._transport) as client:
+                answer = await client.get(self._url)
+            answer.raise_for_status()
+            self._keys = KeySet.import_key_set(answer.json())
+            self._fetched_at = wall()
+        except (httpx.HTTPError, ValueError, JoseError) as error:
+            log.warning("issuer_keys_unavailable", reason=type(error).__name__)
+
+
+class Guard:
+    """Checks access tokens.
+
+    Args:
+        keys: of the issuer.
+        issuer: value `iss` must have.
+        audience: value `aud` must have.
+    """
+
+    def __init__(self, keys: Keys, *, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._registry = jwt.JWTClaimsRegistry(
+            now=lambda: int(wall()),
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            client_id={"essential": True},
+        )
+
+    async def caller(self, token: str) -> Caller:
+        """The caller a token names.
+
+        Raises:
+            UnauthorizedError: malformed, expired, of another issuer, audience, type or algorithm.
+        """
+        detail = "The token is not valid here: fetch a new one from the token endpoint."
+        try:
+            header = _header(token)
+            if header.get("typ") != TOKEN_TYPE or header.get("alg") not in ALGORITHMS:
+                raise UnauthorizedError(detail)
+            keys = await self._keys.get(header.get("kid"))
+            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+            self._registry.validate(decoded.claims)
+            return _caller(decoded.claims)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise UnauthorizedError(detail) from error
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    return jws.extract_compact(token.encode()).protected
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    return Caller(
+        client_id=str(claims["client_id"]),
+        role=str(claims.get("role", "partner")),
+        scopes=frozenset(str(claims.get("scope", "")).split()),
+        programs=frozenset(claims.get("programs", ())),
+        divisions=tuple(claims.get("divisions", ())),
+        department=claims.get("department"),
+        user=str(claims.get("sub") or claims["client_id"]),
+    )
+
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
+
+GuardFunction = Callable[..., Awaitable[Caller]]
+
+
+def allow(*scopes: str, roles: Sequence[str] = ()) -> GuardFunction:
+    """A dependency that lets a caller in who holds every scope (and one of the roles, where given).
+
+    Use it as `UploadCaller = Annotated[Caller, Security(allow("ingest.upload"))]`; a test finds routes without one.
+    """
+
+    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
+        if credentials is None:
+            raise UnauthorizedError
+        guard: Guard = request.app.state.platform.guard
+        caller = await guard.caller(credentials.credentials)
+        if missing := [scope for scope in scopes if scope not in caller.scopes]:
+            detail = f"The token lacks the scope {missing[0]}; ask the operator to grant it to your client."
+            raise ForbiddenError(detail)
+        if roles and caller.role not in roles:
+            detail = f"This is for {', '.join(roles)}."
+            raise ForbiddenError(detail)
+        request.state.caller = caller
+        return caller
+
+    check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
+    return check

@@ -1,0 +1,218 @@
+"""One connection to JetStream: a bounded first connect, retrying publishes, streams and consumers kept as declared."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from nats import connect
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError, NoServersError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+
+from shared.contracts.events import Event
+from shared.kit.clock import wall
+from shared.kit.problems import UnavailableError
+
+log = structlog.get_logger(__name__)
+
+_STORE_FULL = 10077
+_DELIVER_POLICY_FIXED = 10012
+_DAY = 86_400
+_GIB = 1 << 30
+_PUBLISH_BUDGET = 30.0  # a leader change takes up to 8 s; twice that and a reserve
+_LIMITS: dict[str, tuple[int, int]] = {
+    # stream: days, bytes of one copy
+    "INGEST": (14, 24 * _GIB),
+    "SCORING": (30, 8 * _GIB),
+    "RECOGNITION": (90, 8 * _GIB),
+    "GRID": (30, 2 * _GIB),
+    "NOTIFY": (14, 4 * _GIB),
+    "DLQ": (180, 2 * _GIB),
+}
+
+
+class BusFullError(UnavailableError):
+    """The stream has reached its limit; the outbox waits and an alarm rings."""
+
+    code = "bus_full"
+    title = "The message store is full"
+
+
+class Bus:
+    """A connection to JetStream.
+
+    Args:
+        url: nats://user:password@host:port, several separated by commas.
+        name: of the client, as the server's monitoring shows it.
+        on_closed: called when the connection is gone for good; the process should then end.
+    """
+
+    def __init__(self, url: str, *, name: str, on_closed: Callable[[], object] | None = None) -> None:
+        self._servers = url.split(",")
+        self._name = name
+        self._on_closed = on_closed
+        self._client: Client | None = None
+        self._context: JetStreamContext | None = None
+        self._closing = False
+
+    async def connect(self, *, attempts: int = 60, seconds: float = 0.5) -> None:
+        """Connect, trying a bounded number of times; from then on the client reconnects for ever.
+
+        Raises:
+            UnavailableError: no server answered.
+        """
+        for attempt in range(attempts):
+            try:
+                # The first connect must not use the client's own reconnect loop: it ignores its limits.
+                probe = await connect(self._servers, name=self._name, allow_reconnect=False, connect_timeout=2)
+                await probe.close()
+            except (NoServersError, OSError, NatsError, TimeoutError):
+                if attempt == attempts - 1:
+                    break
+                await asyncio.sleep(seconds)
+                continue
+            self._client = await connect(self._servers, **self._options())
+            self._context = self._client.jetstream(timeout=5)
+            return
+        detail = "NATS does not answer; check WUGAN_NATS_URL."
+        raise UnavailableError(detail)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "name": self._name,
+            "ping_interval": 15,
+            "max_outstanding_pings": 2,
+            "reconnect_time_wait": 1,
+            "max_reconnect_attempts": -1,
+            "pending_size": 64 * 1024 * 1024,
+            "error_cb": self._on_error,
+            "disconnected_cb": self._on_disconnected,
+            "reconnected_cb": self._on_reconnected,
+            "closed_cb": self._on_close,
+        }
+
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("bus_error", reason=type(error).__name__)
+
+    async def _on_disconnected(self) -> None:
+        if not self._closing:
+            log.warning("bus_disconnected")
+
+    async def _on_reconnected(self) -> None:
+        log.info("bus_reconnected")
+
+    async def _on_close(self) -> None:
+        if not self._closing and self._on_closed:
+            log.error("bus_closed")
+            self._on_closed()
+
+    @property
+    def context(self) -> JetStreamContext:
+        """JetStream of this connection."""
+        if self._context is None:
+            detail = "The bus is not connected."
+            raise UnavailableError(detail)
+        return self._context
+
+    async def healthy(self) -> bool:
+        """Whether JetStream itself answers: a client stays "connected" while the cluster has no leader."""
+        try:
+            await asyncio.wait_for(self.context.account_info(), timeout=1.0)
+        except (NatsError, TimeoutError, UnavailableError):
+            return False
+        return True
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str], *, message_id: str) -> None:
+        """Publish once, however often it takes: the same `Nats-Msg-Id` goes with every try.
+
+        Raises:
+            BusFullError: the stream takes no more.
+            UnavailableError: no acknowledgement within the budget.
+        """
+        sent = {**headers, "Nats-Msg-Id": message_id}
+        deadline, pause = wall() + _PUBLISH_BUDGET, 0.1
+        while True:
+            try:
+                await self.context.publish(subject, body, headers=sent, timeout=5)
+            except (NoStreamResponseError, NatsTimeoutError, NoRespondersError, TimeoutError) as error:
+                reason: Exception = error
+            except ServiceUnavailableError as error:
+                if error.err_code == _STORE_FULL:
+                    detail = (
+                        f"Stream of {subject.split('.', 1)[0]} is full; raise its limits or wait."
+                    )
+                    raise BusFullError(detail) from error
+                reason = error
+            else:
+                return
+            if wall() + pause > deadline:
+                detail = "JetStream acknowledged nothing in time; the message stays in the outbox."
+                raise UnavailableError(detail) from reason
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    async def reconcile_streams(self, events: Iterable[Event], *, replicas: int) -> None:
+        """Make the streams of these events exist as declared; safe to run in many processes at once."""
+        for name in sorted({event.stream for event in events}):
+            days, size = _LIMITS[name]
+            config = api.StreamConfig(
+                name=name,
+                subjects=[f"{name.lower()}.>"],
+                retention=api.RetentionPolicy.LIMITS,
+                storage=api.StorageType.FILE,
+                discard=api.DiscardPolicy.NEW,
+                max_age=days * _DAY,
+                max_bytes=size,
+                max_msg_size=1 << 20,
+                duplicate_window=1800,
+                num_replicas=replicas,
+                deny_delete=True,
+                deny_purge=True,
+            )
+            await self._keep_stream(config)
+
+    async def _keep_stream(self, config: api.StreamConfig) -> None:
+        try:
+            await self.context.add_stream(config)
+        except APIError:
+            # It exists with other settings: bring it to what is declared.
+            await self.context.update_stream(config)
+
+    async def keep_consumer(self, stream: str, config: api.ConsumerConfig) -> None:
+        """Make a durable consumer exist as declared; an existing one is updated, never silently kept.
+
+        Raises:
+            UnavailableError: a setting that cannot be changed differs; give the consumer a new name.
+        """
+        try:
+            await self.context.add_consumer(stream, config)
+        except APIError as error:
+            if error.err_code == _DELIVER_POLICY_FIXED:
+                detail = f"Consumer {config.durable_name} exists with settings that cannot change; rename it."
+                raise UnavailableError(detail) from error
+            raise
+
+    async def bind(self, stream: str, durable: str) -> JetStreamContext.PullSubscription:
+        """A pull subscription on an existing durable consumer."""
+        return await self.context.pull_subscribe_bind(durable=durable, stream=stream)
+
+    async def pending(self, stream: str, durable: str) -> tuple[int, int]:
+        """Messages not yet delivered, and delivered but not yet acknowledged; (0, 0) when there is no consumer."""
+        try:
+            info = await self.context.consumer_info(stream, durable)
+        except NotFoundError:
+            return (0, 0)
+        return (info.num_pending or 0, info.num_ack_pending or 0)
+
+    async def close(self) -> None:
+        """Drain and close; consumers must have been stopped before."""
+        self._closing = True
+        if self._client and not self._client.is_closed:
+            try:
+                await asyncio.wait_for(self._client.drain(), timeout=5)
+            except (NatsError, TimeoutError):
+                await self._client.close()

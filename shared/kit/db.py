@@ -1,0 +1,258 @@
+"""PostgreSQL: read and write transactions of different types, COPY inside them, and the only commit in the house."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pgpq
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.kit.problems import UnavailableError
+
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Trouble of the connection or the server, not of what was asked: count it, wait, try again.
+_OPERATIONAL = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    ConnectionError,
+    OSError,
+    UnavailableError,
+)
+
+
+def is_operational(error: BaseException) -> bool:
+    """Whether `error` is trouble of the surroundings that passes, rather than of the message or the code."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, _OPERATIONAL)
+
+
+def metadata_for(service: str) -> sa.MetaData:
+    """Metadata of one service: its own schema, constraints with predictable names."""
+    return sa.MetaData(schema=service, naming_convention=NAMING)
+
+
+class ReadTx:
+    """A transaction that cannot write."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._begun = False
+
+    async def execute(self, statement: sa.Executable, params: Params = None) -> sa.CursorResult[Any]:
+        """Run a SQLAlchemy Core statement."""
+        self._begun = True
+        return await self._connection.execute(statement, params)
+
+    async def all(self, statement: sa.Executable, params: Params = None) -> Sequence[sa.Row[Any]]:
+        """All rows."""
+        return (await self.execute(statement, params)).all()
+
+    async def first(self, statement: sa.Executable, params: Params = None) -> sa.Row[Any] | None:
+        """The first row, or None."""
+        return (await self.execute(statement, params)).first()
+
+    async def scalar(self, statement: sa.Executable, params: Params = None) -> Any:  # noqa: ANN401  (any SQL type)
+        """The first column of the first row, or None."""
+        return (await self.execute(statement, params)).scalar()
+
+    async def driver(self) -> asyncpg.Connection:
+        """The asyncpg connection inside this transaction, for the bulk path."""
+        if not self._begun:
+            # SQLAlchemy opens the transaction at its first statement; a COPY before that would stand alone.
+            await self._connection.exec_driver_sql("SELECT 1")
+            self._begun = True
+        raw = await self._connection.get_raw_connection()
+        connection = raw.driver_connection
+        if not isinstance(connection, asyncpg.Connection):
+            msg = "the driver must be asyncpg"
+            raise TypeError(msg)
+        return connection
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Rows of plain SQL with `$1` parameters, without SQLAlchemy in between: for hot paths."""
+        rows: list[asyncpg.Record] = await (await self.driver()).fetch(sql, *args)
+        return rows
+
+
+class WriteTx(ReadTx):
+    """A transaction that may write; it commits where it was opened, nowhere else."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self.after_commit: list[Callable[[], object]] = []
+
+    async def copy(self, table: sa.Table | str, data: pa.Table, *, schema: str | None = None) -> int:
+        """COPY an Arrow table into a table; column names must match. Returns the number of rows.
+
+        Fixed-size binary goes into uuid and bytea alike, date32 into date, timestamps into timestamptz.
+        """
+        if data.num_rows == 0:
+            return 0
+        name, where = (table, schema) if isinstance(table, str) else (table.name, table.schema)
+        encoder = pgpq.ArrowToPostgresBinaryEncoder(data.schema)
+        parts = [encoder.write_header(), *(encoder.write_batch(batch) for batch in data.to_batches()), encoder.finish()]
+        driver = await self.driver()
+        await driver.copy_to_table(
+            name, source=_chunks(parts), columns=data.column_names, schema_name=where, format="binary"
+        )
+        rows: int = data.num_rows
+        return rows
+
+    async def run(self, sql: str, *args: object) -> str:
+        """Plain SQL with `$1` parameters; returns the command tag."""
+        tag: str = await (await self.driver()).execute(sql, *args)
+        return tag
+
+
+async def _chunks(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even when the caller is cancelled: a half-done COMMIT would poison the pooled connection."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+class Database:
+    """A pool on one database under one role.
+
+    Args:
+        url: postgresql://role:password@host:port/database
+        schema: first on the search path.
+        pool_size: connections at most.
+        acquire_seconds: longest wait for a free connection, then `UnavailableError`.
+        statement_seconds: longest statement.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str,
+        pool_size: int = 20,
+        acquire_seconds: float = 5.0,
+        statement_seconds: float = 60.0,
+    ) -> None:
+        self.schema = schema
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=acquire_seconds,
+            connect_args={
+                "server_settings": {
+                    "search_path": schema,
+                    "application_name": f"wugan-{schema}",
+                    "statement_timeout": str(int(statement_seconds * 1000)),
+                    "idle_in_transaction_session_timeout": "120000",
+                    "jit": "off",
+                },
+                "timeout": 10,
+            },
+        )
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadTx]:
+        """A read-only transaction.
+
+        Raises:
+            UnavailableError: no free connection in time.
+        """
+        async with self._connect() as connection:
+            await connection.execution_options(postgresql_readonly=True)
+            tx = ReadTx(connection)
+            try:
+                yield tx
+            finally:
+                await _to_the_end(connection.rollback())
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteTx]:
+        """A transaction that is committed when the block ends well and rolled back when it does not.
+
+        Raises:
+            UnavailableError: no free connection in time.
+        """
+        async with self._connect() as connection:
+            tx = WriteTx(connection)
+            try:
+                yield tx
+            except BaseException:
+                await _to_the_end(connection.rollback())
+                raise
+            await _to_the_end(connection.commit())
+        for told in tx.after_commit:
+            told()
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await self.engine.connect()
+        except PoolTimeoutError as error:
+            detail = "The database is busy; try again shortly."
+            raise UnavailableError(detail) from error
+        try:
+            yield connection
+        finally:
+            await _to_the_end(connection.close())
+
+    async def ping(self) -> None:
+        """Ask the server for a sign of life; raises what the driver raises."""
+        async with self.engine.connect() as connection:
+            await connection.execute(sa.text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> sa.URL:
+    """A plain postgresql:// URL with the asyncpg driver named."""
+    return sa.make_url(url).set(drivername="postgresql+asyncpg")
+
+
+async def wait_for_database(database: Database, *, attempts: int = 60, seconds: float = 0.5) -> None:
+    """Wait until the server answers, a bounded number of times.
+
+    Raises:
+        UnavailableError: it never did.
+    """
+    for _ in range(attempts):
+        try:
+            await database.ping()
+        except Exception as error:
+            if not is_operational(error):
+                raise
+            await asyncio.sleep(seconds)
+        else:
+            return
+    detail = "PostgreSQL does not answer; check WUGAN_DATABASE_URL."
+    raise UnavailableError(detail)

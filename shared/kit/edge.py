@@ -1,0 +1,88 @@
+"""The outermost layer of every HTTP answer: request id, trace, size limit, timing; pure ASGI, nothing buffered."""
+
+import re
+import secrets
+from collections.abc import Sequence
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.kit import trace
+from shared.kit.clock import wall
+from shared.kit.problems import TooLargeError
+from shared.kit.telemetry import HTTP_SECONDS
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+class Edge:
+    """ASGI middleware.
+
+    Args:
+        app: what it wraps.
+        max_body_bytes: limit of bodies read whole.
+        streamed: patterns of paths whose handlers read the body piece by piece under limits of their own.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, streamed: Sequence[str] = ()) -> None:
+        self._app = app
+        self._limit = max_body_bytes
+        self._streamed = [re.compile(pattern) for pattern in streamed]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        scope.setdefault("state", {})["request_id"] = request_id
+        trace.start(headers.get(b"traceparent", b"").decode(errors="replace"))
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = wall(), 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, self._limited(scope, headers, receive), answer)
+        finally:
+            self._note(scope, status, wall() - started)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    def _limited(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+        if any(pattern.fullmatch(scope["path"]) for pattern in self._streamed):
+            return receive
+        declared = headers.get(b"content-length", b"0")
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit or (declared.isdigit() and int(declared) > self._limit):
+                detail = f"At most {self._limit} bytes."
+                raise TooLargeError(detail)
+            return message
+
+        return limited
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The template of the route, never the path: a path could hold an identifier, and labels must stay few.
+        route = getattr(scope.get("route"), "path", "unmatched")
+        HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+        if route not in _QUIET:
+            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

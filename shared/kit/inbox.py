@@ -1,0 +1,108 @@
+"""Hearing things once: an inbox row in the transaction of the effect, and the table where poison is parked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from shared.kit.db import ReadTx, WriteTx
+
+
+def inbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Which events each consumer has handled."""
+    return sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("consumer", sa.Text, primary_key=True),
+        sa.Column("event_id", pg.UUID(as_uuid=True), primary_key=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+    )
+
+
+def dead_letter_table(metadata: sa.MetaData) -> sa.Table:
+    """Messages that could not be handled, whole, until somebody redrives or discards them."""
+    return sa.Table(
+        "dead_letter",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("consumer", sa.Text, nullable=False),
+        sa.Column("event_id", pg.UUID(as_uuid=True), nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("headers", pg.JSONB, nullable=False),
+        sa.Column("body", pg.BYTEA, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("parked_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("redriven_at", sa.DateTime(timezone=True)),
+        sa.UniqueConstraint("consumer", "event_id"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A parked message."""
+
+    id: int
+    consumer: str
+    event_id: UUID
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes
+    reason: str
+    parked_at: datetime
+
+
+async def claim(tx: WriteTx, consumer: str, event_id: UUID) -> bool:
+    """Take an event for a consumer; False when it was handled before, in this or another process."""
+    # The row lock of the primary key makes a second taker wait for the first one's commit.
+    tag = await tx.run(
+        "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, event_id
+    )
+    return tag.endswith("1")
+
+
+async def park(  # noqa: PLR0913  (a message has this many parts)
+    tx: WriteTx, *, consumer: str, event_id: UUID, subject: str, headers: Mapping[str, str], body: bytes, reason: str
+) -> None:
+    """Keep a message that cannot be handled; parking it twice keeps it once."""
+    await tx.run(
+        "INSERT INTO dead_letter (consumer, event_id, subject, headers, body, reason) "
+        "VALUES ($1, $2, $3, $4::text::jsonb, $5, $6) ON CONFLICT (consumer, event_id) DO UPDATE "
+        "SET reason = excluded.reason, parked_at = now(), redriven_at = NULL",
+        consumer,
+        event_id,
+        subject,
+        orjson.dumps(dict(headers)).decode(),
+        body,
+        reason[:2000],
+    )
+
+
+_PARKED = (
+    "SELECT id, consumer, event_id, subject, headers::text AS headers, body, reason, parked_at FROM dead_letter "
+    "WHERE redriven_at IS NULL "
+)
+
+
+async def list_dead_letters(tx: ReadTx, *, limit: int = 100) -> list[DeadLetter]:
+    """Parked messages not yet redriven, oldest first."""
+    return [_letter(row) for row in await tx.fetch(f"{_PARKED} ORDER BY id LIMIT $1", limit)]
+
+
+async def find_dead_letter(tx: ReadTx, dead_letter_id: int) -> DeadLetter | None:
+    """One parked message that has not been redriven."""
+    rows = await tx.fetch(f"{_PARKED} AND id = $1", dead_letter_id)
+    return _letter(rows[0]) if rows else None
+
+
+def _letter(row: asyncpg.Record) -> DeadLetter:
+    return DeadLetter(**{**row, "headers": orjson.loads(row["headers"])})
+
+
+async def mark_redriven(tx: WriteTx, dead_letter_id: int) -> None:
+    """Note that a parked message has been handled after all."""
+    await tx.run("UPDATE dead_letter SET redriven_at = now() WHERE id = $1", dead_letter_id)

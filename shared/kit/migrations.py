@@ -1,0 +1,134 @@
+"""Migrations of one service by alembic: its own schema, its own version table, and the tables of the plumbing."""
+
+from datetime import UTC, date, datetime
+from importlib import resources
+
+import sqlalchemy as sa
+from alembic import command, context, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared.kit.db import Database, sqlalchemy_url
+
+
+def _config(service: str, url: str = "") -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(f"services.{service}") / "migrations"))
+    config.attributes["service"] = service
+    config.attributes["url"] = url
+    return config
+
+
+async def upgrade(service: str, url: str, *, revision: str = "head") -> None:
+    """Bring the schema of `service` to `revision`. Two processes at once do it one after the other."""
+    engine = create_async_engine(sqlalchemy_url(url))
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(
+                sa.text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"migrate:{service}"}
+            )
+            await connection.commit()
+            config = _config(service)
+
+            def run(sync: sa.Connection) -> None:
+                config.attributes["connection"] = sync
+                command.upgrade(config, revision)
+
+            await connection.run_sync(run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def head(service: str) -> str:
+    """The revision this code expects."""
+    found = ScriptDirectory.from_config(_config(service)).get_current_head()
+    if found is None:
+        msg = f"{service} has no migration"
+        raise RuntimeError(msg)
+    return found
+
+
+async def current(database: Database) -> str | None:
+    """The revision the database has, or None."""
+    async with database.engine.connect() as connection:
+        exists = await connection.execute(sa.select(sa.func.to_regclass(f"{database.schema}.alembic_version")))
+        if exists.scalar() is None:
+            return None
+        row = await connection.execute(sa.text(f"SELECT version_num FROM {database.schema}.alembic_version"))
+        return row.scalar()
+
+
+def run_env(metadata: sa.MetaData) -> None:
+    """Body of a service's `migrations/env.py`."""
+    connection: sa.Connection = context.config.attributes["connection"]
+    schema = context.config.attributes["service"]
+    # A migration that waits for a lock would stop everybody behind it.
+    connection.execute(sa.text("SET lock_timeout = '5s'"))
+    connection.execute(sa.text("SET statement_timeout = '0'"))
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table_schema=schema,
+        include_schemas=True,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def create_platform_tables(schema: str) -> None:
+    """Outbox, inbox and dead letters, for the first migration of every service."""
+    for statement in (
+        f"""CREATE TABLE {schema}.outbox (
+            seq bigint GENERATED ALWAYS AS IDENTITY,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            id uuid NOT NULL,
+            subject text NOT NULL,
+            headers jsonb NOT NULL,
+            body bytea NOT NULL,
+            published_at timestamptz,
+            CONSTRAINT pk_outbox PRIMARY KEY (seq, created_at)
+        ) PARTITION BY RANGE (created_at)""",
+        # Bodies are zstd already: compressing them again costs time and gains nothing.
+        f"ALTER TABLE {schema}.outbox ALTER COLUMN body SET STORAGE EXTERNAL",
+        f"CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL",
+        f"CREATE TABLE {schema}.outbox_rest PARTITION OF {schema}.outbox DEFAULT",
+        f"""CREATE TABLE {schema}.inbox (
+            consumer text NOT NULL,
+            event_id uuid NOT NULL,
+            received_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT pk_inbox PRIMARY KEY (consumer, event_id)
+        )""",
+        f"""CREATE TABLE {schema}.dead_letter (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_dead_letter PRIMARY KEY,
+            consumer text NOT NULL,
+            event_id uuid NOT NULL,
+            subject text NOT NULL,
+            headers jsonb NOT NULL,
+            body bytea NOT NULL,
+            reason text NOT NULL,
+            parked_at timestamptz NOT NULL DEFAULT now(),
+            redriven_at timestamptz,
+            CONSTRAINT uq_dead_letter_consumer_event_id UNIQUE (consumer, event_id)
+        )""",
+    ):
+        op.execute(statement)
+
+
+async def ensure_partitions(database: Database, table: str, *, months: int = 3) -> None:
+    """Make the monthly partitions of `table` exist for this month and the next ones; others go to the default."""
+    start = datetime.now(UTC).date().replace(day=1)
+    async with database.write() as tx:
+        for _ in range(months):
+            end = _next_month(start)
+            await tx.run(
+                f"CREATE TABLE IF NOT EXISTS {table}_{start:%Y%m} PARTITION OF {table} "
+                f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+            )
+            start = end
+
+
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)

@@ -1,0 +1,94 @@
+"""Routes every service has for its operator: how much is still under way, and parked messages."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Security
+from pydantic import AwareDatetime, BaseModel
+
+from shared.kit import inbox
+from shared.kit.app import Platform
+from shared.kit.auth import Caller, allow
+from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
+
+Operator = Annotated[Caller, Security(allow("operate"))]
+
+router = APIRouter(prefix="/v1", tags=["operation"], responses=PROBLEM_RESPONSES)
+
+
+class FlowOut(BaseModel):
+    """What is still under way in this service; all zero means quiet.
+
+    `working` is what background loops of this process still have to do, `undelivered` and `unacknowledged` are messages
+    other services have said that this one has not handled.
+    """
+
+    outbox_pending: int
+    undelivered: int
+    unacknowledged: int
+    working: int
+    dead_letters: int
+
+
+class DeadLetterOut(BaseModel):
+    """A parked message without its body: that may speak of people."""
+
+    id: int
+    consumer: str
+    event_id: UUID
+    subject: str
+    reason: str
+    parked_at: AwareDatetime
+
+
+class DeadLettersOut(BaseModel):
+    """Parked messages, oldest first."""
+
+    items: list[DeadLetterOut]
+
+
+class RedrivenOut(BaseModel):
+    """What became of a redrive."""
+
+    id: int
+    redriven: bool
+
+
+@router.get("/flow")
+async def flow(request: Request, _caller: Operator) -> FlowOut:
+    """How much is still under way."""
+    base: Platform = request.app.state.platform
+    async with base.database.read() as tx:
+        counts = await tx.fetch(
+            "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox,"
+            " (SELECT count(*) FROM dead_letter WHERE redriven_at IS NULL) AS dead"
+        )
+    waiting = await base.consumers.pending() if base.consumers else (0, 0)
+    return FlowOut(
+        outbox_pending=counts[0]["outbox"],
+        undelivered=waiting[0],
+        unacknowledged=waiting[1],
+        working=await request.app.state.working(),
+        dead_letters=counts[0]["dead"],
+    )
+
+
+@router.get("/dead-letters")
+async def list_parked(request: Request, _caller: Operator) -> DeadLettersOut:
+    """The oldest hundred parked messages."""
+    base: Platform = request.app.state.platform
+    async with base.database.read() as tx:
+        letters = await inbox.list_dead_letters(tx)
+    return DeadLettersOut(items=[DeadLetterOut.model_validate(each, from_attributes=True) for each in letters])
+
+
+@router.post("/dead-letters/{dead_letter_id}:redrive")
+async def redrive(request: Request, dead_letter_id: int, _caller: Operator) -> RedrivenOut:
+    """Handle one parked message again; the inbox keeps its effect single."""
+    base: Platform = request.app.state.platform
+    async with base.database.read() as tx:
+        letter = await inbox.find_dead_letter(tx, dead_letter_id)
+    if letter is None or base.consumers is None:
+        detail = "No parked message has this number, or it was redriven already."
+        raise NotFoundError(detail)
+    return RedrivenOut(id=dead_letter_id, redriven=await base.consumers.redrive(letter))

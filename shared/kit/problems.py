@@ -1,0 +1,203 @@
+"""Errors that carry their own sentence and status, answered as RFC 9457 problem+json; input is never echoed."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """Base of every expected error: subclass it, set `status`, `code` and `title`, and say what to do next.
+
+    Args:
+        detail: a sentence for the developer at the other end: what, why, what to do; no input values, no ids.
+        headers: response headers, e.g. `Retry-After`.
+        extra: members added to the problem document.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    title: ClassVar[str] = "The request cannot be served"
+
+    def __init__(
+        self, detail: str = "", *, headers: Mapping[str, str] | None = None, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+class NotFoundError(ProblemError):
+    """Absent, or not yours: the two look the same from outside."""
+
+    status = 404
+    code = "not_found"
+    title = "There is no such thing here"
+
+
+class ConflictError(ProblemError):
+    """The state does not allow it now."""
+
+    status = 409
+    code = "conflict"
+    title = "The current state does not allow this"
+
+
+class ForbiddenError(ProblemError):
+    """Known caller, not allowed."""
+
+    status = 403
+    code = "forbidden"
+    title = "The token does not allow this"
+
+
+class UnauthorizedError(ProblemError):
+    """No caller, or a token that does not hold."""
+
+    status = 401
+    code = "unauthorized"
+    title = "A valid access token is needed"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class TooLargeError(ProblemError):
+    """A body beyond the limit of the settings."""
+
+    status = 413
+    code = "too_large"
+    title = "The body is larger than this service takes"
+
+
+class UnavailableError(ProblemError):
+    """Something this service needs does not answer; trying again later is right."""
+
+    status = 503
+    code = "unavailable"
+    title = "A part this service needs does not answer"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 2) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class MalformedError(ProblemError):
+    """A body that does not have the documented shape; `errors` says where, never what was sent."""
+
+    status = 422
+    code = "malformed"
+    title = "The request does not have the documented shape"
+
+
+def problem_document(request: Request, error: ProblemError) -> dict[str, Any]:
+    """The RFC 9457 document of an error."""
+    return {
+        "type": f"urn:wugan:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail or error.title,
+        "trace_id": request.scope.get("state", {}).get("request_id", ""),
+        **error.extra,
+    }
+
+
+def _respond(request: Request, error: ProblemError) -> JSONResponse:
+    return JSONResponse(
+        problem_document(request, error), status_code=error.status, headers=error.headers, media_type=PROBLEM_JSON
+    )
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+async def _on_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("problem", code=error.code, status=error.status)
+    return _respond(request, error)
+
+
+async def _on_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # pydantic's `input` and `ctx` may hold an id number, so only place and kind leave.
+    errors = [
+        {"pointer": _pointer(tuple(each["loc"])), "code": each["type"], "detail": each["msg"].split(", got")[0]}
+        for each in error.errors()
+    ]
+    return _respond(request, MalformedError("See `errors` for the places to mend.", extra={"errors": errors}))
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = ProblemError(phrase, headers=error.headers)
+    document = problem_document(request, problem) | {
+        "type": f"urn:wugan:problem:{phrase.lower().replace(' ', '_')}",
+        "title": phrase,
+        "status": error.status_code,
+        "code": phrase.lower().replace(" ", "_"),
+    }
+    return JSONResponse(document, status_code=error.status_code, headers=error.headers, media_type=PROBLEM_JSON)
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected_error", exc_info=error)
+    document = problem_document(request, ProblemError("An unexpected error was logged under `trace_id`."))
+    document |= {"status": 500, "code": "internal", "title": "Internal error", "type": "urn:wugan:problem:internal"}
+    return JSONResponse(document, status_code=500, media_type=PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` in one shape."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
+}
+"""Documented error answers for a router: `APIRouter(responses=PROBLEM_RESPONSES)`."""
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem details",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}

@@ -1,0 +1,71 @@
+"""Settings every service has, read from the environment (`WUGAN_…`) and checked at start."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_KEY_BYTES = 32
+
+
+class KitSettings(BaseSettings):
+    """Settings of the plumbing; a service's own class adds its own prefix beside this one."""
+
+    model_config = SettingsConfigDict(env_prefix="WUGAN_", extra="ignore", frozen=True)
+
+    database_url: SecretStr = Field(description="postgresql://role:password@host:port/database of this service's role")
+    nats_url: SecretStr = Field(description="nats://user:password@host:port, several separated by commas")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    data_dir: Path = Field(default=Path("var"), description="folder for files of this service (raw files, results)")
+    clock_file: Path | None = Field(default=None, description="movable business date; unset in production")
+
+    subject_key: SecretStr = Field(description="hex, 32 bytes: keyed hashing of citizen ids into subjects")
+    vault_keys: SecretStr = Field(description="kid:hex[,kid:hex]; the first seals, all open")
+
+    issuer_url: str = "http://127.0.0.1:8000/api/recognition"
+    audience: str = "wugan"
+    jwks_url: str | None = Field(
+        default=None, description="keys of the issuer; default: issuer + /.well-known/jwks.json"
+    )
+    client_id: str | None = Field(default=None, description="this service's own client, for calls to its peers")
+    client_key_file: Path | None = None
+
+    ingest_url: str = "http://127.0.0.1:8001"
+    scoring_url: str = "http://127.0.0.1:8002"
+    grid_url: str = "http://127.0.0.1:8003"
+    recognition_url: str = "http://127.0.0.1:8004"
+    notify_url: str = "http://127.0.0.1:8005"
+
+    db_pool_size: Annotated[int, Field(ge=2, le=100)] = 20
+    db_acquire_seconds: Annotated[float, Field(gt=0)] = 5.0
+    db_statement_seconds: Annotated[float, Field(gt=0)] = 60.0
+    stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    consumers_enabled: bool = Field(default=True, description="false: this process only answers HTTP")
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(default=1_048_576, description="for bodies read whole")
+    shutdown_seconds: Annotated[int, Field(ge=1)] = 25
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _keys_are_keys(self) -> Self:
+        if len(bytes.fromhex(self.subject_key.get_secret_value())) != _KEY_BYTES:
+            msg = "WUGAN_SUBJECT_KEY must be 64 hex digits (32 bytes)"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def effective_jwks_url(self) -> str:
+        """Where the keys of the token issuer are found."""
+        return self.jwks_url or f"{self.issuer_url}/.well-known/jwks.json"
+
+    def peer_url(self, service: str) -> str:
+        """Base URL of another service."""
+        urls = {
+            "ingest": self.ingest_url,
+            "scoring": self.scoring_url,
+            "grid": self.grid_url,
+            "recognition": self.recognition_url,
+            "notify": self.notify_url,
+        }
+        return urls[service]

@@ -1,0 +1,65 @@
+"""A token issuer for tests: real ES256 access tokens, verified by the real guard."""
+
+from collections.abc import Sequence
+
+import httpx
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from shared.kit.auth import TOKEN_TYPE, Guard, Keys
+from shared.kit.clock import wall
+
+ISSUER = "http://issuer.test"
+AUDIENCE = "wugan"
+
+
+class Issuer:
+    """Signs tokens and serves its keys through an in-memory transport."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", auto_kid=True)
+
+    def token(
+        self,
+        *scopes: str,
+        client_id: str = "test-client",
+        role: str = "operator",
+        programs: Sequence[str] = ("*",),
+        divisions: Sequence[str] = (),
+        department: str | None = None,
+        user: str | None = None,
+        lifetime: int = 600,
+        issuer: str = ISSUER,
+        audience: str = AUDIENCE,
+        token_type: str = TOKEN_TYPE,
+    ) -> str:
+        """A signed access token."""
+        now = int(wall())
+        claims = {
+            "iss": issuer,
+            "aud": audience,
+            "sub": user or client_id,
+            "client_id": client_id,
+            "iat": now,
+            "exp": now + lifetime,
+            "jti": f"t{now}",
+            "scope": " ".join(scopes),
+            "role": role,
+            "programs": list(programs),
+            "divisions": list(divisions),
+            "department": department,
+        }
+        return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": token_type}, claims, self.key)
+
+    def headers(self, *scopes: str, **options: object) -> dict[str, str]:
+        """The Authorization header of such a token."""
+        return {"Authorization": f"Bearer {self.token(*scopes, **options)}"}  # type: ignore[arg-type]
+
+    def guard(self) -> Guard:
+        """A guard that trusts this issuer."""
+
+        def serve(_request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json={"keys": [self.key.as_dict(private=False)]})
+
+        keys = Keys(f"{ISSUER}/.well-known/jwks.json", transport=httpx.MockTransport(serve))
+        return Guard(keys, issuer=ISSUER, audience=AUDIENCE)
