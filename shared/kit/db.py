@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import numpy as np
 import pgpq
 import pyarrow as pa
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_COPY_HEAD, _COPY_TAIL = 19, 2
 
 # Trouble of the connection or the server, not of what was asked: count it, wait, try again.
 _OPERATIONAL = (
@@ -94,6 +97,27 @@ class ReadTx:
         """Rows of plain SQL with `$1` parameters, without SQLAlchemy in between: for hot paths."""
         rows: list[asyncpg.Record] = await (await self.driver()).fetch(sql, *args)
         return rows
+
+    async def columns(self, sql: str, types: Sequence[tuple[str, str]], *args: object) -> np.ndarray:
+        """All rows of a query as a numpy record array, by binary COPY: millions of rows a second.
+
+        Args:
+            sql: a query whose columns are of fixed width and never null.
+            types: name and numpy type of each column as PostgreSQL sends it: `>i8` bigint, `>i4` integer or date (days
+                since 2000), `>i2` smallint, `(16,)u1` uuid, `u1` boolean.
+            args: of the query.
+        """
+        fields: list[tuple[str, str]] = [("_fields", ">i2")]
+        for name, kind in types:
+            fields += [(f"_{name}", ">i4"), (name, kind)]
+        parts: list[bytes] = []
+
+        async def take(piece: bytes) -> None:
+            parts.append(piece)
+
+        await (await self.driver()).copy_from_query(sql, *args, output=take, format="binary")
+        raw = b"".join(parts)
+        return np.frombuffer(raw[_COPY_HEAD : len(raw) - _COPY_TAIL], dtype=np.dtype(fields))
 
 
 class WriteTx(ReadTx):

@@ -78,43 +78,46 @@ def run_env(metadata: sa.MetaData) -> None:
         context.run_migrations()
 
 
+PLATFORM_TABLES = (
+    """CREATE TABLE {schema}.outbox (
+        seq bigint GENERATED ALWAYS AS IDENTITY,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        id uuid NOT NULL,
+        subject text NOT NULL,
+        headers jsonb NOT NULL,
+        body bytea NOT NULL,
+        published_at timestamptz,
+        CONSTRAINT pk_outbox PRIMARY KEY (seq, created_at)
+    ) PARTITION BY RANGE (created_at)""",
+    # Bodies are zstd already: compressing them again costs time and gains nothing.
+    "ALTER TABLE {schema}.outbox ALTER COLUMN body SET STORAGE EXTERNAL",
+    "CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL",
+    "CREATE TABLE {schema}.outbox_rest PARTITION OF {schema}.outbox DEFAULT",
+    """CREATE TABLE {schema}.inbox (
+        consumer text NOT NULL,
+        event_id uuid NOT NULL,
+        received_at timestamptz NOT NULL DEFAULT now(),
+        CONSTRAINT pk_inbox PRIMARY KEY (consumer, event_id)
+    )""",
+    """CREATE TABLE {schema}.dead_letter (
+        id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_dead_letter PRIMARY KEY,
+        consumer text NOT NULL,
+        event_id uuid NOT NULL,
+        subject text NOT NULL,
+        headers jsonb NOT NULL,
+        body bytea NOT NULL,
+        reason text NOT NULL,
+        parked_at timestamptz NOT NULL DEFAULT now(),
+        redriven_at timestamptz,
+        CONSTRAINT uq_dead_letter_consumer_event_id UNIQUE (consumer, event_id)
+    )""",
+)
+
+
 def create_platform_tables(schema: str) -> None:
     """Outbox, inbox and dead letters, for the first migration of every service."""
-    for statement in (
-        f"""CREATE TABLE {schema}.outbox (
-            seq bigint GENERATED ALWAYS AS IDENTITY,
-            created_at timestamptz NOT NULL DEFAULT now(),
-            id uuid NOT NULL,
-            subject text NOT NULL,
-            headers jsonb NOT NULL,
-            body bytea NOT NULL,
-            published_at timestamptz,
-            CONSTRAINT pk_outbox PRIMARY KEY (seq, created_at)
-        ) PARTITION BY RANGE (created_at)""",
-        # Bodies are zstd already: compressing them again costs time and gains nothing.
-        f"ALTER TABLE {schema}.outbox ALTER COLUMN body SET STORAGE EXTERNAL",
-        f"CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL",
-        f"CREATE TABLE {schema}.outbox_rest PARTITION OF {schema}.outbox DEFAULT",
-        f"""CREATE TABLE {schema}.inbox (
-            consumer text NOT NULL,
-            event_id uuid NOT NULL,
-            received_at timestamptz NOT NULL DEFAULT now(),
-            CONSTRAINT pk_inbox PRIMARY KEY (consumer, event_id)
-        )""",
-        f"""CREATE TABLE {schema}.dead_letter (
-            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_dead_letter PRIMARY KEY,
-            consumer text NOT NULL,
-            event_id uuid NOT NULL,
-            subject text NOT NULL,
-            headers jsonb NOT NULL,
-            body bytea NOT NULL,
-            reason text NOT NULL,
-            parked_at timestamptz NOT NULL DEFAULT now(),
-            redriven_at timestamptz,
-            CONSTRAINT uq_dead_letter_consumer_event_id UNIQUE (consumer, event_id)
-        )""",
-    ):
-        op.execute(statement)
+    for statement in PLATFORM_TABLES:
+        op.execute(statement.format(schema=schema))
 
 
 async def ensure_partitions(database: Database, table: str, *, months: int = 3) -> None:

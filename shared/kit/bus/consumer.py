@@ -34,8 +34,9 @@ log = structlog.get_logger(__name__)
 
 TRIES = 8
 _MAX_DELIVER = 1000  # finite; parking after TRIES is ours, this bounds only a database that stays away for days
-_ACK_WAIT = 60.0
-_HEARTBEAT = 20.0
+# Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
+_ACK_WAIT = 20.0
+_HEARTBEAT = 6.0
 _DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0, 30.0, 30.0)
 
 FactT = TypeVar("FactT", bound=Fact)
@@ -153,6 +154,10 @@ class Consumers:
                 raise
             except Exception as error:  # noqa: BLE001  (a loop that ends would be a silent consumer)
                 log.warning("consumer_waits", consumer=durable, reason=type(error).__name__)
+                if source is not None:
+                    # An old subscription with a request under way would take a message nobody reads.
+                    with contextlib.suppress(Exception):
+                        await source.unsubscribe()
                 source = None
                 await asyncio.sleep(1.0)
                 with contextlib.suppress(Exception):

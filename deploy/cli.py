@@ -1,0 +1,105 @@
+"""`wugan`: the command line of the platform; each command loads what it needs only when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help="无感互认 · wugan"
+)
+
+# What follows the name goes as it is, `--help` too, to a command line of its own.
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+
+
+@app.command(add_help_option=False, context_settings=_PASSED_ON)
+def city(context: typer.Context) -> None:
+    """The demo city: generate its files."""
+    from deploy.demo.city.cli import app as city_app  # noqa: PLC0415  (loaded when called)
+
+    city_app(args=context.args, prog_name="wugan city")
+
+
+Data = Annotated[Path, typer.Option(help="Folder that keeps everything.")]
+PortBase = Annotated[
+    int, typer.Option(min=0, max=65000, help="Port of the gateway; services and servers follow; 0: any free ports.")
+]
+
+
+@app.command()
+def up(
+    *,
+    data: Data = Path("var/stack"),
+    port_base: PortBase = 8000,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the data and start anew.")] = False,
+    workers: Annotated[
+        list[str] | None, typer.Option(help="Processes: 2 for every service, scoring=4 for one; may be repeated.")
+    ] = None,
+) -> None:
+    """Run the whole platform on this machine until Ctrl-C."""
+    from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.local.up import run  # noqa: PLC0415  (loaded when called)
+
+    options = StackOptions(data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []))
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def demo(
+    *,
+    data: Data = Path("var/demo"),
+    scale: Annotated[float, typer.Option(min=0.0001, max=1, help="1 is the whole city of 1.36 million people.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 2023,
+    port_base: PortBase = 8000,
+    stay: Annotated[bool, typer.Option(help="Keep everything up at the end, on a terminal.")] = True,
+    kill: Annotated[str | None, typer.Option(help="Process to kill -9 in the middle, e.g. scoring.")] = None,
+) -> None:
+    """Send the demo city through the whole platform and hold the outcome against the truth."""
+    from deploy.demo.run import DemoOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.demo.run import main as run_demo  # noqa: PLC0415  (loaded when called)
+    from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
+
+    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, kill=kill)
+    try:
+        code = run_demo(options)
+    except StackError as error:
+        typer.echo(f"wugan: {error}", err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> None:
+    """Bring every schema up to date on a platform that is not running."""
+    from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.local.up import migrate as run_migrations  # noqa: PLC0415  (loaded when called)
+
+    raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base)))
+
+
+def parse_workers(words: list[str]) -> dict[str, int]:
+    """`["2", "scoring=4"]` as processes by service.
+
+    Raises:
+        typer.BadParameter: a word that is neither a number nor `service=number`, or a number beyond 1 to 16.
+    """
+    from deploy.local.clients import SERVICES  # noqa: PLC0415  (loaded when called)
+
+    counts: dict[str, int] = {}
+    for word in words:
+        name, _, number = word.rpartition("=")
+        if not number.isdecimal() or not 1 <= int(number) <= 16 or (name and name not in SERVICES):  # noqa: PLR2004
+            msg = f"{word} is neither a number from 1 to 16 nor one of {', '.join(SERVICES)} with “=” and a number"
+            raise typer.BadParameter(msg)
+        counts.update({name: int(number)} if name else {each: int(number) for each in SERVICES if each not in counts})
+    return counts
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

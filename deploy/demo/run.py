@@ -1,0 +1,228 @@
+"""`wugan demo`: a city is made, sent through the five services as departments would, and held against its own truth."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from deploy.demo import screen, truth, visits
+from deploy.demo.city.cli import generate_city
+from deploy.demo.city.manifest import CityFile, Manifest, read_manifest
+from deploy.demo.client import Client, client
+from deploy.local.stack import LocalStack, StackOptions
+from shared.kit.clock import wall
+
+SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
+NOON = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)  # nine in the morning in Shanghai
+_AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the demo is asked for.
+
+    Attributes:
+        scale: 1 is the city of the press report.
+        kill: name of a process to kill -9 in the middle of the upload, to be seen recovering.
+        stay: keep everything up at the end.
+    """
+
+    data: Path
+    scale: float = 0.01
+    seed: int = 2023
+    port_base: int = 8000
+    stay: bool = True
+    kill: str | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """What is known while the demo goes on."""
+
+    options: DemoOptions
+    console: Console
+    progress: Progress
+    stack: LocalStack
+    client: Client
+    city: Path
+    manifest: Manifest
+    seconds: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @asynccontextmanager
+    async def stage(self, name: str, total: float | None) -> AsyncIterator[TaskID]:
+        """One bar; its time is kept under its name."""
+        task, started = self.progress.add_task(name, total=total), wall()
+        yield task
+        self.seconds[name] = wall() - started
+        if total is None:
+            self.progress.update(task, total=1, completed=1)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+async def demo(options: DemoOptions) -> screen.Result:
+    """Run the demo once and return what the last screen shows."""
+    console = Console(stderr=False)
+    city = options.data / f"city-{options.scale:g}-{options.seed}"
+    stack = LocalStack(StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True))
+    stack.folder.root.mkdir(parents=True, exist_ok=True)
+    with _progress(console) as progress:
+        making = asyncio.create_task(_make_city(progress, options, city))
+        async with stack:
+            stack.set_clock(NOON)
+            key = stack.client_key("demo-operator")
+            manifest = await making
+            issuer = f"{stack.urls['gateway']}/api/recognition"
+            async with client(stack.urls["gateway"], issuer, key.client_id, key.key_file) as caller:
+                run = Run(options, console, progress, stack, caller, city, manifest)
+                result = await _through(run)
+                progress.stop()
+                screen.show(console, result)
+                if options.stay and sys.stdin.isatty() and console.is_terminal:
+                    await _stay(console, stack)
+    return result
+
+
+async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Manifest:
+    task = progress.add_task("making the city", total=None, rate="")
+    if not (city / "city.json").exists():
+        # In a process of its own: it is work for a processor, and the stack starts meanwhile.
+        await asyncio.to_thread(generate_city, scale=options.scale, seed=options.seed, out=city, quiet=True)
+    manifest = read_manifest(city)
+    progress.update(task, total=1, completed=1, rate=f"{manifest.people:,} people")
+    return manifest
+
+
+async def _through(run: Run) -> screen.Result:
+    files = run.manifest.files
+    started = wall()
+    await _grids(run, [file for file in files if file.kind == "grids"])
+    await _rosters(run, [file for file in files if file.kind == "roster"])
+    await _quiet(run, "rosters heard by all services")
+    await _sources(run, [file for file in files if file.kind == "source"])
+    await _quiet(run, "people certified")
+    through = wall() - started
+    await _due(run)
+    await _quiet(run, "tasks and notices")
+    async with run.stage("visits by grid members", None) as task:
+        visited = await visits.pay(run.client, run.city, told=lambda n: run.progress.advance(task, n))
+    await _quiet(run, "visits heard")
+    people = truth.read_truth(run.city / "truth" / "truth.parquet")
+    async with run.stage("asking as a partner would", len(people)) as task:
+        answered = await truth.ask(run.client, people, told=lambda n: run.progress.advance(task, n))
+    figures = {name: await run.client.call("GET", name, "/v1/figures") for name in SERVICES}
+    return screen.Result(
+        manifest=run.manifest,
+        seconds=run.seconds,
+        through=through,
+        verdicts=dict(run.verdicts),
+        figures=figures,
+        accuracy=truth.compare(answered),
+        visited=visited,
+        urls=run.stack.urls,
+        data=run.options.data,
+    )
+
+
+async def _grids(run: Run, files: list[CityFile]) -> None:
+    async with run.stage("grids and their people", len(files)) as task:
+        for file in files:
+            await run.client.upload("grid", "/v1/grids:import", run.city / file.path)
+            run.progress.advance(task)
+
+
+async def _rosters(run: Run, files: list[CityFile]) -> None:
+    total = sum(file.rows for file in files)
+    async with run.stage("31 rosters", total) as task:
+        for file in files:  # one after the other: people are in several of them
+            await run.client.upload("ingest", f"/v1/programs/{file.code}/roster", run.city / file.path, mode="full")
+            run.progress.advance(task, file.rows)
+
+
+async def _sources(run: Run, files: list[CityFile]) -> None:
+    lanes: dict[str, list[CityFile]] = defaultdict(list)
+    for file in files:
+        lanes[file.code].append(file)
+    gate, started, done = asyncio.Semaphore(_AT_ONCE), wall(), 0
+    total = sum(file.rows for file in files)
+
+    async with run.stage("files of 26 departments", total) as task:
+
+        async def lane(ordered: list[CityFile]) -> None:
+            nonlocal done
+            for file in ordered:  # a later file of a source repeats rows of an earlier one
+                async with gate:
+                    said = await run.client.upload("ingest", f"/v1/sources/{file.code}/batches", run.city / file.path)
+                for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined"):
+                    run.verdicts[name] += said[name]
+                done += file.rows
+                rate = done / max(wall() - started, 1e-6)
+                run.progress.update(task, advance=file.rows, rate=f"{rate:,.0f} rows/s")
+                _maybe_kill(run, done / total)
+
+        await asyncio.gather(*(lane(ordered) for ordered in lanes.values()))
+
+
+def _maybe_kill(run: Run, share: float) -> None:
+    if run.options.kill and share > 0.5 and "killed" not in run.seconds:  # noqa: PLR2004  (in the middle)
+        run.seconds["killed"] = 0.0
+        run.stack.kill(run.options.kill)
+
+
+async def _due(run: Run) -> None:
+    async with run.stage("monthly certification run", None):
+        await run.client.call("POST", "recognition", "/v1/certification-runs", body={})
+
+
+async def _quiet(run: Run, name: str) -> None:
+    most = 1
+    async with run.stage(name, None) as task:
+
+        def told(left: int) -> None:
+            nonlocal most
+            most = max(most, left)
+            run.progress.update(task, total=most, completed=most - left)
+
+        await run.client.quiet(SERVICES, told=told)
+
+
+async def _stay(console: Console, stack: LocalStack) -> None:
+    console.print("Everything stays up; Ctrl-C stops it and leaves the data.")
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, ended.set)
+    watching = asyncio.create_task(stack.watch())
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (watching, waiting):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def main(options: DemoOptions) -> int:
+    """Run the demo from the command line; returns the exit code."""
+    asyncio.run(demo(options))
+    return 0

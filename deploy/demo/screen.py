@@ -1,0 +1,86 @@
+"""The last screen of the demo: what happened to a city, in one look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from deploy.demo.city.manifest import Manifest
+from deploy.demo.truth import Accuracy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run of the demo ended with.
+
+    Attributes:
+        seconds: by stage.
+        through: from the first upload until everybody was certified and nothing was under way, seconds.
+        verdicts: rows by verdict, as the batches said.
+        figures: by service, its `/v1/figures`.
+    """
+
+    manifest: Manifest
+    seconds: Mapping[str, float]
+    through: float
+    verdicts: Mapping[str, int]
+    figures: Mapping[str, Mapping[str, Any]]
+    accuracy: Accuracy
+    visited: int
+    urls: Mapping[str, str]
+    data: Path
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({100 * part / whole:.2f} %)" if whole else f"{part:,}"
+
+
+def _flow(result: Result) -> Table:
+    table = Table(title="What happened", show_header=False, title_justify="left")
+    recognition, grid, notify = (result.figures[name] for name in ("recognition", "grid", "notify"))
+    people = result.accuracy.people
+    rows = result.verdicts.get("rows", 0)
+    rate = rows / result.through if result.through else 0
+    by_channel = recognition["certified_people"]
+    table.add_row("people drawing benefits", f"{people:,} in {recognition['enrolments']:,} enrolments, 31 programs")
+    table.add_row("rows from 26 departments", f"{rows:,} in {result.through:.1f} s: {rate:,.0f} rows/s")
+    for verdict in ("accepted", "duplicate", "out_of_window", "quarantined"):
+        table.add_row(f"  {verdict}", _share(result.verdicts.get(verdict, 0), rows))
+    for channel, count in sorted(by_channel.items()):
+        table.add_row(f"certified by {channel}", _share(count, people))
+    table.add_row("unmatched → grid tasks", f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}")
+    table.add_row("visits paid", f"{result.visited:,}")
+    table.add_row("suspicions → cases", f"{grid['cases_open'] + grid['cases_concluded']:,}, payments stopped: 0")
+    table.add_row("messages", f"{sum(notify['messages'].values()):,} (deliveries {notify['deliveries']})")
+    return table
+
+
+def _truth(accuracy: Accuracy) -> Table:
+    table = Table(title="Held against the truth", show_header=False, title_justify="left")
+    table.add_row("certified, and alive", _share(accuracy.recognised_alive, accuracy.recognised))
+    table.add_row("certified, but dead", _share(accuracy.recognised_dead, accuracy.recognised))
+    table.add_row("dead", f"{accuracy.dead:,}, in no register {accuracy.dead_unregistered:,}")
+    registered = accuracy.dead_registered
+    table.add_row("dead in a register: suspected", _share(accuracy.dead_registered_under_review, registered))
+    table.add_row("living, but under review", _share(accuracy.living_under_review, accuracy.people))
+    table.add_row("not yet certified", _share(accuracy.not_yet, accuracy.people))
+    return table
+
+
+def show(console: Console, result: Result) -> None:
+    """Print the screen."""
+    console.print(_flow(result))
+    console.print(_truth(result.accuracy))
+    stages = "  ".join(f"{name} {seconds:.1f}s" for name, seconds in result.seconds.items())
+    console.print(f"[dim]{stages}[/dim]")
+    lines = [f"gateway    {result.urls['gateway']}"]
+    lines += [
+        f"{name:<10} {result.urls['gateway']}/api/{name}/docs"
+        for name in ("ingest", "scoring", "grid", "recognition", "notify")
+    ]
+    lines += [f"messages   {result.urls.get('nats-monitor', '')}/jsz", f"data       {result.data}"]
+    console.print(Panel("\n".join(lines), title="Look around", title_align="left", expand=False))

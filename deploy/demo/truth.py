@@ -1,0 +1,77 @@
+"""How right the platform was: its answers, asked as a partner would ask, held against the city's own truth."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from deploy.demo.client import Client
+
+_HEADERS = {"Purpose-Code": "demo-accuracy", "Legal-Basis": "demo", "Case-Ref": "demo"}
+_AT_ONCE = 1000
+_DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """People by what the platform answered and what was true on the day."""
+
+    people: int
+    recognised: int
+    recognised_alive: int
+    recognised_dead: int
+    dead: int
+    dead_registered: int
+    dead_registered_under_review: int
+    dead_unregistered: int
+    living_under_review: int
+    under_review: int
+    not_yet: int
+    unknown: int
+
+
+def read_truth(path: Path) -> pl.DataFrame:
+    """One row a person: citizen_id, first program, state, whether any register had told of the death by today."""
+    return pl.read_parquet(path).with_columns(pl.col("programs").list.first().alias("program"))
+
+
+async def ask(client: Client, truth: pl.DataFrame, told: Callable[[int], object]) -> pl.DataFrame:
+    """The truth with the platform's answer for each person."""
+    gate = asyncio.Semaphore(4)
+
+    async def some(program: str, ids: list[str]) -> pl.DataFrame:
+        body = {"program": program, "items": [{"citizen_id": each} for each in ids]}
+        async with gate:
+            said = await client.call("POST", "recognition", "/v1/recognitions:batch", body=body, headers=_HEADERS)
+        told(len(ids))
+        return pl.DataFrame({"citizen_id": ids, "answer": [each.get("answer", "problem") for each in said["items"]]})
+
+    pieces = [
+        some(str(program), frame["citizen_id"].slice(start, _AT_ONCE).to_list())
+        for (program,), frame in truth.group_by("program", maintain_order=True)
+        for start in range(0, len(frame), _AT_ONCE)
+    ]
+    return truth.join(pl.concat(await asyncio.gather(*pieces)), on="citizen_id", how="left", validate="1:1")
+
+
+def compare(answered: pl.DataFrame) -> Accuracy:
+    """Counts for the last screen."""
+    dead, review = pl.col("state") == _DEAD, pl.col("answer") == "under_review"
+    recognised, known = pl.col("answer") == "recognised", pl.col("register_told_on").is_not_null()
+    counts = answered.select(
+        people=pl.len(),
+        recognised=recognised.sum(),
+        recognised_alive=(recognised & ~dead).sum(),
+        recognised_dead=(recognised & dead).sum(),
+        dead=dead.sum(),
+        dead_registered=(dead & known).sum(),
+        dead_registered_under_review=(dead & known & review).sum(),
+        dead_unregistered=(dead & ~known).sum(),
+        living_under_review=(review & ~dead).sum(),
+        under_review=review.sum(),
+        not_yet=(pl.col("answer") == "not_yet").sum(),
+        unknown=(pl.col("answer") == "unknown").sum(),
+    )
+    return Accuracy(**counts.row(0, named=True))

@@ -1,0 +1,1 @@
+"""The whole platform on one machine: PostgreSQL, NATS and Caddy from wheels, and the service processes."""

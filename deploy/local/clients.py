@@ -1,0 +1,86 @@
+"""The callers a local stack knows: one client a service, and one of each kind for the demo."""
+
+from dataclasses import dataclass
+
+SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
+"""In the order of their ports."""
+
+ALL_SCOPES = (
+    "ingest.upload",
+    "ingest.read",
+    "ingest.reveal",
+    "scoring.read",
+    "scoring.manage",
+    "recognition.check",
+    "recognition.batch",
+    "recognition.manage",
+    "me.read",
+    "grid.work",
+    "grid.manage",
+    "grid.read",
+    "notify.read",
+    "notify.manage",
+    "audit.read",
+    "operate",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCard:
+    """What the token issuer is told about a client.
+
+    Attributes:
+        programs: codes of programs it may speak for; `*` is every one.
+        divisions: prefixes of division codes it may see; empty is every one.
+    """
+
+    client_id: str
+    role: str
+    scopes: tuple[str, ...]
+    department: str | None = None
+    programs: tuple[str, ...] = ()
+    divisions: tuple[str, ...] = ()
+
+
+def service_client(service: str) -> str:
+    """The client id of a service."""
+    return f"service-{service}"
+
+
+_DEMO = (
+    ClientCard(client_id="demo-operator", role="operator", scopes=ALL_SCOPES, programs=("*",)),
+    ClientCard(
+        client_id="demo-department", role="department", department="medins", scopes=("ingest.upload", "ingest.read")
+    ),
+    ClientCard(
+        client_id="demo-partner",
+        role="partner",
+        department="hrss",
+        scopes=("recognition.check", "recognition.batch"),
+        programs=("resident_pension",),
+    ),
+    ClientCard(
+        client_id="demo-mobile",
+        role="citizen",
+        department="data_bureau",
+        scopes=("me.read", "grid.work", "grid.read", "notify.read"),
+        programs=("*",),
+    ),
+    ClientCard(
+        client_id="demo-officer",
+        role="officer",
+        department="hrss",
+        scopes=("recognition.check", "recognition.manage", "grid.read", "grid.manage", "scoring.read"),
+        programs=("resident_pension",),
+    ),
+    ClientCard(client_id="demo-auditor", role="auditor", scopes=("audit.read", "ingest.read"), programs=("*",)),
+)
+
+CLIENTS: tuple[ClientCard, ...] = (
+    *(
+        ClientCard(client_id=service_client(each), role="service", scopes=ALL_SCOPES, programs=("*",))
+        for each in SERVICES
+    ),
+    *_DEMO,
+)
+"""Every client of a local stack."""

@@ -1,0 +1,60 @@
+"""One log file a process, and listeners that hear every line."""
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+Listener = Callable[[str, str], None]
+"""Called with the name of the process and one line without its end."""
+
+STACK = "wugan"
+"""The name under which the stack itself speaks."""
+
+_KEEP_BYTES = 16 * 2**20
+
+
+class Journal:
+    """Keeps what every process says in `folder/<name>.log`, which starts over once it has grown large."""
+
+    def __init__(self, folder: Path, listener: Listener | None = None) -> None:
+        self._folder = folder
+        self._listener = listener
+        self._files: dict[str, TextIO] = {}
+        self._last: dict[str, deque[str]] = {}
+
+    def path(self, name: str) -> Path:
+        """The file of one process."""
+        return self._folder / f"{name}.log"
+
+    def line(self, name: str, text: str) -> None:
+        """A process said a line."""
+        file = self._files.get(name) or self._open(name)
+        file.write(text + "\n")
+        file.flush()
+        self._last[name].append(text)
+        if self._listener:
+            self._listener(name, text)
+
+    def say(self, text: str) -> None:
+        """The stack itself says something."""
+        self.line(STACK, text)
+
+    def last(self, name: str) -> str:
+        """The last thing a process said that is not blank."""
+        return next((line.strip() for line in reversed(self._last.get(name, ())) if line.strip()), "")
+
+    def close(self) -> None:
+        """Close the files; a later line opens its file again."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _open(self, name: str) -> TextIO:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > _KEEP_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        file = self._files[name] = path.open("a", encoding="utf-8")
+        self._last.setdefault(name, deque(maxlen=20))
+        return file

@@ -1,0 +1,85 @@
+"""What ingest's routes work with, and who may call them."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Security
+
+from services.ingest.domain.catalogue import Source
+from services.ingest.domain.people import PeopleIndex
+from services.ingest.settings import IngestSettings
+from services.ingest.store import people
+from services.ingest.store.raw import RawStore
+from services.ingest.store.reading import Limits
+from services.ingest.usecases.hashing import Keys
+from shared.kit.app import Platform
+from shared.kit.auth import Caller, allow
+from shared.kit.db import Database
+from shared.kit.problems import NotFoundError
+
+
+@dataclass(slots=True)
+class PeopleCache:
+    """The vault's index in memory, read again when the vault has changed."""
+
+    database: Database
+    _index: PeopleIndex | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self) -> PeopleIndex:
+        """Everybody as of now."""
+        async with self._lock, self.database.read() as tx:
+            version = await people.vault_version(tx)
+            if self._index is None or self._index.version != version:
+                self._index = await people.load_people(tx, version)
+            return self._index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestDeps:
+    """Everything the routes need."""
+
+    platform: Platform
+    settings: IngestSettings
+    sources: Mapping[str, Source]
+    keys: Keys
+    raw: RawStore
+    people: PeopleCache
+
+    @property
+    def limits(self) -> Limits:
+        """How much of a file is read at most."""
+        said = self.settings
+        return Limits(
+            plain_bytes=said.ingest_max_plain_bytes,
+            ratio=said.ingest_max_ratio,
+            columns=said.ingest_max_columns,
+            line_bytes=said.ingest_max_line_bytes,
+            sheet_bytes=said.ingest_max_sheet_bytes,
+            chunk_rows=said.ingest_chunk_rows,
+        )
+
+    def source(self, code: str) -> Source:
+        """A source of the catalogue.
+
+        Raises:
+            NotFoundError: there is none of this code.
+        """
+        if code not in self.sources:
+            detail = "There is no such source; GET /v1/sources lists them."
+            raise NotFoundError(detail)
+        return self.sources[code]
+
+
+def _deps(request: Request) -> IngestDeps:
+    return cast(IngestDeps, request.app.state.deps)
+
+
+Deps = Annotated[IngestDeps, Depends(_deps)]
+Uploader = Annotated[Caller, Security(allow("ingest.upload"))]
+Reader = Annotated[Caller, Security(allow("ingest.read"))]
+Revealer = Annotated[Caller, Security(allow("ingest.reveal"))]
+Auditor = Annotated[Caller, Security(allow("audit.read"))]
+Operator = Annotated[Caller, Security(allow("operate"))]

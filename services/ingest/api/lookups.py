@@ -1,0 +1,129 @@
+"""What can be asked: batches, quarantine, the catalogue, where evidence came from, names for those who must knock."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+
+from services.ingest.api.deps import Auditor, Deps, Operator, Reader, Revealer
+from services.ingest.api.uploads import batch_out
+from services.ingest.domain.catalogue import facts
+from services.ingest.domain.evidence import origin_of
+from services.ingest.schemas import (
+    BatchOut,
+    EvidenceOut,
+    FiguresOut,
+    PeopleOut,
+    PersonOut,
+    QuarantineOut,
+    QuarantineRowOut,
+    RevealIn,
+    SourceOut,
+    SourcesOut,
+)
+from services.ingest.store import batches, people
+from services.ingest.store.batches import Batch
+from services.ingest.usecases.rosters import opened
+from shared.kit.auth import Caller
+from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
+
+router = APIRouter(prefix="/v1", tags=["lookups"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("/sources")
+async def list_sources(deps: Deps, _caller: Reader) -> SourcesOut:
+    """The catalogue of sources."""
+    return SourcesOut(items=[SourceOut(**facts(source)) for source in deps.sources.values()])
+
+
+@router.get("/sources/{source}")
+async def get_source(source: str, deps: Deps, _caller: Reader) -> SourceOut:
+    """One source: which columns it takes under which headers, and what its rows say."""
+    return SourceOut(**facts(deps.source(source)))
+
+
+async def _batch(deps: Deps, caller: Caller, batch_id: UUID) -> Batch:
+    async with deps.platform.database.read() as tx:
+        batch = await batches.find_batch(tx, batch_id)
+    if batch is None or (caller.department is not None and caller.department != batch.department):
+        detail = "There is no such batch."
+        raise NotFoundError(detail)
+    return batch
+
+
+@router.get("/batches/{batch_id}")
+async def get_batch(batch_id: UUID, deps: Deps, caller: Reader) -> BatchOut:
+    """A batch and its counts."""
+    return batch_out(await _batch(deps, caller, batch_id), repeated=False)
+
+
+@router.get("/batches/{batch_id}/quarantine")
+async def list_quarantine(
+    batch_id: UUID,
+    deps: Deps,
+    caller: Reader,
+    after: Annotated[int, Query(ge=-1)] = -1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> QuarantineOut:
+    """Rows that were not taken, by number and reason; a department finds them in its own file."""
+    batch = await _batch(deps, caller, batch_id)
+    async with deps.platform.database.read() as tx:
+        rows = await batches.list_quarantine(tx, batch.batch_no, after=after, limit=limit)
+    return QuarantineOut(
+        items=[QuarantineRowOut(row_no=row_no, reason=reason) for row_no, reason in rows],
+        next_after=rows[-1][0] if len(rows) == limit else None,
+    )
+
+
+@router.post("/people:reveal")
+async def reveal(asked: RevealIn, deps: Deps, caller: Revealer) -> PeopleOut:
+    """Names and contacts of people somebody must find; each look is logged before the answer."""
+    database = deps.platform.database
+    async with database.write() as tx:
+        await people.log_looks(tx, caller, asked.purpose, asked.subjects, deps.platform.clock.now())
+    async with database.read() as tx:
+        found = await people.sealed_of(tx, asked.subjects)
+    items = []
+    for subject, sealed, division in found:
+        said = opened(deps.keys, subject, sealed)
+        items.append(
+            PersonOut(
+                subject=subject,
+                name=said["name"] or "",
+                phone=said["phone"],
+                family_phone=said["family_phone"],
+                division=division,
+            )
+        )
+    return PeopleOut(items=items)
+
+
+@router.get("/evidence/{evidence_id}")
+async def get_evidence(evidence_id: Annotated[int, Path(ge=0)], deps: Deps, _caller: Auditor) -> EvidenceOut:
+    """From an evidence id back to department, file and row."""
+    batch_no, row_no = origin_of(evidence_id)
+    async with deps.platform.database.read() as tx:
+        batch = await batches.find_batch_by_no(tx, batch_no)
+        known = batch is not None and await batches.find_row(tx, batch_no, row_no)
+    if batch is None or not known:
+        detail = "No evidence has this id."
+        raise NotFoundError(detail)
+    return EvidenceOut(
+        evidence_id=evidence_id,
+        source=batch.code,
+        department=batch.department,
+        batch_id=batch.batch_id,
+        filename=batch.filename,
+        sha256=batch.sha256,
+        row_no=row_no,
+        received_at=batch.received_at,
+    )
+
+
+@router.get("/figures")
+async def figures(deps: Deps, _caller: Operator) -> FiguresOut:
+    """The counts an operator asks first."""
+    async with deps.platform.database.read() as tx:
+        counts = dict(await batches.count_batches(tx))
+        known = await people.count_people(tx)
+    return FiguresOut(**known, batches=counts.pop("batches"), rows=counts)

@@ -1,0 +1,97 @@
+"""What a source is: who delivers it, what a row of it says, and which rows count."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+OCCURRED_ON, CITIZEN_ID, NAME = "occurred_on", "citizen_id", "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRule:
+    """The values of one deciding column.
+
+    Attributes:
+        counts: values whose rows count, with the source's own kind.
+        not_counted: values whose rows the source's own rule leaves out (a telephone call is no visit).
+        kinds: values that say something else than the source's own kind.
+    """
+
+    counts: frozenset[str] = frozenset()
+    not_counted: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A row as it comes, and what must become of it."""
+
+    row: Mapping[str, str]
+    verdict: str
+    reason: str | None
+    kind: str | None
+    occurred_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One of the data sources.
+
+    Attributes:
+        kind: what an accepted row says unless a code says otherwise (EvidenceKind).
+        identity: `full` where the reader checked card and face, else `id_only`; a matching name makes `full`.
+        columns: accepted headers by canonical column, in order of preference.
+        codes: rules of deciding columns.
+        id_may_be_blank: a row without an id is a hint, not a fault (funeral homes).
+    """
+
+    code: str
+    label: str
+    department: str
+    polarity: str
+    strength: str
+    kind: str
+    identity: str
+    why: str
+    reference: str
+    frequency: str
+    latency_days: int
+    retention_months: int
+    id_may_be_blank: bool
+    columns: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, CodeRule]
+    examples: tuple[Example, ...]
+
+    def matched_columns(self, headers: list[str]) -> dict[str, str]:
+        """Header to canonical name for the columns this source needs; spaces in headers do not matter."""
+        clean = {header.replace(" ", "").replace("\ufeff", "").lower(): header for header in reversed(headers)}
+        found: dict[str, str] = {}
+        for canonical, aliases in self.columns.items():
+            for alias in aliases:
+                if (header := clean.get(alias.lower())) is not None:
+                    found[header] = canonical
+                    break
+        return found
+
+    def missing_columns(self, headers: list[str]) -> list[str]:
+        """Canonical columns no header stands for; a name may be missing, the rest may not."""
+        present = set(self.matched_columns(headers).values())
+        return [name for name in self.columns if name not in present and name != NAME]
+
+
+def facts(source: Source) -> dict[str, Any]:
+    """The part of a source that may be shown to anybody who may see the catalogue."""
+    return {
+        "code": source.code,
+        "label": source.label,
+        "department": source.department,
+        "polarity": source.polarity,
+        "strength": source.strength,
+        "kind": source.kind,
+        "frequency": source.frequency,
+        "latency_days": source.latency_days,
+        "reference": source.reference,
+        "why": source.why,
+        "columns": {name: list(aliases) for name, aliases in source.columns.items()},
+    }

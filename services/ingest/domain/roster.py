@@ -1,0 +1,107 @@
+"""Rosters: who draws a program's benefit and how much, read by columns from the form in which owners keep it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain import citizen_id, dates, names
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "citizen_id": ("身份证号", "身份证号码", "公民身份号码", "证件号码", "id_no"),
+    "name": ("姓名", "领取人姓名", "享受人", "name"),
+    "phone": ("手机号", "联系电话", "手机号码", "phone"),
+    "division": ("村居代码", "村(居)代码", "行政区划代码", "division"),
+    "group_no": ("村民组", "村民组号", "小组", "group_no"),
+    "amount_yuan": ("待遇金额", "月标准", "发放金额", "补助金额", "amount"),
+    "started": ("开始享受年月", "享受起始年月", "起始年月", "started"),
+    "card_tail": ("银行卡尾号", "卡尾号", "card_tail"),
+    "household_no": ("户编号", "家庭编号", "household_no"),
+    "due_on": ("认证截止", "认证截止日期", "due_on"),
+    "family_phone": ("联系人手机", "家属手机", "family_phone"),
+}
+"""Accepted headers by canonical column."""
+REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
+_FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
+           citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRoster:
+    """A roster's rows.
+
+    Attributes:
+        good: one row a person: number, name, phone, family_phone, card_tail, division, group_no, amount_fen, started_on,
+            due_on, household_no, born_on, sex.
+        counts: rows by verdict or reason (`accepted`, `duplicate`, faults).
+        reasons: row number and reason of each row not taken.
+    """
+
+    good: pl.DataFrame
+    counts: Mapping[str, int]
+    reasons: pl.DataFrame
+
+
+def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Header to canonical name, and what is missing with its accepted names."""
+    clean = {header.replace(" ", "").replace("\ufeff", ""): header for header in reversed(headers)}
+    found = {clean[alias]: name for name, aliases in COLUMNS.items() for alias in reversed(aliases) if alias in clean}
+    present = set(found.values())
+    missing = [f"{name} ({'/'.join(COLUMNS[name][:3])})" for name in REQUIRED if name not in present]
+    return found, missing
+
+
+def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
+    """Judge the rows of a roster.
+
+    Args:
+        frame: canonical columns as strings; optional ones may be absent.
+        today: nobody is born later.
+    """
+    whole = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in frame.columns)
+    checked = citizen_id.check(whole["citizen_id"], this_year=today.year)
+    amount = whole.select(
+        (pl.col("amount_yuan").str.replace_all(r"[,,元¥\s]", "").cast(pl.Decimal(18, 2), strict=False) * 100).cast(
+            pl.Int64, strict=False
+        )
+    ).to_series()
+    table = pl.DataFrame(
+        {
+            "row_no": np.arange(len(whole), dtype=np.uint32),
+            "number": checked.numbers,
+            "name": whole["name"].str.strip_chars(),
+            "compared": names.normalise(whole["name"]),
+            "phone": whole["phone"].str.strip_chars(),
+            "family_phone": whole["family_phone"].str.strip_chars(),
+            "card_tail": whole["card_tail"].str.strip_chars(),
+            "division": whole["division"].str.strip_chars(),
+            "group_no": whole["group_no"].str.extract(r"(\d+)", 1).cast(pl.Int16, strict=False),
+            "amount_fen": amount,
+            "started_on": dates.parse(whole["started"]),
+            "due_on": dates.parse(whole["due_on"]),
+            "household_no": whole["household_no"].str.strip_chars(),
+        }
+    )
+    fault = pl.Series(checked.fault).replace_strict(_FAULTS, default=None, return_dtype=pl.String)
+    reason = (
+        pl.when(fault.is_not_null())
+        .then(fault)
+        .when(pl.col("compared").is_null() | pl.col("amount_fen").is_null() | pl.col("division").is_null())
+        .then(pl.lit("missing_field"))
+        .when(~pl.col("division").str.contains(r"^\d{12}$") | (pl.col("amount_fen") < 0))
+        .then(pl.lit("wrong_code"))
+        .when(pl.col("number").is_duplicated() & ~pl.col("number").is_first_distinct())
+        .then(pl.lit("duplicate"))
+    )
+    table = table.with_columns(reason.alias("reason"))
+    good = table.filter(pl.col("reason").is_null()).drop("reason")
+    counts = {"accepted": len(good)} | {
+        row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
+    }
+    return JudgedRoster(
+        good=pl.concat([good, citizen_id.birth_and_sex(good["number"])], how="horizontal"),
+        counts=counts,
+        reasons=table.drop_nulls("reason").select("row_no", "reason"),
+    )

@@ -1,0 +1,144 @@
+"""Shapes of ingest's requests and answers."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class BatchOut(BaseModel):
+    """A batch: rows = accepted + duplicate + out_of_window + quarantined."""
+
+    batch_id: UUID
+    batch_no: int
+    source: str
+    department: str
+    status: str
+    repeated: bool = Field(description="this very file had been taken before; nothing changed")
+    rows: int
+    accepted: int
+    duplicate: int
+    out_of_window: int
+    quarantined: int
+    quarantine_reasons: dict[str, int]
+    sha256: str
+    received_at: AwareDatetime
+    completed_at: AwareDatetime | None
+
+
+class RosterOut(BaseModel):
+    """A roster: what it changed."""
+
+    batch_id: UUID
+    batch_no: int
+    program: str
+    status: str = Field(description="completed; or held: it would end too many enrolments, confirm it first")
+    repeated: bool
+    accepted: int
+    new: int
+    changed: int
+    ended: int
+    reasons: dict[str, int]
+
+
+class QuarantineRowOut(BaseModel):
+    """A row that was not taken: its number counts data rows from 0."""
+
+    row_no: int
+    reason: str
+
+
+class QuarantineOut(BaseModel):
+    """A page of rows that were not taken."""
+
+    items: list[QuarantineRowOut]
+    next_after: int | None
+
+
+class SourceOut(BaseModel):
+    """A source of the catalogue."""
+
+    code: str
+    label: str
+    department: str
+    polarity: str
+    strength: str
+    kind: str
+    frequency: str
+    latency_days: int
+    reference: str
+    why: str
+    columns: dict[str, list[str]]
+
+
+class SourcesOut(BaseModel):
+    """The catalogue."""
+
+    items: list[SourceOut]
+
+
+class EventIn(_In):
+    """One event, now: canonical columns of the source beside the id and the day."""
+
+    citizen_id: Annotated[str, Field(min_length=1, max_length=40)]
+    name: Annotated[str, Field(max_length=100)] | None = None
+    occurred_on: date
+    values: Annotated[dict[str, Annotated[str, Field(max_length=100)]], Field(max_length=10)] = {}
+
+
+class EventOut(BaseModel):
+    """What became of one event."""
+
+    batch_id: UUID
+    verdict: str
+    reason: str | None
+
+
+class RevealIn(_In):
+    """Whose names and contacts are needed, and what for."""
+
+    subjects: Annotated[list[UUID], Field(min_length=1, max_length=200)]
+    purpose: Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\w .:/-]+$")]
+
+
+class PersonOut(BaseModel):
+    """What those who must find a person are told."""
+
+    subject: UUID
+    name: str
+    phone: str | None
+    family_phone: str | None
+    division: str
+
+
+class PeopleOut(BaseModel):
+    """People found; those the vault does not know are absent."""
+
+    items: list[PersonOut]
+
+
+class EvidenceOut(BaseModel):
+    """Where a piece of evidence came from."""
+
+    evidence_id: int
+    source: str
+    department: str
+    batch_id: UUID
+    filename: str
+    sha256: str
+    row_no: int
+    received_at: AwareDatetime
+
+
+class FiguresOut(BaseModel):
+    """The counts an operator asks first."""
+
+    people: int
+    enrolments: int
+    batches: int
+    rows: dict[str, int] = Field(description="rows of all batches by verdict or reason")

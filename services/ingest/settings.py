@@ -1,0 +1,32 @@
+"""Settings of ingest: limits of what is taken in, and where raw files are kept."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from shared.kit.settings import KitSettings
+
+_MIB = 1 << 20
+
+
+class IngestSettings(KitSettings):
+    """Environment `WUGAN_INGEST_…`, and the key of name comparison."""
+
+    name_key: SecretStr | None = Field(default=None, description="hex, 32 bytes; default: derived from the subject key")
+    ingest_raw_url: str = Field(
+        default="", description="fsspec URL for raw files; default: a folder in the data folder"
+    )
+    ingest_chunk_rows: Annotated[int, Field(ge=1_000, le=2_000_000)] = 300_000
+    ingest_max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * _MIB
+    ingest_max_plain_bytes: Annotated[int, Field(ge=1)] = 8192 * _MIB
+    ingest_max_ratio: Annotated[int, Field(ge=10)] = Field(default=200, description="unpacked : packed, against bombs")
+    ingest_max_columns: Annotated[int, Field(ge=1)] = 200
+    ingest_max_line_bytes: Annotated[int, Field(ge=1_000)] = 65_536
+    ingest_max_sheet_bytes: Annotated[int, Field(ge=1)] = Field(default=400 * _MIB, description="unpacked XLSX")
+    ingest_window_months: Annotated[int, Field(ge=1, le=60)] = 12
+    ingest_stop_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="share of faulty rows in the first chunk at which a batch is refused"
+    )
+    ingest_end_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.2, description="share of enrolments a full roster may end without a second look"
+    )

@@ -1,0 +1,220 @@
+"""Batches, evidence segments and quarantine segments: rows ⇄ columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import uuid_utils.compat as uuids
+
+from services.ingest.domain.verdicts import VERDICTS
+from shared.kit import arrow
+from shared.kit.db import ReadTx, WriteTx
+
+_COLUMNS = (
+    "batch_no, batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, chunks_done, "
+    "counts::text AS counts, received_at, completed_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A file that came in.
+
+    Attributes:
+        counts: rows by verdict or reason.
+        chunks_done: chunks whose effect is committed; a batch cut off goes on behind them.
+    """
+
+    batch_no: int
+    batch_id: UUID
+    kind: str
+    code: str
+    department: str
+    client_id: str
+    sha256: str
+    filename: str
+    size_bytes: int
+    status: str
+    chunks_done: int
+    counts: Mapping[str, int]
+    received_at: datetime
+    completed_at: datetime | None
+
+    @property
+    def rows(self) -> int:
+        """Rows judged so far."""
+        return sum(count for name, count in self.counts.items() if name in VERDICTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """What is known of a file before it is read."""
+
+    kind: str
+    code: str
+    department: str
+    client_id: str
+    sha256: str
+    filename: str
+    size_bytes: int
+    received_at: datetime
+
+
+async def last_roster(tx: ReadTx, program: str) -> Batch | None:
+    """The roster of a program that was taken last."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM batch WHERE kind = 'roster' AND code = $1 AND status = 'completed' "  # noqa: S608  (our columns)
+        "ORDER BY batch_no DESC LIMIT 1",
+        program,
+    )
+    return _batch(rows[0]) if rows else None
+
+
+async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = None) -> Batch:
+    """The batch of this file: a new one, or the one that took the same file before.
+
+    Args:
+        tx: the transaction.
+        new: what is known of the file.
+        generation: makes the same file another batch in another generation (rosters).
+    """
+    sha256 = new.sha256 if generation is None else f"{new.sha256}.{generation}"
+    await tx.run(
+        "INSERT INTO batch (batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, "
+        "received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'taking', $9) ON CONFLICT (kind, code, sha256) DO NOTHING",
+        uuids.uuid7(),
+        new.kind,
+        new.code,
+        new.department,
+        new.client_id,
+        sha256,
+        new.filename,
+        new.size_bytes,
+        new.received_at,
+    )
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM batch WHERE kind = $1 AND code = $2 AND sha256 = $3",  # noqa: S608  (our columns)
+        new.kind,
+        new.code,
+        sha256,
+    )
+    return _batch(rows[0])
+
+
+async def find_batch(tx: ReadTx, batch_id: UUID) -> Batch | None:
+    """A batch by its public id."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM batch WHERE batch_id = $1", batch_id)  # noqa: S608  (our columns)
+    return _batch(rows[0]) if rows else None
+
+
+async def find_batch_by_no(tx: ReadTx, batch_no: int) -> Batch | None:
+    """A batch by its number, the upper half of its evidence ids."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM batch WHERE batch_no = $1", batch_no)  # noqa: S608  (our columns)
+    return _batch(rows[0]) if rows else None
+
+
+def _batch(row: Mapping[str, object]) -> Batch:
+    return Batch(**{**row, "counts": orjson.loads(str(row["counts"]))})  # type: ignore[arg-type]  # columns are named so
+
+
+async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
+    """The batch as it is now, held against another process taking the same file, and its source held too."""
+    # Two batches of one source at once could both accept the same key.
+    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"evidence:{batch.code}")
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM batch WHERE batch_no = $1 FOR UPDATE",  # noqa: S608  (our columns)
+        batch.batch_no,
+    )
+    return _batch(rows[0])
+
+
+async def save_progress(tx: WriteTx, batch: Batch, *, chunks_done: int, counts: Mapping[str, int]) -> None:
+    """Note that a chunk is in."""
+    await tx.run(
+        "UPDATE batch SET chunks_done = $2, counts = $3::text::jsonb WHERE batch_no = $1",
+        batch.batch_no,
+        chunks_done,
+        orjson.dumps(counts).decode(),
+    )
+
+
+async def save_end(tx: WriteTx, batch: Batch, *, at: datetime) -> None:
+    """Note that a batch is in whole."""
+    await tx.run(
+        "UPDATE batch SET status = 'completed', completed_at = $2 WHERE batch_no = $1 AND status = 'taking'",
+        batch.batch_no,
+        at,
+    )
+
+
+async def delete_untouched(tx: WriteTx, batch: Batch) -> bool:
+    """Forget a batch of which nothing was kept; False when something was."""
+    tag = await tx.run(
+        "DELETE FROM batch WHERE batch_no = $1 AND chunks_done = 0 AND status = 'taking'", batch.batch_no
+    )
+    return tag.endswith("1")
+
+
+async def known_keys(tx: ReadTx, source: str, months: Sequence[int]) -> np.ndarray:
+    """Evidence keys already accepted of a source in these months, uint64, in no order."""
+    rows = await tx.fetch(
+        "SELECT body FROM evidence_segment WHERE source = $1 AND month = ANY($2::int[])", source, list(months)
+    )
+    parts = [arrow.decode(row["body"]).column("key").to_numpy() for row in rows]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+
+async def save_evidence(tx: WriteTx, batch: Batch, chunk_no: int, by_month: Mapping[int, pa.Table]) -> None:
+    """Keep accepted rows, one segment a month."""
+    segments = [
+        (batch.code, month, batch.batch_no, chunk_no, table.num_rows, arrow.encode(table))
+        for month, table in by_month.items()
+    ]
+    await (await tx.driver()).executemany(
+        "INSERT INTO evidence_segment (source, month, batch_no, chunk_no, rows, body) VALUES ($1, $2, $3, $4, $5, $6)",
+        segments,
+    )
+
+
+async def save_quarantine(tx: WriteTx, batch: Batch, chunk_no: int, table: pa.Table) -> None:
+    """Keep which rows were not taken and why: numbers and reasons, no values."""
+    if table.num_rows:
+        await tx.run(
+            "INSERT INTO quarantine_segment (batch_no, chunk_no, rows, body) VALUES ($1, $2, $3, $4)",
+            batch.batch_no,
+            chunk_no,
+            table.num_rows,
+            arrow.encode(table),
+        )
+
+
+async def list_quarantine(tx: ReadTx, batch_no: int, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """Row numbers behind `after` and their reasons, in order."""
+    found: list[tuple[int, str]] = []
+    rows = await tx.fetch("SELECT body FROM quarantine_segment WHERE batch_no = $1 ORDER BY chunk_no", batch_no)
+    for row in rows:
+        table = arrow.decode(row["body"])
+        numbers, reasons = table.column("row_no").to_numpy(), table.column("reason").to_pylist()
+        found += [(int(numbers[at]), reasons[at]) for at in np.flatnonzero(numbers > after)[: limit - len(found)]]
+        if len(found) >= limit:
+            break
+    return found
+
+
+async def find_row(tx: ReadTx, batch_no: int, row_no: int) -> bool:
+    """Whether a row of a batch was accepted as evidence."""
+    rows = await tx.fetch("SELECT body FROM evidence_segment WHERE batch_no = $1", batch_no)
+    return any((arrow.decode(row["body"]).column("row_no").to_numpy() == row_no).any() for row in rows)
+
+
+async def count_batches(tx: ReadTx) -> Mapping[str, int]:
+    """Rows by verdict over all batches, and how many batches there are."""
+    rows = await tx.fetch(
+        "SELECT key, sum(value::bigint)::bigint AS n FROM batch, jsonb_each_text(counts) WHERE kind <> 'roster' GROUP BY key"
+    )
+    batches = await tx.fetch("SELECT count(*) AS n FROM batch")
+    return {"batches": batches[0]["n"], **{row["key"]: row["n"] for row in rows}}

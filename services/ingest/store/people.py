@@ -1,0 +1,170 @@
+"""The vault and the roster in PostgreSQL: people are sealed, enrolments are rows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from services.ingest.domain.people import PeopleIndex
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+
+
+async def vault_version(tx: ReadTx) -> int:
+    """Grows with every change of the vault."""
+    rows = await tx.fetch("SELECT version FROM vault")
+    return int(rows[0]["version"]) if rows else 0
+
+
+async def lock_vault(tx: WriteTx) -> None:
+    """Let one roster at a time change the vault."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended('vault', 0))")
+
+
+async def load_people(tx: ReadTx, version: int) -> PeopleIndex:
+    """Everybody in the vault as sorted columns."""
+    rows = await tx.columns(
+        "SELECT subject, person_no, name_hash FROM person",
+        [("subject", "(16,)u1"), ("person_no", ">i8"), ("name_hash", ">i8")],
+    )
+    return PeopleIndex.build(
+        rows["subject"],
+        rows["person_no"].astype(np.int64),
+        rows["name_hash"].astype(np.int64).view(np.uint64),
+        version,
+    )
+
+
+async def stage(tx: WriteTx, rows: pa.Table) -> None:
+    """Put the good rows of a roster into a temporary table `staged`, one a person."""
+    await tx.run(
+        "CREATE TEMP TABLE staged (subject uuid PRIMARY KEY, name_hash bigint, contact_hash bigint, amount_fen bigint, "
+        "division text, group_no smallint, household uuid, sex text, born_on date, started_on date, due_on date"
+        ") ON COMMIT DROP"
+    )
+    await tx.copy("staged", rows)
+    await tx.run("ANALYZE staged")
+
+
+async def changed_people(tx: WriteTx) -> list[tuple[bytes, bool]]:
+    """Subjects of the staged rows whose person is new or whose contact differs; True where new."""
+    rows = await tx.fetch(
+        "SELECT s.subject, p.subject IS NULL AS new FROM staged s LEFT JOIN person p USING (subject) "
+        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash"
+    )
+    return [(row["subject"].bytes, row["new"]) for row in rows]
+
+
+async def save_people(tx: WriteTx, rows: pa.Table) -> None:
+    """Insert or update people: subject, name_hash, contact_hash, sealed, key_id, division, group_no."""
+    if not rows.num_rows:
+        return
+    await tx.run(
+        "CREATE TEMP TABLE incoming (subject uuid, name_hash bigint, contact_hash bigint, sealed bytea, key_id text, "
+        "division text, group_no smallint) ON COMMIT DROP"
+    )
+    await tx.copy("incoming", rows)
+    await tx.run(
+        "INSERT INTO person (subject, name_hash, contact_hash, sealed, key_id, division, group_no) "
+        "SELECT subject, name_hash, contact_hash, sealed, key_id, division, group_no FROM incoming ORDER BY subject "
+        "ON CONFLICT (subject) DO UPDATE SET contact_hash = excluded.contact_hash, sealed = excluded.sealed, "
+        "key_id = excluded.key_id, division = excluded.division, group_no = excluded.group_no"
+    )
+    await tx.run("INSERT INTO vault (version) VALUES (1) ON CONFLICT (one) DO UPDATE SET version = vault.version + 1")
+
+
+_DIFFERS = (
+    "(e.amount_fen, e.division, e.group_no, e.household, e.started_on, e.due_on) IS DISTINCT FROM "
+    "(s.amount_fen, s.division, s.group_no, s.household, s.started_on, s.due_on)"
+)
+_SHAPE = [
+    ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
+    ("group_no", pa.int16()), ("household", pa.binary(16)), ("sex", pa.string()), ("born_on", pa.date32()),
+    ("started_on", pa.date32()), ("ended_on", pa.date32()), ("due_on", pa.date32()),
+]  # fmt: skip
+
+
+async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bool, today: date) -> pa.Table:
+    """Bring the enrolments of a program to the staged rows; returns what differs, shaped as the event says it.
+
+    Args:
+        tx: the transaction that staged the rows.
+        program: its code.
+        batch_no: the roster.
+        full: whether who is not staged has ended.
+        today: when they ended.
+    """
+    changed = await tx.fetch(
+        "WITH merged AS (INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, "
+        "born_on, started_on, due_on, batch_no) SELECT s.subject, $1, s.amount_fen, s.division, s.group_no, s.household, "
+        "s.sex, s.born_on, s.started_on, s.due_on, $2 FROM staged s LEFT JOIN enrolment e ON e.subject = s.subject AND "
+        f"e.program = $1 WHERE e.subject IS NULL OR e.ended_on IS NOT NULL OR {_DIFFERS} ORDER BY s.subject "
+        "ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division, "
+        "group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on, "
+        "due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no "
+        "RETURNING e.*, (xmax = 0) AS fresh) SELECT * FROM merged",
+        program,
+        batch_no,
+    )
+    ended = []
+    if full:
+        ended = await tx.fetch(
+            "UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL "
+            "AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) RETURNING e.*",
+            program,
+            today,
+            batch_no,
+        )
+    rows = [(row, "new" if row["fresh"] else "changed") for row in changed] + [(row, "ended") for row in ended]
+    columns: dict[str, list[object]] = {name: [] for name, _ in _SHAPE}
+    for row, change in rows:
+        for name, _ in _SHAPE:
+            value = change if name == "change" else row[name]
+            columns[name].append(value.bytes if isinstance(value, UUID) else value)
+    return pa.table({name: pa.array(columns[name], kind) for name, kind in _SHAPE})
+
+
+async def share_ending(tx: WriteTx, program: str) -> tuple[int, int]:
+    """How many open enrolments of a program the staged full roster would end, and how many there are."""
+    rows = await tx.fetch(
+        "SELECT count(*) AS open, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)) "
+        "AS ending FROM enrolment e WHERE program = $1 AND ended_on IS NULL",
+        program,
+    )
+    return rows[0]["ending"], rows[0]["open"]
+
+
+async def sealed_of(tx: ReadTx, subjects: Sequence[UUID]) -> list[tuple[UUID, bytes, str]]:
+    """Sealed data and division of people."""
+    rows = await tx.fetch(
+        "SELECT subject, sealed, division FROM person WHERE subject = ANY($1::uuid[])", list(subjects)
+    )
+    return [(row["subject"], row["sealed"], row["division"]) for row in rows]
+
+
+async def log_looks(tx: WriteTx, caller: Caller, purpose: str, subjects: Sequence[UUID], at: datetime) -> None:
+    """Note who looked at whom and what for, before anything is shown."""
+    count = len(subjects)
+    await tx.copy(
+        "look",
+        pa.table(
+            {
+                "at": pa.array([at] * count, pa.timestamp("us", "UTC")),
+                "client_id": [caller.client_id] * count,
+                "user": [caller.user] * count,
+                "purpose": [purpose] * count,
+                "subject": pa.array([subject.bytes for subject in subjects], pa.binary(16)),
+            }
+        ),
+    )
+
+
+async def count_people(tx: ReadTx) -> Mapping[str, int]:
+    """People in the vault and open enrolments."""
+    rows = await tx.fetch(
+        "SELECT (SELECT count(*) FROM person) AS people, "
+        "(SELECT count(*) FROM enrolment WHERE ended_on IS NULL) AS enrolments"
+    )
+    return dict(rows[0])

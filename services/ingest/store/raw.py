@@ -1,0 +1,111 @@
+"""Raw files under their SHA-256, zstd-compressed, in a folder or any fsspec store: received whole or not at all."""
+
+import hashlib
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import fsspec
+import zstandard
+
+from services.ingest.store.problems import FileTooLargeError, StorageFullError
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A file as it arrived, still in its scratch folder."""
+
+    path: Path
+    scratch: Path
+    sha256: str
+    size: int
+
+
+class RawStore:
+    """Content-addressed files.
+
+    Args:
+        url: fsspec URL of the store.
+        scratch: local folder for files under way.
+    """
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url, auto_mkdir=True)
+        self._scratch = scratch
+        # What a killed process left behind belongs to nobody.
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, exist_ok=True)
+
+    def _place(self, sha256: str) -> str:
+        return f"{self._root}/{sha256[:2]}/{sha256}.zst"
+
+    async def receive(self, pieces: AsyncIterator[bytes], *, limit: int) -> Received:
+        """Take a body piece by piece.
+
+        Raises:
+            FileTooLargeError: beyond `limit`.
+            StorageFullError: no room.
+        """
+        folder = self._scratch / uuid4().hex
+        folder.mkdir()
+        path, digest, size = folder / "body", hashlib.sha256(), 0
+        try:
+            with path.open("wb") as out:
+                async for piece in pieces:
+                    size += len(piece)
+                    if size > limit:
+                        detail = f"At most {limit} bytes; split the file."
+                        raise FileTooLargeError(detail)
+                    digest.update(piece)
+                    out.write(piece)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            detail = "The raw store is full; the operator must make room, then send the file again."
+            raise StorageFullError(detail) from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Received(path=path, scratch=folder, sha256=digest.hexdigest(), size=size)
+
+    def keep(self, received: Received) -> None:
+        """Put a received file into the store; already there is fine.
+
+        Raises:
+            StorageFullError: no room.
+        """
+        place = self._place(received.sha256)
+        if self._fs.exists(place):
+            return
+        draft = f"{place}.{uuid4().hex}"
+        try:
+            with received.path.open("rb") as source, self._fs.open(draft, "wb") as target:
+                zstandard.ZstdCompressor(level=3).copy_stream(source, target, read_size=_PIECE)
+            self._fs.mv(draft, place)
+        except OSError as error:
+            if self._fs.exists(draft):
+                self._fs.rm(draft)
+            detail = "The raw store is full; the operator must make room, then send the file again."
+            raise StorageFullError(detail) from error
+
+    def drop(self, sha256: str) -> None:
+        """Forget a file nothing refers to."""
+        place = self._place(sha256)
+        if self._fs.exists(place):
+            self._fs.rm(place)
+
+    def fetch(self, sha256: str) -> Received:
+        """A local copy of a kept file."""
+        folder = self._scratch / uuid4().hex
+        folder.mkdir()
+        path = folder / "body"
+        with self._fs.open(self._place(sha256), "rb") as source, path.open("wb") as target:
+            zstandard.ZstdDecompressor().copy_stream(source, target)
+        return Received(path=path, scratch=folder, sha256=sha256, size=path.stat().st_size)
+
+    def forget(self, received: Received) -> None:
+        """Remove the scratch folder of a file."""
+        shutil.rmtree(received.scratch, ignore_errors=True)

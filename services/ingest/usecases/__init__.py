@@ -1,0 +1,1 @@
+"""The verbs of ingest: take a chunk of evidence, take a roster, let someone look."""

@@ -1,0 +1,1 @@
+"""Tests of the local stack, against real servers and a service that does nothing."""

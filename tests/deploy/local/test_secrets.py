@@ -1,0 +1,50 @@
+"""Secrets are made once, kept closed, and grow with new clients."""
+
+import json
+
+from joserfc.jwk import ECKey
+
+from deploy.local.clients import CLIENTS, SERVICES, ClientCard
+from deploy.local.secrets import load_or_make
+from shared.kit.http import load_key
+from shared.kit.settings import KitSettings
+from tests.support.settings import settings_for
+
+
+def test_secrets_are_the_same_at_the_second_start(tmp_path):
+    first = load_or_make(tmp_path)
+    issuer, clients = first.issuer_key_file.read_bytes(), first.clients_file.read_bytes()
+    second = load_or_make(tmp_path)
+    assert second == first
+    assert (second.issuer_key_file.read_bytes(), second.clients_file.read_bytes()) == (issuer, clients)
+
+
+def test_every_file_is_for_its_owner_only(tmp_path):
+    load_or_make(tmp_path)
+    files = [each for each in tmp_path.rglob("*") if each.is_file()]
+    assert len(files) >= len(CLIENTS) + 3
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+
+
+def test_the_clients_file_holds_the_public_half_of_each_key_and_nothing_private(tmp_path):
+    made = load_or_make(tmp_path)
+    listed = {each["client_id"]: each for each in json.loads(made.clients_file.read_text())}
+    assert listed.keys() == made.clients.keys() >= {f"service-{each}" for each in SERVICES}
+    for client_id, key in made.clients.items():
+        (public,) = listed[client_id]["jwks"]["keys"]
+        assert "d" not in public
+        assert public["kid"] == ECKey.import_key(key.pem).thumbprint()
+        assert load_key(key.key_file).thumbprint() == public["kid"]
+
+
+def test_a_new_client_gets_a_key_and_the_old_ones_keep_theirs(tmp_path):
+    before = load_or_make(tmp_path).clients["demo-operator"].pem
+    late = ClientCard(client_id="late", role="partner", scopes=())
+    after = load_or_make(tmp_path, (*CLIENTS, late))
+    assert after.clients["late"].pem
+    assert after.clients["demo-operator"].pem == before
+
+
+def test_the_keys_fit_the_settings_of_the_services(tmp_path):
+    made = load_or_make(tmp_path)
+    settings_for(KitSettings, subject_key=made.subject_key, vault_keys=made.vault_keys)

@@ -1,0 +1,253 @@
+"""What recognition makes of what it hears."""
+
+import random
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.contracts.events import CERTIFICATES_ISSUED
+from tests.services.recognition.world import (
+    NOW,
+    TODAY,
+    assessed,
+    assessment,
+    concluded,
+    delivered,
+    enrolled,
+    enrolment,
+    subject,
+    visited,
+)
+
+pytestmark = pytest.mark.db
+
+SHE = subject(1)
+HE = subject(2)
+
+
+async def test_a_certifiable_person_gets_one_certificate_however_often_it_is_said(world):
+    said = assessed(assessment(SHE))
+    await world.hear(enrolled(enrolment(SHE)), said, said, assessed(assessment(SHE)))
+    rows = await world.rows("SELECT claim, as_of, channel, strength, issued_on, evidence_ids FROM certificate")
+    assert rows == [
+        {
+            "claim": "alive",
+            "as_of": date(2023, 9, 10),
+            "channel": "data",
+            "strength": "strong",
+            "issued_on": TODAY,
+            "evidence_ids": [1, 2],
+        }
+    ]
+    issued = await world.said(CERTIFICATES_ISSUED)
+    assert [(row["subject"], row["valid_until"], row["programs"], row["previous_until"]) for row in issued] == [
+        (SHE.bytes, date(2024, 9, 30), 1, None)
+    ]
+
+
+@pytest.mark.parametrize("first", ["assessment", "enrolment"])
+async def test_a_person_is_told_once_whichever_comes_first(world, first):
+    messages = [assessed(assessment(SHE)), enrolled(enrolment(SHE))]
+    await world.hear(*(messages if first == "assessment" else reversed(messages)))
+    assert len(await world.said(CERTIFICATES_ISSUED)) == 1
+
+
+async def test_nobody_is_told_of_a_person_no_roster_lists(world):
+    await world.hear(assessed(assessment(SHE)), enrolled(enrolment(HE)))
+    assert await world.said(CERTIFICATES_ISSUED) == []
+
+
+async def test_the_earliest_end_over_the_programs_is_told(world):
+    await world.hear(
+        enrolled(enrolment(SHE)),
+        enrolled(enrolment(SHE), program="orphan"),  # six months
+        enrolled(enrolment(SHE), program="unemployment"),  # one month: over by now
+        assessed(assessment(SHE)),
+    )
+    [row] = await world.said(CERTIFICATES_ISSUED)
+    assert (row["valid_until"], row["programs"]) == (date(2024, 3, 31), 2)
+
+
+async def test_newer_evidence_extends_and_says_from_when(world):
+    await world.hear(
+        enrolled(enrolment(SHE)),
+        assessed(assessment(SHE, as_of=date(2023, 8, 1))),
+        assessed(assessment(SHE, as_of=date(2023, 10, 1)), at=NOW + timedelta(hours=1)),
+    )
+    last = (await world.said(CERTIFICATES_ISSUED))[-1]
+    assert (last["valid_until"], last["previous_until"]) == (date(2024, 10, 31), date(2024, 8, 31))
+
+
+async def test_older_evidence_that_comes_late_changes_nothing_that_is_told(world):
+    await world.hear(
+        enrolled(enrolment(SHE)),
+        assessed(assessment(SHE, as_of=date(2023, 10, 1))),
+        assessed(assessment(SHE, as_of=date(2023, 8, 1))),
+    )
+    assert len(await world.said(CERTIFICATES_ISSUED)) == 1
+    assert len(await world.rows("SELECT 1 FROM certificate")) == 2
+    assert await world.rows("SELECT as_of FROM holding") == [{"as_of": date(2023, 10, 1)}]
+
+
+async def test_a_capped_certificate_lasts_as_long_as_its_rule_set_allows(world):
+    await world.hear(
+        enrolled(enrolment(SHE)),
+        assessed(assessment(SHE, as_of=date(2023, 10, 1), strength="weak", valid_months=3)),
+    )
+    [row] = await world.said(CERTIFICATES_ISSUED)
+    assert row["valid_until"] == date(2024, 1, 31)
+
+
+async def test_a_suspicion_opens_a_review_and_neither_certifies_nor_stops(world):
+    await world.hear(enrolled(enrolment(SHE)), assessed(assessment(SHE, "suspected")))
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": True}]
+    assert await world.rows("SELECT 1 FROM certificate") == []
+    assert await world.rows("SELECT status FROM enrolment") == [{"status": "active"}]
+
+
+@pytest.mark.parametrize(("result", "channel"), [("seen_alive", "home"), ("seen_by_video", "remote")])
+async def test_a_visit_that_saw_the_person_certifies(world, result, channel):
+    visit = visited(SHE, result)
+    await world.hear(enrolled(enrolment(SHE)), visit, visit)
+    [row] = await world.said(CERTIFICATES_ISSUED)
+    assert (row["channel"], row["as_of"], row["valid_until"]) == (channel, TODAY, date(2024, 11, 30))
+    assert len(await world.rows("SELECT 1 FROM certificate WHERE rule_set = 'visit@1' AND origin IS NOT NULL")) == 1
+
+
+@pytest.mark.parametrize("result", ["absent_informed_by", "dead", "moved", "in_custody", "refused", "no_such_person"])
+async def test_every_other_visit_certifies_nothing_and_stops_nothing(world, result):
+    await world.hear(enrolled(enrolment(SHE)), visited(SHE, result))
+    assert await world.rows("SELECT 1 FROM certificate") == []
+    assert await world.rows("SELECT status FROM enrolment") == [{"status": "active"}]
+
+
+@pytest.mark.parametrize("conclusion", ["unfounded", "false_death"])
+async def test_an_unfounded_case_ends_the_review_and_what_is_certified_is_told(world, conclusion):
+    await world.hear(enrolled(enrolment(SHE)), assessed(assessment(SHE, "suspected")), visited(SHE))
+    assert await world.said(CERTIFICATES_ISSUED) == []
+    await world.hear(concluded(SHE, conclusion))
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": False}]
+    assert len(await world.said(CERTIFICATES_ISSUED)) == 1
+
+
+async def test_a_confirmed_case_opens_a_proposal_a_program_and_stops_nothing(world):
+    case = concluded(SHE, "confirmed")
+    await world.hear(enrolled(enrolment(SHE)), enrolled(enrolment(SHE), program="farmland"), case, case)
+    rows = await world.rows("SELECT program, reason, effect, stops_from, state FROM proposal ORDER BY program")
+    assert rows == [
+        {
+            "program": "farmland",
+            "reason": "death",
+            "effect": "change_payee",
+            "stops_from": date(2024, 1, 1),
+            "state": "open",
+        },
+        {
+            "program": "resident_pension",
+            "reason": "death",
+            "effect": "terminate",
+            "stops_from": date(2023, 9, 1),
+            "state": "open",
+        },
+    ]
+    assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": True}]
+
+
+async def test_a_program_that_enrols_the_person_later_gets_its_proposal_too(world):
+    await world.hear(concluded(SHE, "confirmed"), enrolled(enrolment(SHE)))
+    assert await world.rows("SELECT program FROM proposal") == [{"program": "resident_pension"}]
+
+
+async def test_an_unfounded_case_withdraws_what_was_proposed(world):
+    await world.hear(
+        enrolled(enrolment(SHE)), concluded(SHE, "confirmed", hours=1), concluded(SHE, "false_death", hours=2)
+    )
+    assert await world.rows("SELECT state FROM proposal") == [{"state": "withdrawn"}]
+
+
+@pytest.mark.parametrize("kind", ["suspected_incarceration", "suspected_missing", "duplicate_receipt", "conflict"])
+async def test_every_kind_of_case_has_a_reason(world, kind):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind=kind))
+    assert len(await world.rows("SELECT 1 FROM proposal")) == 1
+
+
+async def test_an_older_roster_changes_nothing(world):
+    await world.hear(
+        enrolled(enrolment(SHE, amount_fen=30_000), received_at=NOW),
+        enrolled(enrolment(SHE, amount_fen=10_000), received_at=NOW - timedelta(days=1)),
+    )
+    assert await world.rows("SELECT amount_fen FROM enrolment") == [{"amount_fen": 30_000}]
+
+
+async def test_a_roster_never_undoes_what_people_decided(world):
+    await world.hear(enrolled(enrolment(SHE)), enrolled(enrolment(SHE, "ended"), received_at=NOW + timedelta(days=1)))
+    assert await world.rows("SELECT listed, status FROM enrolment") == [{"listed": False, "status": "active"}]
+
+
+async def test_the_last_row_of_a_person_in_a_message_counts(world):
+    await world.hear(enrolled(enrolment(SHE), enrolment(HE), enrolment(SHE, "ended")))
+    rows = await world.rows("SELECT subject, listed FROM enrolment ORDER BY subject")
+    assert rows == [{"subject": SHE, "listed": False}, {"subject": HE, "listed": True}]
+
+
+async def test_only_notices_leave_a_proof(world):
+    notice = delivered(SHE, "stop_notice")
+    await world.hear(notice, notice, delivered(SHE, "certified"))
+    assert await world.rows("SELECT template, channel FROM proof_of_notice") == [
+        {"template": "stop_notice", "channel": "sms"}
+    ]
+
+
+STATE = """
+SELECT s.subject, s.decision, s.as_of, s.under_review, s.announced_until,
+       (SELECT array_agg(c.certificate_id ORDER BY c.certificate_id) FROM certificate c WHERE c.subject = s.subject) AS c,
+       (SELECT array_agg(h.certificate_id ORDER BY h.certificate_id) FROM holding h WHERE h.subject = s.subject) AS h,
+       (SELECT array_agg(p.program ORDER BY p.program) FROM proposal p
+        WHERE p.subject = s.subject AND p.state = 'open') AS p
+FROM standing s ORDER BY s.subject
+"""
+STORY = [
+    enrolled(enrolment(SHE), enrolment(HE)),
+    enrolled(enrolment(SHE), program="old_age_allow"),
+    assessed(assessment(SHE, as_of=date(2023, 6, 1)), assessment(HE, "insufficient")),
+    assessed(assessment(SHE, "suspected"), assessment(HE, as_of=date(2023, 7, 1), valid_months=6), at=NOW),
+    assessed(assessment(HE, as_of=date(2023, 7, 1)), at=NOW + timedelta(hours=3)),
+    visited(SHE, visit_id=UUID(int=5)),
+    concluded(SHE, "unfounded", hours=1),
+    concluded(HE, "confirmed", hours=2),
+]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_order_of_events_gives_the_same_standing(world, committing_database_for, seed):
+    reference = [dict(row) for row in await _state_after(world, STORY)]
+    from tests.services.recognition.world import World, make_deps  # noqa: PLC0415
+
+    other = World(make_deps(await committing_database_for("recognition")))
+    shuffled = random.Random(seed).sample(STORY, len(STORY))
+    assert await _state_after(other, shuffled) == reference
+
+
+async def _state_after(world, messages):
+    await world.hear(*messages)
+    return await world.rows(STATE)
+
+
+async def test_a_certificate_row_cannot_be_changed(world):
+    await world.hear(assessed(assessment(SHE)))
+    with pytest.raises(Exception, match="never changed"):
+        async with world.deps.database.write() as tx:
+            await tx.run("UPDATE certificate SET as_of = as_of + 400")
+
+
+@pytest.mark.parametrize("status", ["suspended", "terminated", "notice_of_intended_stop"])
+async def test_the_schema_refuses_a_stop_nobody_decided(world, status):
+    await world.hear(enrolled(enrolment(SHE)))
+    with pytest.raises(Exception, match="stop_needs_decision"):
+        async with world.deps.database.write() as tx:
+            await tx.run("UPDATE enrolment SET status = $1", status)
+    with pytest.raises(Exception, match="fk_enrolment_decision"):
+        async with world.deps.database.write() as tx:
+            await tx.run("UPDATE enrolment SET status = $1, decision_id = $2", status, uuid4())

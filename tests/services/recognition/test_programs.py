@@ -1,0 +1,169 @@
+"""Programs: thirty-one files, each checked whole, each example a test."""
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from services.recognition.domain.answers import View, answer
+from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, resumes_from
+from services.recognition.domain.enrolments import Status
+from services.recognition.domain.months import valid_until
+from services.recognition.domain.programs import Effect, Family, stops_from
+from services.recognition.programs import (
+    FOLDER,
+    ArrearsExample,
+    CertificateExample,
+    EventExample,
+    ProgramFileError,
+    load,
+    read_file,
+    to_program,
+)
+from shared.contracts.vocabulary import Claim
+
+FILES = sorted(FOLDER.glob("*.toml"))
+EXAMPLES = [
+    pytest.param(path.stem, example, id=f"{path.stem}: {example.says}")
+    for path in FILES
+    for example in read_file(path).example
+]
+DEPARTMENTS = frozenset(
+    [
+        "hrss",
+        "data_bureau",
+        "medins",
+        "health",
+        "civil",
+        "police",
+        "transport",
+        "rail",
+        "air",
+        "culture_tourism",
+        "justice",
+        "court",
+        "prison",
+        "veterans",
+        "cdpf",
+        "hpf",
+        "natres",
+        "housing",
+        "tax",
+        "market",
+        "agri",
+        "rural",
+        "edu",
+        "finance",
+        "bank",
+        "telecom",
+        "organization",
+        "water",
+    ]
+)
+
+
+def test_there_are_nine_of_hr_and_twenty_two_others():
+    assert Counter(program.family for program in load().values()) == {Family.HR: 9, Family.SUBSIDY: 22}
+
+
+def test_every_program_asks_whether_the_person_is_alive_and_belongs_to_a_known_department():
+    for program in load().values():
+        assert Claim.ALIVE in program.versions[0].claims
+        assert {program.owner, *program.told} <= DEPARTMENTS
+
+
+def test_every_file_shows_each_of_its_events_and_arrears_rules():
+    for path in FILES:
+        declared = read_file(path)
+        shown = {each.event for each in declared.example if isinstance(each, EventExample)}
+        paid = {each.reason for each in declared.example if isinstance(each, ArrearsExample)}
+        version = declared.version[-1]
+        assert {event for event in version.events if event not in {"overdue", "own_request"}} == shown, path.name
+        assert set(version.arrears) == paid, path.name
+
+
+def test_every_row_of_the_back_pay_table_is_used_by_a_program():
+    used = {reason for program in load().values() for version in program.versions for reason in version.arrears}
+    assert used == set(DEFAULT_RULES)
+
+
+@pytest.mark.parametrize(("code", "example"), EXAMPLES)
+def test_example(code, example):
+    version = to_program(code, read_file(FOLDER / f"{code}.toml")).in_force(date(2023, 11, 1))
+    if isinstance(example, CertificateExample):
+        until = example.as_of and valid_until(example.as_of, version.cycle_months, example.cap_months)
+        view = View(
+            enrolled=True,
+            status=Status.ACTIVE,
+            under_review=example.under_review,
+            valid_until=until,
+            as_of=example.as_of,
+        )
+        assert example.valid_until in (None, until)
+        assert answer(view, example.today, example.max_age_days) is example.answer
+    elif isinstance(example, EventExample):
+        assert version.effect_of(example.event) is example.effect
+        if example.effect in {Effect.TERMINATE, Effect.SUSPEND}:
+            assert stops_from(example.on, version.stop) == example.stops_from
+    else:
+        pause = Pause(
+            reason=example.reason,
+            suspended_from=example.suspended_from,
+            paid_again_from=resumes_from(example.reason, example.passed_on),
+            requested_on=example.requested_on,
+        )
+        amounts = [Amount(from_on=date(2020, 1, 1), fen=example.amount_fen)]
+        if example.increase_on and example.increased_fen:
+            amounts.append(Amount(from_on=example.increase_on, fen=example.increased_fen))
+        assert arrears_fen(pause, version.arrears[example.reason], amounts) == example.arrears_fen
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("unit =", "unt ="), "unt"),
+        (('unit = "person"', 'unit = "village"'), "unit"),
+        (("label =", "# label ="), "label"),
+        (("cycle_months = 12", "cycle_months = 0"), "version.0.cycle_months"),
+        (('claims = ["alive"', 'claims = ["breathing"'), "version.0.claims.0"),
+        (("[version.events]", "[version.events"), ""),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_name_and_key(tmp_path, change, said):
+    text = (FOLDER / "old_age_allow.toml").read_text(encoding="utf-8")
+    path = tmp_path / "broken.toml"
+    path.write_text(text.replace(*change), encoding="utf-8")
+    with pytest.raises(ProgramFileError, match=r"broken\.toml") as caught:
+        load(tmp_path)
+    assert said in str(caught.value)
+
+
+def test_what_excludes_must_agree(tmp_path):
+    text = (FOLDER / "old_age_allow.toml").read_text(encoding="utf-8")
+    (tmp_path / "one.toml").write_text(text.replace("excludes = []", 'excludes = ["two"]'), encoding="utf-8")
+    (tmp_path / "two.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProgramFileError, match=r"one\.toml: excludes"):
+        load(tmp_path)
+
+
+def test_a_new_program_is_one_new_file(tmp_path):
+    for path in FILES:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "heating_allow.toml").write_bytes((FOLDER / "old_age_allow.toml").read_bytes())
+    assert set(load(tmp_path)) == {*load(), "heating_allow"}
+
+
+def test_a_version_holds_from_its_day(tmp_path):
+    text = (FOLDER / "old_age_allow.toml").read_text(encoding="utf-8")
+    head, version = text.split("[[version]]", 1)
+    version, _, examples = version.partition("[[example]]")
+    later = version.replace("from = 2018-01-01", "from = 2024-01-01").replace("cycle_months = 12", "cycle_months = 6")
+    (tmp_path / "p.toml").write_text(
+        f"{head}[[version]]{version}\n[[version]]{later}\n[[example]]{examples}", encoding="utf-8"
+    )
+    program = load(tmp_path)["p"]
+    assert [program.in_force(day).cycle_months for day in (date(2010, 1, 1), date(2023, 12, 31), date(2024, 1, 1))] == [
+        12,
+        12,
+        6,
+    ]

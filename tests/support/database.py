@@ -1,0 +1,131 @@
+"""Fixtures: a service's migrated schema on a real PostgreSQL, rolled back or emptied after each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import override
+
+from shared.kit import migrations
+from shared.kit.db import Database, ReadTx, WriteTx
+from tests.support.servers import ServiceDatabases
+
+
+class RolledBackDatabase(Database):
+    """A database whose commits are savepoints within one transaction that never commits."""
+
+    def __init__(self, url: str, *, schema: str) -> None:
+        super().__init__(url, schema=schema, pool_size=2)
+        self._one: AsyncConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Open the outer transaction."""
+        self._one = await self.engine.connect()
+        await self._one.begin()
+
+    async def roll_back(self) -> None:
+        """Undo everything."""
+        if self._one is not None:
+            await self._one.rollback()
+            await self._one.close()
+        await self.close()
+
+    @override
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadTx]:
+        assert self._one is not None
+        async with self._turn:
+            savepoint = await self._one.begin_nested()
+            await self._one.execute(sa.text("SET LOCAL transaction_read_only = on"))
+            try:
+                yield ReadTx(self._one)
+            finally:
+                await savepoint.rollback()
+
+    @override
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteTx]:
+        assert self._one is not None
+        async with self._turn:
+            savepoint = await self._one.begin_nested()
+            tx = WriteTx(self._one)
+            try:
+                yield tx
+            except BaseException:
+                await savepoint.rollback()
+                raise
+            await savepoint.commit()
+            # A use case's ON COMMIT DROP tables would live until the outer transaction ends.
+            await self._drop_temporary()
+        for told in tx.after_commit:
+            told()
+
+    async def _drop_temporary(self) -> None:
+        assert self._one is not None
+        found = await self._one.execute(
+            sa.text("SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'")
+        )
+        for (name,) in found.all():
+            await self._one.execute(sa.text(f'DROP TABLE pg_temp."{name}"'))
+
+
+_MIGRATED: set[tuple[str, str]] = set()
+
+
+async def _migrated_url(databases: ServiceDatabases, service: str) -> str:
+    url = databases.url(service)
+    if (databases.name, service) not in _MIGRATED:
+        await migrations.upgrade(service, url)
+        _MIGRATED.add((databases.name, service))
+    return url
+
+
+@pytest.fixture
+async def database_for(service_databases: ServiceDatabases) -> AsyncIterator[Callable[[str], object]]:
+    """`await database_for("ingest")`: its migrated schema; whatever the test writes is rolled back."""
+    async with AsyncExitStack() as stack:
+
+        async def make(service: str) -> RolledBackDatabase:
+            database = RolledBackDatabase(await _migrated_url(service_databases, service), schema=service)
+            await database.begin()
+            stack.push_async_callback(database.roll_back)
+            return database
+
+        yield make
+
+
+@pytest.fixture
+async def committing_database_for(service_databases: ServiceDatabases) -> AsyncIterator[Callable[[str], object]]:
+    """As `database_for`, with real commits on many connections; the schema is emptied after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def make(service: str) -> Database:
+            database = Database(await _migrated_url(service_databases, service), schema=service)
+
+            async def clean() -> None:
+                await _empty(database)
+                await database.close()
+
+            stack.push_async_callback(clean)
+            return database
+
+        yield make
+
+
+async def _empty(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        found = await connection.execute(
+            sa.text(
+                "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                "WHERE n.nspname = :schema AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+                "AND c.relname <> 'alembic_version'"
+            ),
+            {"schema": database.schema},
+        )
+        names = ", ".join(f'{database.schema}."{row[0]}"' for row in found)
+        if names:
+            await connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))

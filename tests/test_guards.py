@@ -1,0 +1,136 @@
+"""What a linter cannot say: the house rules that hold over all services."""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from fastapi.routing import APIRoute
+
+from shared.kit import migrations
+from shared.kit.app import create_app
+from tests.support.record import OPENAPI_DIR, SERVICES, dumps, openapi
+from tests.support.settings import settings_for
+
+ROOT = Path(__file__).parents[1]
+PUBLIC = {
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/oauth/token",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/v1/receipts/sms",  # the provider's callback proves itself by its own signature
+}
+ROOMS = {
+    "__init__", "__main__", "app", "settings", "api", "handlers", "jobs", "schemas", "usecases", "domain", "store",
+    "tables", "migrations", "sources", "policies", "programs", "channels", "templates",
+}  # fmt: skip
+
+
+def python_files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+
+
+def calls_of(path: Path, names: set[str]) -> list[int]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
+    ]
+
+
+def test_only_the_kit_commits():
+    allowed = {ROOT / "shared/kit/db.py", ROOT / "shared/kit/migrations.py"}
+    found = [f"{path}:{line}" for path in python_files("services", "shared") if path not in allowed
+             for line in calls_of(path, {"commit", "rollback"})]  # fmt: skip
+    assert not found
+
+
+def test_use_cases_never_open_a_transaction():
+    found = [
+        f"{path}:{line}"
+        for path in python_files("services")
+        if "usecases" in path.parts or path.name == "usecases.py"
+        for line in calls_of(path, {"write", "read"})
+        if "database.write" in path.read_text(encoding="utf-8")
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_rooms_have_their_names(service):
+    inside = {path.stem for path in (ROOT / "services" / service).iterdir() if path.name != "__pycache__"}
+    assert {each for each in inside if not each.startswith(".")} <= ROOMS
+    assert {
+        "app",
+        "settings",
+        "api",
+        "handlers",
+        "schemas",
+        "usecases",
+        "domain",
+        "store",
+        "tables",
+        "migrations",
+    } <= inside
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_card_says_what_the_service_is(service):
+    card = import_module(f"services.{service}").__doc__ or ""
+    for word in ("owns", "hears", "says", "answers"):
+        assert word in card.lower(), f"the docstring of services.{service} lacks «{word}»"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_names_its_caller(service):
+    declared = import_module(f"services.{service}.app").SERVICE
+    app = create_app(declared, settings_for(declared.settings))
+    open_routes = []
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or route.path in PUBLIC:
+            continue
+        stack, guarded = [route.dependant], False
+        while stack:
+            one = stack.pop()
+            guarded = guarded or getattr(one.call, "is_guard", False)
+            stack.extend(one.dependencies)
+        if not guarded:
+            open_routes.append(route.path)
+    assert not open_routes
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_person_in_a_path_or_query(service):
+    declared = import_module(f"services.{service}.app").SERVICE
+    app = create_app(declared, settings_for(declared.settings))
+    for path, methods in app.openapi()["paths"].items():
+        for method in methods.values():
+            names = {each["name"] for each in method.get("parameters", []) if each["in"] in {"path", "query"}}
+            assert not names & {"citizen_id", "id_no", "name", "phone"}, path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_migration_head(service):
+    assert ScriptDirectory.from_config(migrations._config(service)).get_heads() == [migrations.head(service)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_http_contract_is_as_recorded(service):
+    recorded = (OPENAPI_DIR / f"{service}.json").read_text(encoding="utf-8")
+    assert dumps(openapi(service)) == recorded, "record the change with `make schema`"
+
+
+def test_modules_introduce_themselves_and_files_are_short():
+    silent, long = [], []
+    for path in python_files("services", "shared", "deploy"):
+        text = path.read_text(encoding="utf-8")
+        if text.strip() and not ast.get_docstring(ast.parse(text)):
+            silent.append(str(path))
+        if text.count("\n") > 400:
+            long.append(str(path))
+    assert not silent
+    assert not long
