@@ -36,7 +36,7 @@ class Client:
     tokens: TokenSource
     patience: float = 60.0
 
-    async def call(  # noqa: PLR0913  (a request has this many parts)
+    async def call(
         self,
         method: str,
         service: str,
@@ -80,7 +80,7 @@ class Client:
         """Send a file as it is, piece by piece."""
 
         async def pieces() -> AsyncIterator[bytes]:
-            with file.open("rb") as opened:  # noqa: ASYNC230  (a local file, read in pieces)
+            with file.open("rb") as opened:
                 while piece := opened.read(_PIECE):
                     yield piece
 

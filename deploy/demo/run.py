@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from deploy.demo import screen, truth, visits
-from deploy.demo.city.cli import generate_city
 from deploy.demo.city.manifest import CityFile, Manifest, read_manifest
-from deploy.demo.client import Client, client
+from deploy.demo.client import Client, RefusedError, client
+from deploy.local.errors import StackError
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit.clock import wall
 
@@ -68,6 +69,10 @@ class Run:
             self.progress.update(task, total=1, completed=1)
 
 
+class CityError(StackError):
+    """The city could not be made."""
+
+
 def _progress(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(),
@@ -85,12 +90,12 @@ async def demo(options: DemoOptions) -> screen.Result:
     """Run the demo once and return what the last screen shows."""
     console = Console(stderr=False)
     city = options.data / f"city-{options.scale:g}-{options.seed}"
-    stack = LocalStack(StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True))
-    stack.folder.root.mkdir(parents=True, exist_ok=True)
+    stack = LocalStack(
+        StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True, clock_at=NOON)
+    )
     with _progress(console) as progress:
         making = asyncio.create_task(_make_city(progress, options, city))
         async with stack:
-            stack.set_clock(NOON)
             key = stack.client_key("demo-operator")
             manifest = await making
             issuer = f"{stack.urls['gateway']}/api/recognition"
@@ -108,7 +113,12 @@ async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Ma
     task = progress.add_task("making the city", total=None, rate="")
     if not (city / "city.json").exists():
         # In a process of its own: it is work for a processor, and the stack starts meanwhile.
-        await asyncio.to_thread(generate_city, scale=options.scale, seed=options.seed, out=city, quiet=True)
+        words = [sys.executable, "-m", "deploy.demo.city.cli", "generate", "--quiet", "--out", str(city)]
+        words += ["--scale", str(options.scale), "--seed", str(options.seed)]
+        process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+        _, said = await process.communicate()
+        if process.returncode:
+            raise CityError(said.decode(errors="replace").strip()[-300:])
     manifest = read_manifest(city)
     progress.update(task, total=1, completed=1, rate=f"{manifest.people:,} people")
     return manifest
@@ -224,5 +234,9 @@ async def _stay(console: Console, stack: LocalStack) -> None:
 
 def main(options: DemoOptions) -> int:
     """Run the demo from the command line; returns the exit code."""
-    asyncio.run(demo(options))
+    try:
+        asyncio.run(demo(options))
+    except (RefusedError, TimeoutError, httpx.HTTPError) as error:
+        sys.stderr.write(f"wugan demo: {error}\n")
+        return 1
     return 0

@@ -22,7 +22,8 @@ async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> i
     count = 0
     for grid in grids[:_GRIDS]:
         worklist = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
-        items = [_visit(task) for task in worklist["tasks"] if task["reason"] == "unmatched"]
+        due = [task for line in worklist["items"] for task in line["tasks"] if task["reason"] == "unmatched"]
+        items = [_visit(task) for task in due]
         if items:
             await client.call("POST", "grid", "/v1/visits:sync", body={"visits": items})
             count += len(items)
@@ -34,12 +35,9 @@ def _visit(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "visit_id": str(uuids.uuid7()),
         "task_id": task["task_id"],
+        "worker_id": task["worker_id"],
         "result": "seen_alive",
         "visited_at": "2023-11-01T10:00:00+08:00",
         "id_card_read": True,
-        "seen": True,
-        "talked": True,
-        "explained": True,
-        "registered": True,
-        "problems": "",
+        "form": {"seen": True, "talked": True, "explained": True, "registered": True, "problems": False},
     }

@@ -11,16 +11,16 @@ from services.ingest.domain import citizen_id, dates, names
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "citizen_id": ("身份证号", "身份证号码", "公民身份号码", "证件号码", "id_no"),
-    "name": ("姓名", "领取人姓名", "享受人", "name"),
+    "name": ("姓名", "领取人姓名", "享受人", "享受对象", "name"),
     "phone": ("手机号", "联系电话", "手机号码", "phone"),
     "division": ("村居代码", "村(居)代码", "行政区划代码", "division"),
-    "group_no": ("村民组", "村民组号", "小组", "group_no"),
-    "amount_yuan": ("待遇金额", "月标准", "发放金额", "补助金额", "amount"),
+    "group_no": ("村民组", "村民组号", "小组", "组别", "group_no"),
+    "amount_yuan": ("待遇金额", "月标准", "月发放标准", "发放金额", "补助金额", "amount"),
     "started": ("开始享受年月", "享受起始年月", "起始年月", "started"),
-    "card_tail": ("银行卡尾号", "卡尾号", "card_tail"),
+    "card_tail": ("银行卡尾号", "卡尾号", "社保卡尾号", "card_tail"),
     "household_no": ("户编号", "家庭编号", "household_no"),
-    "due_on": ("认证截止", "认证截止日期", "due_on"),
-    "family_phone": ("联系人手机", "家属手机", "family_phone"),
+    "due_on": ("认证截止", "认证截止日期", "资格认证截止日期", "due_on"),
+    "family_phone": ("联系人手机", "家属手机", "家属联系电话", "family_phone"),
 }
 """Accepted headers by canonical column."""
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")

@@ -115,6 +115,8 @@ def _evidence_table(judged: verdicts.Judged, kept: np.ndarray, keys: np.ndarray,
 
 
 def _by_month(table: pa.Table, months: np.ndarray) -> dict[int, pa.Table]:
+    if not len(months):
+        return {}
     order = np.argsort(months, kind="stable")
     ordered, sorted_months = table.take(pa.array(order)), months[order]
     distinct, starts = np.unique(sorted_months, return_index=True)

@@ -1,18 +1,19 @@
 """A small town for tests of grid: grids, people, messages, and a service around a test's database."""
 
+import asyncio
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-import asyncio
 import httpx
 import pyarrow as pa
+from pydantic import SecretStr
 
 from services.grid import handlers, policies
 from services.grid.app import SERVICE
-from services.grid.usecases.deps import Deps
 from services.grid.settings import GridSettings
+from services.grid.usecases.deps import Deps
 from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
@@ -30,7 +31,6 @@ from shared.kit.http import Peers
 from shared.kit.outbox import Outbox
 from tests.support.settings import SUBJECT_KEY, settings_for
 from tests.support.tokens import Issuer
-from pydantic import SecretStr
 
 NOW = datetime(2023, 11, 1, 2, 0, tzinfo=UTC)  # ten in the morning there, a Wednesday
 TODAY = date(2023, 11, 1)
@@ -38,7 +38,7 @@ VILLAGE = "341602001001"
 NEIGHBOUR = "341602001002"
 ELSEWHERE = "341621100201"
 HEADER = (
-    "grid_code,division,group_no,county,town,village,member_name,member_phone,leader_name,leader_phone,"
+    "grid_code,division,county,town,village,member_name,member_phone,leader_name,leader_phone,"
     "assistant_name,assistant_phone,lon,lat"
 )
 
@@ -46,7 +46,7 @@ HEADER = (
 def roll_rows(village: str = VILLAGE, groups: int = 2, *, mark: str = "") -> list[str]:
     tail = village[-4:]
     return [
-        f"{village}{no:03},{village},{no},谯城区,花戏楼街道,白布社区{tail},组长{tail}{no}{mark},1380000{tail}{no:03}"[:-3]
+        f"{village}{no:03},{village},谯城区,花戏楼街道,白布社区{tail},组长{tail}{no}{mark},1380000{tail}{no:03}"[:-3]
         + f"{no % 10},书记{tail},1390000{tail},协办{tail},1370000{tail},115.78,33.85"
         for no in range(1, groups + 1)
     ]
@@ -64,7 +64,10 @@ def subject(number: int, shard: str = "0") -> UUID:
 def table(event: TableEvent, rows: list[dict[str, Any]], attributes: dict[str, str]) -> pa.Table:
     columns = {name: [row.get(name) for row in rows] for name in event.columns}
     plain = {
-        name: pa.array(values, event.columns[name].value_type if pa.types.is_dictionary(event.columns[name]) else event.columns[name])
+        name: pa.array(
+            values,
+            event.columns[name].value_type if pa.types.is_dictionary(event.columns[name]) else event.columns[name],
+        )
         for name, values in columns.items()
     }
     return arrow.conform(event, pa.table(plain), attributes)
@@ -78,17 +81,41 @@ def message(event: TableEvent, rows: list[dict[str, Any]], attributes: dict[str,
     )
 
 
-def due(*people: UUID, due_on: date = date(2023, 12, 31), village: str = VILLAGE, group: int = 1, run: str = "run-1") -> Message:
+def due(
+    *people: UUID, due_on: date = date(2023, 12, 31), village: str = VILLAGE, group: int = 1, run: str = "run-1"
+) -> Message:
     rows = [
-        {"subject": each.bytes, "due_on": due_on, "division": village, "group_no": group, "programs": 1, "born_on": date(1940, 5, 1)}
+        {
+            "subject": each.bytes,
+            "due_on": due_on,
+            "division": village,
+            "group_no": group,
+            "programs": 1,
+            "born_on": date(1940, 5, 1),
+        }
         for each in people
     ]
     return message(CERTIFICATIONS_DUE, rows, {"run": run, "run_on": TODAY.isoformat()})
 
 
-def enrolled(*people: UUID, change: str = "new", village: str = VILLAGE, group: int = 1, program: str = "resident_pension", received_at: datetime = NOW) -> Message:
+def enrolled(
+    *people: UUID,
+    change: str = "new",
+    village: str = VILLAGE,
+    group: int = 1,
+    program: str = "resident_pension",
+    received_at: datetime = NOW,
+) -> Message:
     rows = [
-        {"subject": each.bytes, "change": change, "amount_fen": 20000, "division": village, "group_no": group, "sex": "female", "born_on": date(1940, 5, 1)}
+        {
+            "subject": each.bytes,
+            "change": change,
+            "amount_fen": 20000,
+            "division": village,
+            "group_no": group,
+            "sex": "female",
+            "born_on": date(1940, 5, 1),
+        }
         for each in people
     ]
     attributes = {"program": program, "department": "hrss", "received_at": received_at.isoformat()}
@@ -97,16 +124,41 @@ def enrolled(*people: UUID, change: str = "new", village: str = VILLAGE, group: 
 
 def certified(*people: UUID, until: date = date(2024, 10, 31), channel: str = "data") -> Message:
     rows = [
-        {"subject": each.bytes, "certificate_id": uuid4().bytes, "claim": "alive", "as_of": TODAY, "channel": channel, "strength": "strong", "valid_until": until, "programs": 1}
+        {
+            "subject": each.bytes,
+            "certificate_id": uuid4().bytes,
+            "claim": "alive",
+            "as_of": TODAY,
+            "channel": channel,
+            "strength": "strong",
+            "valid_until": until,
+            "programs": 1,
+        }
         for each in people
     ]
     return message(CERTIFICATES_ISSUED, rows, {"issued_on": TODAY.isoformat()})
 
 
-def suspected(person: UUID, *, kind: str = "suspected_death", suspicion: UUID | None = None, revision: int = 1, confidence: str = "probable", event_on: date = date(2023, 9, 9), evidence: tuple[int, ...] = (7,)) -> Message:
+def suspected(
+    person: UUID,
+    *,
+    kind: str = "suspected_death",
+    suspicion: UUID | None = None,
+    revision: int = 1,
+    confidence: str = "probable",
+    event_on: date = date(2023, 9, 9),
+    evidence: tuple[int, ...] = (7,),
+) -> Message:
     row = {
-        "subject": person.bytes, "suspicion_id": (suspicion or UUID(int=person.int ^ 1)).bytes, "kind": kind, "confidence": confidence,
-        "event_on": event_on, "revision": revision, "evidence_ids": list(evidence), "sources": ["civil_cremation"], "reasons": ["register"],
+        "subject": person.bytes,
+        "suspicion_id": (suspicion or UUID(int=person.int ^ 1)).bytes,
+        "kind": kind,
+        "confidence": confidence,
+        "event_on": event_on,
+        "revision": revision,
+        "evidence_ids": list(evidence),
+        "sources": ["civil_cremation"],
+        "reasons": ["register"],
     }
     return message(SUSPICION_RAISED, [row], {"rule_set": "bozhou@1", "assessed_on": TODAY.isoformat()})
 
@@ -128,7 +180,7 @@ class Town:
             policies=policies.load(),
             peers=Peers(httpx.AsyncClient(transport=peers or unreachable), None),
             ingest_url="http://ingest.test",
-            reveal_seconds=0.5,
+            reveal_seconds=0.02,
             import_bytes=1_000_000,
         )
         self._handlers = {each.event.name: each.handler for each in handlers.subscriptions(self.deps)}
@@ -147,7 +199,9 @@ class Town:
             return await client.request(method, path, headers=headers, **options)
 
     async def import_grids(self, body: bytes | None = None) -> httpx.Response:
-        return await self.ask("POST", "/v1/grids:import", headers=self.operator(), content=roll_csv() if body is None else body)
+        return await self.ask(
+            "POST", "/v1/grids:import", headers=self.operator(), content=roll_csv() if body is None else body
+        )
 
     def operator(self, *scopes: str) -> dict[str, str]:
         chosen = scopes or ("grid.work", "grid.read", "grid.manage", "operate")
@@ -171,10 +225,14 @@ class Town:
         return [cast(dict[str, Any], __import__("orjson").loads(row["body"])) for row in rows]
 
     async def member_of(self, grid_code: str) -> str:
-        return cast(str, (await self.rows("SELECT member_id FROM grids WHERE grid_code = $1", grid_code))[0]["member_id"])
+        return cast(
+            str, (await self.rows("SELECT member_id FROM grids WHERE grid_code = $1", grid_code))[0]["member_id"]
+        )
 
 
-def visit(task_id: object, result: str = "seen_alive", *, at: datetime = NOW, visit_id: UUID | None = None, **more: Any) -> dict[str, Any]:
+def visit(
+    task_id: object, result: str = "seen_alive", *, at: datetime = NOW, visit_id: UUID | None = None, **more: Any
+) -> dict[str, Any]:
     seen = result in {"seen_alive", "seen_by_video"}
     body: dict[str, Any] = {
         "visit_id": str(visit_id or uuid4()),

@@ -1,0 +1,72 @@
+"""`wugan city`: make the demo city, and tell what is in one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.demo.city.deliveries import CITY_RECORDS, TooSmallError
+from deploy.demo.city.generate import NoRoomError, OccupiedFolderError, generate
+from deploy.demo.city.manifest import Manifest, NotACityError, read_manifest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The demo city: people, a year of lives, the files of 26 departments.",
+)
+
+
+@app.command("generate")
+def generate_city(
+    *,
+    scale: Annotated[
+        float, typer.Option(min=0.0001, max=2.0, help="1 is the whole city of 1.36 million people.")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the files; an older city in it is replaced.")] = Path("city"),
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing unless it fails.")] = False,
+) -> None:
+    """Make a city and write its grids, rosters, deliveries and truth."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn()
+    try:
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("people and lives", total=round(CITY_RECORDS * scale), rate="")
+
+            def tell(what: str, rows: int) -> None:
+                progress.update(task, description=what, advance=rows)
+                done = progress.tasks[task]
+                progress.update(task, rate=f"{done.completed:>12,.0f} rows {done.speed or 0:>11,.0f}/s")
+
+            manifest = generate(scale, seed, out, tell)
+    except (OccupiedFolderError, NoRoomError, TooSmallError) as error:
+        Console(stderr=True).print(str(error), style="red")
+        raise typer.Exit(1) from error
+    if not quiet:
+        _print(manifest)
+
+
+@app.command("show")
+def show_city(*, out: Annotated[Path, typer.Option(help="Folder of a generated city.")] = Path("city")) -> None:
+    """Tell what a generated city holds."""
+    try:
+        _print(read_manifest(out))
+    except NotACityError as error:
+        Console(stderr=True).print(str(error), style="red")
+        raise typer.Exit(1) from error
+
+
+def _print(manifest: Manifest) -> None:
+    sys.stdout.write(
+        f"{manifest.root}: {manifest.people:,} people, {manifest.enrolments:,} enrolments, "
+        f"{manifest.monthly_fen / 100:,.2f} yuan a month, {manifest.grids:,} grids, {manifest.records:,} records "
+        f"in {len(manifest.of('source'))} files of {len({file.code for file in manifest.of('source')})} sources, "
+        f"{len(manifest.of('roster'))} rosters (scale {manifest.scale}, seed {manifest.seed})\n"
+    )
+
+
+if __name__ == "__main__":
+    app()

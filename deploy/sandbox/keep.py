@@ -1,0 +1,70 @@
+"""What the sandbox was sent, in SQLite."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sms (
+    id TEXT PRIMARY KEY,
+    gateway INTEGER NOT NULL,
+    "to" TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    approval TEXT,
+    text TEXT NOT NULL,
+    received_at REAL NOT NULL,
+    handed INTEGER NOT NULL DEFAULT 1
+);
+CREATE INDEX IF NOT EXISTS sms_to ON sms ("to");
+"""
+
+
+class Keep:
+    """A small store; in a file of `folder`, or in memory without one."""
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        where = str(folder / "sandbox.sqlite3") if folder else ":memory:"
+        # The server is one thread; tests look in from another.
+        self._db = sqlite3.connect(where, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
+
+    def add_sms(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Keep text messages; one that came before under its id is only counted."""
+        with self._db:
+            self._db.executemany(
+                'INSERT INTO sms (id, gateway, "to", sender, approval, text, received_at) '
+                "VALUES (:id, :gateway, :to, :sender, :approval, :text, :received_at) "
+                "ON CONFLICT (id) DO UPDATE SET handed = handed + 1",
+                rows,
+            )
+
+    def list_sms(self, *, to: str | None, limit: int) -> list[dict[str, Any]]:
+        """Text messages, newest first."""
+        rows = self._db.execute(
+            'SELECT id, gateway, "to", sender, approval, text, received_at, handed FROM sms '
+            'WHERE :to IS NULL OR "to" = :to ORDER BY received_at DESC, rowid DESC LIMIT :limit',
+            {"to": to, "limit": limit},
+        )
+        return [dict(row) for row in rows]
+
+    def count_sms(self) -> dict[str, int]:
+        """Messages, people, and how often one was handed over again."""
+        row = self._db.execute(
+            'SELECT count(*) AS messages, count(DISTINCT "to") AS phones, '
+            "coalesce(sum(handed - 1), 0) AS again FROM sms"
+        ).fetchone()
+        return dict(row)
+
+    def clear(self, tables: Sequence[str] = ("sms",)) -> None:
+        """Forget everything."""
+        with self._db:
+            for table in tables:
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  (names are ours)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,8 @@
+"""grid: nobody is left uncertified, and nobody is stopped unseen.
+
+owns:    divisions, grids, workers, recipients' addresses, tasks, visits, cases and their steps
+hears:   ingest.enrolments.changed, recognition.certifications.due, recognition.certificates.issued,
+         scoring.suspicion.raised
+says:    grid.visit.concluded, grid.case.concluded
+answers: the grid member's worklist and visits, the village's and the town's cases, the office's tasks and figures
+"""

@@ -1,0 +1,9 @@
+"""`python -m services.grid serve | migrate`."""
+
+import sys
+
+from services.grid.app import SERVICE
+from shared.kit.service import main
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,103 @@
+"""The village's, the town's and the agency's routes: cases and their steps."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.grid.api.common import Officer, Parts, Party, Reader, Village, make_cursor, read_cursor
+from services.grid.domain.cases import Basis, CaseState
+from services.grid.schemas.base import WorkerId
+from services.grid.schemas.cases import (
+    BasisIn,
+    CaseDetailOut,
+    CaseOut,
+    CasesOut,
+    ConclusionIn,
+    FindingIn,
+    RecusalIn,
+    ReviewIn,
+    StepOut,
+)
+from services.grid.store import cases
+from services.grid.store.cases import CaseFilter
+from services.grid.usecases import casework
+from services.grid.usecases.casework import Opinion
+from services.grid.usecases.views import view_of
+from shared.contracts.vocabulary import SuspicionKind
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["cases"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("/cases")
+async def list_cases(  # noqa: PLR0913  (filters)
+    deps: Parts,
+    caller: Reader,
+    *,
+    worker_id: WorkerId | None = None,
+    state: CaseState | None = None,
+    kind: SuspicionKind | None = None,
+    subject: UUID | None = None,
+    open_only: bool = False,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> CasesOut:
+    """Cases in the caller's divisions, a page at a time."""
+    question = (caller.client_id, worker_id, state, kind, subject, open_only)
+    after = read_cursor(cursor, *question)
+    wanted = CaseFilter(state=state, kind=kind, subject=subject, open_only=open_only)
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
+        found = await cases.list_cases(tx, view, wanted, after=after, limit=limit)
+    more = make_cursor(found[-1].case_id, *question) if len(found) == limit else None
+    return CasesOut(items=[CaseOut.model_validate(case) for case in found], next_cursor=more)
+
+
+@router.get("/cases/{case_id}")
+async def get_case(deps: Parts, caller: Reader, case_id: UUID, worker_id: WorkerId | None = None) -> CaseDetailOut:
+    """One case with every step: who, when, on what."""
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
+        case, steps = await casework.get_case(tx, case_id, view)
+    return CaseDetailOut(case=CaseOut.model_validate(case), steps=[StepOut.model_validate(step) for step in steps])
+
+
+@router.post("/cases/{case_id}/finding")
+async def post_finding(deps: Parts, caller: Village, case_id: UUID, body: FindingIn) -> CaseOut:
+    """What the village found; never by the one who knocked."""
+    opinion = Opinion(outcome=body.finding.value, event_on=body.event_on, basis=_basis(body.basis), note=body.note)
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return CaseOut.model_validate(await casework.find(tx, deps, caller, case_id, view, opinion))
+
+
+@router.post("/cases/{case_id}/review")
+async def post_review(deps: Parts, caller: Officer, case_id: UUID, body: ReviewIn) -> CaseOut:
+    """The town agrees with the finding or sends it back."""
+    opinion = Opinion(outcome=body.verdict, note=body.note)
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        changed = await casework.review(tx, deps, caller, case_id, view, opinion, agrees=body.verdict == "agreed")
+        return CaseOut.model_validate(changed)
+
+
+@router.post("/cases/{case_id}/conclusion")
+async def post_conclusion(deps: Parts, caller: Officer, case_id: UUID, body: ConclusionIn) -> CaseOut:
+    """The agency concludes; never the one who found or reviewed. Inconclusive the first time: a second visit."""
+    opinion = Opinion(outcome=body.conclusion.value, event_on=body.event_on, basis=_basis(body.basis), note=body.note)
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return CaseOut.model_validate(await casework.conclude(tx, deps, caller, case_id, view, opinion))
+
+
+@router.post("/cases/{case_id}/recusal")
+async def post_recusal(deps: Parts, caller: Party, case_id: UUID, body: RecusalIn) -> CaseOut:
+    """The caller withdraws, e.g. as family; he can take no step in this case any more."""
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return CaseOut.model_validate(await casework.recuse(tx, deps, caller, case_id, view, body.note))
+
+
+def _basis(given: tuple[BasisIn, ...]) -> tuple[Basis, ...]:
+    return tuple(Basis(kind=each.kind, reference=each.reference) for each in given)

@@ -1,0 +1,126 @@
+"""The grid member's routes: worklist and visits."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from services.grid.api.common import Parts, Worker
+from services.grid.domain.tasks import TaskState
+from services.grid.domain.visits import Form, Visit
+from services.grid.schemas.base import GridCode, WorkerId
+from services.grid.schemas.work import LineOut, LineTaskOut, ReceiptOut, SyncIn, SyncOut, VisitIn, WorklistOut
+from services.grid.store import tasks
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.listing import lines_of, look_back, reveal
+from services.grid.usecases.views import acting_worker, view_of, view_of_worker
+from services.grid.usecases.visiting import Receipt, Report, record_visits
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["work"], responses=PROBLEM_RESPONSES)
+
+_LIMIT = 500
+
+
+@router.get("/worklist")
+async def get_worklist(
+    deps: Parts,
+    caller: Worker,
+    worker_id: WorkerId | None = None,
+    grid: GridCode | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="`as_of` of the last answer: only what changed")] = None,
+) -> WorklistOut:
+    """What a member has to do, one line a person, most urgent first; names come from ingest where it answers."""
+    now, today = deps.clock.now(), deps.clock.today()
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, today, named=worker_id)
+        found = await tasks.worklist(tx, view, grid, None, _LIMIT)
+        changed = await tasks.worklist(tx, view, grid, look_back(since), _LIMIT) if since else found
+    # Nothing of the database is held while another service is asked.
+    news = {task.subject for task in changed}
+    planned = lines_of(found, today=today, visits_per_day=deps.policies.on(today).visits_per_day)
+    lines = [line for line in planned if line.subject in news]
+    local = bool(view.worker_ids) or grid is not None
+    people = await reveal(deps, [line.subject for line in lines]) if local else None
+    names: Literal["included", "unavailable", "not_asked"] = "not_asked"
+    if local:
+        names = "unavailable" if people is None else "included"
+    items = []
+    for line in lines:
+        person = people.get(line.subject) if people else None
+        items.append(
+            LineOut(
+                subject=line.subject,
+                grid_code=line.grid_code,
+                priority=line.priority,
+                plan_on=line.plan_on,
+                name=person.name if person else None,
+                phone=person.phone if person else None,
+                family_phone=person.family_phone if person else None,
+                tasks=[LineTaskOut.model_validate(task) for task in line.tasks],
+            )
+        )
+    gone = [task.task_id for task in changed if task.state is TaskState.CLOSED]
+    return WorklistOut(as_of=now, names=names, items=items, gone=gone)
+
+
+@router.post("/visits")
+async def post_visit(deps: Parts, caller: Worker, body: VisitIn) -> ReceiptOut:
+    """One report from one door; repeating it is safe."""
+    async with deps.database.write() as tx:
+        receipts = await _record(tx, deps, caller, [body])
+    return ReceiptOut.model_validate(receipts[0])
+
+
+@router.post("/visits:sync")
+async def sync_visits(deps: Parts, caller: Worker, body: SyncIn) -> SyncOut:
+    """What a phone collected offline: a receipt for each report, in their order; repeating it is safe."""
+    async with deps.database.write() as tx:
+        receipts = await _record(tx, deps, caller, body.visits)
+    return SyncOut(items=[ReceiptOut.model_validate(receipt) for receipt in receipts])
+
+
+async def _record(
+    tx: WriteTx, deps: Deps, caller: Caller, bodies: list[VisitIn] | tuple[VisitIn, ...]
+) -> list[Receipt]:
+    today = deps.clock.today()
+    workers = {body.worker_id: await acting_worker(tx, caller, body.worker_id) for body in bodies}
+    views = {worker: await view_of_worker(tx, caller, worker, today) for worker in set(workers.values())}
+    reports = [
+        Report(
+            visit=_visit(deps, body, workers[body.worker_id]),
+            view=views[workers[body.worker_id]],
+            fingerprint=_fingerprint(body, workers[body.worker_id]),
+        )
+        for body in bodies
+    ]
+    return await record_visits(tx, deps, reports, sent_by=caller.client_id)
+
+
+def _visit(deps: Deps, body: VisitIn, worker_id: str) -> Visit:
+    return Visit(
+        visit_id=body.visit_id,
+        task_id=body.task_id,
+        worker_id=worker_id,
+        result=body.result,
+        visited_at=body.visited_at,
+        form=Form(**body.form.model_dump()),
+        id_card_read=body.id_card_read,
+        event_on=body.event_on,
+        informant=body.informant,
+        proofs=body.proofs,
+        prompt_id=body.prompt_id,
+        prompt_answered=body.prompt_answered,
+        place=(round(body.place.lon, 3), round(body.place.lat, 3)) if body.place else None,
+        note=deps.vault.seal(body.note.encode(), body.visit_id.bytes) if body.note else None,
+    )
+
+
+def _fingerprint(body: VisitIn, worker_id: str) -> bytes:
+    said = body.model_dump(mode="json", exclude={"worker_id", "visited_at"})
+    at = datetime.timestamp(body.visited_at)
+    return blake2b(repr((worker_id, at, sorted(said.items()))).encode(), digest_size=16).digest()

@@ -1,0 +1,1 @@
+"""Nouns and rules of the grid: pure, synchronous, without clock or I/O."""

@@ -1,0 +1,181 @@
+"""A suspicion looked into by people: the states of a case, and who may take which step."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+
+DEADLINE_WORKING_DAYS = 10
+
+
+class CaseState(StrEnum):
+    """Where a case stands. `detected` has no village yet."""
+
+    DETECTED = "detected"
+    ASSIGNED = "assigned"
+    IN_VERIFICATION = "in_verification"
+    FOUND = "village_finding"
+    REVIEWED = "township_review"
+    CONCLUDED = "concluded"
+
+
+class CaseAction(StrEnum):
+    """A step of a case, as it is kept in its history."""
+
+    DETECT = "detected"
+    MERGE = "merged"
+    ADD_EVIDENCE = "evidence_added"
+    ASSIGN = "assigned"
+    VISIT = "visited"
+    FIND = "finding"
+    RETURN = "returned"
+    REVIEW = "reviewed"
+    SECOND_VISIT = "second_visit"
+    RECUSE = "recused"
+    CONCLUDE = "concluded"
+
+
+class Finding(StrEnum):
+    """What the village found."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    IN_CUSTODY = "in_custody"
+    NOT_IN_CUSTODY = "not_in_custody"
+    MISSING = "missing"
+    PRESENT = "present"
+    DUPLICATE = "duplicate"
+    NO_DUPLICATE = "no_duplicate"
+    UNCLEAR = "unclear"
+
+
+_OPEN = tuple(state for state in CaseState if state is not CaseState.CONCLUDED)
+
+_NEXT: dict[tuple[CaseState, CaseAction], CaseState] = {
+    **{(state, action): state for state in _OPEN for action in (CaseAction.MERGE, CaseAction.ADD_EVIDENCE)},
+    **{(state, CaseAction.RECUSE): state for state in _OPEN},
+    (CaseState.DETECTED, CaseAction.ASSIGN): CaseState.ASSIGNED,
+    (CaseState.DETECTED, CaseAction.VISIT): CaseState.DETECTED,
+    (CaseState.ASSIGNED, CaseAction.VISIT): CaseState.IN_VERIFICATION,
+    (CaseState.IN_VERIFICATION, CaseAction.VISIT): CaseState.IN_VERIFICATION,
+    (CaseState.FOUND, CaseAction.VISIT): CaseState.FOUND,
+    (CaseState.REVIEWED, CaseAction.VISIT): CaseState.REVIEWED,
+    (CaseState.ASSIGNED, CaseAction.FIND): CaseState.FOUND,
+    (CaseState.IN_VERIFICATION, CaseAction.FIND): CaseState.FOUND,
+    (CaseState.FOUND, CaseAction.RETURN): CaseState.IN_VERIFICATION,
+    (CaseState.FOUND, CaseAction.REVIEW): CaseState.REVIEWED,
+    (CaseState.REVIEWED, CaseAction.SECOND_VISIT): CaseState.IN_VERIFICATION,
+    (CaseState.REVIEWED, CaseAction.CONCLUDE): CaseState.CONCLUDED,
+}
+
+_CONFIRMING: dict[SuspicionKind, frozenset[Finding]] = {
+    SuspicionKind.DEATH: frozenset({Finding.DEAD}),
+    SuspicionKind.CONFLICT: frozenset({Finding.DEAD}),
+    SuspicionKind.INCARCERATION: frozenset({Finding.IN_CUSTODY}),
+    SuspicionKind.MISSING: frozenset({Finding.MISSING, Finding.DEAD}),
+    SuspicionKind.DUPLICATE_RECEIPT: frozenset({Finding.DUPLICATE}),
+}
+_CLEARING: dict[SuspicionKind, frozenset[Finding]] = {
+    SuspicionKind.DEATH: frozenset({Finding.ALIVE, Finding.PRESENT}),
+    SuspicionKind.CONFLICT: frozenset({Finding.ALIVE, Finding.PRESENT}),
+    SuspicionKind.INCARCERATION: frozenset({Finding.NOT_IN_CUSTODY, Finding.ALIVE, Finding.PRESENT}),
+    SuspicionKind.MISSING: frozenset({Finding.ALIVE, Finding.PRESENT}),
+    SuspicionKind.DUPLICATE_RECEIPT: frozenset({Finding.NO_DUPLICATE}),
+}
+
+_DEATHS = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
+_CONFIRMED = frozenset({CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a step rests on: a visit of this platform, or the kind of a paper and where it is kept."""
+
+    kind: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: who, when, on what."""
+
+    action: CaseAction
+    actor: str
+    role: str
+    happened_at: datetime
+    outcome: str | None
+    event_on: date | None
+    basis: tuple[Basis, ...] = ()
+
+
+def follow(state: CaseState, action: CaseAction) -> CaseState | None:
+    """The state after a step, or None where it may not be taken."""
+    return _NEXT.get((state, action))
+
+
+def actors(steps: Iterable[Step], *actions: CaseAction) -> set[str]:
+    """Who took any of these steps."""
+    return {step.actor for step in steps if step.action in actions}
+
+
+def bars(steps: Sequence[Step], action: CaseAction, user: str) -> str | None:
+    """Why this person may not take this step: recusal, his own visit, or two pairs of eyes; None when he may."""
+    if user in actors(steps, CaseAction.RECUSE):
+        return "recused"
+    if action is CaseAction.FIND and user in actors(steps, CaseAction.VISIT):
+        return "own_visit"
+    if action in {CaseAction.REVIEW, CaseAction.RETURN} and user in actors(steps, CaseAction.VISIT, CaseAction.FIND):
+        return "own_finding"
+    if action in {CaseAction.CONCLUDE, CaseAction.SECOND_VISIT} and user in actors(
+        steps, CaseAction.VISIT, CaseAction.FIND, CaseAction.REVIEW
+    ):
+        return "four_eyes"
+    return None
+
+
+def last(steps: Sequence[Step], action: CaseAction) -> Step | None:
+    """The latest step of a kind."""
+    return next((step for step in reversed(steps) if step.action is action), None)
+
+
+def visit_of_this_round(steps: Sequence[Step]) -> Step | None:
+    """The latest visit since the case was last sent to the door again."""
+    for step in reversed(steps):
+        if step.action is CaseAction.VISIT:
+            return step
+        if step.action is CaseAction.SECOND_VISIT:
+            return None
+    return None
+
+
+def doubts(
+    kind: SuspicionKind, finding: Finding, conclusion: CaseConclusion, event_on: date | None, today: date
+) -> str | None:
+    """Why a conclusion does not follow from the finding; None when it does.
+
+    A benefit can only end on a finding that confirms the suspicion, and with a date.
+    """
+    if conclusion in _CONFIRMED:
+        if finding not in _CONFIRMING[kind]:
+            return "finding_does_not_confirm"
+        if event_on is None:
+            return "event_on_missing"
+        if event_on > today:
+            return "event_on_in_the_future"
+    if conclusion in {CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH} and finding not in _CLEARING[kind]:
+        return "finding_does_not_clear"
+    if conclusion is CaseConclusion.FALSE_DEATH and kind not in _DEATHS:
+        return "not_about_a_death"
+    return None
+
+
+def reopens(conclusion: CaseConclusion) -> bool:
+    """Whether new evidence after this conclusion opens a new case; a confirmed one only keeps it."""
+    return conclusion not in _CONFIRMED
+
+
+def is_second_look(conclusion: CaseConclusion, rounds: int) -> bool:
+    """Whether an inconclusive case goes to the door again: once, then it may end as it is."""
+    return conclusion is CaseConclusion.INCONCLUSIVE and rounds < 2  # noqa: PLR2004  (a first and a second look)

@@ -1,0 +1,134 @@
+"""What a member did and saw at a door: which reports can be taken, and what they mean for tasks and cases."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from services.grid.domain.tasks import FINAL_RESULTS, SIGHTINGS
+from shared.contracts.vocabulary import SuspicionKind, VisitResult
+
+SKEW = timedelta(minutes=10)
+"""How far ahead a phone's clock may run."""
+OLDEST = timedelta(days=60)
+"""A phone that was offline for longer has lost the occasion: the member must go again."""
+
+
+class Informant(StrEnum):
+    """Who spoke for an absent person."""
+
+    RELATIVE = "relative"
+    NEIGHBOUR = "neighbour"
+    CADRE = "cadre"
+    OTHER = "other"
+
+
+class VisitStatus(StrEnum):
+    """Where a report stands: taken as it is, waiting for the leader, or sent back by him."""
+
+    CONCLUDED = "concluded"
+    IN_REVIEW = "in_review"
+    RETURNED = "returned"
+
+
+OPENS_CASE: dict[VisitResult, SuspicionKind] = {
+    VisitResult.DEAD: SuspicionKind.DEATH,
+    VisitResult.IN_CUSTODY: SuspicionKind.INCARCERATION,
+    VisitResult.MOVED: SuspicionKind.MISSING,
+    VisitResult.NO_SUCH_PERSON: SuspicionKind.MISSING,
+}
+"""The suspicion a result raises; a person who moved away or is unknown at the door is to be looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The short form of five."""
+
+    seen: bool
+    talked: bool
+    explained: bool
+    registered: bool
+    problems: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One report from one door.
+
+    Attributes:
+        visit_id: made by the phone, so that sending twice is seen.
+        worker_id: who was at the door.
+        event_on: day of the death or admission, where the result has one.
+        informant: who spoke for an absent person.
+        proofs: kinds of paper seen, e.g. death_certificate.
+        prompt_id: the random prompt shown for this visit, with whether the person answered it.
+        place: coarse longitude and latitude.
+        photo_hash: perceptual hash of the photo, 64 bits.
+        note: sealed free text.
+    """
+
+    visit_id: UUID
+    task_id: UUID
+    worker_id: str
+    result: VisitResult
+    visited_at: datetime
+    form: Form
+    id_card_read: bool
+    event_on: date | None = None
+    informant: Informant | None = None
+    proofs: tuple[str, ...] = ()
+    prompt_id: int | None = None
+    prompt_answered: bool = False
+    place: tuple[float, float] | None = None
+    photo_hash: int | None = None
+    note: bytes | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether nobody need knock again for the same reason."""
+        return self.result in FINAL_RESULTS
+
+    @property
+    def order(self) -> tuple[datetime, UUID]:
+        """Visits are weighed in the order they happened, whatever the order they arrive in."""
+        return self.visited_at, self.visit_id
+
+
+def shortcomings(visit: Visit, now: datetime, visited_on: date) -> list[str]:
+    """Why a report cannot be taken; empty when it can.
+
+    Args:
+        visit: the report.
+        now: instant of receipt.
+        visited_on: day of the visit in Asia/Shanghai.
+    """
+    found: list[str] = []
+    if visit.visited_at > now + SKEW:
+        found.append("visited_at_in_the_future")
+    if visit.visited_at < now - OLDEST:
+        found.append("visited_at_too_long_ago")
+    if visit.result in SIGHTINGS and not visit.form.seen:
+        found.append("sighting_without_seen")
+    if visit.result not in SIGHTINGS and visit.form.seen:
+        found.append("seen_contradicts_result")
+    if visit.result is VisitResult.ABSENT_INFORMED_BY and visit.informant is None:
+        found.append("informant_missing")
+    if visit.result is VisitResult.DEAD and visit.event_on is None:
+        found.append("event_on_missing")
+    if visit.event_on is not None and visit.event_on > visited_on:
+        found.append("event_on_after_visit")
+    return found
+
+
+def closing_visit(visits: Iterable[Visit]) -> Visit | None:
+    """The visit that ends the task among all that were taken: the first final one that happened.
+
+    A function of the set, so that phones may deliver in any order, twice, or in parts.
+    """
+    return min((visit for visit in visits if visit.final), key=lambda visit: visit.order, default=None)
+
+
+def attempts(visits: Sequence[Visit]) -> int:
+    """How often somebody knocked without a result that ends the task."""
+    return sum(not visit.final for visit in visits)

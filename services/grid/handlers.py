@@ -1,0 +1,42 @@
+"""Events in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.grid.usecases import hearing
+from services.grid.usecases.deps import Deps
+from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, ENROLMENTS_CHANGED, SUSPICION_RAISED
+from shared.kit.bus import Message, Subscription
+from shared.kit.db import WriteTx
+
+
+def subscriptions(deps: Deps) -> Sequence[Subscription]:
+    """Everything grid hears."""
+
+    async def on_enrolments_changed(tx: WriteTx, message: Message) -> None:
+        await hearing.note_enrolments(
+            tx,
+            deps,
+            hearing.columns(message.table()),
+            shard=message.shard,
+            program=message.attributes["program"],
+            received_at=datetime.fromisoformat(message.attributes["received_at"]),
+        )
+
+    async def on_certifications_due(tx: WriteTx, message: Message) -> None:
+        rows = hearing.columns(message.table())
+        await hearing.open_tasks(tx, deps, rows, shard=message.shard, run=message.attributes["run"])
+
+    async def on_certificates_issued(tx: WriteTx, message: Message) -> None:
+        await hearing.note_certificates(tx, deps, hearing.columns(message.table()), shard=message.shard)
+
+    async def on_suspicion_raised(tx: WriteTx, message: Message) -> None:
+        rows = hearing.columns(message.table())
+        await hearing.take_suspicions(tx, deps, rows, shard=message.shard, rule_set=message.attributes["rule_set"])
+
+    return (
+        Subscription(event=ENROLMENTS_CHANGED, handler=on_enrolments_changed),
+        Subscription(event=CERTIFICATIONS_DUE, handler=on_certifications_due),
+        Subscription(event=CERTIFICATES_ISSUED, handler=on_certificates_issued),
+        Subscription(event=SUSPICION_RAISED, handler=on_suspicion_raised),
+    )

@@ -1,0 +1,84 @@
+"""Numbers of the grid's work: dated TOML files, validated whole at start."""
+
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from importlib import resources
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class PolicyError(Exception):
+    """A policy file that cannot be used; the sentence names file and key."""
+
+
+class Policy(BaseModel):
+    """One dated version of the rules of visits and cases.
+
+    Attributes:
+        since: first day it holds.
+        reference: the rule it rests on.
+        working_days: how long each rung has to act: member, leader, assistant, town.
+        case_working_days: until a case must be concluded.
+        visits_per_day: what a member can do in a day, beside his own work.
+        tasks_per_member: open tasks above which neighbours in the village help.
+        unreachable_attempts: knocks on different days before a leader may document a person as unreachable.
+        place_metres: how far from the grid's centre a visit may be before it is looked at.
+        photo_distance: bits in which two photos' hashes may differ and still be the same photo.
+        sample_percent: share of sightings another member repeats.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    since: Annotated[date, Field(alias="from")]
+    reference: Annotated[str, Field(min_length=4)]
+    working_days: Annotated[tuple[int, int, int, int], Field(description="member, leader, assistant, town")]
+    case_working_days: Annotated[int, Field(ge=1, le=60)]
+    visits_per_day: Annotated[int, Field(ge=1, le=100)]
+    tasks_per_member: Annotated[int, Field(ge=1, le=1000)]
+    unreachable_attempts: Annotated[int, Field(ge=1, le=20)]
+    place_metres: Annotated[int, Field(ge=100)]
+    photo_distance: Annotated[int, Field(ge=0, le=32)]
+    sample_percent: Annotated[float, Field(ge=0, le=100)]
+
+
+class PolicyFile(BaseModel):
+    """A policy file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: Annotated[str, Field(min_length=2)]
+    version: Annotated[tuple[Policy, ...], Field(min_length=1)]
+
+
+class Policies:
+    """The versions, newest last."""
+
+    def __init__(self, versions: Sequence[Policy]) -> None:
+        self._versions = sorted(versions, key=lambda version: version.since)
+
+    def on(self, day: date) -> Policy:
+        """The version in force on `day`; before the first one, the first."""
+        return max(
+            (version for version in self._versions if version.since <= day),
+            key=lambda version: version.since,
+            default=self._versions[0],
+        )
+
+
+def load() -> Policies:
+    """Read and check every policy file.
+
+    Raises:
+        PolicyError: a file does not parse or does not have the documented shape.
+    """
+    versions: list[Policy] = []
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            try:
+                versions.extend(PolicyFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).version)
+            except (tomllib.TOMLDecodeError, ValidationError) as error:
+                msg = f"services/grid/policies/{file.name}: {error}"
+                raise PolicyError(msg) from error
+    return Policies(versions)

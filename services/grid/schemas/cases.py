@@ -1,0 +1,105 @@
+"""Cases and their steps."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from services.grid.domain.cases import CaseAction, CaseState, Finding
+from services.grid.schemas.base import In, Out, Reference, Text, Word
+from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
+
+
+class BasisIn(In):
+    """A paper a step rests on."""
+
+    kind: Word
+    reference: Reference
+
+
+class FindingIn(In):
+    """What the village found."""
+
+    finding: Finding
+    event_on: date | None = None
+    basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
+    not_family: Literal[True] = Field(description="the finder states that he is not family of the person")
+    note: Text | None = None
+
+
+class ReviewIn(In):
+    """Whether the town agrees with the finding."""
+
+    verdict: Literal["agreed", "returned"]
+    note: Text | None = None
+
+
+class ConclusionIn(In):
+    """How the agency concludes."""
+
+    conclusion: CaseConclusion
+    event_on: date | None = None
+    basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
+    note: Text | None = None
+
+
+class RecusalIn(In):
+    """Why somebody withdraws from a case."""
+
+    note: Text | None = None
+
+
+class CaseOut(Out):
+    """One case."""
+
+    case_id: UUID
+    subject: UUID
+    kind: SuspicionKind
+    state: CaseState
+    confidence: Confidence
+    event_on: date | None
+    rounds: int
+    division: str | None
+    grid_code: str | None
+    worker_id: str | None
+    deadline_on: date
+    opened_at: AwareDatetime
+    previous_case_id: UUID | None
+    conclusion: CaseConclusion | None
+    concluded_at: AwareDatetime | None
+    verified_by: str | None
+    concluded_by: str | None
+
+
+class CasesOut(Out):
+    """A page of cases."""
+
+    items: list[CaseOut]
+    next_cursor: str | None
+
+
+class BasisOut(Out):
+    """What a step rests on."""
+
+    kind: str
+    reference: str
+
+
+class StepOut(Out):
+    """One step: who, when, on what."""
+
+    action: CaseAction
+    actor: str
+    role: str
+    happened_at: AwareDatetime
+    outcome: str | None
+    event_on: date | None
+    basis: list[BasisOut]
+
+
+class CaseDetailOut(Out):
+    """One case with its history."""
+
+    case: CaseOut
+    steps: list[StepOut]

@@ -1,0 +1,132 @@
+"""Worklists, tasks and visits."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from services.grid.domain.tasks import Rung, TaskState
+from services.grid.domain.visits import Informant
+from services.grid.schemas.base import In, Out, Text, Word, WorkerId
+from shared.contracts.vocabulary import TaskReason, VisitResult
+
+
+class FormIn(In):
+    """The short form of five."""
+
+    seen: bool
+    talked: bool
+    explained: bool
+    registered: bool
+    problems: bool
+
+
+class PlaceIn(In):
+    """Where the phone was, rounded to about a hundred metres."""
+
+    lon: Annotated[float, Field(ge=-180, le=180)]
+    lat: Annotated[float, Field(ge=-90, le=90)]
+
+
+class VisitIn(In):
+    """One report from one door. `visit_id` is made by the phone: sending twice is one visit."""
+
+    visit_id: UUID
+    task_id: UUID
+    worker_id: WorkerId | None = Field(default=None, description="who was there; a member's own token says it already")
+    result: VisitResult
+    visited_at: AwareDatetime
+    form: FormIn
+    id_card_read: bool = False
+    event_on: date | None = Field(default=None, description="day of death or admission")
+    informant: Informant | None = None
+    proofs: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
+    prompt_id: Annotated[int, Field(ge=0, le=9999)] | None = None
+    prompt_answered: bool = False
+    place: PlaceIn | None = None
+    note: Text | None = None
+
+
+class SyncIn(In):
+    """What a phone collected while it was offline."""
+
+    visits: Annotated[tuple[VisitIn, ...], Field(min_length=1, max_length=500)]
+
+
+class ReceiptOut(Out):
+    """What became of one report."""
+
+    visit_id: UUID
+    reception: Literal["recorded", "repeated", "refused"]
+    reasons: list[str]
+    notes: list[str]
+    task_state: TaskState | None
+
+
+class SyncOut(Out):
+    """One receipt a report, in their order."""
+
+    items: list[ReceiptOut]
+
+
+class TaskOut(Out):
+    """One task."""
+
+    task_id: UUID
+    subject: UUID
+    reason: TaskReason
+    state: TaskState
+    rung: Rung
+    due_on: date | None
+    deadline_on: date
+    priority: int
+    division: str | None
+    grid_code: str | None
+    worker_id: str | None
+    programs: int
+    created_at: AwareDatetime
+    closed_at: AwareDatetime | None
+    outcome: str | None
+
+
+class TasksOut(Out):
+    """A page of tasks."""
+
+    items: list[TaskOut]
+    next_cursor: str | None
+
+
+class LineTaskOut(Out):
+    """Why to knock."""
+
+    task_id: UUID
+    reason: TaskReason
+    state: TaskState
+    worker_id: str | None = Field(description="in whose hands; a back end names him when it reports")
+    due_on: date | None
+    deadline_on: date
+
+
+class LineOut(Out):
+    """One person to visit; all reasons in one knock."""
+
+    subject: UUID
+    grid_code: str | None
+    priority: int
+    plan_on: date = Field(description="working day on which the visit fits the member's load")
+    name: str | None
+    phone: str | None
+    family_phone: str | None
+    tasks: list[LineTaskOut]
+
+
+class WorklistOut(Out):
+    """What a member has to do, most urgent first; with `since`, what changed."""
+
+    as_of: AwareDatetime = Field(description="send it back as `since`")
+    names: Literal["included", "unavailable", "not_asked"] = Field(
+        description="unavailable: ask again later, the work goes on; not_asked: name a member or a grid to see them"
+    )
+    items: list[LineOut]
+    gone: list[UUID] = Field(description="tasks that are closed now, to be taken off the phone")

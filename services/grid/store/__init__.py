@@ -1,0 +1,1 @@
+"""SQL of grid: rows to domain objects and back, nothing decided here."""

@@ -1,0 +1,59 @@
+"""Where recipients live and how long they are certified, kept in columns as the messages bring them."""
+
+from datetime import datetime
+from uuid import UUID
+
+import polars as pl
+
+from services.grid.store.staging import Staged, stage
+from shared.kit.db import WriteTx
+
+ADDRESSES = """
+    SELECT DISTINCT ON (p.subject) p.subject, coalesce(moved.grid_code, p.division || lpad(p.group_no::text, 3, '0'))
+        AS grid_code, coalesce(left(moved.grid_code, 12), p.division) AS division, p.born_on
+    FROM recipients p LEFT JOIN relocations moved ON moved.subject = p.subject
+    WHERE p.subject = ANY(ARRAY(SELECT subject FROM {subjects}))
+    ORDER BY p.subject, p.active DESC, p.received_at DESC, p.program
+"""
+"""Newest address of the people in a table: an active enrolment before an ended one, a member's correction first."""
+
+
+async def save_recipients(tx: WriteTx, rows: pl.DataFrame, *, program: str, received_at: datetime) -> Staged:
+    """What a roster said; an older roster changes nothing."""
+    staged = await stage(tx, "staged_recipients", rows)
+    await staged.run(
+        tx,
+        "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at) "
+        "SELECT subject, $1, active, division, group_no, sex, born_on, $2 FROM staged_recipients "
+        "ON CONFLICT (subject, program) DO UPDATE SET active = excluded.active, division = excluded.division, "
+        "group_no = excluded.group_no, sex = excluded.sex, born_on = excluded.born_on, "
+        "received_at = excluded.received_at WHERE recipients.received_at <= excluded.received_at",
+        program,
+        received_at,
+    )
+    return staged
+
+
+async def save_certified(tx: WriteTx, rows: pl.DataFrame) -> Staged:
+    """Remember the longest certificate of each person."""
+    staged = await stage(tx, "staged_certificates", rows)
+    await staged.run(
+        tx,
+        "INSERT INTO certified (subject, valid_until, channel) SELECT subject, valid_until, channel "
+        "FROM staged_certificates ON CONFLICT (subject) DO UPDATE SET valid_until = excluded.valid_until, "
+        "channel = excluded.channel WHERE certified.valid_until < excluded.valid_until",
+    )
+    return staged
+
+
+async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by: str, now: datetime) -> None:
+    """A member's correction of where a person lives."""
+    await tx.run(
+        "INSERT INTO relocations (subject, grid_code, set_by, set_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (subject) DO UPDATE SET grid_code = excluded.grid_code, set_by = excluded.set_by, "
+        "set_at = excluded.set_at",
+        subject,
+        grid_code,
+        set_by,
+        now,
+    )

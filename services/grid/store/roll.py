@@ -1,0 +1,158 @@
+"""Divisions, grids, workers and who stands in for whom."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import polars as pl
+
+from services.grid.domain.holders import GRID_SCHEMA, WORKER_SCHEMA
+from services.grid.store.staging import Staged, stage
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """One grid with who holds it."""
+
+    grid_code: str
+    division: str
+    member_id: str
+    leader_id: str | None
+    assistant_id: str | None
+    lon: float | None
+    lat: float | None
+
+
+async def lock_roll(tx: WriteTx) -> None:
+    """One import at a time."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtext('grid:import'))")
+
+
+async def list_workers(tx: ReadTx) -> pl.DataFrame:
+    """Everybody known, as `WORKER_SCHEMA`."""
+    rows = await tx.fetch("SELECT worker_id, name_key, phone_key FROM workers")
+    return pl.DataFrame([tuple(row) for row in rows], schema=WORKER_SCHEMA, orient="row")
+
+
+async def list_grids(tx: ReadTx) -> pl.DataFrame:
+    """Every grid, as `GRID_SCHEMA`."""
+    rows = await tx.fetch(
+        "SELECT grid_code, division, group_no, member_id, leader_id, assistant_id, lon, lat FROM grids"
+    )
+    return pl.DataFrame([tuple(row) for row in rows], schema=GRID_SCHEMA, orient="row")
+
+
+async def save_divisions(tx: WriteTx, divisions: pl.DataFrame) -> None:
+    """Write what is new or renamed."""
+    staged = await stage(tx, "staged_divisions", divisions)
+    await staged.run(
+        tx,
+        "INSERT INTO divisions SELECT code, level, name, parent FROM staged_divisions "
+        "ON CONFLICT (code) DO UPDATE SET name = excluded.name WHERE divisions.name <> excluded.name",
+    )
+
+
+async def save_workers(tx: WriteTx, workers: pl.DataFrame, now: datetime) -> None:
+    """Write people with what is sealed; a known one gets the new phone."""
+    staged = await stage(tx, "staged_workers", workers)
+    await staged.run(
+        tx,
+        "INSERT INTO workers (worker_id, name_key, phone_key, sealed, created_at, changed_at) "
+        "SELECT worker_id, name_key, phone_key, sealed, $1, $1 FROM staged_workers "
+        "ON CONFLICT (worker_id) DO UPDATE SET name_key = excluded.name_key, phone_key = excluded.phone_key, "
+        "sealed = excluded.sealed, changed_at = excluded.changed_at",
+        now,
+    )
+
+
+async def save_grids(tx: WriteTx, grids: pl.DataFrame, history: pl.DataFrame, now: datetime) -> Staged:
+    """Write grids that are new or differ, and who held their duties before; returns the latter, staged."""
+    changed = await stage(tx, "staged_history", history)
+    await changed.run(
+        tx,
+        "INSERT INTO grid_changes (grid_code, duty, changed_at, before_id, after_id) "
+        "SELECT grid_code, duty, $1, before_id, after_id FROM staged_history",
+        now,
+    )
+    staged = await stage(tx, "staged_grids", grids)
+    await staged.run(
+        tx,
+        "INSERT INTO grids (grid_code, division, group_no, member_id, leader_id, assistant_id, lon, lat, changed_at) "
+        "SELECT grid_code, division, group_no, member_id, leader_id, assistant_id, lon, lat, $1 FROM staged_grids "
+        "ON CONFLICT (grid_code) DO UPDATE SET member_id = excluded.member_id, leader_id = excluded.leader_id, "
+        "assistant_id = excluded.assistant_id, lon = excluded.lon, lat = excluded.lat, "
+        "changed_at = excluded.changed_at",
+        now,
+    )
+    return changed
+
+
+async def find_grid(tx: ReadTx, grid_code: str) -> Grid | None:
+    """One grid."""
+    rows = await tx.fetch(
+        "SELECT grid_code, division, member_id, leader_id, assistant_id, lon, lat FROM grids WHERE grid_code = $1",
+        grid_code,
+    )
+    return Grid(**rows[0]) if rows else None
+
+
+async def is_worker(tx: ReadTx, worker_id: str) -> bool:
+    """Whether somebody has this id."""
+    return bool(await tx.fetch("SELECT FROM workers WHERE worker_id = $1", worker_id))
+
+
+async def stands_in_for(tx: ReadTx, worker_id: str, today: date) -> list[str]:
+    """The worker himself, and those he stands in for today."""
+    rows = await tx.fetch(
+        "SELECT worker_id FROM substitutions WHERE substitute_id = $1 AND $2 BETWEEN from_on AND until_on",
+        worker_id,
+        today,
+    )
+    return [worker_id, *(row["worker_id"] for row in rows)]
+
+
+async def grids_of(tx: ReadTx, worker_ids: Iterable[str]) -> list[str]:
+    """Codes of the grids these people hold in any duty."""
+    rows = await tx.fetch(
+        "SELECT grid_code FROM grids WHERE member_id = ANY($1) OR leader_id = ANY($1) OR assistant_id = ANY($1) "
+        "ORDER BY grid_code",
+        list(worker_ids),
+    )
+    return [row["grid_code"] for row in rows]
+
+
+async def sealed_workers(tx: ReadTx, worker_ids: Sequence[str]) -> dict[str, bytes]:
+    """What is sealed of these people, by id."""
+    rows = await tx.fetch("SELECT worker_id, sealed FROM workers WHERE worker_id = ANY($1)", list(worker_ids))
+    return {row["worker_id"]: row["sealed"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Substitution:
+    """Someone stands in while another is away."""
+
+    substitution_id: UUID
+    worker_id: str
+    substitute_id: str
+    from_on: date
+    until_on: date
+
+
+async def save_substitution(tx: WriteTx, substitution: Substitution, *, set_by: str, now: datetime) -> bool:
+    """Keep a substitution; False when one for the same days is already there."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtext('grid:substitution:' || $1))", substitution.worker_id)
+    tag = await tx.run(
+        "INSERT INTO substitutions (substitution_id, worker_id, substitute_id, from_on, until_on, set_by, set_at) "
+        "SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT FROM substitutions "
+        "WHERE worker_id = $2 AND daterange(from_on, until_on, '[]') && daterange($4, $5, '[]'))",
+        substitution.substitution_id,
+        substitution.worker_id,
+        substitution.substitute_id,
+        substitution.from_on,
+        substitution.until_on,
+        set_by,
+        now,
+    )
+    return tag.endswith("1")

@@ -1,0 +1,310 @@
+"""Tasks: opened and settled by sets, read by grid and division."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+import polars as pl
+
+from services.grid.domain.tasks import Rung, TaskOutcome, TaskState
+from services.grid.domain.views import View
+from services.grid.store.staging import Staged, stage
+from shared.contracts.vocabulary import TaskReason
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One task."""
+
+    task_id: UUID
+    subject: UUID
+    reason: TaskReason
+    state: TaskState
+    rung: Rung
+    due_on: date | None
+    deadline_on: date
+    priority: int
+    division: str | None
+    grid_code: str | None
+    worker_id: str | None
+    programs: int
+    created_at: datetime
+    changed_at: datetime
+    closed_at: datetime | None
+    outcome: str | None
+    closing_visit_id: UUID | None
+
+
+_COLUMNS = (
+    "task_id, subject, reason, state, rung, due_on, deadline_on, priority, division, grid_code, worker_id, programs, "
+    "created_at, changed_at, closed_at, outcome, closing_visit_id"
+)
+
+
+def _task(row: asyncpg.Record) -> Task:
+    words = {"reason": TaskReason(row["reason"]), "state": TaskState(row["state"]), "rung": Rung(row["rung"])}
+    return Task(**{**row, **words})
+
+
+async def open_due(tx: WriteTx, rows: pl.DataFrame, *, run: str, deadline_on: date, now: datetime) -> None:
+    """Tasks for people nobody has seen: given to the member of their grid, merged with an open one.
+
+    A person who meanwhile has a longer certificate, or whom every roster has let go, gets a task that is closed
+    already, so that the order in which the three messages come makes no difference.
+    """
+    staged = await stage(tx, "staged_due", rows)
+    await staged.run(
+        tx,
+        f"""
+        INSERT INTO tasks (task_id, subject, reason, state, due_on, deadline_on, priority, division, grid_code,
+            worker_id, born_on, programs, opened_by, created_at, changed_at, closed_at, outcome)
+        SELECT uuidv7(), j.subject, 'unmatched',
+            CASE WHEN j.moot IS NOT NULL THEN 'closed' WHEN j.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
+            j.due_on, $2, j.priority, j.division, j.grid_code, j.member_id, j.born_on, j.programs,
+            $1, $3::timestamptz, $3::timestamptz,
+            CASE WHEN j.moot IS NOT NULL THEN $3::timestamptz END, j.moot
+        FROM (
+            SELECT d.subject, d.due_on, d.priority, d.born_on, coalesce(d.programs, 1) AS programs, g.grid_code AS at,
+                coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0')) AS grid_code, g.member_id,
+                coalesce(left(moved.grid_code, 12), d.division) AS division,
+                CASE WHEN c.valid_until > d.due_on THEN '{TaskOutcome.CERTIFIED_MEANWHILE}'
+                     WHEN NOT e.active THEN '{TaskOutcome.NOT_ENROLLED}' END AS moot
+            FROM staged_due d
+            LEFT JOIN relocations moved ON moved.subject = d.subject
+            LEFT JOIN grids g
+                ON g.grid_code = coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0'))
+            LEFT JOIN certified c ON c.subject = d.subject
+            LEFT JOIN (SELECT subject, bool_or(active) AS active FROM recipients
+                WHERE subject = ANY(ARRAY(SELECT subject FROM staged_due)) GROUP BY subject) e ON e.subject = d.subject
+        ) j
+        WHERE j.moot IS NULL OR NOT EXISTS (SELECT FROM tasks before WHERE before.subject = j.subject
+            AND before.reason = 'unmatched' AND before.due_on = j.due_on)
+        ON CONFLICT (subject, reason) WHERE state <> 'closed' DO UPDATE SET
+            due_on = least(tasks.due_on, excluded.due_on), priority = greatest(tasks.priority, excluded.priority),
+            programs = greatest(tasks.programs, excluded.programs), changed_at = excluded.changed_at
+        WHERE tasks.due_on > excluded.due_on OR tasks.priority < excluded.priority
+            OR tasks.programs < excluded.programs
+        """,  # noqa: S608  (our own words)
+        run,
+        deadline_on,
+        now,
+    )
+
+
+async def open_for_cases(
+    tx: WriteTx, case_ids: Sequence[UUID], *, priority: int, deadline_on: date, now: datetime
+) -> None:
+    """A knock for each of these cases, merged with one already asked for about the person."""
+    await tx.run(
+        """
+        INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
+            programs, opened_by, created_at, changed_at)
+        SELECT DISTINCT ON (c.subject) uuidv7(), c.subject, 'suspicion', 'dispatched', $2, $3, c.division,
+            c.grid_code, c.worker_id, 1, c.case_id::text, $4, $4
+        FROM cases c WHERE c.case_id = ANY($1) AND c.worker_id IS NOT NULL ORDER BY c.subject, c.case_id
+        ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
+        """,
+        list(case_ids),
+        deadline_on,
+        priority,
+        now,
+    )
+
+
+async def settle_certified(tx: WriteTx, certificates: Staged, now: datetime) -> int:
+    """Close open tasks of people whose certificate outlasts what was due."""
+    tag = await certificates.run(
+        tx,
+        f"""
+        UPDATE tasks t SET state = 'closed', outcome = '{TaskOutcome.CERTIFIED_MEANWHILE}', closed_at = $1,
+            changed_at = $1
+        FROM staged_certificates s
+        WHERE t.subject = s.subject AND t.reason = 'unmatched' AND t.state <> 'closed' AND s.valid_until > t.due_on
+        """,  # noqa: S608
+        now,
+    )
+    return int(tag.rsplit(" ", 1)[1])
+
+
+async def settle_unenrolled(tx: WriteTx, recipients: Staged, now: datetime) -> None:
+    """Close open tasks of people whom every roster has let go."""
+    await recipients.run(
+        tx,
+        f"""
+        UPDATE tasks t SET state = 'closed', outcome = '{TaskOutcome.NOT_ENROLLED}', closed_at = $1, changed_at = $1
+        FROM staged_recipients s
+        WHERE t.subject = s.subject AND NOT s.active AND t.reason IN ('unmatched', 'take_up') AND t.state <> 'closed'
+            AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = s.subject AND r.active)
+        """,  # noqa: S608
+        now,
+    )
+
+
+async def settle_subject(
+    tx: WriteTx, subject: UUID, reasons: Iterable[TaskReason], outcome: str, now: datetime
+) -> None:
+    """Close one person's open tasks of these reasons."""
+    await tx.run(
+        "UPDATE tasks SET state = 'closed', outcome = $3, closed_at = $4, changed_at = $4 "
+        "WHERE subject = $1 AND reason = ANY($2) AND state <> 'closed'",
+        subject,
+        [reason.value for reason in reasons],
+        outcome,
+        now,
+    )
+
+
+async def dispatch_created(tx: WriteTx, now: datetime) -> int:
+    """Give tasks that had nobody to the members of grids that exist now; follow grids whose member changed."""
+    given = await tx.run(
+        "UPDATE tasks t SET state = 'dispatched', worker_id = g.member_id, division = g.division, changed_at = $1 "
+        "FROM grids g WHERE t.state = 'created' AND g.grid_code = t.grid_code",
+        now,
+    )
+    return int(given.rsplit(" ", 1)[1])
+
+
+async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
+    """Open tasks of grids whose member changed go to the new one."""
+    await history.run(
+        tx,
+        "UPDATE tasks t SET worker_id = h.after_id, changed_at = $1 FROM staged_history h "
+        "WHERE h.duty = 'member' AND t.grid_code = h.grid_code AND t.worker_id = h.before_id AND t.state <> 'closed'",
+        now,
+    )
+
+
+async def move_tasks(tx: WriteTx, subject: UUID, grid_code: str, worker_id: str | None, now: datetime) -> None:
+    """One person's open tasks go to another grid."""
+    await tx.run(
+        "UPDATE tasks SET grid_code = $2, division = left($2, 12), worker_id = coalesce($3, worker_id), "
+        "changed_at = $4 WHERE subject = $1 AND state <> 'closed'",
+        subject,
+        grid_code,
+        worker_id,
+        now,
+    )
+
+
+async def find_tasks(tx: ReadTx, task_ids: Iterable[UUID]) -> dict[UUID, Task]:
+    """Tasks by id."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY($1)", list(task_ids))  # noqa: S608
+    return {row["task_id"]: _task(row) for row in rows}
+
+
+async def tasks_of(tx: ReadTx, subjects: Iterable[UUID]) -> list[Task]:
+    """Tasks of these people that are open, or that a visit closed."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM tasks WHERE subject = ANY($1) "  # noqa: S608
+        "AND (state <> 'closed' OR closing_visit_id IS NOT NULL)",
+        list(subjects),
+    )
+    return [_task(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChange:
+    """What a visit made of a task."""
+
+    task_id: UUID
+    state: TaskState
+    outcome: str | None
+    closed_at: datetime | None
+    closing_visit_id: UUID | None
+
+
+async def save_changes(tx: WriteTx, changes: Sequence[TaskChange], now: datetime) -> None:
+    """Write what visits made of tasks."""
+    if not changes:
+        return
+    await tx.run(
+        "UPDATE tasks t SET state = c.state, outcome = c.outcome, closed_at = c.closed_at, "
+        "closing_visit_id = c.visit, changed_at = $6 "
+        "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) "
+        "AS c(task_id, state, outcome, closed_at, visit) WHERE t.task_id = c.task_id",
+        [change.task_id for change in changes],
+        [change.state.value for change in changes],
+        [change.outcome for change in changes],
+        [change.closed_at for change in changes],
+        [change.closing_visit_id for change in changes],
+        now,
+    )
+
+
+async def worklist(tx: ReadTx, view: View, grid_code: str | None, since: datetime | None, limit: int) -> list[Task]:
+    """Open tasks in the caller's view, most urgent first; with `since`, what changed after it, closed ones included."""
+    where, args = conditions(view)
+    if grid_code is not None:
+        args.append(grid_code)
+        where.append(f"grid_code = ${len(args)}")
+    if since is None:
+        where.append("state <> 'closed'")
+    else:
+        args.append(since)
+        where.append(f"changed_at > ${len(args)}")
+    args.append(limit)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM tasks WHERE {' AND '.join(where)} "  # noqa: S608  (conditions are ours, values are parameters)
+        f"ORDER BY priority DESC, due_on, task_id LIMIT ${len(args)}",
+        *args,
+    )
+    return [_task(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which tasks an office asks for."""
+
+    division: str | None = None
+    reason: TaskReason | None = None
+    state: TaskState | None = None
+    subject: UUID | None = None
+    rung: Rung | None = None
+
+
+async def list_tasks(tx: ReadTx, view: View, wanted: TaskFilter, *, after: UUID | None, limit: int) -> list[Task]:
+    """One page of tasks in the caller's view, oldest id first."""
+    where, args = conditions(view)
+    for column, value in (
+        ("reason", wanted.reason),
+        ("state", wanted.state),
+        ("subject", wanted.subject),
+        ("rung", wanted.rung),
+    ):
+        if value is not None:
+            args.append(value)
+            where.append(f"{column} = ${len(args)}")
+    if wanted.division is not None:
+        args.extend((wanted.division.ljust(12, "0"), wanted.division.ljust(12, "9")))
+        where.append(f"division BETWEEN ${len(args) - 1} AND ${len(args)}")
+    if after is not None:
+        args.append(after)
+        where.append(f"task_id > ${len(args)}")
+    args.append(limit)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM tasks WHERE {' AND '.join(where)} ORDER BY task_id LIMIT ${len(args)}",  # noqa: S608
+        *args,
+    )
+    return [_task(row) for row in rows]
+
+
+def conditions(view: View) -> tuple[list[str], list[object]]:
+    """SQL conditions and their values that keep a query inside a view; for tables with the three place columns."""
+    if view.everything:
+        return ["true"], []
+    if view.nothing:
+        return ["false"], []
+    where, args = ["division IS NOT NULL"], list[object]()
+    if view.prefixes:
+        places = []
+        for prefix in view.prefixes:
+            args.extend((prefix.ljust(12, "0"), prefix.ljust(12, "9")))
+            places.append(f"division BETWEEN ${len(args) - 1} AND ${len(args)}")
+        where.append(f"({' OR '.join(places)})")
+    if view.worker_ids:
+        args.extend((list(view.grids), list(view.worker_ids)))
+        where.append(f"(grid_code = ANY(${len(args) - 1}) OR worker_id = ANY(${len(args)}))")
+    return where, args

@@ -1,0 +1,147 @@
+"""Reports from doors."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.grid.domain.visits import Form, Informant, Visit, VisitStatus
+from shared.contracts.vocabulary import VisitResult
+from shared.kit.db import ReadTx, WriteTx
+
+_COLUMNS = (
+    "visit_id, fingerprint, task_id, subject, division, worker_id, sent_by, result, status, visited_at, received_at, "
+    "seen, talked, explained, registered, problems, id_card_read, event_on, informant, proofs, "
+    "prompt_id, prompt_answered, lon, lat, "
+    "photo_hash, flags, note"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVisit:
+    """A report as it is kept.
+
+    Attributes:
+        visit: the report.
+        fingerprint: of the report as it was sent.
+        subject: whom it is about.
+        division: village of the task.
+        sent_by: client that delivered it.
+        status: concluded, in review, or sent back.
+        flags: what made it worth a second look.
+        received_at: instant of receipt.
+    """
+
+    visit: Visit
+    fingerprint: bytes
+    subject: UUID
+    division: str
+    sent_by: str
+    status: VisitStatus
+    flags: tuple[str, ...]
+    received_at: datetime
+
+
+def _stored(row: asyncpg.Record) -> StoredVisit:
+    visit = Visit(
+        visit_id=row["visit_id"],
+        task_id=row["task_id"],
+        worker_id=row["worker_id"],
+        result=VisitResult(row["result"]),
+        visited_at=row["visited_at"],
+        form=Form(
+            seen=row["seen"],
+            talked=row["talked"],
+            explained=row["explained"],
+            registered=row["registered"],
+            problems=row["problems"],
+        ),
+        id_card_read=row["id_card_read"],
+        event_on=row["event_on"],
+        informant=Informant(row["informant"]) if row["informant"] else None,
+        proofs=tuple(row["proofs"]),
+        prompt_id=row["prompt_id"],
+        prompt_answered=row["prompt_answered"],
+        place=(row["lon"], row["lat"]) if row["lon"] is not None and row["lat"] is not None else None,
+        photo_hash=row["photo_hash"],
+        note=row["note"],
+    )
+    return StoredVisit(
+        visit=visit,
+        fingerprint=row["fingerprint"],
+        subject=row["subject"],
+        division=row["division"],
+        sent_by=row["sent_by"],
+        status=VisitStatus(row["status"]),
+        flags=tuple(row["flags"]),
+        received_at=row["received_at"],
+    )
+
+
+async def find_visits(tx: ReadTx, visit_ids: Iterable[UUID]) -> dict[UUID, StoredVisit]:
+    """Visits by id."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM visits WHERE visit_id = ANY($1)", list(visit_ids))  # noqa: S608
+    return {row["visit_id"]: _stored(row) for row in rows}
+
+
+async def visits_of(tx: ReadTx, subjects: Iterable[UUID]) -> list[StoredVisit]:
+    """Every visit to these people."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM visits WHERE subject = ANY($1)", list(subjects))  # noqa: S608
+    return [_stored(row) for row in rows]
+
+
+async def save_visits(tx: WriteTx, visits: Sequence[StoredVisit]) -> None:
+    """Keep reports."""
+    driver = await tx.driver()
+    places = ", ".join(f"${number}" for number in range(1, len(_COLUMNS.split(",")) + 1))
+    await driver.executemany(
+        f"INSERT INTO visits ({_COLUMNS}) VALUES ({places})",  # noqa: S608
+        [_values(each) for each in visits],
+    )
+
+
+def _values(each: StoredVisit) -> tuple[object, ...]:
+    visit, form = each.visit, each.visit.form
+    lon, lat = visit.place or (None, None)
+    return (
+        visit.visit_id,
+        each.fingerprint,
+        visit.task_id,
+        each.subject,
+        each.division,
+        visit.worker_id,
+        each.sent_by,
+        visit.result.value,
+        each.status.value,
+        visit.visited_at,
+        each.received_at,
+        form.seen,
+        form.talked,
+        form.explained,
+        form.registered,
+        form.problems,
+        visit.id_card_read,
+        visit.event_on,
+        visit.informant.value if visit.informant else None,
+        list(visit.proofs),
+        visit.prompt_id,
+        visit.prompt_answered,
+        lon,
+        lat,
+        visit.photo_hash,
+        list(each.flags),
+        visit.note,
+    )
+
+
+async def review(tx: WriteTx, visit_id: UUID, status: VisitStatus, *, by: str, now: datetime) -> None:
+    """Keep the leader's word on a report."""
+    await tx.run(
+        "UPDATE visits SET status = $2, reviewed_by = $3, reviewed_at = $4 WHERE visit_id = $1",
+        visit_id,
+        status.value,
+        by,
+        now,
+    )

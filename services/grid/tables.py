@@ -1,0 +1,306 @@
+"""Tables of grid. What is looked up by person leads with `subject`."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from services.grid.domain.cases import CaseState
+from services.grid.domain.tasks import Rung, TaskState
+from services.grid.domain.visits import Informant, VisitStatus
+from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind, TaskReason, VisitResult
+from shared.kit.db import metadata_for
+from shared.kit.inbox import dead_letter_table, inbox_table
+from shared.kit.outbox import outbox_table
+
+METADATA = metadata_for("grid")
+outbox_table(METADATA)
+inbox_table(METADATA)
+dead_letter_table(METADATA)
+
+_AT = sa.DateTime(timezone=True)
+
+
+def _one_of(column: str, words: type) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{word.value}'" for word in words)  # type: ignore[attr-defined]  # a StrEnum
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _village(column: str = "division") -> sa.CheckConstraint:
+    return sa.CheckConstraint(rf"{column} ~ '^[0-9]{{12}}$'", name=column)
+
+
+DIVISIONS = sa.Table(
+    "divisions",
+    METADATA,
+    sa.Column("code", sa.Text, primary_key=True, comment="6 digits county, 9 town, 12 village"),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("parent", sa.Text),
+    sa.CheckConstraint(
+        "(level, length(code)) IN (('county', 6), ('town', 9), ('village', 12)) AND code ~ '^[0-9]+$'", name="level"
+    ),
+    sa.CheckConstraint("(parent IS NULL) = (level = 'county')", name="parent"),
+)
+
+WORKERS = sa.Table(
+    "workers",
+    METADATA,
+    sa.Column("worker_id", sa.Text, primary_key=True, comment="w and 15 hex digits; named in visits and events"),
+    sa.Column("name_key", pg.BYTEA, nullable=False, comment="keyed hash of the name"),
+    sa.Column("phone_key", pg.BYTEA, nullable=False, comment="keyed hash of the phone, of the empty text where none"),
+    sa.Column("sealed", pg.BYTEA, nullable=False, comment="AES-GCM of JSON {name, phone}"),
+    sa.Column("created_at", _AT, nullable=False),
+    sa.Column("changed_at", _AT, nullable=False),
+    sa.UniqueConstraint("name_key", "phone_key"),
+    sa.CheckConstraint("worker_id ~ '^w[0-9a-f]{15}$'", name="worker_id"),
+    sa.CheckConstraint("length(name_key) = 16 AND length(phone_key) = 16", name="keys"),
+)
+
+GRIDS = sa.Table(
+    "grids",
+    METADATA,
+    sa.Column("grid_code", sa.Text, primary_key=True, comment="village (12 digits) and group (3 digits)"),
+    sa.Column("division", sa.Text, nullable=False),
+    sa.Column("group_no", sa.SmallInteger, nullable=False),
+    sa.Column("member_id", sa.Text, nullable=False, comment="the residents' group head who knocks"),
+    sa.Column("leader_id", sa.Text, comment="village cadre"),
+    sa.Column("assistant_id", sa.Text, comment="assistant officer of the village or town"),
+    sa.Column("lon", sa.Double),
+    sa.Column("lat", sa.Double),
+    sa.Column("changed_at", _AT, nullable=False),
+    sa.CheckConstraint("grid_code = division || lpad(group_no::text, 3, '0')", name="grid_code"),
+    sa.CheckConstraint("group_no BETWEEN 1 AND 999", name="group_no"),
+    _village(),
+    sa.Index("ix_grids_member_id", "member_id"),
+    sa.Index("ix_grids_leader_id", "leader_id"),
+    sa.Index("ix_grids_assistant_id", "assistant_id"),
+    sa.Index("ix_grids_division", "division"),
+)
+
+GRID_CHANGES = sa.Table(
+    "grid_changes",
+    METADATA,
+    sa.Column("grid_code", sa.Text, primary_key=True),
+    sa.Column("duty", sa.Text, primary_key=True),
+    sa.Column("changed_at", _AT, primary_key=True),
+    sa.Column("before_id", sa.Text),
+    sa.Column("after_id", sa.Text),
+    sa.CheckConstraint("duty IN ('member', 'leader', 'assistant')", name="duty"),
+    sa.CheckConstraint("before_id IS DISTINCT FROM after_id", name="changed"),
+    comment="who held a duty before",
+)
+
+SUBSTITUTIONS = sa.Table(
+    "substitutions",
+    METADATA,
+    sa.Column("substitution_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("substitute_id", sa.Text, nullable=False),
+    sa.Column("from_on", sa.Date, nullable=False),
+    sa.Column("until_on", sa.Date, nullable=False),
+    sa.Column("set_by", sa.Text, nullable=False),
+    sa.Column("set_at", _AT, nullable=False),
+    sa.CheckConstraint("until_on >= from_on", name="days"),
+    sa.CheckConstraint("worker_id <> substitute_id", name="other"),
+    sa.Index("ix_substitutions_substitute_id", "substitute_id", "until_on"),
+    sa.Index("ix_substitutions_worker_id", "worker_id", "until_on"),
+    comment="who stands in while someone is away",
+)
+
+RECIPIENTS = sa.Table(
+    "recipients",
+    METADATA,
+    sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("program", sa.Text, primary_key=True),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("division", sa.Text),
+    sa.Column("group_no", sa.SmallInteger),
+    sa.Column("sex", sa.Text),
+    sa.Column("born_on", sa.Date),
+    sa.Column("received_at", _AT, nullable=False, comment="of the roster; an older one changes nothing"),
+    _village(),
+    sa.CheckConstraint("group_no BETWEEN 0 AND 999", name="group_no"),
+    sa.CheckConstraint("sex IN ('male', 'female')", name="sex"),
+    comment="where rosters say a person lives, by program; the newest counts",
+)
+
+RELOCATIONS = sa.Table(
+    "relocations",
+    METADATA,
+    sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("grid_code", sa.Text, nullable=False),
+    sa.Column("set_by", sa.Text, nullable=False),
+    sa.Column("set_at", _AT, nullable=False),
+    comment="corrections by members who said «not mine»",
+)
+
+CERTIFIED = sa.Table(
+    "certified",
+    METADATA,
+    sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("valid_until", sa.Date, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    comment="the longest certificate heard of: a task due before it ends is moot, whichever comes first",
+)
+
+TASKS = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("task_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("rung", sa.Text, nullable=False, server_default=Rung.MEMBER.value, comment="whose turn it is"),
+    sa.Column("due_on", sa.Date, comment="end of the person's certification; null where nothing runs out"),
+    sa.Column("deadline_on", sa.Date, nullable=False, comment="by when the rung has to act"),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
+    sa.Column("division", sa.Text),
+    sa.Column("grid_code", sa.Text),
+    sa.Column("worker_id", sa.Text, comment="in whose hands"),
+    sa.Column("born_on", sa.Date),
+    sa.Column("programs", sa.SmallInteger, nullable=False),
+    sa.Column("opened_by", sa.Text, nullable=False, comment="run, case or request it came from"),
+    sa.Column("created_at", _AT, nullable=False),
+    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("closed_at", _AT),
+    sa.Column("outcome", sa.Text),
+    sa.Column("closing_visit_id", pg.UUID(as_uuid=True)),
+    _one_of("reason", TaskReason),
+    _one_of("state", TaskState),
+    _one_of("rung", Rung),
+    _village(),
+    sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+    sa.CheckConstraint("(state = 'closed') = (outcome IS NOT NULL)", name="outcome"),
+    sa.CheckConstraint("state IN ('created', 'closed') OR worker_id IS NOT NULL", name="in_hands"),
+    sa.CheckConstraint("outcome NOT IN ('absent_informed_by', 'refused')", name="never_a_pass"),
+    sa.Index("uq_tasks_open", "subject", "reason", unique=True, postgresql_where=sa.text("state <> 'closed'")),
+    sa.Index("ix_tasks_subject", "subject"),
+    sa.Index("ix_tasks_worker_id", "worker_id", "changed_at"),
+    sa.Index("ix_tasks_grid_code", "grid_code", "changed_at"),
+    sa.Index("ix_tasks_created", "grid_code", postgresql_where=sa.text("state = 'created'")),
+    sa.Index("ix_tasks_division", "division", "task_id", postgresql_where=sa.text("state <> 'closed'")),
+)
+
+VISITS = sa.Table(
+    "visits",
+    METADATA,
+    sa.Column("visit_id", pg.UUID(as_uuid=True), primary_key=True, comment="made by the phone"),
+    sa.Column("fingerprint", pg.BYTEA, nullable=False, comment="of the report: another one under this id is refused"),
+    sa.Column("task_id", pg.UUID(as_uuid=True), sa.ForeignKey(TASKS.c.task_id), nullable=False),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("division", sa.Text, nullable=False),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("sent_by", sa.Text, nullable=False, comment="client that delivered it"),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("visited_at", _AT, nullable=False),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("seen", sa.Boolean, nullable=False),
+    sa.Column("talked", sa.Boolean, nullable=False),
+    sa.Column("explained", sa.Boolean, nullable=False),
+    sa.Column("registered", sa.Boolean, nullable=False),
+    sa.Column("problems", sa.Boolean, nullable=False),
+    sa.Column("id_card_read", sa.Boolean, nullable=False),
+    sa.Column("event_on", sa.Date),
+    sa.Column("informant", sa.Text),
+    sa.Column("proofs", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("prompt_id", sa.Integer),
+    sa.Column("prompt_answered", sa.Boolean, nullable=False),
+    sa.Column("lon", sa.Double),
+    sa.Column("lat", sa.Double),
+    sa.Column("photo_hash", sa.BigInteger),
+    sa.Column("flags", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("note", pg.BYTEA, comment="sealed"),
+    sa.Column("reviewed_by", sa.Text),
+    sa.Column("reviewed_at", _AT),
+    _one_of("result", VisitResult),
+    _one_of("status", VisitStatus),
+    _one_of("informant", Informant),
+    _village(),
+    sa.CheckConstraint("(result IN ('seen_alive', 'seen_by_video')) = seen", name="seen"),
+    sa.CheckConstraint("result <> 'absent_informed_by' OR informant IS NOT NULL", name="absent"),
+    sa.CheckConstraint("result <> 'dead' OR event_on IS NOT NULL", name="dead"),
+    sa.CheckConstraint("(reviewed_by IS NULL) = (reviewed_at IS NULL)", name="reviewed"),
+    sa.Index("ix_visits_task_id", "task_id"),
+    sa.Index("ix_visits_subject", "subject"),
+    sa.Index("ix_visits_worker_id", "worker_id", "visited_at"),
+    sa.Index("ix_visits_in_review", "division", postgresql_where=sa.text("status = 'in_review'")),
+)
+
+CASES = sa.Table(
+    "cases",
+    METADATA,
+    sa.Column("case_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Text, nullable=False),
+    sa.Column("event_on", sa.Date, comment="earliest day any register or person named"),
+    sa.Column("rounds", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("division", sa.Text),
+    sa.Column("grid_code", sa.Text),
+    sa.Column("worker_id", sa.Text, comment="who is asked to knock"),
+    sa.Column("deadline_on", sa.Date, nullable=False, comment="ten working days"),
+    sa.Column("opened_at", _AT, nullable=False),
+    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("previous_case_id", pg.UUID(as_uuid=True), comment="concluded before on less evidence"),
+    sa.Column("conclusion", sa.Text),
+    sa.Column("concluded_at", _AT),
+    sa.Column("verified_by", sa.Text),
+    sa.Column("concluded_by", sa.Text),
+    _one_of("kind", SuspicionKind),
+    _one_of("state", CaseState),
+    _one_of("confidence", Confidence),
+    _one_of("conclusion", CaseConclusion),
+    _village(),
+    sa.CheckConstraint(
+        "(state = 'concluded') = (conclusion IS NOT NULL AND concluded_at IS NOT NULL "
+        "AND verified_by IS NOT NULL AND concluded_by IS NOT NULL)",
+        name="concluded",
+    ),
+    sa.CheckConstraint("verified_by <> concluded_by", name="four_eyes"),
+    sa.Index("uq_cases_open", "subject", "kind", unique=True, postgresql_where=sa.text("state <> 'concluded'")),
+    sa.Index("ix_cases_subject", "subject"),
+    sa.Index("ix_cases_division", "division", "case_id"),
+    sa.Index("ix_cases_detected", "grid_code", postgresql_where=sa.text("state = 'detected'")),
+)
+
+SUSPICIONS = sa.Table(
+    "suspicions",
+    METADATA,
+    sa.Column("suspicion_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Text, nullable=False),
+    sa.Column("event_on", sa.Date),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("evidence_ids", pg.ARRAY(sa.BigInteger), nullable=False),
+    sa.Column("sources", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("reasons", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("rule_set", sa.Text, nullable=False),
+    sa.Column("case_id", pg.UUID(as_uuid=True), comment="the case it went into last"),
+    _one_of("kind", SuspicionKind),
+    _one_of("confidence", Confidence),
+    sa.Index("ix_suspicions_case_id", "case_id"),
+    comment="what scoring suspects, in its latest revision",
+)
+
+CASE_STEPS = sa.Table(
+    "case_steps",
+    METADATA,
+    sa.Column("case_id", pg.UUID(as_uuid=True), sa.ForeignKey(CASES.c.case_id), primary_key=True),
+    sa.Column("step_no", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False, comment="the person, or the service for what a machine noted"),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("happened_at", _AT, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("event_on", sa.Date),
+    sa.Column("basis", pg.JSONB, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("note", pg.BYTEA, comment="sealed"),
+    sa.CheckConstraint(
+        "action IN ('detected', 'merged', 'evidence_added', 'assigned', 'visited', 'finding', 'returned', 'reviewed', "
+        "'second_visit', 'recused', 'concluded')",
+        name="action",
+    ),
+    comment="who did what in a case, when and on what; rows are only added",
+)

@@ -1,0 +1,1 @@
+"""The verbs of grid: load, decide, save, say; they never commit."""

@@ -1,0 +1,107 @@
+"""What visits do for cases: a death, custody or disappearance met at a door opens or feeds one."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, follow
+from services.grid.domain.visits import OLDEST, OPENS_CASE, VisitStatus
+from services.grid.store import cases, tasks
+from services.grid.store import visits as store
+from services.grid.store.cases import Case
+from services.grid.store.visits import StoredVisit
+from services.grid.usecases.deps import Deps
+from shared.contracts.vocabulary import Confidence, SuspicionKind
+from shared.kit.db import WriteTx
+
+
+async def feed_cases(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> None:
+    """Note visits in the open cases of the people, opening those that a result asks for."""
+    taken = [each for each in fresh if each.status is VisitStatus.CONCLUDED]
+    opened = await _open_missing(tx, deps, taken)
+    by_subject: dict[UUID, list[StoredVisit]] = defaultdict(list)
+    for each in taken:
+        by_subject[each.subject].append(each)
+    for case in await cases.open_cases_of(tx, by_subject):
+        visits = opened.get(case.case_id, by_subject[case.subject])
+        await _note(tx, deps, case, visits)
+
+
+async def _open_missing(tx: WriteTx, deps: Deps, taken: Sequence[StoredVisit]) -> dict[UUID, list[StoredVisit]]:
+    """New cases with the visits that belong into them: earlier ones too, since phones deliver in any order."""
+    opened: dict[UUID, list[StoredVisit]] = {}
+    for each in sorted(taken, key=lambda one: one.visit.order):
+        kind = OPENS_CASE.get(each.visit.result)
+        if kind is None:
+            continue
+        case = await _new_case(tx, deps, each, kind)
+        if await cases.open_case(tx, case):
+            step = Step(
+                action=CaseAction.DETECT,
+                actor=each.visit.worker_id,
+                role="grid_worker",
+                happened_at=each.visit.visited_at,
+                outcome=case.confidence.value,
+                event_on=None,
+            )
+            await cases.add_step(tx, case.case_id, step)
+            around = [
+                one
+                for one in await store.visits_of(tx, [each.subject])
+                if one.status is VisitStatus.CONCLUDED and one.visit.visited_at > each.visit.visited_at - OLDEST
+            ]
+            opened[case.case_id] = around
+    return opened
+
+
+async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionKind) -> Case:
+    now, today = deps.clock.now(), deps.clock.today()
+    task = (await tasks.find_tasks(tx, [each.visit.task_id]))[each.visit.task_id]
+    return Case(
+        case_id=uuids.uuid7(),
+        subject=each.subject,
+        kind=kind,
+        state=CaseState.ASSIGNED,
+        confidence=Confidence.PROBABLE,
+        event_on=None,
+        rounds=1,
+        division=each.division,
+        grid_code=task.grid_code,
+        worker_id=task.worker_id or each.visit.worker_id,
+        deadline_on=add_working_days(today, deps.policies.on(today).case_working_days),
+        opened_at=now,
+        changed_at=now,
+        previous_case_id=None,
+        conclusion=None,
+        concluded_at=None,
+        verified_by=None,
+        concluded_by=None,
+    )
+
+
+async def _note(tx: WriteTx, deps: Deps, case: Case, visits: Sequence[StoredVisit]) -> None:
+    state, event_on = case.state, case.event_on
+    for each in sorted(visits, key=lambda one: one.visit.order):
+        visit = each.visit
+        state = follow(state, CaseAction.VISIT) or state
+        event_on = _earliest(event_on, visit.event_on)
+        step = Step(
+            action=CaseAction.VISIT,
+            actor=visit.worker_id,
+            role="grid_worker",
+            happened_at=visit.visited_at,
+            outcome=visit.result.value,
+            event_on=visit.event_on,
+            basis=(Basis(kind="visit", reference=str(visit.visit_id)),),
+        )
+        await cases.add_step(tx, case.case_id, step)
+    await cases.save_case(tx, replace(case, state=state, event_on=event_on, changed_at=deps.clock.now()))
+
+
+def _earliest(one: date | None, other: date | None) -> date | None:
+    return min((day for day in (one, other) if day is not None), default=None)

@@ -1,0 +1,235 @@
+"""The steps people take in a case: finding, review, conclusion; each by somebody else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.cases import (
+    Basis,
+    CaseAction,
+    CaseState,
+    Finding,
+    Step,
+    actors,
+    bars,
+    doubts,
+    follow,
+    is_second_look,
+    last,
+    visit_of_this_round,
+)
+from services.grid.domain.priority import SUSPICION
+from services.grid.domain.tasks import TaskOutcome
+from services.grid.domain.views import View
+from services.grid.store import cases, locks, tasks
+from services.grid.store.cases import Case
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import (
+    BarredError,
+    BasisMissingError,
+    DoesNotFollowError,
+    NoSuchCaseError,
+    StepNotPossibleError,
+)
+from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
+from shared.contracts.vocabulary import CaseConclusion, TaskReason
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What somebody says in a step.
+
+    Attributes:
+        outcome: finding, review or conclusion.
+        event_on: day of death, admission, ...
+        basis: papers it rests on.
+        note: free text; it is sealed before it is kept.
+    """
+
+    outcome: str
+    event_on: date | None = None
+    basis: tuple[Basis, ...] = ()
+    note: str | None = None
+
+
+async def get_case(tx: ReadTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:
+    """A case in the caller's view, with its history.
+
+    Raises:
+        NoSuchCaseError: absent, or elsewhere.
+    """
+    case = await cases.find_case(tx, case_id)
+    if case is None or not view.sees(division=case.division, grid_code=case.grid_code, worker_id=case.worker_id):
+        raise NoSuchCaseError
+    return case, await cases.steps_of(tx, case_id)
+
+
+async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
+    """The village says what it found, on a visit of this case or on papers.
+
+    Raises:
+        NoSuchCaseError: absent, or another village's.
+        StepNotPossibleError: not yet assigned, or found already.
+        BarredError: his own visit, or recused.
+        BasisMissingError: neither a visit nor a paper.
+    """
+    case, steps = await _take(tx, case_id, view)
+    state = _next(case, steps, CaseAction.FIND, caller)
+    visit = visit_of_this_round(steps)
+    if visit is None and not opinion.basis:
+        detail = "Send somebody to the door first, or name the paper in `basis`."
+        raise BasisMissingError(detail)
+    basis = (*opinion.basis, *(visit.basis if visit else ()))
+    await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
+    changed = replace(case, state=state, event_on=opinion.event_on or case.event_on, changed_at=deps.clock.now())
+    await cases.save_case(tx, changed)
+    return changed
+
+
+async def review(  # noqa: PLR0913  (a step has these parts)
+    tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion, *, agrees: bool
+) -> Case:
+    """The town agrees with the finding, or sends the case back to the village.
+
+    Raises:
+        NoSuchCaseError: absent, or another town's.
+        StepNotPossibleError: nothing found yet, or reviewed already.
+        BarredError: his own finding or visit, or recused.
+    """
+    action = CaseAction.REVIEW if agrees else CaseAction.RETURN
+    case, steps = await _take(tx, case_id, view)
+    changed = replace(case, state=_next(case, steps, action, caller), changed_at=deps.clock.now())
+    await _step(tx, deps, case, action, caller, opinion)
+    await cases.save_case(tx, changed)
+    return changed
+
+
+async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
+    """The agency concludes; inconclusive the first time means that somebody else knocks again.
+
+    Raises:
+        NoSuchCaseError: absent, or another county's.
+        StepNotPossibleError: not reviewed yet, or concluded already.
+        BarredError: he verified or reviewed himself, or recused.
+        DoesNotFollowError: the finding does not carry it, or the date is missing.
+    """
+    case, steps = await _take(tx, case_id, view)
+    conclusion = CaseConclusion(opinion.outcome)
+    if is_second_look(conclusion, case.rounds):
+        return await _look_again(tx, deps, caller, case, steps, opinion)
+    state = _next(case, steps, CaseAction.CONCLUDE, caller)
+    finding = last(steps, CaseAction.FIND)
+    assert finding is not None
+    event_on = opinion.event_on or case.event_on
+    reason = doubts(case.kind, Finding(finding.outcome or ""), conclusion, event_on, deps.clock.today())
+    if reason is not None:
+        raise DoesNotFollowError(reason)
+    now = deps.clock.now()
+    changed = replace(
+        case,
+        state=state,
+        event_on=event_on,
+        changed_at=now,
+        conclusion=conclusion,
+        concluded_at=now,
+        verified_by=finding.actor,
+        concluded_by=caller.user,
+    )
+    await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
+    await cases.save_case(tx, changed)
+    await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
+    await deps.outbox.say(tx, CASE_CONCLUDED, _fact(changed, conclusion, now))
+    return changed
+
+
+async def recuse(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, note: str | None) -> Case:
+    """Somebody withdraws from a case, e.g. as family; he can take no step in it any more.
+
+    Raises:
+        NoSuchCaseError: absent, or elsewhere.
+        StepNotPossibleError: concluded already.
+    """
+    case, _ = await _take(tx, case_id, view)
+    if follow(case.state, CaseAction.RECUSE) is None:
+        detail = "The case is concluded."
+        raise StepNotPossibleError(detail)
+    await _step(tx, deps, case, CaseAction.RECUSE, caller, Opinion(outcome="recused", note=note))
+    return case
+
+
+async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:
+    case, _ = await get_case(tx, case_id, view)
+    await locks.lock_people(tx, [case.subject])
+    locked = await cases.find_case(tx, case_id, lock=True)
+    assert locked is not None
+    return locked, await cases.steps_of(tx, case_id)
+
+
+def _next(case: Case, steps: Sequence[Step], action: CaseAction, caller: Caller) -> CaseState:
+    state = follow(case.state, action)
+    if state is None:
+        detail = "Read the case again: its state tells which step is next."
+        raise StepNotPossibleError(detail, extra={"state": case.state.value})
+    barred = bars(steps, action, caller.user)
+    if barred is not None:
+        raise BarredError(barred)
+    return state
+
+
+async def _look_again(
+    tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps: Sequence[Step], opinion: Opinion
+) -> Case:
+    state = _next(case, steps, CaseAction.SECOND_VISIT, caller)
+    now, today = deps.clock.now(), deps.clock.today()
+    policy = deps.policies.on(today)
+    been = actors(steps, CaseAction.VISIT, CaseAction.RECUSE)
+    other = await cases.another_worker(tx, case.grid_code or "", been)
+    deadline = add_working_days(today, policy.case_working_days)
+    changed = replace(
+        case,
+        state=state,
+        rounds=case.rounds + 1,
+        worker_id=other or case.worker_id,
+        deadline_on=deadline,
+        changed_at=now,
+    )
+    await _step(tx, deps, case, CaseAction.SECOND_VISIT, caller, opinion)
+    await cases.save_case(tx, changed)
+    await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.WITHDRAWN, now)
+    await tasks.open_for_cases(
+        tx, [case.case_id], priority=SUSPICION, deadline_on=add_working_days(today, policy.working_days[0]), now=now
+    )
+    return changed
+
+
+async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> None:
+    note = deps.vault.seal(opinion.note.encode(), case.subject.bytes) if opinion.note else None
+    step = Step(
+        action=action,
+        actor=caller.user,
+        role=caller.role,
+        happened_at=deps.clock.now(),
+        outcome=opinion.outcome,
+        event_on=opinion.event_on,
+        basis=opinion.basis,
+    )
+    await cases.add_step(tx, case.case_id, step, note=note)
+
+
+def _fact(case: Case, conclusion: CaseConclusion, now: datetime) -> CaseConcluded:
+    assert case.verified_by is not None
+    assert case.concluded_by is not None
+    return CaseConcluded(
+        case_id=case.case_id,
+        subject=case.subject,
+        kind=case.kind,
+        conclusion=conclusion,
+        event_on=case.event_on,
+        concluded_at=now,
+        verified_by=case.verified_by,
+        concluded_by=case.concluded_by,
+    )

@@ -1,0 +1,26 @@
+"""What the verbs need beside a transaction."""
+
+from dataclasses import dataclass
+
+from services.grid.policies import Policies
+from shared.kit.clock import Clock
+from shared.kit.crypto import Pseudonymiser, Vault
+from shared.kit.db import Database
+from shared.kit.http import Peers
+from shared.kit.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """Dependencies of grid, built once in `app.py`."""
+
+    database: Database
+    outbox: Outbox
+    clock: Clock
+    vault: Vault
+    name_keys: Pseudonymiser
+    policies: Policies
+    peers: Peers
+    ingest_url: str
+    reveal_seconds: float
+    import_bytes: int

@@ -1,0 +1,125 @@
+"""What can go wrong with a request to grid, each with its sentence."""
+
+from collections.abc import Sequence
+
+from services.grid.domain.roll import Fault
+from shared.kit.problems import ConflictError, ForbiddenError, MalformedError, NotFoundError, ProblemError
+
+
+class RollUnreadableError(ProblemError):
+    """Not a CSV of the documented format."""
+
+    status = 400
+    code = "roll_unreadable"
+    title = "The list of grids cannot be read"
+
+
+class RollRefusedError(MalformedError):
+    """A list with faults is refused whole."""
+
+    code = "roll_refused"
+    title = "The list of grids has faults; nothing was taken in"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        errors = [
+            {
+                "pointer": f"/rows/{fault.row}/{fault.column}",
+                "code": fault.code,
+                "detail": "See the format of the list.",
+            }
+            for fault in faults
+        ]
+        super().__init__(
+            "Mend the rows in `errors` (the first twenty) and send the whole list.", extra={"errors": errors}
+        )
+
+
+class NoSuchTaskError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_task"
+    title = "There is no such task in your grids"
+
+
+class NoSuchCaseError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_case"
+    title = "There is no such case in your divisions"
+
+
+class NoSuchWorkerError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_worker"
+    title = "There is no such member in your divisions"
+
+
+class NoSuchGridError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_grid"
+    title = "There is no such grid in your divisions"
+
+
+class WorkerUnknownError(ForbiddenError):
+    """A caller who holds no grid."""
+
+    code = "worker_unknown"
+    title = "The caller is not a member or leader of any grid"
+
+
+class WorkerNeededError(ProblemError):
+    """A back end that does not say for whom it speaks."""
+
+    status = 400
+    code = "worker_needed"
+    title = "Say for which member you speak"
+
+
+class StepNotPossibleError(ConflictError):
+    """The case is not where this step may be taken."""
+
+    code = "step_not_possible"
+    title = "The case does not allow this step now"
+
+
+class BarredError(ForbiddenError):
+    """This person may not take this step."""
+
+    code = "barred"
+    title = "Somebody else must take this step"
+
+    def __init__(self, reason: str) -> None:
+        sentences = {
+            "recused": "You have recused yourself from this case; it stays with a colleague.",
+            "own_visit": "Nobody verifies his own visit; a colleague of the village must.",
+            "own_finding": "Nobody reviews his own finding; a colleague of the town must.",
+            "four_eyes": "The person who concludes must not have verified; a colleague must conclude.",
+        }
+        super().__init__(sentences[reason], extra={"reason": reason})
+
+
+class DoesNotFollowError(ConflictError):
+    """A conclusion that the finding does not carry."""
+
+    code = "does_not_follow"
+    title = "The conclusion does not follow from what was found"
+
+    def __init__(self, reason: str) -> None:
+        detail = "Return the case to the village, or choose a conclusion that its finding supports."
+        super().__init__(detail, extra={"reason": reason})
+
+
+class BasisMissingError(ConflictError):
+    """A finding that rests on nothing."""
+
+    code = "basis_missing"
+    title = "A finding rests on a visit of this case or on a named paper"
+
+
+class SubstitutionTakenError(ConflictError):
+    """Two substitutes for the same days."""
+
+    code = "substitution_taken"
+    title = "Somebody stands in on some of these days already"

@@ -1,0 +1,86 @@
+"""What grid does with what others say: sets in, sets out."""
+
+from datetime import datetime
+
+import polars as pl
+import pyarrow as pa
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.priority import visit_priority
+from services.grid.store import locks, people, suspicions, tasks
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.importing import give_out_cases
+from shared.contracts.vocabulary import Claim, EnrolmentChange
+from shared.kit.db import WriteTx
+
+
+def columns(table: pa.Table) -> pl.DataFrame:
+    """A message's table with plain text instead of dictionaries."""
+    plain = table.cast(
+        pa.schema(
+            [
+                pa.field(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
+                for field in table.schema
+            ]
+        )
+    )
+    frame = pl.from_arrow(plain)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+async def note_enrolments(
+    tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, program: str, received_at: datetime
+) -> None:
+    """Where people live, and who is no longer paid by anybody."""
+    await locks.lock_shard(tx, shard)
+    now = deps.clock.now()
+    shaped = rows.unique("subject", keep="last", maintain_order=True).with_columns(
+        active=pl.col("change") != EnrolmentChange.ENDED,
+        division=pl.when(pl.col("division").str.contains(r"^\d{12}$")).then("division"),
+    )
+    staged = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
+    if not shaped["active"].all():
+        await tasks.settle_unenrolled(tx, staged, now)
+    if await suspicions.has_detected(tx):
+        await give_out_cases(tx, deps, among=staged)
+
+
+async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, run: str) -> None:
+    """People nobody has seen: a knock each."""
+    await locks.lock_shard(tx, shard)
+    today = deps.clock.today()
+    shaped = (
+        rows.sort("due_on")
+        .unique("subject", keep="first", maintain_order=True)
+        .with_columns(
+            priority=visit_priority(
+                today, born_on=pl.col("born_on"), due_on=pl.col("due_on"), programs=pl.col("programs")
+            ),
+            division=pl.when(pl.col("division").str.contains(r"^\d{12}$")).then("division"),
+        )
+    )
+    deadline = add_working_days(today, deps.policies.on(today).working_days[0])
+    await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
+
+
+async def note_certificates(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None) -> None:
+    """Certified people need no knock, unless the certificate ends before what was due."""
+    await locks.lock_shard(tx, shard)
+    alive = (
+        rows.filter((pl.col("claim") == Claim.ALIVE) & pl.col("valid_until").is_not_null())
+        .sort("valid_until")
+        .unique("subject", keep="last", maintain_order=True)
+    )
+    if alive.height:
+        staged = await people.save_certified(tx, alive)
+        await tasks.settle_certified(tx, staged, deps.clock.now())
+
+
+async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, rule_set: str) -> None:
+    """Suspicions become cases, or feed those under way; each new case is a knock."""
+    await locks.lock_shard(tx, shard)
+    now, today = deps.clock.now(), deps.clock.today()
+    deadline = add_working_days(today, deps.policies.on(today).case_working_days)
+    opened = await suspicions.take_suspicions(tx, rows, rule_set=rule_set, deadline_on=deadline, now=now)
+    await give_out_cases(tx, deps, among=opened)

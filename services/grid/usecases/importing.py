@@ -1,0 +1,146 @@
+"""Take in a list of grids: whole or not at all, and a second time without effect."""
+
+import asyncio
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import orjson
+import polars as pl
+
+from services.grid.domain import holders, roll
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.priority import SUSPICION
+from services.grid.store import locks, suspicions, tasks
+from services.grid.store import roll as store
+from services.grid.store.staging import Staged
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import RollRefusedError, RollUnreadableError
+from shared.kit.crypto import Pseudonymiser, Vault
+from shared.kit.db import WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did."""
+
+    rows: int
+    grids_added: int
+    grids_changed: int
+    grids_unchanged: int
+    workers_added: int
+    duties_changed: int
+    tasks_dispatched: int
+    cases_assigned: int
+
+
+def read_roll(body: bytes) -> pl.DataFrame:
+    """A grids.csv as a shaped, checked list.
+
+    Raises:
+        RollUnreadableError: not UTF-8 CSV with the documented columns, or empty.
+        RollRefusedError: rows have faults.
+    """
+    try:
+        raw = pl.read_csv(
+            BytesIO(body), infer_schema=False, encoding="utf8", n_rows=roll.MAX_ROWS + 1, raise_if_empty=True
+        )
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        detail = "Send UTF-8 CSV with a header line and at least one grid."
+        raise RollUnreadableError(detail) from error
+    raw = raw.rename({name: name.strip().lstrip("\ufeff").lower() for name in raw.columns})
+    if missing := roll.missing_columns(raw.columns):
+        detail = f"Columns are missing: {', '.join(missing)}."
+        raise RollUnreadableError(detail)
+    if not 0 < raw.height <= roll.MAX_ROWS:
+        detail = f"A list has 1 to {roll.MAX_ROWS} rows."
+        raise RollUnreadableError(detail)
+    shaped = roll.shape(raw)
+    if found := roll.faults(shaped):
+        raise RollRefusedError(found)
+    return shaped
+
+
+def name_holders(shaped: pl.DataFrame, keys: Pseudonymiser) -> pl.DataFrame:
+    """Holders of duties with keyed hashes of name and phone and the id made for each."""
+    held = roll.holders_of(shaped)
+    # Without a phone, a name alone is a person only within his village.
+    told = held.with_columns(
+        known_by=pl.when(pl.col("phone") == "")
+        .then(pl.lit("@") + pl.col("grid_code").str.slice(0, 12))
+        .otherwise("phone")
+    )
+    people = told.select("name", "known_by").unique(maintain_order=True)
+    made = keys.many((people["name"] + "|" + people["known_by"]).to_list())
+    people = people.with_columns(
+        name_key=_bytes(keys.many(people["name"].to_list())),
+        phone_key=_bytes(keys.many(people["known_by"].to_list())),
+        made_id=pl.Series(["w" + row.tobytes().hex()[:15] for row in made]),
+    )
+    return told.join(people, on=["name", "known_by"]).drop("known_by")
+
+
+def _bytes(keys: np.ndarray) -> pl.Series:
+    return pl.Series([row.tobytes() for row in keys], dtype=pl.Binary)
+
+
+def seal_workers(fresh: pl.DataFrame, vault: Vault) -> pl.DataFrame:
+    """Names and phones sealed, each to its worker."""
+    sealed = [
+        vault.seal(orjson.dumps({"name": name, "phone": phone}), worker_id.encode())
+        for worker_id, name, phone in fresh.select("worker_id", "name", "phone").iter_rows()
+    ]
+    return fresh.select("worker_id", "name_key", "phone_key", sealed=pl.Series(sealed, dtype=pl.Binary))
+
+
+async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported:
+    """Take in a checked list; what waited for these grids is given out."""
+    now = deps.clock.now()
+    await store.lock_roll(tx)
+    workers, grids = await store.list_workers(tx), await store.list_grids(tx)
+
+    def compare() -> tuple[holders.Plan, pl.DataFrame]:
+        named = holders.identify(name_holders(shaped, deps.name_keys), workers, grids)
+        made = holders.plan(shaped, named, workers, grids)
+        return made, seal_workers(made.fresh_workers, deps.vault)
+
+    plan, sealed = await asyncio.to_thread(compare)
+    await store.save_divisions(tx, roll.divisions_of(shaped))
+    await store.save_workers(tx, sealed, now)
+    history = await store.save_grids(tx, pl.concat([plan.added, plan.changed]), plan.history, now)
+    await locks.lock_shards(tx)
+    await tasks.follow_members(tx, history, now)
+    dispatched = await tasks.dispatch_created(tx, now)
+    assigned = await give_out_cases(tx, deps)
+    return Imported(
+        rows=shaped.height,
+        grids_added=plan.added.height,
+        grids_changed=plan.changed.height,
+        grids_unchanged=plan.unchanged,
+        workers_added=plan.new_workers,
+        duties_changed=plan.history.height,
+        tasks_dispatched=dispatched,
+        cases_assigned=assigned,
+    )
+
+
+async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None) -> int:
+    """Cases without a village go to their village where it can be known now; returns how many.
+
+    Args:
+        tx: the transaction.
+        deps: dependencies.
+        among: people whose address may have become known; None looks at grids only.
+    """
+    now, today = deps.clock.now(), deps.clock.today()
+    policy = deps.policies.on(today)
+    deadline = add_working_days(today, policy.case_working_days)
+    if among is None:
+        given = await suspicions.assign_detected(tx, deadline_on=deadline, now=now)
+    else:
+        given = await suspicions.place_cases(tx, among, deadline_on=deadline, now=now)
+    if given:
+        await tasks.open_for_cases(
+            tx, given, priority=SUSPICION, deadline_on=add_working_days(today, policy.working_days[0]), now=now
+        )
+    return len(given)

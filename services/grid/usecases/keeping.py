@@ -1,0 +1,64 @@
+"""Keep the list of grids true between imports: substitutes, and people who live elsewhere."""
+
+from datetime import date
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from services.grid.domain.views import View
+from services.grid.store import locks, people, roll, tasks
+from services.grid.store.roll import Substitution
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import (
+    NoSuchGridError,
+    NoSuchTaskError,
+    NoSuchWorkerError,
+    SubstitutionTakenError,
+)
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+
+
+async def substitute(  # noqa: PLR0913  (who, for whom, when)
+    tx: WriteTx, deps: Deps, caller: Caller, worker_id: str, substitute_id: str, days: tuple[date, date], *, view: View
+) -> Substitution:
+    """Let somebody stand in for a member; both belong to the caller's divisions.
+
+    Raises:
+        NoSuchWorkerError: one of them holds no grid there.
+        SubstitutionTakenError: somebody else stands in on some of the days.
+    """
+    for each in (worker_id, substitute_id):
+        held = await roll.grids_of(tx, [each])
+        if not any(view.sees(division=code[:12], grid_code=code, worker_id=each) for code in held):
+            raise NoSuchWorkerError
+    made = Substitution(
+        substitution_id=uuids.uuid7(),
+        worker_id=worker_id,
+        substitute_id=substitute_id,
+        from_on=days[0],
+        until_on=days[1],
+    )
+    if not await roll.save_substitution(tx, made, set_by=caller.user, now=deps.clock.now()):
+        raise SubstitutionTakenError
+    return made
+
+
+async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_code: str, *, view: View) -> tasks.Task:
+    """A member says «not mine»: the person's open tasks go to the grid where he lives.
+
+    Raises:
+        NoSuchTaskError: absent, or not in the member's grids.
+        NoSuchGridError: nobody holds that grid.
+    """
+    found = (await tasks.find_tasks(tx, [task_id])).get(task_id)
+    if found is None or not view.sees(division=found.division, grid_code=found.grid_code, worker_id=found.worker_id):
+        raise NoSuchTaskError
+    grid = await roll.find_grid(tx, grid_code)
+    if grid is None:
+        raise NoSuchGridError
+    now = deps.clock.now()
+    await locks.lock_people(tx, [found.subject])
+    await people.save_relocation(tx, found.subject, grid_code, set_by=worker, now=now)
+    await tasks.move_tasks(tx, found.subject, grid_code, grid.member_id, now)
+    return (await tasks.find_tasks(tx, [task_id]))[task_id]

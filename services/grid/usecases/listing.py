@@ -1,0 +1,106 @@
+"""What a member is to do, with names where ingest can be asked."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import structlog
+
+from services.grid.domain.calendar import add_working_days, is_working_day
+from services.grid.domain.tasks import TaskState
+from services.grid.store.tasks import Task
+from services.grid.usecases.deps import Deps
+from shared.kit.problems import ProblemError
+
+log = structlog.get_logger(__name__)
+
+OVERLAP = timedelta(minutes=5)
+"""A delta goes back a little further, for changes that were being written at the last look."""
+PURPOSE = "grid.visit"
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """How somebody is found; None where it is not known."""
+
+    name: str | None
+    phone: str | None
+    family_phone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One person to visit."""
+
+    subject: UUID
+    tasks: Sequence[Task]
+    plan_on: date
+
+    @property
+    def priority(self) -> int:
+        """Of the most urgent reason."""
+        return max(task.priority for task in self.tasks)
+
+    @property
+    def grid_code(self) -> str | None:
+        """Where the person lives."""
+        return self.tasks[0].grid_code
+
+
+def lines_of(tasks: Sequence[Task], *, today: date, visits_per_day: int) -> list[Line]:
+    """Open tasks as lines, one a person, the most urgent first, spread over working days by what a member can do."""
+    by_subject: dict[UUID, list[Task]] = defaultdict(list)
+    for task in tasks:
+        if task.state is not TaskState.CLOSED:
+            by_subject[task.subject].append(task)
+    ordered = sorted(
+        by_subject.items(), key=lambda each: (-max(task.priority for task in each[1]), _due(each[1]), each[0])
+    )
+    day = today if is_working_day(today) else add_working_days(today, 1)
+    lines: list[Line] = []
+    for place, (subject, reasons) in enumerate(ordered):
+        if place and place % visits_per_day == 0:
+            day = add_working_days(day, 1)
+        lines.append(Line(subject=subject, tasks=reasons, plan_on=day))
+    return lines
+
+
+def _due(tasks: Sequence[Task]) -> date:
+    return min(task.due_on or task.deadline_on for task in tasks)
+
+
+async def reveal(deps: Deps, subjects: Sequence[UUID]) -> Mapping[UUID, Person] | None:
+    """Names and phones from ingest, which keeps a log of who asked; None when it does not answer in time."""
+    if not subjects:
+        return {}
+    found: dict[UUID, Person] = {}
+    try:
+        for start in range(0, len(subjects), _AT_ONCE):
+            asked = [str(subject) for subject in subjects[start : start + _AT_ONCE]]
+            answer = await deps.peers.ask(
+                "POST",
+                f"{deps.ingest_url}/v1/people:reveal",
+                body={"subjects": asked, "purpose": PURPOSE},
+                deadline=deps.reveal_seconds,
+            )
+            if answer.status_code != httpx.codes.OK:
+                log.warning("reveal_refused", status=answer.status_code)
+                return None
+            found |= {UUID(each["subject"]): _person(each) for each in answer.json()["items"]}
+    except (ProblemError, httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        log.warning("reveal_unavailable", reason=type(error).__name__)
+        return None
+    return found
+
+
+def _person(each: Mapping[str, str | None]) -> Person:
+    return Person(name=each.get("name"), phone=each.get("phone"), family_phone=each.get("family_phone"))
+
+
+def look_back(since: datetime | None) -> datetime | None:
+    """From when a delta looks."""
+    return since - OVERLAP if since else None

@@ -1,0 +1,53 @@
+"""Which people a caller may see, from his token and the grids he holds."""
+
+from datetime import date
+
+from services.grid.domain.views import BACK_END_ROLES, FIELD_ROLES, View, office_view, person_view
+from services.grid.store import roll
+from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx
+
+
+async def view_of_worker(tx: ReadTx, caller: Caller, worker_id: str, today: date) -> View:
+    """The grids a member or leader holds, and those of whom he stands in for today, within the token's divisions."""
+    stands_for = await roll.stands_in_for(tx, worker_id, today)
+    return person_view(caller.divisions, await roll.grids_of(tx, stands_for), stands_for)
+
+
+async def acting_worker(tx: ReadTx, caller: Caller, named: str | None) -> str:
+    """The member who acts: the caller himself, or the one his back end names.
+
+    Raises:
+        WorkerNeededError: a back end names nobody.
+        WorkerUnknownError: nobody has that id, or a member names somebody else.
+    """
+    if caller.role in FIELD_ROLES:
+        chosen = caller.user
+        if named not in {None, chosen}:
+            detail = "A member speaks for himself only."
+            raise WorkerUnknownError(detail)
+    elif caller.role in BACK_END_ROLES:
+        if named is None:
+            detail = "A back end names the member in `worker_id`."
+            raise WorkerNeededError(detail)
+        chosen = named
+    else:
+        detail = "Visits are reported by members and leaders of grids."
+        raise WorkerUnknownError(detail)
+    if not await roll.is_worker(tx, chosen):
+        detail = "Import the list of grids first, or ask for the right id."
+        raise WorkerUnknownError(detail)
+    return chosen
+
+
+async def view_of(tx: ReadTx, caller: Caller, today: date, *, named: str | None = None) -> View:
+    """What a caller may read.
+
+    Raises:
+        WorkerNeededError: the mobile back end names nobody.
+        WorkerUnknownError: the caller or the named one holds no grid.
+    """
+    if caller.role in FIELD_ROLES or caller.role == "citizen" or named is not None:
+        return await view_of_worker(tx, caller, await acting_worker(tx, caller, named), today)
+    return office_view(caller.role, caller.divisions)

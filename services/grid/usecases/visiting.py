@@ -1,0 +1,198 @@
+"""Reports from doors: taken once, weighed by when they happened, whatever order phones deliver them in."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from services.grid.domain.tasks import TaskOutcome, TaskState, act_of, follow
+from services.grid.domain.views import View
+from services.grid.domain.visits import Visit, VisitStatus, shortcomings
+from services.grid.store import locks, tasks
+from services.grid.store import visits as store
+from services.grid.store.tasks import Task, TaskChange
+from services.grid.store.visits import StoredVisit
+from services.grid.usecases.casefeeding import feed_cases
+from services.grid.usecases.deps import Deps
+from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
+from shared.kit.clock import SHANGHAI
+from shared.kit.db import WriteTx
+
+
+class Reception(StrEnum):
+    """What became of one report."""
+
+    RECORDED = "recorded"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report as it came in.
+
+    Attributes:
+        visit: what it says.
+        view: what its member may see.
+        fingerprint: of the report as it was sent.
+    """
+
+    visit: Visit
+    view: View
+    fingerprint: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Receipt:
+    """What a phone is told about one report.
+
+    Attributes:
+        reasons: why it was refused.
+        notes: what the member should know: task_was_closed, certified_meanwhile, in_review, knock_again.
+        task_state: where the task stands now.
+    """
+
+    visit_id: UUID
+    reception: Reception
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    task_state: TaskState | None = None
+
+
+async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, sent_by: str) -> list[Receipt]:
+    """Take reports in: each once, the rest told why not. The answers keep the order of the reports."""
+    known_tasks = await tasks.find_tasks(tx, {report.visit.task_id for report in reports})
+    await locks.lock_people(tx, {task.subject for task in known_tasks.values()})
+    known = await store.find_visits(tx, {report.visit.visit_id for report in reports})
+    receipts: list[Receipt] = []
+    fresh: dict[UUID, StoredVisit] = {}
+    for report in reports:
+        task = known_tasks.get(report.visit.task_id)
+        receipt, stored = _receive(deps, report, task, {**known, **fresh}, sent_by=sent_by)
+        receipts.append(receipt)
+        if stored is not None:
+            fresh[stored.visit.visit_id] = stored
+    if fresh:
+        await store.save_visits(tx, list(fresh.values()))
+        await take_effect(tx, deps, list(fresh.values()))
+    await _tell_states(tx, reports, receipts)
+    return receipts
+
+
+def _receive(
+    deps: Deps, report: Report, task: Task | None, known: Mapping[UUID, StoredVisit], *, sent_by: str
+) -> tuple[Receipt, StoredVisit | None]:
+    visit = report.visit
+    before = known.get(visit.visit_id)
+    if before is not None:
+        if before.fingerprint == report.fingerprint:
+            return Receipt(visit_id=visit.visit_id, reception=Reception.REPEATED), None
+        return _refused(visit, "visit_id_used"), None
+    if task is None or not _may_report(report.view, task):
+        return _refused(visit, "unknown_task"), None
+    assert task.division is not None
+    reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
+    if reasons:
+        return _refused(visit, *reasons), None
+    stored = StoredVisit(
+        visit=visit,
+        fingerprint=report.fingerprint,
+        subject=task.subject,
+        division=task.division,
+        sent_by=sent_by,
+        status=VisitStatus.CONCLUDED,
+        flags=(),
+        received_at=deps.clock.now(),
+    )
+    receipt = Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED)
+    if task.outcome == TaskOutcome.CERTIFIED_MEANWHILE:
+        receipt.notes.append("certified_meanwhile")
+    elif task.state is TaskState.CLOSED:
+        receipt.notes.append("task_was_closed")
+    if not visit.final:
+        receipt.notes.append("knock_again")
+    return receipt, stored
+
+
+def _may_report(view: View, task: Task) -> bool:
+    return task.division is not None and view.sees(
+        division=task.division, grid_code=task.grid_code, worker_id=task.worker_id
+    )
+
+
+def _refused(visit: Visit, *reasons: str) -> Receipt:
+    return Receipt(visit_id=visit.visit_id, reception=Reception.REFUSED, reasons=list(reasons))
+
+
+async def take_effect(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> None:
+    """What new reports mean for tasks, cases and those who listen."""
+    subjects = {each.subject for each in fresh}
+    by_subject: dict[UUID, list[StoredVisit]] = defaultdict(list)
+    for each in fresh:
+        by_subject[each.subject].append(each)
+    concerned = await tasks.tasks_of(tx, subjects)
+    closing_ids = {task.closing_visit_id for task in concerned if task.closing_visit_id is not None}
+    closing = await store.find_visits(tx, closing_ids)
+    changes = [
+        change
+        for task in concerned
+        if (change := _weigh(task, by_subject[task.subject], closing.get(task.closing_visit_id or task.task_id)))
+    ]
+    await tasks.save_changes(tx, changes, deps.clock.now())
+    await feed_cases(tx, deps, fresh)
+    for each in fresh:
+        if each.visit.final and each.status is VisitStatus.CONCLUDED:
+            await _say(tx, deps, each)
+
+
+def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:
+    """What reports make of one task: the first final visit that happened closes it, attempts only mark it taken up."""
+    about = [each for each in fresh if each.visit.task_id == task.task_id or each.visit.visited_at >= task.created_at]
+    ended = [each for each in (*about, *([closing] if closing else [])) if _ends(each)]
+    if ended:
+        first = min(ended, key=lambda each: each.visit.order).visit
+        if task.closing_visit_id == first.visit_id:
+            return None
+        return TaskChange(
+            task_id=task.task_id,
+            state=TaskState.CLOSED,
+            outcome=first.result.value,
+            closed_at=first.visited_at,
+            closing_visit_id=first.visit_id,
+        )
+    state = task.state
+    for each in about:
+        action = act_of(each.visit.result, to_review=each.status is VisitStatus.IN_REVIEW)
+        state = follow(state, action) or state
+    if state is task.state:
+        return None
+    return TaskChange(task_id=task.task_id, state=state, outcome=None, closed_at=None, closing_visit_id=None)
+
+
+def _ends(each: StoredVisit) -> bool:
+    return each.visit.final and each.status is VisitStatus.CONCLUDED
+
+
+async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:
+    visit = each.visit
+    fact = VisitConcluded(
+        visit_id=visit.visit_id,
+        task_id=visit.task_id,
+        subject=each.subject,
+        result=visit.result,
+        visited_on=visit.visited_at.astimezone(SHANGHAI).date(),
+        visited_at=visit.visited_at,
+        division=each.division,
+        worker_id=visit.worker_id,
+        id_card_read=visit.id_card_read,
+    )
+    await deps.outbox.say(tx, VISIT_CONCLUDED, fact)
+
+
+async def _tell_states(tx: WriteTx, reports: Sequence[Report], receipts: Sequence[Receipt]) -> None:
+    now = await tasks.find_tasks(tx, {report.visit.task_id for report in reports})
+    for report, receipt in zip(reports, receipts, strict=True):
+        task = now.get(report.visit.task_id)
+        if task is not None and receipt.reasons != ["unknown_task"]:
+            receipt.task_state = task.state

@@ -1,0 +1,226 @@
+"""From the file as it was sent to a plain one: gzip, zstd and zip opened, text turned into UTF-8, within bounds."""
+
+import codecs
+import errno
+import gzip
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from services.ingest.store.problems import FileTooLargeError, StorageFullError, UnreadableFileError
+
+ZIP = b"PK\x03\x04"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_PIECE = 1 << 20
+# A kilobyte of zstd can stand for some forty megabytes: no more than that is unpacked between two looks at the bound.
+_PACKED_PIECE = 1 << 10
+_SMALL = 1 << 16
+_WINDOW = 1 << 27
+_BROKEN = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, struct.error, RuntimeError,
+    ValueError, OverflowError,
+)  # fmt: skip
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is read at most, against bombs and accidents."""
+
+    plain_bytes: int
+    ratio: int
+    columns: int
+    line_bytes: int
+    sheet_bytes: int
+    chunk_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text file in UTF-8, checked to its end.
+
+    Attributes:
+        path: where it is.
+        quoted: whether a quotation mark occurs anywhere.
+    """
+
+    path: Path
+    quoted: bool
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Tell a full disk from a damaged file.
+
+    Raises:
+        StorageFullError: no room for what is unpacked.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            detail = "There is no room to unpack the file; the operator must make room, then send the file again."
+            raise StorageFullError(detail) from error
+        raise
+
+
+def unpacked(path: Path, scratch: Path, limits: Limits) -> Path:
+    """The file itself, or its unpacked copy.
+
+    Raises:
+        UnreadableFileError: breaks off, damaged, more than one file within.
+        FileTooLargeError: unpacked it is beyond the limits.
+    """
+    with path.open("rb") as opened:
+        head = opened.read(4)
+    bound = min(limits.plain_bytes, max(path.stat().st_size, _SMALL) * limits.ratio)
+    target = scratch / "plain"
+    try:
+        with room():
+            if head.startswith(_GZIP):
+                with gzip.open(path) as packed:
+                    return _copied(_pieces(packed.read), target, bound)
+            if head.startswith(_ZSTD):
+                return _copied(_zstd_pieces(path), target, bound)
+            if head.startswith(ZIP) and not _is_excel(path):
+                return _unzipped(path, target, bound)
+    except _BROKEN as error:
+        detail = "The packed file breaks off, is damaged or locked by a password; pack it again."
+        raise UnreadableFileError(detail) from error
+    return path
+
+
+def _is_excel(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "[Content_Types].xml" in archive.namelist()
+    except zipfile.BadZipFile:
+        # A cut-off workbook has lost its directory; a cut-off archive of something else is no better.
+        return True
+
+
+def _unzipped(path: Path, target: Path, bound: int) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        inside = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX")]
+        if len(inside) != 1:
+            detail = "A zip file must hold exactly one file."
+            raise UnreadableFileError(detail)
+        with archive.open(inside[0]) as packed:
+            return _copied(_pieces(packed.read), target, bound)
+
+
+def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while piece := read(_PIECE):
+        yield piece
+
+
+def _zstd_pieces(path: Path) -> Iterator[bytes]:
+    unpacker, frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW), None
+    with path.open("rb") as raw:
+        while data := raw.read(_PACKED_PIECE):
+            while data:
+                frame = frame or unpacker.decompressobj()
+                yield frame.decompress(data)
+                data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise EOFError
+
+
+def _copied(pieces: Iterator[bytes], target: Path, bound: int) -> Path:
+    size = 0
+    with target.open("wb") as out:
+        for piece in pieces:
+            size += len(piece)
+            if size > bound:
+                detail = "Unpacked, the file is larger than allowed; split it."
+                raise FileTooLargeError(detail)
+            out.write(piece)
+    return target
+
+
+def check_archive(path: Path, limits: Limits) -> None:
+    """Refuse a workbook that unpacks to more than allowed, whatever its directory says.
+
+    Raises:
+        UnreadableFileError: breaks off or damaged.
+        FileTooLargeError: beyond the limits.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(each.file_size for each in archive.infolist()) > limits.sheet_bytes:
+                detail = "Unpacked, the workbook is larger than allowed; send it as CSV."
+                raise FileTooLargeError(detail)
+            damaged = archive.testzip()
+    except _BROKEN as error:
+        detail = "The workbook breaks off, is damaged or locked by a password; save it again and send the new one."
+        raise UnreadableFileError(detail) from error
+    if damaged:
+        detail = "The workbook is damaged; save it again and send the new one."
+        raise UnreadableFileError(detail)
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+def as_utf8(plain: Path, scratch: Path, limits: Limits) -> Text:
+    """A text file in UTF-8, read to its end: a line too long or a byte out of place is found before a row is taken.
+
+    Raises:
+        UnreadableFileError: no text in UTF-8, GB18030 or UTF-16, or not of lines.
+        StorageFullError: no room for the copy.
+    """
+    with plain.open("rb") as opened:
+        head = opened.read(4)
+    encodings = ("utf-16",) if head.startswith(_UTF16) else ("utf-8", "gb18030")
+    for encoding in encodings:
+        try:
+            with room():
+                return _decoded(plain, encoding, scratch / "utf8", limits)
+        except UnicodeDecodeError:
+            continue
+    detail = "The file is neither UTF-8 nor GB18030 nor UTF-16 text, nor XLSX or Parquet; export it as CSV in UTF-8."
+    raise UnreadableFileError(detail)
+
+
+def _decoded(plain: Path, encoding: str, copy: Path, limits: Limits) -> Text:
+    """Check a file against an encoding; anything but UTF-8 is copied into UTF-8."""
+    decode = codecs.getincrementaldecoder(encoding)().decode
+    already = encoding == "utf-8"
+    quoted, open_line = False, 0
+    with plain.open("rb") as opened, copy.open("wb") as out:
+        while True:
+            piece = opened.read(_PIECE)
+            # The decoder is asked once more at the end: a character cut off there is an error too.
+            text = decode(piece, final=not piece)
+            if not already:
+                out.write(text.encode())
+            _refuse_nul(text, encoding)
+            open_line = _open_line(text, open_line, limits.line_bytes)
+            quoted = quoted or '"' in text
+            if not piece:
+                return Text(plain if already else copy, quoted)
+
+
+def _refuse_nul(text: str, encoding: str) -> None:
+    if "\x00" in text:
+        raise UnicodeDecodeError(encoding, b"", 0, 1, "NUL")
+
+
+def _open_line(text: str, before: int, longest: int) -> int:
+    """Length of the line that is still open behind `text`, in characters.
+
+    Raises:
+        UnreadableFileError: a line goes beyond `longest`.
+    """
+    first, last = text.find("\n"), text.rfind("\n")
+    if before + (first if first >= 0 else len(text)) > longest:
+        detail = f"A line is longer than {longest} bytes; this is not a table of records."
+        raise UnreadableFileError(detail)
+    return len(text) - last - 1 if last >= 0 else before + len(text)

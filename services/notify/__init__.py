@@ -1,0 +1,9 @@
+"""notify: everyone concerned is told once, truthfully, by a channel that reaches him.
+
+Owns: contacts (sealed), people who must not be written to, preferences, templates, channels, messages, deliveries.
+Hears: contacts changed, certificates issued and revoked, certifications due, suspicions raised, cases concluded,
+batches completed.
+Says: `notify.message.delivered.v1`, the proof that someone was told.
+Answers: the messages of a person with their delivery log, the inboxes of officers and departments, templates with
+preview, channels, notices other services ask for, receipts of providers.
+"""

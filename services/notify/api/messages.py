@@ -1,0 +1,75 @@
+"""Messages of a person, shared inboxes, notices on request."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, status
+
+from services.notify.api.common import Manager, Reader, Wired
+from services.notify.schemas import AskedOut, AskIn, DeliveryOut, MessageOut, MessagesOut, SearchIn
+from services.notify.usecases import ask, read
+from services.notify.usecases.read import Page, Shown
+from shared.contracts.vocabulary import Audience
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["messages"], responses=PROBLEM_RESPONSES)
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+@router.post("/messages:search")
+async def search_messages(wired: Wired, caller: Reader, body: SearchIn) -> MessagesOut:
+    """The messages of one person, newest first, each with its delivery log; the look is written down."""
+    async with wired.database.write() as tx:
+        page = await read.search(tx, wired, caller, body.subject, cursor=body.cursor, limit=body.limit)
+    return _page(page)
+
+
+@router.get("/inbox/{audience}")
+async def list_inbox(
+    wired: Wired,
+    caller: Reader,
+    audience: Literal["officer", "department"],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> MessagesOut:
+    """What officers of the caller's divisions, or the caller's department, are told."""
+    async with wired.database.read() as tx:
+        page = await read.list_inbox(tx, wired, caller, Audience(audience), cursor=cursor, limit=limit)
+    return _page(page)
+
+
+@router.post("/messages", status_code=status.HTTP_202_ACCEPTED)
+async def ask_message(wired: Wired, _caller: Manager, body: AskIn) -> AskedOut:
+    """Tell one person something that a decision asks for; under one key once, however often it is asked."""
+    async with wired.database.write() as tx:
+        message_id, fresh = await ask.ask_message(
+            tx, wired, template=body.template, subject=body.subject, key=body.key, variables=body.variables
+        )
+    return AskedOut(id=message_id, fresh=fresh)
+
+
+def _page(page: Page) -> MessagesOut:
+    return MessagesOut(items=[_message(each) for each in page.items], next_cursor=page.next_cursor)
+
+
+def _message(shown: Shown) -> MessageOut:
+    row = shown.row
+    return MessageOut(
+        id=row.id,
+        template=row.template,
+        version=row.version,
+        label=shown.label,
+        audience=Audience(row.audience),
+        legal=shown.legal,
+        subject=row.subject,
+        recipient=row.recipient,
+        division=row.division,
+        status=shown.status,
+        refused=row.refused,
+        in_inbox=row.in_inbox,
+        title=shown.title,
+        text=shown.text,
+        created_at=row.created_at,
+        deliveries=[DeliveryOut.model_validate(each, from_attributes=True) for each in row.deliveries],
+    )

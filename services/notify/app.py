@@ -1,0 +1,78 @@
+"""The only place that builds notify."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import httpx
+import structlog
+
+from services.notify import api, handlers, jobs, tables
+from services.notify import channels as channel_files
+from services.notify import templates as template_files
+from services.notify.channels import ReadyChannel, Send
+from services.notify.domain.schedule import Hours
+from services.notify.settings import NotifySettings
+from services.notify.usecases import send
+from services.notify.usecases.deps import Deps, ways_of
+from shared.kit.app import Parts, Platform, Service
+from shared.kit.crypto import Pseudonymiser, Vault
+
+log = structlog.get_logger(__name__)
+
+_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=50)
+
+
+def open_senders(channels: dict[str, ReadyChannel], client: httpx.AsyncClient) -> dict[str, Send]:
+    """The functions that hand messages over, of the channels that are on; says which are off, and why."""
+    senders = {}
+    for code, each in channels.items():
+        if each.off is not None:
+            log.warning("channel_off", channel=code, reason=each.off)
+        elif each.channel.open is not None:
+            senders[code] = each.channel.open(each.settings, client)
+    return senders
+
+
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[Parts]:
+    settings = cast(NotifySettings, platform.settings)
+    found = channel_files.discover()
+    channels = channel_files.ready(found)
+    # No redirects: a provider's address is what the settings say.
+    async with httpx.AsyncClient(limits=_CONNECTIONS, follow_redirects=False, trust_env=False) as client:
+        deps = Deps(
+            database=platform.database,
+            outbox=platform.outbox,
+            clock=platform.clock,
+            vault=Vault.from_settings(settings.vault_keys),
+            templates=template_files.discover(set(found)),
+            channels=channels,
+            ways=ways_of(channels),
+            senders=open_senders(channels, client),
+            hours=Hours(opens=settings.notify_opens_at, closes=settings.notify_closes_at),
+            lease_seconds=settings.notify_lease_seconds,
+            wait_days=settings.notify_wait_days,
+            cursor_key=Pseudonymiser.from_hex(settings.subject_key, purpose=b"notify cursor").one("key").bytes,
+        )
+
+        async def working() -> int:
+            async with platform.database.read() as tx:
+                return await send.count_working(tx, deps)
+
+        yield Parts(
+            deps=deps,
+            subscriptions=handlers.subscriptions(deps),
+            background=jobs.background(deps),
+            working=working,
+        )
+
+
+SERVICE = Service(
+    name="notify",
+    settings=NotifySettings,
+    metadata=tables.METADATA,
+    routers=api.ROUTERS,
+    build=build,
+    description=__doc__ or "",
+)

@@ -1,0 +1,109 @@
+"""One attempt on one channel, and what becomes of a message over all its channels."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Reach(StrEnum):
+    """What a channel needs to know of the person."""
+
+    ACCOUNT = "account"
+    PHONE = "phone"
+    ADDRESS = "address"
+    VILLAGE = "village"
+
+
+class Status(StrEnum):
+    """Where an attempt stands."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    SENDING = "sending"
+    HANDED = "handed"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    REFUSED = "refused"
+    MERGED = "merged"
+
+
+ENDED = frozenset({Status.DELIVERED, Status.FAILED, Status.REFUSED, Status.MERGED})
+
+
+class Outcome(StrEnum):
+    """What a provider made of one message."""
+
+    HANDED = "handed"
+    DELIVERED = "delivered"
+    AGAIN = "again"
+    REJECTED = "rejected"
+
+
+class Told(StrEnum):
+    """Where a message stands over all its channels."""
+
+    OPEN = "open"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message ready for a provider.
+
+    Attributes:
+        id: of the message: the provider takes it once under this id, however often it is handed over.
+        attempt: counted from 1.
+        to: phone, address or token, as the channel needs it.
+        approval: approval code of the text, where the channel has one.
+        legal: before others, also at the provider.
+    """
+
+    id: UUID
+    attempt: int
+    to: str
+    title: str
+    text: str
+    template: str
+    approval: str | None
+    legal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A provider's answer about one message.
+
+    Attributes:
+        reference: the provider's own number.
+        reason: why not, a code; empty when it went well.
+        parts: what is billed.
+    """
+
+    id: UUID
+    outcome: Outcome
+    provider: str = ""
+    reference: str = ""
+    reason: str = ""
+    parts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a provider says later: did it reach?"""
+
+    id: UUID
+    delivered: bool
+    reason: str
+
+
+def told(*, refused: bool, in_inbox: bool, statuses: Collection[Status]) -> Told:
+    """Where a message stands: delivered as soon as one channel reached, failed when every one has ended without."""
+    if refused:
+        return Told.REFUSED
+    if in_inbox or Status.DELIVERED in statuses:
+        return Told.DELIVERED
+    if all(status in ENDED for status in statuses):
+        return Told.FAILED
+    return Told.OPEN

@@ -1,0 +1,226 @@
+"""Which messages an event makes. Ids are made from what the event tells of, so hearing it twice doubles nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from shared.contracts.events import BatchCompleted, CertificateRevoked
+from shared.contracts.vocabulary import CaseConclusion, Claim, SuspicionKind
+
+CERTIFIED: Final = "certified"
+DUE_STEPS: Final[tuple[tuple[int, str], ...]] = ((30, "due_30"), (60, "due_60"))
+DUE_FIRST: Final = "due_90"
+SUSPICION_OPENED: Final = "suspicion_opened"
+REVOKED: Final = "certificate_revoked"
+QUARANTINED: Final = "batch_quarantined"
+
+DEATH_KINDS: Final = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
+"""Kinds of suspicion under which somebody stands recorded as dead in some register."""
+DEATH_STANDS: Final = frozenset({CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT})
+DEATH_LIFTED: Final = frozenset({CaseConclusion.FALSE_DEATH, CaseConclusion.UNFOUNDED})
+
+DRAFT_SCHEMA: Final = pa.schema(
+    {
+        "id": pa.binary(16),
+        "subject": pa.binary(16),
+        "recipient": pa.string(),
+        "variables": pa.string(),
+        "revision": pa.int32(),
+    }
+)
+
+DEAD_SCHEMA: Final = pa.schema({"subject": pa.binary(16), "since": pa.date32(), "reason": pa.string()})
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafts:
+    """Messages of one template, not yet written.
+
+    Attributes:
+        template: its code.
+        rows: of `DRAFT_SCHEMA`, each id once; `recipient` is a department where it is for one, `revision` grows with
+            what is known.
+    """
+
+    template: str
+    rows: pa.Table
+
+
+def message_ids(template: str, keys: np.ndarray) -> np.ndarray:
+    """Ids of messages, shape (n, 16), uint8, from the template and what each is about (n rows of bytes).
+
+    Hashed, so that an id handed to a provider does not tell the subject or the certificate.
+    """
+    person = b"wugan message"
+    head = template.encode() + b"\0"
+    raw = b"".join(blake2b(head + row.tobytes(), digest_size=16, person=person).digest() for row in keys)
+    return np.frombuffer(raw, dtype=np.uint8).reshape(-1, 16)
+
+
+def message_id(template: str, key: bytes) -> UUID:
+    """Id of one message."""
+    return UUID(bytes=message_ids(template, np.frombuffer(key, dtype=np.uint8).reshape(1, -1)).tobytes())
+
+
+def one(template: str, key: bytes, variables: Mapping[str, object], **who: object) -> Drafts:
+    """One message; `who` gives subject (UUID) or recipient."""
+    subject = who.get("subject")
+    row = {
+        "id": message_id(template, key).bytes,
+        "subject": subject.bytes if isinstance(subject, UUID) else None,
+        "recipient": who.get("recipient"),
+        "variables": orjson.dumps(dict(variables)).decode(),
+        "revision": 0,
+    }
+    return Drafts(template=template, rows=pa.Table.from_pylist([row], schema=DRAFT_SCHEMA))
+
+
+def certified(table: pa.Table) -> Drafts:
+    """One message for each certificate of life that reaches further than what the person had before.
+
+    Args:
+        table: body of CERTIFICATES_ISSUED.
+    """
+    frame = _frame(table.select(["subject", "certificate_id", "claim", "valid_until", "previous_until", "programs"]))
+    told = frame.filter(
+        (pl.col("claim") == Claim.ALIVE)
+        & pl.col("valid_until").is_not_null()
+        & (pl.col("previous_until").is_null() | (pl.col("valid_until") > pl.col("previous_until")))
+    ).unique("certificate_id", keep="first", maintain_order=True)
+    return _drafts(
+        CERTIFIED,
+        told,
+        keys=_bytes(told, "certificate_id"),
+        variables=pl.struct(valid_until=pl.col("valid_until").cast(pl.String), programs=pl.col("programs")),
+        # A later end says all that an earlier one says.
+        revision=(pl.col("valid_until") - pl.lit(_EPOCH)).dt.total_days(),
+    )
+
+
+def due(table: pa.Table, run_on: date) -> list[Drafts]:
+    """One message a person, due date and step: 90, 60 and 30 days before, each step told once however often it runs.
+
+    Args:
+        table: body of CERTIFICATIONS_DUE.
+        run_on: day of the run.
+    """
+    frame = _frame(table.select(["subject", "due_on", "programs"])).filter(pl.col("due_on").is_not_null())
+    frame = frame.unique(["subject", "due_on"], keep="first", maintain_order=True)
+    left = (pl.col("due_on") - pl.lit(run_on)).dt.total_days()
+    step = pl.lit(DUE_FIRST)
+    for days, code in reversed(DUE_STEPS):
+        step = pl.when(left <= days).then(pl.lit(code)).otherwise(step)
+    stepped = frame.with_columns(step=step)
+    made = []
+    for (code,), rows in stepped.group_by(["step"], maintain_order=True):
+        day = rows["due_on"].cast(pl.Int32).to_numpy().astype(">i4").view(np.uint8).reshape(-1, 4)
+        made.append(
+            _drafts(
+                str(code),
+                rows,
+                keys=np.hstack([_bytes(rows, "subject"), day]),
+                variables=pl.struct(due_on=pl.col("due_on").cast(pl.String), programs=pl.col("programs")),
+                revision=pl.lit(0),
+            )
+        )
+    return made
+
+
+def suspicions(table: pa.Table) -> Drafts:
+    """One message for the officer a suspicion, which grows with evidence.
+
+    Args:
+        table: body of SUSPICION_RAISED.
+    """
+    columns = ["subject", "suspicion_id", "kind", "confidence", "event_on", "revision", "sources"]
+    frame = _frame(table.select(columns)).sort("revision", descending=True)
+    newest = frame.unique("suspicion_id", keep="first", maintain_order=True)
+    return _drafts(
+        SUSPICION_OPENED,
+        newest,
+        keys=_bytes(newest, "suspicion_id"),
+        variables=pl.struct(
+            kind=pl.col("kind"),
+            confidence=pl.col("confidence"),
+            event_on=pl.col("event_on").cast(pl.String),
+            sources=pl.col("sources").list.len(),
+        ),
+        revision=pl.col("revision"),
+    )
+
+
+def recorded_dead(table: pa.Table) -> pa.Table:
+    """Subjects of SUSPICION_RAISED who stand recorded as dead, each once: subject, since (earliest event), reason."""
+    kinds = [kind.value for kind in DEATH_KINDS]
+    frame = _frame(table.select(["subject", "kind", "event_on"])).filter(pl.col("kind").is_in(kinds))
+    dead = frame.group_by("subject", maintain_order=True).agg(
+        since=pl.col("event_on").min(), reason=pl.col("kind").min()
+    )
+    subjects = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(dead), [None, _buffer(_bytes(dead, "subject"))])
+    rest = dead.select("since", "reason").to_arrow().cast(pa.schema({"since": pa.date32(), "reason": pa.string()}))
+    return rest.add_column(0, pa.field("subject", pa.binary(16)), subjects)
+
+
+def revoked(fact: CertificateRevoked) -> Drafts:
+    """A message for the officer: a certificate no longer holds."""
+    variables = {"reason": fact.reason, "revoked_on": fact.revoked_at.date().isoformat()}
+    return one(REVOKED, fact.certificate_id.bytes, variables, subject=fact.subject)
+
+
+def quarantined(fact: BatchCompleted) -> Drafts | None:
+    """A message for the department whose file had rows that could not be used; None when all could."""
+    if fact.quarantined == 0:
+        return None
+    reason, rows = max(fact.quarantine_reasons.items(), key=lambda each: (each[1], each[0]), default=("other", 0))
+    variables = {
+        "source": fact.source,
+        "batch_no": fact.batch_no,
+        "rows": fact.rows,
+        "accepted": fact.accepted,
+        "quarantined": fact.quarantined,
+        "reason": reason,
+        "reason_rows": rows,
+    }
+    return one(QUARANTINED, fact.batch_id.bytes, variables, recipient=fact.department)
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+
+
+def _bytes(frame: pl.DataFrame, column: str) -> np.ndarray:
+    raw = b"".join(frame[column].to_list())
+    return np.frombuffer(raw, dtype=np.uint8).reshape(-1, 16)
+
+
+def _buffer(array: np.ndarray) -> pa.Buffer:
+    return pa.py_buffer(np.ascontiguousarray(array))
+
+
+def _drafts(template: str, frame: pl.DataFrame, *, keys: np.ndarray, variables: pl.Expr, revision: pl.Expr) -> Drafts:
+    said = frame.select(variables=variables.struct.json_encode(), revision=revision.cast(pl.Int32))
+    ids, subjects = message_ids(template, keys), _bytes(frame, "subject")
+    count = len(frame)
+    rows = pa.table(
+        {
+            "id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, _buffer(ids)]),
+            "subject": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, _buffer(subjects)]),
+            "recipient": pa.nulls(count, pa.string()),
+            "variables": said["variables"].to_arrow().cast(pa.string()),
+            "revision": pa.array(said["revision"].to_numpy() if count else [], pa.int32()),
+        },
+        schema=DRAFT_SCHEMA,
+    )
+    return Drafts(template=template, rows=rows)

@@ -1,0 +1,140 @@
+"""What no approved text may do: no link, no code asked for, the public number named, short, every variable declared."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from services.notify.domain.template import (
+    ChannelText,
+    Template,
+    Version,
+    fill,
+    placeholders,
+    read_values,
+    sample_values,
+)
+from services.notify.domain.words import KINDS
+from shared.contracts.vocabulary import Audience
+
+HOTLINE: Final = "12333"
+SMS: Final = "sms"
+SIGNATURE_LENGTH: Final = 10
+"""Room for the fixed sender that the channel puts before the text, e.g. 【亳州人社】."""
+SMS_LENGTH: Final = 134
+"""Two parts of a Chinese text message."""
+_SINGLE_PART = 70
+_JOINED_PART = 67
+TEXT_LENGTH: Final = 600
+SENTENCE_LENGTH: Final = 60
+
+# Chinese characters count as letters to \b, so the edges of an address are spelled out.
+_LINK = re.compile(
+    r"://|www\.|(?<![a-z0-9])[a-z0-9-]+\.(?:com|cn|net|org|top|xyz|vip|cc|gov|info|link|me)(?![a-z0-9])"
+    r"|点击|链接|扫码|二维码",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"验证码|密码|口令|校验码|回复\d|银行卡号|身份证号")
+_SIGNATURE = re.compile(r"[【】]")
+_HARD_WORDS = re.compile(r"兹|予以|逾期不候|特此|之规定|贵方|阁下")
+_SENTENCE = re.compile(r"[。!?;！？；\n]")
+
+
+def sms_parts(text: str) -> int:
+    """How many parts a carrier bills for a text in Chinese: 70 characters alone, 67 each when joined."""
+    return 1 if len(text) <= _SINGLE_PART else -(-len(text) // _JOINED_PART)
+
+
+def lint(template: Template) -> list[str]:
+    """What is wrong with a template, each with the key where it is; empty when it may be used."""
+    wrong: list[str] = []
+    numbers = [version.number for version in template.versions]
+    if numbers != list(range(1, len(numbers) + 1)):
+        wrong.append("version: numbers must count 1, 2, 3 in the order of the file")
+    if any(one.since > two.since for one, two in zip(template.versions, template.versions[1:], strict=False)):
+        wrong.append("version: a later number must not begin earlier")
+    for version in template.versions:
+        wrong.extend(f"version[{version.number}].{each}" for each in _version(template, version))
+    return wrong
+
+
+def _version(template: Template, version: Version) -> Iterator[str]:
+    unknown = {name: kind for name, kind in version.variables.items() if kind not in KINDS}
+    if unknown:
+        known = ", ".join(sorted(KINDS))
+        yield from (f"variables.{name}: no type {kind}; there are {known}" for name, kind in unknown.items())
+        return
+    used: set[str] = set()
+    for code, said in version.channels.items():
+        for key, text in _texts(said):
+            used.update(_safe_placeholders(text))
+            yield from (f"channel.{code}.{key}: {each}" for each in _text(template, version, code, text))
+        if code == SMS:
+            yield from (f"channel.{code}: {each}" for each in _sms_as_whole(template, version, said))
+    yield from (f"variables.{name}: declared but said nowhere" for name in sorted(set(version.variables) - used))
+    if not version.channels or all(said.fallback for said in version.channels.values()):
+        yield "channel: at least one channel that is no fallback is needed"
+
+
+def _texts(said: ChannelText) -> Iterator[tuple[str, str]]:
+    yield "text", said.text
+    if said.title:
+        yield "title", said.title
+    if said.family_text is not None:
+        yield "family_text", said.family_text
+
+
+def _text(template: Template, version: Version, code: str, text: str) -> Iterator[str]:
+    try:
+        names = placeholders(text)
+    except ValueError as error:
+        yield str(error)
+        return
+    if missing := sorted(set(names) - set(version.variables)):
+        yield f"undeclared variables {', '.join(missing)}"
+        return
+    shown = fill(text, read_values(version, sample_values(version)))
+    if _LINK.search(text):
+        yield "no message carries a link or asks to scan"
+    if _CODE.search(text):
+        yield "no message speaks of codes, passwords, card or id numbers"
+    if len(shown) > TEXT_LENGTH:
+        yield f"{len(shown)} characters with long values, at most {TEXT_LENGTH}"
+    if template.audience in {Audience.CITIZEN, Audience.FAMILY}:
+        yield from _plain(text, shown)
+    if code == SMS:
+        yield from _sms(text, shown)
+
+
+def _plain(text: str, shown: str) -> Iterator[str]:
+    if hard := _HARD_WORDS.search(text):
+        yield f"officialese: {hard.group()}"
+    longest = max((len(sentence) for sentence in _SENTENCE.split(shown)), default=0)
+    if longest > SENTENCE_LENGTH:
+        yield f"a sentence of {longest} characters, at most {SENTENCE_LENGTH}"
+
+
+def _sms(text: str, shown: str) -> Iterator[str]:
+    if HOTLINE not in text:
+        yield f"a text message names {HOTLINE}"
+    if _SIGNATURE.search(text):
+        yield "the sender is fixed by the channel; leave 【】 out"
+    length = len(shown) + SIGNATURE_LENGTH
+    if length > SMS_LENGTH:
+        yield f"{length} characters with sender and long values, at most {SMS_LENGTH}"
+
+
+def _sms_as_whole(template: Template, version: Version, said: ChannelText) -> Iterator[str]:
+    if not version.approval:
+        yield "a text message needs the carrier's approval code (version.approval)"
+    if template.audience is Audience.CITIZEN and said.family_text is None:
+        yield "family_text is needed: many people have only a phone in the family"
+    kinds = {version.variables.get(name) for name in _safe_placeholders(said.text)}
+    if template.payment and not {"yuan", "card_tail"} <= kinds:
+        yield "a payment is told with its amount and the tail of the card"
+
+
+def _safe_placeholders(text: str) -> list[str]:
+    try:
+        return placeholders(text)
+    except ValueError:
+        return []

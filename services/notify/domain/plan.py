@@ -1,0 +1,86 @@
+"""Which channels a message takes: those its template has words for and that this process can use."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from services.notify.domain.delivery import Reach
+from services.notify.domain.template import ChannelText, Template, Version
+from shared.contracts.vocabulary import Audience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A channel as planning sees it.
+
+    Attributes:
+        at_once: writing the message is its delivery.
+        disturbs: quiet hours, one a day and opting out apply.
+        on: it can send here.
+        speaks_like: whose text it uses where there is none of its own.
+    """
+
+    code: str
+    reach: Reach
+    at_once: bool
+    disturbs: bool
+    on: bool
+    speaks_like: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the messages of one template go out today.
+
+    Attributes:
+        in_inbox: whether the message is shown in the inbox.
+        first: channels tried at once.
+        fallback: channels tried one after the other when one before has not reached.
+    """
+
+    template: Template
+    version: Version
+    in_inbox: bool
+    first: tuple[Way, ...]
+    fallback: tuple[Way, ...]
+
+    @property
+    def personal(self) -> bool:
+        """Whether it goes to the person himself, who must not be recorded as dead."""
+        return self.template.audience is Audience.CITIZEN
+
+
+def words_for(version: Version, code: str, ways: Mapping[str, Way]) -> ChannelText | None:
+    """What is said on a channel: its own text, or that of the channel it speaks like."""
+    if code in version.channels:
+        return version.channels[code]
+    alike = ways[code].speaks_like if code in ways else None
+    return version.channels.get(alike) if alike else None
+
+
+def plan(template: Template, version: Version, ways: Mapping[str, Way]) -> Plan:
+    """The plan of a template; where no channel that is tried at once can send, the first fallback is tried at once."""
+    said = {code: text for code in _in_order(version, ways) if (text := words_for(version, code, ways))}
+    usable = [ways[code] for code in said if ways[code].on]
+    sending = [way for way in usable if not way.at_once]
+    first = [way for way in sending if not said[way.code].fallback]
+    fallback = [way for way in sending if said[way.code].fallback]
+    if not first and fallback:
+        first, fallback = fallback[:1], fallback[1:]
+    return Plan(
+        template=template,
+        version=version,
+        in_inbox=any(way.at_once for way in usable),
+        first=tuple(first),
+        fallback=tuple(fallback),
+    )
+
+
+def next_fallback(made: Plan, tried: Collection[str]) -> Way | None:
+    """The channel to try after those in `tried` did not reach; None when there is none left."""
+    return next((way for way in made.fallback if way.code not in tried), None)
+
+
+def _in_order(version: Version, ways: Mapping[str, Way]) -> list[str]:
+    own = [code for code in version.channels if code in ways]
+    alike = [code for code, way in ways.items() if code not in own and way.speaks_like in version.channels]
+    return own + alike

@@ -1,0 +1,91 @@
+"""Events in."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
+from functools import partial
+
+from services.notify.usecases import hear
+from services.notify.usecases.deps import Deps
+from shared.contracts.events import (
+    BATCH_COMPLETED,
+    CASE_CONCLUDED,
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CONTACTS_CHANGED,
+    SUSPICION_RAISED,
+    BatchCompleted,
+    CaseConcluded,
+    CertificateRevoked,
+    Event,
+)
+from shared.kit.bus import Message, PoisonError, Subscription
+from shared.kit.db import WriteTx
+
+Handler = Callable[[WriteTx, Message], Awaitable[None]]
+
+
+def subscriptions(deps: Deps) -> Sequence[Subscription]:
+    """What notify hears."""
+    heard: Sequence[tuple[Event, Handler]] = (
+        (CONTACTS_CHANGED, partial(on_contacts_changed, deps)),
+        (CERTIFICATES_ISSUED, partial(on_certificates_issued, deps)),
+        (CERTIFICATIONS_DUE, partial(on_certifications_due, deps)),
+        (SUSPICION_RAISED, partial(on_suspicion_raised, deps)),
+        (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
+        (CASE_CONCLUDED, partial(on_case_concluded, deps)),
+        (BATCH_COMPLETED, partial(on_batch_completed, deps)),
+    )
+    return [Subscription(event=event, handler=handler) for event, handler in heard]
+
+
+async def on_contacts_changed(deps: Deps, tx: WriteTx, message: Message) -> None:
+    received_at = _instant(message, "received_at")
+    await hear.hear_contacts(tx, deps, message.table(), shard=_shard(message), received_at=received_at)
+    tx.after_commit.append(deps.wake.set)
+
+
+async def on_certificates_issued(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_certificates(tx, deps, message.table(), shard=_shard(message))
+
+
+async def on_certifications_due(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_due(tx, deps, message.table(), shard=_shard(message), run_on=_day(message, "run_on"))
+
+
+async def on_suspicion_raised(deps: Deps, tx: WriteTx, message: Message) -> None:
+    raised_at = message.happened_at
+    await hear.hear_suspicions(tx, deps, message.table(), shard=_shard(message), raised_at=raised_at)
+
+
+async def on_certificate_revoked(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_revocation(tx, deps, message.fact(CertificateRevoked))
+
+
+async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_case(tx, deps, message.fact(CaseConcluded))
+
+
+async def on_batch_completed(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_batch(tx, deps, message.fact(BatchCompleted))
+
+
+def _shard(message: Message) -> str:
+    assert message.shard is not None, "table events come by shard"
+    return message.shard
+
+
+def _instant(message: Message, attribute: str) -> datetime:
+    try:
+        return datetime.fromisoformat(message.attributes[attribute])
+    except (KeyError, ValueError) as error:
+        msg = f"the attribute {attribute} is no instant"
+        raise PoisonError(msg) from error
+
+
+def _day(message: Message, attribute: str) -> date:
+    try:
+        return date.fromisoformat(message.attributes[attribute])
+    except (KeyError, ValueError) as error:
+        msg = f"the attribute {attribute} is no date"
+        raise PoisonError(msg) from error

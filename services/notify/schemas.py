@@ -1,0 +1,195 @@
+"""Shapes of requests and answers."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.notify.domain.delivery import Reach, Status, Told
+from shared.contracts.vocabulary import Audience
+
+NoNul = r"^[^\x00]*$"
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Variable = Annotated[str, Field(max_length=60, pattern=NoNul)] | int | None
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchIn(Request):
+    """Whose messages."""
+
+    subject: UUID
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+
+
+class AskIn(Request):
+    """A notice to one person.
+
+    Attributes:
+        key: the caller's own name for it: asked twice under one key, it is told once.
+    """
+
+    template: Code
+    subject: UUID
+    key: Annotated[str, Field(min_length=8, max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")]
+    variables: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")], Variable]
+
+
+class PreviewIn(Request):
+    """Values to show a template with; without them long samples are shown."""
+
+    version: Annotated[int, Field(ge=1, le=32767)] | None = None
+    variables: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")], Variable] | None = None
+
+
+class DeliveryOut(BaseModel):
+    """One attempt on one channel."""
+
+    channel: str
+    attempt: int
+    status: Status
+    reason: str | None
+    provider: str | None
+    reference: str | None
+    parts: int
+    due_at: AwareDatetime
+    handed_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+
+
+class MessageOut(BaseModel):
+    """A message with its delivery log; the text as the inbox shows it."""
+
+    id: UUID
+    template: str
+    version: int
+    label: str
+    audience: Audience
+    legal: bool
+    subject: UUID | None
+    recipient: str | None
+    division: str | None
+    status: Told
+    refused: str | None
+    in_inbox: bool
+    title: str
+    text: str
+    created_at: AwareDatetime
+    deliveries: list[DeliveryOut]
+
+
+class MessagesOut(BaseModel):
+    """Messages, newest first."""
+
+    items: list[MessageOut]
+    next_cursor: str | None
+
+
+class AskedOut(BaseModel):
+    """The message that was asked for."""
+
+    id: UUID
+    fresh: bool
+
+
+class ChannelTextOut(BaseModel):
+    """What is said on one channel, with `{variable}` in it."""
+
+    channel: str
+    title: str
+    text: str
+    family_text: str | None
+    fallback: bool
+
+
+class VersionOut(BaseModel):
+    """An approved text."""
+
+    number: int
+    since: str
+    approval: str | None
+    variables: dict[str, str]
+    channels: list[ChannelTextOut]
+
+
+class TemplateOut(BaseModel):
+    """Who is told what on which event."""
+
+    code: str
+    label: str
+    reference: str
+    audience: Audience
+    event: str
+    legal: bool
+    urgent: bool
+    versions: list[VersionOut]
+
+
+class TemplatesOut(BaseModel):
+    """Every template."""
+
+    items: list[TemplateOut]
+
+
+class PreviewItemOut(BaseModel):
+    """A text with values in it; `parts` is what a carrier bills, 0 where none does."""
+
+    channel: str
+    title: str
+    text: str
+    parts: int
+
+
+class PreviewOut(BaseModel):
+    """A template with values, per channel."""
+
+    items: list[PreviewItemOut]
+
+
+class ChannelOut(BaseModel):
+    """A way to reach people; `off` says why it does not send here."""
+
+    code: str
+    label: str
+    reference: str
+    reaches: Reach
+    quiet_hours: bool
+    receipts: bool
+    on: bool
+    off: str | None
+
+
+class ChannelsOut(BaseModel):
+    """Every channel."""
+
+    items: list[ChannelOut]
+
+
+class ReceiptsOut(BaseModel):
+    """How many receipts told something new."""
+
+    taken: int
+    new: int
+
+
+class FiguresOut(BaseModel):
+    """Counts for an operator.
+
+    Attributes:
+        deliveries: messages that reached a provider or an inbox, by channel.
+        states: deliveries by `channel.status`.
+        parts: what providers bill, by channel.
+        failed: deliveries that failed, retried ones included.
+        refused_dead: messages and deliveries refused because the person is recorded as dead.
+    """
+
+    contacts: int
+    messages: dict[str, int]
+    deliveries: dict[str, int]
+    states: dict[str, int]
+    parts: dict[str, int]
+    failed: int
+    refused_dead: int

@@ -1,0 +1,156 @@
+"""Messages written with their first deliveries, as many as an event brings at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import numpy as np
+import pyarrow as pa
+
+from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts
+from services.notify.domain.plan import Plan
+from shared.kit.arrow import subject_array
+from shared.kit.db import WriteTx
+
+TOLD_SCHEMA: Final = pa.schema({"subject": pa.binary(16), "message_id": pa.binary(16), "template": pa.string()})
+
+_DRAFT: Final = (
+    "CREATE TEMP TABLE IF NOT EXISTS draft (id uuid NOT NULL, subject uuid, recipient text, variables text NOT NULL,"
+    " revision integer NOT NULL, template text NOT NULL) ON COMMIT DELETE ROWS"
+)
+# One statement: what is written decides which deliveries there are. A message known already only learns more.
+_WRITE: Final = """
+WITH said AS (
+    SELECT * FROM unnest($1::text[], $2::int2[], $3::text[], $4::int2[], $5::bool[])
+    AS s (template, version, audience, lane, in_inbox)
+), way AS (
+    SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bool[]) AS w (template, channel, reach, disturbs)
+), written AS (
+    INSERT INTO message AS m (id, subject, audience, recipient, template, version, variables, lane, revision,
+                              in_inbox, refused, created_at)
+    SELECT d.id, d.subject, s.audience, d.recipient, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
+           s.in_inbox AND n.subject IS NULL, CASE WHEN n.subject IS NOT NULL THEN 'recorded_dead' END, $10::timestamptz
+    FROM draft d JOIN said s USING (template)
+    LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND s.audience = 'citizen'
+    ON CONFLICT (id) DO UPDATE
+    SET variables = excluded.variables, revision = excluded.revision, version = excluded.version
+    WHERE excluded.revision > m.revision
+    RETURNING m.id, m.subject, m.template, m.audience, m.lane, m.revision, m.in_inbox, m.refused,
+              old.id IS NULL AS fresh
+), sent AS (
+    INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at,
+                          reason)
+    SELECT m.id, w.channel, 1, m.subject, m.template, m.lane, m.revision, m.audience = 'citizen',
+           CASE WHEN p.lacks IS NULL THEN 'queued' ELSE 'waiting' END,
+           CASE WHEN w.disturbs AND m.lane > 0 THEN $11::timestamptz ELSE $10::timestamptz END, p.lacks
+    FROM written m JOIN way w USING (template)
+    LEFT JOIN contact c ON c.subject = m.subject
+    LEFT JOIN preference o ON o.subject = m.subject
+    CROSS JOIN LATERAL (SELECT CASE WHEN w.reach <> 'phone' THEN NULL
+                                    WHEN c.subject IS NULL THEN 'no_contact'
+                                    WHEN c.reachable = 'none' THEN 'no_phone' END AS lacks) p
+    WHERE m.fresh AND m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
+    RETURNING status
+)
+SELECT template, count(*) FILTER (WHERE fresh) AS fresh,
+       count(*) FILTER (WHERE fresh AND refused IS NOT NULL) AS refused,
+       (SELECT count(*) FROM sent WHERE status = 'queued') AS queued,
+       string_agg(uuid_send(subject) || uuid_send(id), ''::bytea)
+           FILTER (WHERE fresh AND in_inbox AND audience IN ('citizen', 'family')) AS told
+FROM written GROUP BY template
+"""
+_MERGE: Final = """
+UPDATE delivery d SET status = 'merged', reason = 'newer_message', ended_at = $2
+FROM draft x
+WHERE x.template = ANY($1::text[]) AND d.subject = x.subject AND d.template = x.template
+  AND d.status IN ('queued', 'waiting')
+  AND EXISTS (SELECT FROM delivery n
+              WHERE n.subject = d.subject AND n.channel = d.channel AND n.template = d.template
+                AND n.status IN ('queued', 'waiting') AND (n.revision, n.message_id) > (d.revision, d.message_id))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of drafts.
+
+    Attributes:
+        fresh: messages that were not there before.
+        refused: messages to people recorded as dead, among them.
+        queued: deliveries that a sender can take.
+        told: fresh messages in people's inboxes: subject, message_id, template.
+    """
+
+    fresh: int
+    refused: int
+    queued: int
+    told: pa.Table
+
+
+async def write_drafts(
+    tx: WriteTx, drafts: Sequence[Drafts], plans: Mapping[str, Plan], *, now: datetime, opens: datetime
+) -> Written:
+    """Write messages with their deliveries; those that are there already stay, or learn what a higher revision knows.
+
+    Args:
+        tx: the transaction.
+        drafts: of any templates, at most one lot of each.
+        plans: by template.
+        now: business time.
+        opens: when people may be disturbed next.
+    """
+    table = pa.concat_tables([_with_template(each) for each in drafts if each.rows.num_rows] or [_EMPTY])
+    if table.num_rows == 0:
+        return _sum([])
+    await tx.run(_DRAFT)
+    await tx.run("DELETE FROM draft")
+    await tx.copy("draft", table)
+    used = [plans[each.template] for each in drafts]
+    ways = [(each.template.code, way) for each in used for way in each.first]
+    rows = await tx.fetch(
+        _WRITE,
+        [each.template.code for each in used],
+        [each.version.number for each in used],
+        [each.template.audience.value for each in used],
+        [each.template.lane for each in used],
+        [each.in_inbox for each in used],
+        [code for code, _ in ways],
+        [way.code for _, way in ways],
+        [way.reach.value for _, way in ways],
+        [way.disturbs for _, way in ways],
+        now,
+        opens,
+    )
+    latest = [each.template.code for each in used if each.template.latest_only]
+    if latest and any(row["fresh"] for row in rows):
+        await tx.run(_MERGE, latest, now)
+    return _sum(rows)
+
+
+def _sum(rows: Sequence[asyncpg.Record]) -> Written:
+    told = [_told(row["template"], row["told"]) for row in rows if row["told"]]
+    return Written(
+        fresh=sum(row["fresh"] for row in rows),
+        refused=sum(row["refused"] for row in rows),
+        queued=max((row["queued"] for row in rows), default=0),
+        told=pa.concat_tables(told or [TOLD_SCHEMA.empty_table()]),
+    )
+
+
+def _told(template: str, raw: bytes) -> pa.Table:
+    pairs = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 32)
+    names = pa.array([template] * len(pairs), pa.string())
+    return pa.table(
+        [subject_array(pairs[:, :16]), subject_array(pairs[:, 16:]), names],
+        schema=TOLD_SCHEMA,
+    )
+
+
+_EMPTY: Final = DRAFT_SCHEMA.append(pa.field("template", pa.string())).empty_table()
+
+
+def _with_template(drafts: Drafts) -> pa.Table:
+    names = pa.array([drafts.template] * drafts.rows.num_rows, pa.string())
+    return drafts.rows.append_column("template", names)

@@ -1,0 +1,162 @@
+"""What people look at: messages with their deliveries, inboxes, figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.notify.domain.delivery import Status
+from shared.kit.db import ReadTx, WriteTx
+
+_BY_SUBJECT: Final = """
+SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
+       m.lane, m.in_inbox, m.refused, m.created_at, NULL AS division FROM message m
+WHERE m.subject = $1 AND m.audience IN ('citizen', 'family') AND (m.created_at, m.id) < ($2, $3)
+ORDER BY m.created_at DESC, m.id DESC LIMIT $4
+"""
+_BY_AUDIENCE: Final = """
+SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
+       m.lane, m.in_inbox, m.refused, m.created_at, c.division
+FROM message m LEFT JOIN contact c ON c.subject = m.subject
+WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
+  AND ($5::text IS NULL OR m.recipient = $5)
+  AND (cardinality($6::text[]) = 0 OR c.division LIKE ANY ($6::text[]))
+ORDER BY m.created_at DESC, m.id DESC LIMIT $4
+"""
+_DELIVERIES: Final = """
+SELECT message_id, channel, attempt, status, due_at, provider, reference, reason, parts, handed_at, ended_at
+FROM delivery WHERE message_id = ANY($1::uuid[]) ORDER BY message_id, channel, attempt
+"""
+_MESSAGES_BY_TEMPLATE: Final = "SELECT template, count(*) AS n FROM message GROUP BY template"
+_DELIVERIES_BY_STATUS: Final = (
+    "SELECT channel, status, count(*) AS n, sum(parts) AS parts FROM delivery GROUP BY channel, status"
+)
+_TOTALS: Final = """
+SELECT (SELECT count(*) FROM message WHERE in_inbox) AS in_inbox,
+       (SELECT count(*) FROM message WHERE refused IS NOT NULL) AS refused,
+       (SELECT count(*) FROM delivery WHERE status = 'refused' AND reason = 'recorded_dead') AS refused_later,
+       (SELECT count(*) FROM contact) AS contacts
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One attempt on one channel."""
+
+    message_id: UUID
+    channel: str
+    attempt: int
+    status: Status
+    due_at: datetime
+    provider: str | None
+    reference: str | None
+    reason: str | None
+    parts: int
+    handed_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """A message as it is kept, with its deliveries."""
+
+    id: UUID
+    subject: UUID | None
+    audience: str
+    recipient: str | None
+    division: str | None
+    template: str
+    version: int
+    variables: dict[str, object]
+    lane: int
+    in_inbox: bool
+    refused: str | None
+    created_at: datetime
+    deliveries: list[DeliveryRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page begins: after this message, going back in time."""
+
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts for an operator.
+
+    Attributes:
+        states: deliveries by channel and status.
+        parts: what providers bill, by channel.
+        refused_dead: messages and deliveries refused because the person is recorded as dead.
+    """
+
+    contacts: int
+    messages: dict[str, int]
+    in_inbox: int
+    states: dict[tuple[str, str], int]
+    parts: dict[str, int]
+    refused_dead: int
+
+
+async def list_of_subject(tx: ReadTx, subject: UUID, before: Place, limit: int) -> list[MessageRow]:
+    """Messages to one person or his family, newest first."""
+    rows = await tx.fetch(_BY_SUBJECT, subject, before.created_at, before.id, limit)
+    return await _with_deliveries(tx, rows)
+
+
+async def list_of_audience(
+    tx: ReadTx, audience: str, before: Place, limit: int, *, recipient: str | None, divisions: Sequence[str]
+) -> list[MessageRow]:
+    """An inbox that several people read, newest first; `divisions` are prefixes, none is every one."""
+    patterns = [f"{prefix}%" for prefix in divisions]
+    rows = await tx.fetch(_BY_AUDIENCE, audience, before.created_at, before.id, limit, recipient, patterns)
+    return await _with_deliveries(tx, rows)
+
+
+async def _with_deliveries(tx: ReadTx, rows: Sequence[asyncpg.Record]) -> list[MessageRow]:
+    kept: dict[UUID, list[DeliveryRow]] = {row["id"]: [] for row in rows}
+    if kept:
+        for row in await tx.fetch(_DELIVERIES, list(kept)):
+            kept[row["message_id"]].append(DeliveryRow(**{**row, "status": Status(row["status"])}))
+    return [
+        MessageRow(**{**row, "variables": orjson.loads(row["variables"]), "deliveries": kept[row["id"]]})
+        for row in rows
+    ]
+
+
+async def note_look(tx: WriteTx, subject: UUID, found: int, *, client_id: str, who: str, at: datetime) -> None:
+    """Keep who looked at whose messages, before the answer leaves."""
+    await tx.run(
+        "INSERT INTO look (at, client_id, who, subject, found) VALUES ($1, $2, $3, $4, $5)",
+        at,
+        client_id,
+        who,
+        subject,
+        found,
+    )
+
+
+async def count_all(tx: ReadTx) -> Figures:
+    """The counts an operator asks first."""
+    messages = {row["template"]: row["n"] for row in await tx.fetch(_MESSAGES_BY_TEMPLATE)}
+    states: dict[tuple[str, str], int] = {}
+    parts: dict[str, int] = {}
+    for row in await tx.fetch(_DELIVERIES_BY_STATUS):
+        states[row["channel"], row["status"]] = row["n"]
+        parts[row["channel"]] = parts.get(row["channel"], 0) + int(row["parts"])
+    totals = (await tx.fetch(_TOTALS))[0]
+    return Figures(
+        contacts=totals["contacts"],
+        messages=messages,
+        in_inbox=totals["in_inbox"],
+        states=states,
+        parts=parts,
+        refused_dead=totals["refused"] + totals["refused_later"],
+    )

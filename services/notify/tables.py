@@ -1,0 +1,143 @@
+"""Schema of notify: whom we can reach, whom we must not write to, what was said and how each try went."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from shared.kit.db import metadata_for
+from shared.kit.inbox import dead_letter_table, inbox_table
+from shared.kit.outbox import outbox_table
+
+METADATA = metadata_for("notify")
+
+outbox_table(METADATA)
+inbox_table(METADATA)
+dead_letter_table(METADATA)
+
+_AT = sa.DateTime(timezone=True)
+_UUID = pg.UUID(as_uuid=True)
+
+CONTACT = sa.Table(
+    "contact",
+    METADATA,
+    sa.Column("subject", _UUID, primary_key=True),
+    sa.Column(
+        "sealed", pg.BYTEA, nullable=False, comment="AES-GCM of JSON {name, phone, family_phone}; opened to send only"
+    ),
+    sa.Column("reachable", sa.Text, nullable=False, comment="what the sealed part holds: phone, family or none"),
+    sa.Column("division", sa.Text, comment="village, 12 digits"),
+    sa.Column("received_at", _AT, nullable=False, comment="of the roster; an older one never wins"),
+    sa.CheckConstraint("reachable IN ('phone', 'family', 'none')", name="reachable"),
+)
+
+DO_NOT_WRITE = sa.Table(
+    "do_not_write",
+    METADATA,
+    sa.Column("subject", _UUID, primary_key=True),
+    sa.Column("since", sa.Date, comment="earliest recorded day of death, null where registers do not say"),
+    sa.Column("reason", sa.Text, nullable=False, comment="kind of suspicion, or confirmed"),
+    sa.Column("recorded_at", _AT, comment="newest record of a death"),
+    sa.Column("lifted_at", _AT, comment="newest conclusion that the person lives"),
+    sa.Column(
+        "blocked",
+        sa.Boolean,
+        sa.Computed(
+            "recorded_at IS NOT NULL AND (lifted_at IS NULL OR lifted_at < recorded_at)",
+            persisted=True,
+        ),
+        comment="true: never written to",
+    ),
+    sa.CheckConstraint("recorded_at IS NOT NULL OR lifted_at IS NOT NULL", name="some_record"),
+)
+
+PREFERENCE = sa.Table(
+    "preference",
+    METADATA,
+    sa.Column("subject", _UUID, primary_key=True),
+    sa.Column(
+        "information", sa.Boolean, nullable=False, comment="false: only legal notices disturb; the inbox keeps the rest"
+    ),
+    sa.Column("large_print", sa.Boolean, nullable=False, comment="letters in large print"),
+    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False, comment="client that asked for it"),
+)
+
+MESSAGE = sa.Table(
+    "message",
+    METADATA,
+    sa.Column("id", _UUID, primary_key=True, comment="made from the template and what the event is about"),
+    sa.Column("subject", _UUID, comment="whom it is for or about; null where it is about no person"),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, comment="department slug, for the audience department"),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("version", sa.SmallInteger, nullable=False),
+    sa.Column("variables", pg.JSONB, nullable=False, comment="typed values; never a name, phone or id number"),
+    sa.Column("lane", sa.SmallInteger, nullable=False, comment="0 legal, 1 urgent, 2 bulk"),
+    sa.Column("revision", sa.Integer, nullable=False, comment="grows with what is known; the highest one stands"),
+    sa.Column("in_inbox", sa.Boolean, nullable=False, comment="the row itself is the delivery to the inbox"),
+    sa.Column("refused", sa.Text, comment="why nobody is told; null otherwise"),
+    sa.Column("created_at", _AT, nullable=False),
+    sa.CheckConstraint("lane BETWEEN 0 AND 2", name="lane"),
+    sa.CheckConstraint(
+        "audience IN ('citizen', 'family', 'grid_worker', 'village', 'officer', 'department', 'partner')",
+        name="audience",
+    ),
+    sa.CheckConstraint("subject IS NOT NULL OR audience NOT IN ('citizen', 'family')", name="somebody"),
+    sa.CheckConstraint("NOT (in_inbox AND refused IS NOT NULL)", name="refused_reaches_nobody"),
+    sa.Index("ix_message_subject", "subject", "created_at"),
+    sa.Index(
+        "ix_message_audience",
+        "audience",
+        "created_at",
+        "id",
+        postgresql_where=sa.text("audience NOT IN ('citizen', 'family')"),
+    ),
+)
+
+DELIVERY = sa.Table(
+    "delivery",
+    METADATA,
+    sa.Column("message_id", _UUID, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.SmallInteger, primary_key=True),
+    sa.Column("subject", _UUID),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("lane", sa.SmallInteger, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column(
+        "personal", sa.Boolean, nullable=False, comment="to the person himself: refused once he is recorded as dead"
+    ),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("due_at", _AT, nullable=False, comment="not before; business time"),
+    sa.Column("leased_until", _AT, comment="a sender that died gives it back then; wall time"),
+    sa.Column("provider", sa.Text),
+    sa.Column("reference", sa.Text, comment="the provider's own number"),
+    sa.Column("reason", sa.Text, comment="why it waits, failed or was refused; a code"),
+    sa.Column("parts", sa.SmallInteger, nullable=False, server_default="0", comment="what the provider bills"),
+    sa.Column("handed_at", _AT),
+    sa.Column("ended_at", _AT),
+    sa.CheckConstraint(
+        "status IN ('waiting', 'queued', 'sending', 'handed', 'delivered', 'failed', 'refused', 'merged')",
+        name="status",
+    ),
+    sa.CheckConstraint("attempt >= 1", name="attempt"),
+    sa.CheckConstraint(
+        "(ended_at IS NOT NULL) = (status IN ('delivered', 'failed', 'refused', 'merged'))", name="ended"
+    ),
+    sa.CheckConstraint("(leased_until IS NOT NULL) = (status = 'sending')", name="leased"),
+    sa.Index("ix_delivery_queue", "channel", "lane", "due_at", postgresql_where=sa.text("status = 'queued'")),
+    sa.Index("ix_delivery_leased", "leased_until", postgresql_where=sa.text("status = 'sending'")),
+    sa.Index("ix_delivery_waiting", "subject", postgresql_where=sa.text("status = 'waiting'")),
+    sa.Index("ix_delivery_subject", "subject", "channel"),
+)
+
+LOOK = sa.Table(
+    "look",
+    METADATA,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", _AT, nullable=False),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False, comment="the person at the other end where the token names one"),
+    sa.Column("subject", _UUID, nullable=False, comment="at whose messages he looked"),
+    sa.Column("found", sa.Integer, nullable=False),
+    sa.Index("ix_look_subject", "subject", "at"),
+)

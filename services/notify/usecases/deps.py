@@ -1,0 +1,72 @@
+"""What the verbs need; built once by the app."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.notify.channels import ReadyChannel, Send
+from services.notify.domain.delivery import Reach
+from services.notify.domain.plan import Plan, Way, plan
+from services.notify.domain.schedule import Hours, next_open
+from services.notify.domain.template import Template
+from shared.kit.clock import Clock
+from shared.kit.crypto import Vault
+from shared.kit.db import Database
+from shared.kit.outbox import Outbox
+
+
+def ways_of(channels: Mapping[str, ReadyChannel]) -> dict[str, Way]:
+    """The channels as planning sees them."""
+    return {
+        code: Way(
+            code=code,
+            reach=each.channel.reaches,
+            at_once=each.at_once,
+            disturbs=each.channel.quiet_hours,
+            on=each.off is None,
+            speaks_like=each.channel.speaks_like,
+        )
+        for code, each in channels.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """What the verbs need.
+
+    Attributes:
+        ways: the channels as planning sees them.
+        senders: function that hands messages over, of each channel that is on and not delivered by being written.
+        hours: when people may be disturbed.
+        lease_seconds: how long a claimed delivery is left to its sender.
+        wait_days: how long a message waits for a phone to become known.
+        wake: set when there is something to send.
+    """
+
+    database: Database
+    outbox: Outbox
+    clock: Clock
+    vault: Vault
+    templates: Mapping[str, Template]
+    channels: Mapping[str, ReadyChannel]
+    ways: Mapping[str, Way]
+    senders: Mapping[str, Send]
+    hours: Hours
+    lease_seconds: float
+    wait_days: int
+    cursor_key: bytes
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def plan(self, template: str) -> Plan:
+        """Today's plan of a template."""
+        chosen = self.templates[template]
+        return plan(chosen, chosen.version_on(self.clock.today()), self.ways)
+
+    def opens(self) -> datetime:
+        """When people may be disturbed next."""
+        return next_open(self.clock.now(), self.hours)
+
+    def phone_channels(self) -> list[str]:
+        """Channels that need a phone."""
+        return [code for code, way in self.ways.items() if way.reach is Reach.PHONE]

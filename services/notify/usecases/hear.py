@@ -1,0 +1,80 @@
+"""What is done with what other services say: the same end in any order, however often it is heard."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from services.notify.domain import drafts as rules
+from services.notify.domain.drafts import Drafts
+from services.notify.store import contacts, messages
+from services.notify.usecases.deps import Deps
+from shared.contracts.events import MESSAGE_DELIVERED, BatchCompleted, CaseConcluded, CertificateRevoked
+from shared.kit.db import WriteTx
+
+
+async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, received_at: datetime) -> None:
+    """Keep how people can be reached, and queue what waited for it."""
+    await contacts.lock_shard(tx, shard)
+    await contacts.keep_contacts(tx, table, received_at)
+    await contacts.wake_waiting(tx, deps.clock.now(), deps.opens(), deps.phone_channels())
+
+
+async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str) -> None:
+    """Tell each newly certified person until when nothing has to be done."""
+    await contacts.lock_shard(tx, shard)
+    await write(tx, deps, [rules.certified(table)])
+
+
+async def hear_due(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, run_on: date) -> None:
+    """Tell people whom no source has seen that a grid member will call at the door."""
+    await contacts.lock_shard(tx, shard)
+    await write(tx, deps, rules.due(table, run_on))
+
+
+async def hear_suspicions(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, raised_at: datetime) -> None:
+    """Tell the officer; from now on write to nobody who stands recorded as dead."""
+    await contacts.lock_shard(tx, shard)
+    await contacts.record_dead(tx, rules.recorded_dead(table), raised_at, deps.clock.now())
+    await write(tx, deps, [rules.suspicions(table)])
+
+
+async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
+    """People have looked: a death stands for good, or somebody alive may be written to again."""
+    if fact.kind not in rules.DEATH_KINDS:
+        return
+    await contacts.lock_shard(tx, fact.subject.hex[0])
+    if fact.conclusion in rules.DEATH_LIFTED:
+        await contacts.lift_dead(tx, fact.subject, fact.concluded_at)
+    elif fact.conclusion in rules.DEATH_STANDS:
+        row = {"subject": fact.subject.bytes, "since": fact.event_on, "reason": "confirmed"}
+        await contacts.record_dead(
+            tx, pa.Table.from_pylist([row], rules.DEAD_SCHEMA), fact.concluded_at, deps.clock.now()
+        )
+
+
+async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:
+    """Tell the officer that a certificate no longer holds."""
+    await contacts.lock_shard(tx, fact.subject.hex[0])
+    await write(tx, deps, [rules.revoked(fact)])
+
+
+async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:
+    """Tell a department which of its rows could not be used."""
+    if draft := rules.quarantined(fact):
+        await write(tx, deps, [draft])
+
+
+async def write(tx: WriteTx, deps: Deps, drafts: Sequence[Drafts]) -> messages.Written:
+    """Write messages and their deliveries, and say which ones reached an inbox by that."""
+    plans = {each.template: deps.plan(each.template) for each in drafts}
+    now = deps.clock.now()
+    written = await messages.write_drafts(tx, drafts, plans, now=now, opens=deps.opens())
+    count = written.told.num_rows
+    if count:
+        told = written.told.append_column("channel", pa.array(["inbox"] * count, pa.string()))
+        told = told.append_column("delivered_at", pa.array([now] * count, pa.timestamp("us", "UTC")))
+        await deps.outbox.say_table(tx, MESSAGE_DELIVERED, told)
+    if written.queued:
+        tx.after_commit.append(deps.wake.set)
+    return written

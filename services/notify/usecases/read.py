@@ -1,0 +1,232 @@
+"""Letting people look: a person's messages with their log, shared inboxes, previews, figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.notify.domain import cursor as cursors
+from services.notify.domain.delivery import Told, told
+from services.notify.domain.lint import SMS, sms_parts
+from services.notify.domain.template import (
+    LEGAL_LANE,
+    Template,
+    UnknownVersionError,
+    Version,
+    fill,
+    read_values,
+    sample_values,
+    wrong_variables,
+)
+from services.notify.domain.words import ValueShapeError
+from services.notify.store import readings
+from services.notify.store.readings import MessageRow, Place
+from services.notify.usecases.deps import Deps
+from shared.contracts.vocabulary import Audience
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ForbiddenError, MalformedError, NotFoundError, ProblemError
+
+_SOMEBODY = "您"
+
+
+class UnknownTemplateError(NotFoundError):
+    """No template has this code."""
+
+    code = "unknown_template"
+    title = "There is no such template"
+
+
+class CursorNotValidError(ProblemError):
+    """A cursor of another question."""
+
+    code = "cursor_not_valid"
+    title = "The cursor does not belong to this question"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message as people see it.
+
+    Attributes:
+        status: over all its channels.
+        title: of the inbox text, or of the first channel that has one.
+        text: the same; a name that is only opened to send reads «您».
+    """
+
+    row: MessageRow
+    label: str
+    legal: bool
+    status: Told
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some messages, newest first, and where the next ones begin."""
+
+    items: list[Shown]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """A text with values in it.
+
+    Attributes:
+        channel: where it would be said, with `:family` for the helper's wording.
+        parts: what a carrier would bill; 0 where none does.
+    """
+
+    channel: str
+    title: str
+    text: str
+    parts: int
+
+
+async def search(tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, *, cursor: str | None, limit: int) -> Page:
+    """A person's messages with their delivery log. The look is written down before the answer leaves."""
+    question = f"search {caller.client_id} {subject}"
+    rows = await readings.list_of_subject(tx, subject, _place(deps, question, cursor), limit + 1)
+    page = _page(deps, question, rows, limit)
+    await readings.note_look(
+        tx, subject, len(page.items), client_id=caller.client_id, who=caller.user, at=deps.clock.now()
+    )
+    return page
+
+
+async def list_inbox(
+    tx: ReadTx, deps: Deps, caller: Caller, audience: Audience, *, cursor: str | None, limit: int
+) -> Page:
+    """What officers (of the caller's divisions) or the caller's department are told.
+
+    Raises:
+        ForbiddenError: the caller belongs to no department.
+    """
+    recipient = None
+    if audience is Audience.DEPARTMENT and caller.role not in {"operator", "service"}:
+        if caller.department is None:
+            detail = "The token names no department; ask the operator to add it to your client."
+            raise ForbiddenError(detail)
+        recipient = caller.department
+    question = f"inbox {caller.client_id} {audience.value}"
+    rows = await readings.list_of_audience(
+        tx,
+        audience.value,
+        _place(deps, question, cursor),
+        limit + 1,
+        recipient=recipient,
+        divisions=[prefix for prefix in caller.divisions if prefix.isdigit()],
+    )
+    return _page(deps, question, rows, limit)
+
+
+def preview(template: Template, number: int | None, variables: Mapping[str, object] | None) -> list[Previewed]:
+    """What a template says with these values, or with long samples.
+
+    Raises:
+        NotFoundError: no such version.
+        MalformedError: values that do not fit; says which.
+    """
+    version = find_version(template, number)
+    values = {**sample_values(version), **(variables or {})}
+    if variables is not None:
+        check_variables(version, variables)
+    texts = read_values(version, values)
+    shown = []
+    for code, said in version.channels.items():
+        for name, words in ((code, said.text), (f"{code}:family", said.family_text)):
+            if words is not None:
+                text = fill(words, texts)
+                parts = sms_parts(text) if code == SMS else 0
+                shown.append(Previewed(channel=name, title=fill(said.title, texts), text=text, parts=parts))
+    return shown
+
+
+def find_template(deps: Deps, code: str) -> Template:
+    """A template by its code.
+
+    Raises:
+        UnknownTemplateError: there is none.
+    """
+    if code not in deps.templates:
+        detail = "GET /v1/templates lists them."
+        raise UnknownTemplateError(detail)
+    return deps.templates[code]
+
+
+def find_version(template: Template, number: int | None) -> Version:
+    """A version by its number, the newest without one.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    if number is None:
+        return template.versions[-1]
+    try:
+        return template.version(number)
+    except UnknownVersionError as error:
+        detail = "The template has no such version; GET /v1/templates lists them."
+        raise NotFoundError(detail) from error
+
+
+def check_variables(version: Version, variables: Mapping[str, object]) -> None:
+    """Refuse values that do not fit their declared types.
+
+    Raises:
+        MalformedError: says which variables, never their values.
+    """
+    if wrong := wrong_variables(version, variables):
+        errors = [
+            {"pointer": f"/body/variables/{name}", "code": "variable", "detail": why}
+            for name, why in sorted(wrong.items())
+        ]
+        raise MalformedError("See `errors` for the variables to mend.", extra={"errors": errors})
+
+
+async def figures(tx: ReadTx) -> readings.Figures:
+    """The counts an operator asks first."""
+    return await readings.count_all(tx)
+
+
+def _place(deps: Deps, question: str, cursor: str | None) -> Place:
+    try:
+        at, last = cursors.decode(deps.cursor_key, question, cursor) if cursor else cursors.NEWEST
+    except cursors.CursorError as error:
+        detail = "Leave the cursor out to begin at the newest message."
+        raise CursorNotValidError(detail) from error
+    return Place(created_at=at, id=last)
+
+
+def _page(deps: Deps, question: str, rows: Sequence[MessageRow], limit: int) -> Page:
+    items = [_show(deps, row) for row in rows[:limit]]
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = cursors.encode(deps.cursor_key, question, (last.created_at, last.id))
+    return Page(items=items, next_cursor=following)
+
+
+def _show(deps: Deps, row: MessageRow) -> Shown:
+    template = deps.templates.get(row.template)
+    title, text = _words(template, row) if template else ("", "")
+    newest = {each.channel: each.status for each in row.deliveries}
+    return Shown(
+        row=row,
+        label=template.label if template else row.template,
+        legal=row.lane == LEGAL_LANE,
+        status=told(refused=row.refused is not None, in_inbox=row.in_inbox, statuses=list(newest.values())),
+        title=title,
+        text=text,
+    )
+
+
+def _words(template: Template, row: MessageRow) -> tuple[str, str]:
+    try:
+        version = template.version(row.version)
+        said = version.channels.get("inbox") or next(iter(version.channels.values()))
+        values = read_values(version, {**row.variables, "name": _SOMEBODY})
+    except (UnknownVersionError, ValueShapeError):
+        # A text that cannot be made any more must not hide that it was sent.
+        return "", ""
+    return fill(said.title, values), fill(said.text, values)

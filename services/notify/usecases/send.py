@@ -1,0 +1,192 @@
+"""From the queue to a provider and back: claim, make ready, record. The name is opened here only and kept nowhere."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import orjson
+import pyarrow as pa
+import structlog
+
+from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result
+from services.notify.domain.plan import Way, next_fallback, plan, words_for
+from services.notify.domain.schedule import day_begins, next_open, opening_after, retry_at
+from services.notify.domain.template import LEGAL_LANE, UnknownVersionError, fill, read_values
+from services.notify.domain.words import ValueShapeError
+from services.notify.store import deliveries
+from services.notify.store.deliveries import Claimed, Ended, Times
+from services.notify.usecases.deps import Deps
+from shared.contracts.events import MESSAGE_DELIVERED
+from shared.kit.clock import wall
+from shared.kit.crypto import SealBrokenError
+from shared.kit.db import ReadTx, WriteTx
+
+log = structlog.get_logger(__name__)
+
+_EVERY_LANE = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Claimed deliveries, made ready.
+
+    Attributes:
+        outgoing: to be handed over.
+        results: of those that cannot be: nobody to send to, or a text that cannot be made.
+        attempts: number of the attempt, by message.
+    """
+
+    outgoing: list[Outgoing]
+    results: list[Result]
+    attempts: Mapping[UUID, int]
+
+
+async def claim(tx: WriteTx, deps: Deps, channel: str, *, legal_only: bool) -> tuple[list[Claimed], int]:
+    """Take what may be sent on a channel now. Returns it and the number of rows looked at."""
+    chosen, now = deps.channels[channel].channel, deps.clock.now()
+    closed = chosen.quiet_hours and next_open(now, deps.hours) > now
+    times = Times(
+        now=now,
+        day=day_begins(now),
+        tomorrow=opening_after(now, deps.hours),
+        lease=datetime.fromtimestamp(wall() + deps.lease_seconds, UTC),
+    )
+    return await deliveries.claim(
+        tx,
+        channel,
+        times,
+        max_lane=LEGAL_LANE if legal_only or closed else _EVERY_LANE,
+        limit=chosen.batch,
+        disturbs=chosen.quiet_hours,
+    )
+
+
+def make_ready(deps: Deps, channel: str, claimed: Sequence[Claimed]) -> Ready:
+    """Open contacts and fill texts of claimed deliveries."""
+    ready = Ready(outgoing=[], results=[], attempts={each.message_id: each.attempt for each in claimed})
+    for each in claimed:
+        made = _make(deps, channel, each)
+        if isinstance(made, Outgoing):
+            ready.outgoing.append(made)
+        else:
+            ready.results.append(made)
+    return ready
+
+
+def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
+    try:
+        template = deps.templates[each.template]
+        version = template.version(each.version)
+        said = words_for(version, channel, deps.ways)
+        contact = _open(deps, each)
+        to, by_family = _address(deps.channels[channel].channel.reaches, contact)
+        words = said.family_text if said and by_family else said.text if said else None
+        if said is None or words is None or not to:
+            return Result(id=each.message_id, outcome=Outcome.REJECTED, reason="nobody_to_send_to")
+        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"})
+    except SealBrokenError:
+        log.exception("contact_cannot_be_opened", channel=channel)
+        return Result(id=each.message_id, outcome=Outcome.REJECTED, reason="seal_broken")
+    except (KeyError, UnknownVersionError, ValueShapeError) as error:
+        log.exception("text_cannot_be_made", channel=channel, template=each.template)
+        return Result(id=each.message_id, outcome=Outcome.REJECTED, reason=f"no_text_{type(error).__name__}".lower())
+    return Outgoing(
+        id=each.message_id,
+        attempt=each.attempt,
+        to=to,
+        title=fill(said.title, values),
+        text=fill(words, values),
+        template=each.template,
+        approval=version.approval,
+        legal=template.legal,
+    )
+
+
+def _open(deps: Deps, each: Claimed) -> dict[str, str | None]:
+    if each.sealed is None or each.subject is None:
+        return {}
+    opened: dict[str, str | None] = orjson.loads(deps.vault.open(each.sealed, each.subject.bytes))
+    return opened
+
+
+def _address(reach: Reach, contact: Mapping[str, str | None]) -> tuple[str, bool]:
+    """Where to, and whether that is a helper in the family."""
+    if reach is not Reach.PHONE:
+        return "", False
+    if phone := contact.get("phone"):
+        return phone, False
+    return contact.get("family_phone") or "", True
+
+
+async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result], ready: Ready) -> None:
+    """Record what a provider answered; plan new tries and other channels, say what reached."""
+    now, waits = deps.clock.now(), deps.channels[channel].channel.waits
+    rows = []
+    for result in results:
+        attempt = ready.attempts[result.id]
+        again = retry_at(now, attempt, waits, random.random()) if result.outcome is Outcome.AGAIN else None  # noqa: S311  (jitter)
+        rows.append((result, attempt, again))
+    await finish(tx, deps, channel, await deliveries.record(tx, channel, rows, now))
+
+
+async def take_receipts(tx: WriteTx, deps: Deps, channel: str, receipts: Sequence[Receipt]) -> int:
+    """Merge a provider's receipts in. Returns how many told something new."""
+    ended = await deliveries.record_receipts(tx, channel, receipts, deps.clock.now())
+    await finish(tx, deps, channel, ended)
+    return len(ended)
+
+
+async def finish(tx: WriteTx, deps: Deps, channel: str, ended: Sequence[Ended]) -> None:
+    """Say which messages reached, and try those that did not on another channel."""
+    reached = [each for each in ended if each.delivered and each.subject is not None]
+    if reached:
+        await deps.outbox.say_table(tx, MESSAGE_DELIVERED, _told(channel, reached))
+    if failed := [each for each in ended if not each.delivered]:
+        await _fall_back(tx, deps, failed)
+
+
+async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended]) -> None:
+    tried = await deliveries.list_tried(tx, [each.message_id for each in failed])
+    ways: list[tuple[UUID, Way]] = []
+    for each in failed:
+        template = deps.templates.get(each.template)
+        if template is None:
+            continue
+        made = plan(template, template.version_on(deps.clock.today()), deps.ways)
+        if way := next_fallback(made, tried.get(each.message_id, set())):
+            ways.append((each.message_id, way))
+    if ways:
+        await deliveries.fall_back(tx, ways, deps.clock.now(), deps.opens())
+        tx.after_commit.append(deps.wake.set)
+
+
+def _told(channel: str, reached: Sequence[Ended]) -> pa.Table:
+    return pa.table(
+        {
+            "subject": pa.array([each.subject.bytes for each in reached if each.subject], pa.binary(16)),
+            "message_id": pa.array([each.message_id.bytes for each in reached], pa.binary(16)),
+            "template": pa.array([each.template for each in reached], pa.string()),
+            "channel": pa.array([channel] * len(reached), pa.string()),
+            "delivered_at": pa.array([each.at for each in reached], pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+async def tidy(tx: WriteTx, deps: Deps) -> int:
+    """Take back what dead senders held, and end what has waited for a phone too long. Returns what was taken back."""
+    back = await deliveries.return_expired(tx, datetime.fromtimestamp(wall(), UTC))
+    now = deps.clock.now()
+    ended = await deliveries.give_up_waiting(tx, now - timedelta(days=deps.wait_days), now)
+    if ended:
+        await _fall_back(tx, deps, ended)
+    return back
+
+
+async def count_working(tx: ReadTx, deps: Deps) -> int:
+    """Deliveries that senders still have to do now."""
+    now = deps.clock.now()
+    shut = next_open(now, deps.hours) > now
+    closed = [code for code in deps.senders if shut and deps.channels[code].channel.quiet_hours]
+    return await deliveries.count_working(tx, list(deps.senders), closed, now)

@@ -1,0 +1,9 @@
+"""`python -m services.recognition serve | migrate`."""
+
+import sys
+
+from services.recognition.app import SERVICE
+from shared.kit.service import main
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

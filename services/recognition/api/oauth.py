@@ -1,0 +1,92 @@
+"""The built-in token issuer: token endpoint, keys and metadata. Errors here are those of OAuth."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.recognition.api.deps import DepsOf, RouteDeps
+from services.recognition.schemas.operation import OAuthErrorOut, TokenOut
+from services.recognition.usecases import tokens
+from services.recognition.usecases.tokens import Issuer, OAuthError
+from shared.kit.http import ASSERTION_TYPE
+from shared.kit.problems import NotFoundError
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(tags=["oauth"])
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type", "client_assertion_type", "client_assertion"],
+                    "properties": {
+                        "grant_type": {"const": "client_credentials"},
+                        "client_assertion_type": {"const": ASSERTION_TYPE},
+                        "client_assertion": {"type": "string"},
+                        "client_id": {"type": "string"},
+                        "scope": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+_MOST_FIELDS = 16
+
+
+@router.post(
+    "/oauth/token",
+    openapi_extra=_FORM,
+    response_model=TokenOut,
+    responses={400: {"model": OAuthErrorOut}, 401: {"model": OAuthErrorOut}},
+)
+async def token(request: Request, found: DepsOf) -> Response:
+    """An access token for a client that signs an assertion with its key (RFC 7523), good for ten minutes."""
+    issuer = _issuer(found)
+    try:
+        form = _form(request.headers.get("content-type", ""), await request.body())
+        async with found.database.write() as tx:
+            said = await tokens.issue_token(issuer, tx, form)
+    except OAuthError as error:
+        log.warning("token_refused", error=error.error, status=error.status)
+        return JSONResponse({"error": error.error, "error_description": error.description}, error.status)
+    return JSONResponse(said, headers={"Pragma": "no-cache"})
+
+
+@router.get("/.well-known/jwks.json")
+async def jwks(found: DepsOf) -> dict[str, Any]:
+    """Public keys of the issuer."""
+    return _issuer(found).jwks()
+
+
+@router.get("/.well-known/oauth-authorization-server")
+async def metadata(found: DepsOf) -> dict[str, Any]:
+    """Description of the issuer (RFC 8414)."""
+    return _issuer(found).metadata()
+
+
+def _issuer(found: RouteDeps) -> Issuer:
+    if found.issuer is None:
+        detail = "Tokens come from the outside issuer of this installation."
+        raise NotFoundError(detail)
+    return found.issuer
+
+
+def _form(content_type: str, body: bytes) -> dict[str, str]:
+    if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise OAuthError("invalid_request", "The body must be application/x-www-form-urlencoded.")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise OAuthError("invalid_request", "The body is no form.") from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise OAuthError("invalid_request", "A parameter stands twice.")
+    return form

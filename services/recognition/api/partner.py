@@ -1,0 +1,106 @@
+"""The partner API: programs, and the question every department asks before it pays."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Request, Response, Security
+
+from services.recognition.api.deps import DepsOf, PurposeOf, allow_logged, asker, deny
+from services.recognition.domain.programs import Program
+from services.recognition.schemas.partner import (
+    BatchIn,
+    BatchOut,
+    CheckIn,
+    ProgramOut,
+    ProgramsOut,
+    RecognitionOut,
+)
+from services.recognition.usecases import recognise
+from services.recognition.usecases.deps import Deps
+from shared.kit.auth import Caller
+from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, NotFoundError, ProblemError
+
+router = APIRouter(prefix="/v1", tags=["partner"], responses=PROBLEM_RESPONSES)
+
+CheckCaller = Annotated[Caller, Security(allow_logged("recognition.check", "check"))]
+BatchCaller = Annotated[Caller, Security(allow_logged("recognition.batch", "batch"))]
+
+
+@router.get("/programs")
+async def list_programs(caller: CheckCaller, found: DepsOf) -> ProgramsOut:
+    """Programs the token speaks for."""
+    items = [_program(found, each) for code, each in found.programs.items() if caller.may_program(code)]
+    return ProgramsOut(items=items)
+
+
+@router.get("/programs/{code}")
+async def get_program(code: str, caller: CheckCaller, found: DepsOf) -> ProgramOut:
+    """One program under the rule in force today."""
+    program = recognise.program_for(found, code, allowed=caller.may_program(code))
+    return _program(found, program)
+
+
+@router.post("/recognitions:check", response_model=RecognitionOut)
+async def check(body: CheckIn, request: Request, caller: CheckCaller, found: DepsOf, why: PurposeOf) -> Response:
+    """May this program rely on this person's certificate today? Logged before the answer leaves, refusals too."""
+    who = asker(request, found, caller, "check", why=why, program=body.program)
+    try:
+        program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+        async with found.database.write() as tx:
+            said = await recognise.check(found, tx, who, program, body.citizen_id, body.max_age_days)
+    except (NotFoundError, MalformedError) as error:
+        await deny(found, who, error)
+        raise
+    return _json(said)
+
+
+@router.post("/recognitions:batch", response_model=BatchOut)
+async def check_many(body: BatchIn, request: Request, caller: BatchCaller, found: DepsOf, why: PurposeOf) -> Response:
+    """The same for up to a thousand people of one program; each item has its answer or its problem."""
+    who = asker(request, found, caller, "batch", why=why, program=body.program)
+    try:
+        program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+        _check_size(found, len(body.items))
+    except ProblemError as error:
+        await deny(found, who, error)
+        raise
+    async with found.database.write() as tx:
+        ids = [each.citizen_id for each in body.items]
+        said = await recognise.check_many(found, tx, who, program, ids, body.max_age_days)
+    return _json({"items": said})
+
+
+def _check_size(found: Deps, people: int) -> None:
+    if people > found.batch_limit:
+        detail = f"At most {found.batch_limit} people a request; POST /v1/jobs takes whole programs."
+        raise MalformedError(detail)
+
+
+def _json(body: dict[str, Any]) -> Response:
+    # What is said was made by us of known words: a second validation would cost more than the lookup.
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+def _program(found: Deps, program: Program) -> ProgramOut:
+    version = program.in_force(found.clock.today())
+    return ProgramOut(
+        code=program.code,
+        label=program.label,
+        owner=program.owner,
+        family=program.family,
+        unit=program.unit,
+        paid=program.paid,
+        told=list(program.told),
+        excludes=list(program.excludes),
+        reference=version.reference,
+        sandbox=program.sandbox,
+        in_force_from=version.from_on,
+        cycle_months=version.cycle_months,
+        warning_days=version.warning_days,
+        claims=list(version.claims),
+        outstanding_claims=list(version.outstanding()),
+        stop=version.stop,
+        refund_days=version.refund_days,
+        events=dict(version.events),
+        arrears=dict(version.arrears),
+    )

@@ -1,0 +1,93 @@
+"""Builds recognition: the only place that puts its parts together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import orjson
+from pydantic import TypeAdapter
+
+import services.recognition as card
+from services.recognition import api, handlers, programs, tables
+from services.recognition.jobs import RunLoop
+from services.recognition.schemas.clients import ClientFile
+from services.recognition.settings import RecognitionSettings
+from services.recognition.store import clients
+from services.recognition.store.clients import Client
+from services.recognition.usecases.references import References
+from services.recognition.usecases.tokens import Issuer
+from shared.kit.app import Parts, Platform, Service
+from shared.kit.crypto import Pseudonymiser
+from shared.kit.db import Database
+from shared.kit.http import load_key
+
+
+def make_deps(platform: Platform) -> api.RouteDeps:
+    """Dependencies on a running platform."""
+    settings = cast(RecognitionSettings, platform.settings)
+    return api.RouteDeps(
+        database=platform.database,
+        outbox=platform.outbox,
+        clock=platform.clock,
+        programs=programs.load(),
+        subjects=Pseudonymiser.from_hex(settings.subject_key),
+        pairwise=Pseudonymiser.from_hex(settings.subject_key, purpose=b"pairwise"),
+        references=References(bytes.fromhex(settings.subject_key.get_secret_value())),
+        notice_days=settings.recognition_notice_days,
+        batch_limit=settings.recognition_batch_limit,
+        issuer=make_issuer(settings),
+        wake_runs=asyncio.Event(),
+    )
+
+
+def make_issuer(settings: RecognitionSettings) -> Issuer | None:
+    """The built-in issuer, where its key is configured."""
+    if settings.recognition_issuer_key_file is None:
+        return None
+    return Issuer(
+        key=load_key(settings.recognition_issuer_key_file),
+        url=settings.issuer_url,
+        audience=settings.audience,
+        seconds=settings.recognition_token_seconds,
+        subjects=Pseudonymiser.from_hex(settings.subject_key),
+    )
+
+
+def read_clients(path: Path) -> list[Client]:
+    """Clients of the file.
+
+    Raises:
+        ValidationError: the file is not a list of clients.
+    """
+    listed = TypeAdapter(list[ClientFile]).validate_python(orjson.loads(path.read_bytes()))
+    return [Client(**dict(each)) for each in listed]
+
+
+async def register_clients(database: Database, listed: list[Client]) -> None:
+    """Make the issuer's clients those of the list."""
+    async with database.write() as tx:
+        await clients.save_clients(tx, listed)
+
+
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[Parts]:
+    """The parts of recognition on a running platform."""
+    settings = cast(RecognitionSettings, platform.settings)
+    if settings.recognition_clients_file is not None:
+        await register_clients(platform.database, read_clients(settings.recognition_clients_file))
+    deps = make_deps(platform)
+    loop = RunLoop(deps, deps.wake_runs)
+    yield Parts(deps=deps, subscriptions=handlers.subscriptions(deps), background=[loop.run], working=loop.working)
+
+
+SERVICE = Service(
+    name="recognition",
+    settings=RecognitionSettings,
+    metadata=tables.METADATA,
+    routers=api.ROUTERS,
+    build=build,
+    partitioned=("usage",),
+    description=card.__doc__ or "",
+)

@@ -1,0 +1,86 @@
+"""Arrears: what a resumed enrolment is paid back, decided by the reason of its suspension alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from services.recognition.domain.months import first_of_month, month_number, month_start, months_between, next_month
+from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+
+DEFAULT_RULES: dict[SuspensionReason, ArrearsRule] = {
+    SuspensionReason.OVERDUE: ArrearsRule.ALL,
+    SuspensionReason.IMPRISONMENT: ArrearsRule.NONE,
+    SuspensionReason.DETAINED_ACQUITTED: ArrearsRule.ALL,
+    SuspensionReason.DETAINED_CONVICTED: ArrearsRule.NONE,
+    SuspensionReason.MISSING_RETURNED: ArrearsRule.ALL_WITH_INCREASES,
+    SuspensionReason.MISSING_DECLARED_DEAD: ArrearsRule.NONE,
+    SuspensionReason.FALSE_DEATH: ArrearsRule.ALL,
+    SuspensionReason.NOT_CONFIRMED: ArrearsRule.ALL,
+    SuspensionReason.EMPLOYED: ArrearsRule.REFUND,
+    SuspensionReason.OWN_REQUEST: ArrearsRule.FROM_REQUEST,
+}
+"""The back-pay table; a program's file may say otherwise for a reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """A monthly amount from a month on, in fen."""
+
+    from_on: date
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A suspension that has ended.
+
+    Attributes:
+        suspended_from: first month that was not paid.
+        paid_again_from: first month that is paid again in the ordinary run.
+        requested_on: day the person asked to be paid again, where that counts.
+    """
+
+    reason: SuspensionReason
+    suspended_from: date
+    paid_again_from: date
+    requested_on: date | None = None
+
+
+def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
+    """First month of the ordinary run again: a false death at once, everything else from the next month."""
+    return first_of_month(passed_on) if reason is SuspensionReason.FALSE_DEATH else next_month(passed_on)
+
+
+def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> int:
+    """What is paid back, in fen; never negative.
+
+    Args:
+        pause: the suspension.
+        rule: of the program for the reason.
+        amounts: monthly amounts by the month they began, at least one. Without "increases" the amount at the time of
+            the suspension counts for every month.
+    """
+    if rule in {ArrearsRule.NONE, ArrearsRule.REFUND}:
+        return 0
+    start = pause.suspended_from
+    if rule is ArrearsRule.FROM_REQUEST:
+        if pause.requested_on is None:
+            return 0
+        start = max(start, first_of_month(pause.requested_on))
+    months = months_between(start, pause.paid_again_from) - 1
+    if months <= 0:
+        return 0
+    if rule is ArrearsRule.ALL_WITH_INCREASES:
+        first = month_number(start)
+        return sum(amount_on(amounts, month_start(first + each)) for each in range(months))
+    return amount_on(amounts, pause.suspended_from) * months
+
+
+def amount_on(amounts: Sequence[Amount], month: date) -> int:
+    """The monthly amount that held in a month; the first one before that."""
+    ordered = sorted(amounts, key=lambda each: each.from_on)
+    chosen = ordered[0]
+    for each in ordered[1:]:
+        if each.from_on <= month:
+            chosen = each
+    return chosen.fen

@@ -1,0 +1,121 @@
+"""States of an enrolment, and the only ways between them."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """State of an enrolment as people have decided it."""
+
+    ACTIVE = "active"
+    NOTICE = "notice_of_intended_stop"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+
+
+class Step(StrEnum):
+    """What may happen to an enrolment."""
+
+    GIVE_NOTICE = "give_notice"
+    WITHDRAW = "withdraw"
+    SUSPEND = "suspend"
+    TERMINATE = "terminate"
+    RESUME = "resume"
+    REINSTATE = "reinstate"
+
+
+TRANSITIONS: dict[tuple[Status, Step], Status] = {
+    (Status.ACTIVE, Step.GIVE_NOTICE): Status.NOTICE,
+    (Status.NOTICE, Step.WITHDRAW): Status.ACTIVE,
+    (Status.NOTICE, Step.SUSPEND): Status.SUSPENDED,
+    (Status.NOTICE, Step.TERMINATE): Status.TERMINATED,
+    (Status.SUSPENDED, Step.RESUME): Status.ACTIVE,
+    (Status.SUSPENDED, Step.GIVE_NOTICE): Status.NOTICE,
+    (Status.SUSPENDED, Step.TERMINATE): Status.TERMINATED,
+    (Status.TERMINATED, Step.REINSTATE): Status.ACTIVE,
+}
+"""Every step there is; what is not here does not exist."""
+
+STOPPED = frozenset({Status.SUSPENDED, Status.TERMINATED})
+"""States in which no money leaves: reached by a decision of two people only."""
+
+
+def needs_decision(step: Step) -> bool:
+    """Whether a step needs a decision one named person made and another confirmed."""
+    return step in {Step.GIVE_NOTICE, Step.SUSPEND, Step.TERMINATE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What two named people decided."""
+
+    decided_by: str
+    confirmed_by: str | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether somebody else than its author stands behind it."""
+        return self.confirmed_by is not None and self.confirmed_by != self.decided_by
+
+
+class TransitionError(ValueError):
+    """A step that does not exist from this state, or that nobody decided."""
+
+
+def after(status: Status, step: Step, decision: Decision | None = None) -> Status:
+    """The state after a step.
+
+    Raises:
+        TransitionError: no such step from here, or a stop without a decision of two people.
+    """
+    target = TRANSITIONS.get((status, step))
+    if target is None:
+        msg = f"an enrolment that is {status} cannot {step}"
+        raise TransitionError(msg)
+    if needs_decision(step) and (decision is None or not decision.confirmed):
+        msg = f"{step} needs a decision that another person confirmed"
+        raise TransitionError(msg)
+    return target
+
+
+class CertificationState(StrEnum):
+    """Where a person stands in the certification cycle of a program."""
+
+    FAR = "due_far"
+    WARNING = "warning"
+    UNMATCHED = "unmatched"
+    OVERDUE = "overdue"
+    SUSPECTED = "suspected"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleView:
+    """What decides the state of a certification cycle.
+
+    Attributes:
+        until: last certified day, or the day by which the owner wants a certification; None if neither is known.
+        run_on: day of the last monthly run that did not find the person; None if there was none in this cycle.
+    """
+
+    until: date | None
+    run_on: date | None
+    under_review: bool
+    status: Status
+
+
+def certification_state(view: CycleView, today: date, warning_days: int) -> CertificationState:
+    """State of a certification cycle on a day; grace holds as long as no run has looked for the person."""
+    if view.status in STOPPED:
+        return CertificationState.SUSPENDED
+    if view.under_review:
+        return CertificationState.SUSPECTED
+    if view.until is not None and view.until > today + timedelta(days=warning_days):
+        return CertificationState.FAR
+    if view.run_on is None:
+        # Nobody has been told yet: the platform's own delay is never the person's.
+        return CertificationState.WARNING
+    if view.until is not None and view.until < today:
+        return CertificationState.OVERDUE
+    return CertificationState.UNMATCHED

@@ -1,0 +1,68 @@
+"""Standing of a person: the latest opinion and what people concluded, the same whatever order they came in."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.contracts.vocabulary import CaseConclusion, Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What scoring said, and when; the message id decides between two of one instant."""
+
+    decision: Decision
+    said_at: datetime
+    said_id: UUID
+
+
+class Finding(StrEnum):
+    """What a conclusion means for the review of a person."""
+
+    CLEARS = "clears"
+    CONFIRMS = "confirms"
+    NEITHER = "neither"
+
+
+def finding_of(conclusion: CaseConclusion) -> Finding:
+    """What a concluded case does to a review; an inconclusive one goes on."""
+    if conclusion in {CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH}:
+        return Finding.CLEARS
+    if conclusion in {CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT}:
+        return Finding.CONFIRMS
+    return Finding.NEITHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Latest opinion and latest findings; merging is a maximum, so order and repetition do not matter."""
+
+    opinion: Opinion | None = None
+    cleared_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def under_review(self) -> bool:
+        """Whether people still have to look: a suspicion or a confirmed case no later clearance answers."""
+        raised = [self.confirmed_at] if self.confirmed_at else []
+        if self.opinion and self.opinion.decision is Decision.SUSPECTED:
+            raised.append(self.opinion.said_at)
+        return bool(raised) and (self.cleared_at is None or max(raised) > self.cleared_at)
+
+
+def with_opinion(standing: Standing, opinion: Opinion) -> Standing:
+    """The standing after scoring said something; what is older than the known opinion changes nothing."""
+    known = standing.opinion
+    if known and (known.said_at, known.said_id) >= (opinion.said_at, opinion.said_id):
+        return standing
+    return replace(standing, opinion=opinion)
+
+
+def with_finding(standing: Standing, finding: Finding, at: datetime) -> Standing:
+    """The standing after people concluded something."""
+    if finding is Finding.CLEARS:
+        return replace(standing, cleared_at=max(at, standing.cleared_at or at))
+    if finding is Finding.CONFIRMS:
+        return replace(standing, confirmed_at=max(at, standing.confirmed_at or at))
+    return standing

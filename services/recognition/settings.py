@@ -1,0 +1,25 @@
+"""Settings of recognition beside those of the kit."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.kit.settings import KitSettings
+
+
+class RecognitionSettings(KitSettings):
+    """The built-in token issuer works when both of its files are named; otherwise an outside issuer's keys count."""
+
+    model_config = SettingsConfigDict(env_prefix="WUGAN_", extra="ignore", frozen=True, populate_by_name=True)
+
+    recognition_clients_file: Path | None = Field(
+        default=None, validation_alias="WUGAN_CLIENTS_FILE", description="JSON list of clients the issuer knows"
+    )
+    recognition_issuer_key_file: Path | None = Field(
+        default=None, validation_alias="WUGAN_ISSUER_KEY_FILE", description="private key (P-256) that signs tokens"
+    )
+    recognition_token_seconds: Annotated[int, Field(ge=60, le=900)] = 600
+    recognition_batch_limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    recognition_notice_days: Annotated[int, Field(ge=1, le=90, description="from a notice to the stop")] = 30

@@ -1,0 +1,126 @@
+"""Single certificates, findings and the review of a person."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.recognition.domain.certificates import Certificate
+from services.recognition.domain.standing import Finding
+from shared.contracts.events import CaseConcluded
+from shared.contracts.vocabulary import Claim
+from shared.kit.db import ReadTx, WriteTx
+
+_INSERT = """
+WITH person AS (INSERT INTO standing (subject) VALUES ($1) ON CONFLICT DO NOTHING)
+INSERT INTO certificate (subject, certificate_id, claim, as_of, channel, strength, rule_set, cap_months, evidence_ids,
+                         evidence_class, issued_on, origin)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, GREATEST($11::date, $4), $12)
+ON CONFLICT DO NOTHING
+"""
+
+_HOLD = """
+INSERT INTO holding (subject, claim, cap_months, as_of, certificate_id, channel, strength)
+SELECT DISTINCT ON (COALESCE(c.cap_months, 0))
+       c.subject, c.claim, COALESCE(c.cap_months, 0), c.as_of, c.certificate_id, c.channel, c.strength
+FROM certificate c
+WHERE c.subject = $1 AND c.claim = $2
+    AND NOT EXISTS (SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id)
+ORDER BY COALESCE(c.cap_months, 0), c.as_of DESC, c.certificate_id DESC
+"""
+
+
+async def lock_shard(tx: WriteTx, shard: str) -> None:
+    """Hold a shard until the end of the transaction: what arrives of one person from two sides comes one by one."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtext('recognition'), $1)", int(shard, 16))
+
+
+async def save_certificate(tx: WriteTx, certificate: Certificate, *, issued_on: date, origin: UUID | None) -> None:
+    """Keep a certificate and let it count; one that is known changes nothing."""
+    await tx.run(
+        _INSERT,
+        certificate.subject,
+        certificate.certificate_id,
+        certificate.claim,
+        certificate.as_of,
+        certificate.channel,
+        certificate.strength,
+        certificate.rule_set,
+        certificate.cap_months,
+        list(certificate.evidence_ids),
+        list(certificate.evidence_class),
+        issued_on,
+        origin,
+    )
+    await hold_again(tx, certificate.subject, certificate.claim)
+
+
+async def hold_again(tx: WriteTx, subject: UUID, claim: Claim) -> None:
+    """Work out from all of a person's certificates in force which ones count."""
+    await tx.run("DELETE FROM holding WHERE subject = $1 AND claim = $2", subject, claim)
+    await tx.run(_HOLD, subject, claim)
+
+
+async def revoke(  # noqa: PLR0913  (a revocation has this many parts)
+    tx: WriteTx,
+    *,
+    subject: UUID,
+    certificate_id: UUID,
+    reason: str,
+    successor_id: UUID | None,
+    decision_id: UUID | None,
+    at: datetime,
+) -> bool:
+    """Note that a certificate no longer holds; False when that was known."""
+    tag = await tx.run(
+        "INSERT INTO revocation (subject, certificate_id, reason, successor_id, decision_id, revoked_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        subject,
+        certificate_id,
+        reason,
+        successor_id,
+        decision_id,
+        at,
+    )
+    return tag.endswith("1")
+
+
+async def list_in_force(tx: ReadTx, subject: UUID, *, since: date) -> list[UUID]:
+    """Certificates of a person that have not been revoked and rest on a day from `since` on."""
+    rows = await tx.fetch(
+        "SELECT certificate_id FROM certificate c WHERE subject = $1 AND as_of >= $2 AND NOT EXISTS "
+        "(SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id)",
+        subject,
+        since,
+    )
+    return [row["certificate_id"] for row in rows]
+
+
+async def save_finding(tx: WriteTx, fact: CaseConcluded) -> None:
+    """Keep what people concluded on a case; a later conclusion of the same case replaces it."""
+    await tx.run(
+        "INSERT INTO finding (case_id, subject, kind, conclusion, event_on, concluded_at, verified_by, concluded_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (case_id) DO UPDATE SET "
+        "kind = excluded.kind, conclusion = excluded.conclusion, event_on = excluded.event_on, "
+        "concluded_at = excluded.concluded_at, verified_by = excluded.verified_by, "
+        "concluded_by = excluded.concluded_by WHERE finding.concluded_at < excluded.concluded_at",
+        fact.case_id,
+        fact.subject,
+        fact.kind,
+        fact.conclusion,
+        fact.event_on,
+        fact.concluded_at,
+        fact.verified_by,
+        fact.concluded_by,
+    )
+
+
+async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetime) -> None:
+    """Let a conclusion count in the person's review: a maximum, so order does not matter."""
+    if finding is Finding.NEITHER:
+        return
+    column = "cleared_at" if finding is Finding.CLEARS else "confirmed_at"
+    await tx.run(
+        f"INSERT INTO standing (subject, {column}) VALUES ($1, $2) "  # noqa: S608  (one of two fixed names)
+        f"ON CONFLICT (subject) DO UPDATE SET {column} = GREATEST(standing.{column}, excluded.{column})",
+        subject,
+        at,
+    )

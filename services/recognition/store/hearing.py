@@ -1,0 +1,144 @@
+"""What arrives in bulk: rosters and assessments, copied beside the tables and merged into them as sets."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+import pyarrow as pa
+
+from shared.kit.db import WriteTx
+
+# Made once a connection and emptied at each commit: a new table a message would bloat the catalogue.
+_HEARD_ASSESSMENTS = """
+CREATE TEMP TABLE IF NOT EXISTS heard_assessment (
+    subject uuid, level text, decision text, as_of date, strength text, cap_months smallint, reasons text[],
+    evidence_ids bigint[], evidence_class text[], certificate_id uuid
+) ON COMMIT DELETE ROWS
+"""
+
+_MERGE_ASSESSMENTS = """
+WITH latest AS (
+    INSERT INTO standing (subject, level, decision, as_of, rule_set, reasons, assessed_on, said_at, said_id)
+    SELECT subject, level, decision, as_of, $1, reasons, $2, $3, $4 FROM heard_assessment
+    ON CONFLICT (subject) DO UPDATE SET
+        level = excluded.level, decision = excluded.decision, as_of = excluded.as_of, rule_set = excluded.rule_set,
+        reasons = excluded.reasons, assessed_on = excluded.assessed_on, said_at = excluded.said_at,
+        said_id = excluded.said_id
+    WHERE standing.said_at IS NULL OR (standing.said_at, standing.said_id) < (excluded.said_at, excluded.said_id)
+), certified AS (
+    INSERT INTO certificate (subject, certificate_id, claim, as_of, channel, strength, rule_set, cap_months,
+                             evidence_ids, evidence_class, issued_on)
+    SELECT subject, certificate_id, 'alive', as_of, 'data', strength, $1, cap_months, evidence_ids, evidence_class,
+           GREATEST($5::date, as_of)
+    FROM heard_assessment WHERE certificate_id IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO holding (subject, claim, cap_months, as_of, certificate_id, channel, strength)
+SELECT h.subject, 'alive', COALESCE(h.cap_months, 0), h.as_of, h.certificate_id, 'data', h.strength
+FROM heard_assessment h
+WHERE h.certificate_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM revocation r WHERE r.subject = h.subject AND r.certificate_id = h.certificate_id
+)
+ON CONFLICT (subject, claim, cap_months) DO UPDATE SET
+    as_of = excluded.as_of, certificate_id = excluded.certificate_id, channel = excluded.channel,
+    strength = excluded.strength
+WHERE (holding.as_of, holding.certificate_id) < (excluded.as_of, excluded.certificate_id)
+"""
+
+_HEARD_ENROLMENTS = """
+CREATE TEMP TABLE IF NOT EXISTS heard_enrolment (
+    subject uuid, listed boolean, amount_fen bigint, division text, group_no smallint, household uuid, sex text,
+    born_on date, started_on date, ended_on date, due_on date
+) ON COMMIT DELETE ROWS
+"""
+
+_MERGE_ENROLMENTS = """
+INSERT INTO enrolment (subject, program, listed, amount_fen, division, group_no, household, sex, born_on, started_on,
+                       ended_on, due_on, received_at)
+SELECT subject, $1, listed, amount_fen, division, group_no, household, sex, born_on, started_on, ended_on, due_on, $2
+FROM heard_enrolment
+ON CONFLICT (subject, program) DO UPDATE SET
+    listed = excluded.listed, amount_fen = excluded.amount_fen, division = excluded.division,
+    group_no = excluded.group_no, household = excluded.household, sex = excluded.sex, born_on = excluded.born_on,
+    started_on = excluded.started_on, ended_on = excluded.ended_on, due_on = excluded.due_on,
+    received_at = excluded.received_at
+WHERE enrolment.received_at < excluded.received_at
+"""
+
+
+async def merge_assessments(  # noqa: PLR0913  (a message has this many parts)
+    tx: WriteTx, heard: pa.Table, *, rule_set: str, assessed_on: date, said_at: datetime, said_id: UUID, today: date
+) -> None:
+    """Take in assessments, one row a subject; those with a certificate_id become certificates."""
+    await tx.run(_HEARD_ASSESSMENTS)
+    await tx.copy("heard_assessment", heard)
+    await tx.run(_MERGE_ASSESSMENTS, rule_set, assessed_on, said_at, said_id, today)
+
+
+async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, received_at: datetime) -> None:
+    """Take in what a roster said of one program, one row a subject; what is older than known changes nothing."""
+    await tx.run(_HEARD_ENROLMENTS)
+    await tx.copy("heard_enrolment", heard)
+    await tx.run(_MERGE_ENROLMENTS, program, received_at)
+
+
+_ANNOUNCE = """
+WITH per_program AS (
+    SELECT e.subject, b.*, p.warning, e.due_on
+    FROM {subjects} s
+    JOIN enrolment e ON e.subject = s.subject AND e.listed AND e.status <> 'terminated'
+    JOIN unnest($1::text[], $2::int[], $3::int[]) AS p (code, cycle, warning) ON p.code = e.program
+    CROSS JOIN LATERAL (
+        SELECT h.certificate_id, h.as_of, h.channel, h.strength,
+               valid_until(h.as_of, p.cycle, NULLIF(h.cap_months, 0)::int) AS until
+        FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive' ORDER BY until DESC, as_of DESC LIMIT 1
+    ) b
+), chosen AS (
+    SELECT DISTINCT ON (subject) *, count(*) FILTER (WHERE until >= $4) OVER everybody AS programs,
+           bool_and(GREATEST(until, due_on) > $4::date + warning) OVER everybody AS clear
+    FROM per_program WINDOW everybody AS (PARTITION BY subject)
+    ORDER BY subject, until < $4, until, as_of DESC
+), told AS (
+    UPDATE standing t SET announced_until = c.until
+    FROM chosen c
+    WHERE t.subject = c.subject AND c.until >= $4 AND NOT t.under_review
+        AND (t.announced_until IS NULL OR t.announced_until < c.until)
+    RETURNING c.subject, c.certificate_id, c.as_of, c.channel, c.strength, c.until, c.programs,
+              old.announced_until AS previous_until
+), cleared AS (
+    UPDATE due d SET cleared_on = $4 FROM chosen c WHERE d.subject = c.subject AND d.cleared_on IS NULL AND c.clear
+)
+SELECT uuid_send(subject) AS subject, uuid_send(certificate_id) AS certificate_id, as_of, channel, strength,
+       until AS valid_until, programs::smallint AS programs, previous_until
+FROM told
+"""
+
+_OF_ASSESSMENTS = _ANNOUNCE.format(
+    subjects="(SELECT DISTINCT subject FROM heard_assessment WHERE certificate_id IS NOT NULL)"
+)
+_OF_ENROLMENTS = _ANNOUNCE.format(subjects="(SELECT DISTINCT subject FROM heard_enrolment WHERE listed)")
+_OF_SUBJECTS = _ANNOUNCE.format(subjects="(SELECT DISTINCT unnest($5::uuid[]) AS subject)")
+
+
+class Cycles:
+    """Cycle and warning of every program on one day, as arrays for SQL."""
+
+    def __init__(self, codes: list[str], months: list[int], warnings: list[int]) -> None:
+        self.codes = codes
+        self.months = months
+        self.warnings = warnings
+
+
+async def announce_assessed(tx: WriteTx, cycles: Cycles, today: date) -> list[asyncpg.Record]:
+    """Who of the assessments just taken in is newly or longer certified; noted as told."""
+    return await tx.fetch(_OF_ASSESSMENTS, cycles.codes, cycles.months, cycles.warnings, today)
+
+
+async def announce_enrolled(tx: WriteTx, cycles: Cycles, today: date) -> list[asyncpg.Record]:
+    """Who of the roster just taken in had been certified before it came; noted as told."""
+    return await tx.fetch(_OF_ENROLMENTS, cycles.codes, cycles.months, cycles.warnings, today)
+
+
+async def announce_subjects(tx: WriteTx, cycles: Cycles, today: date, subjects: list[UUID]) -> list[asyncpg.Record]:
+    """Who of these people is newly or longer certified; noted as told."""
+    return await tx.fetch(_OF_SUBJECTS, cycles.codes, cycles.months, cycles.warnings, today, subjects)

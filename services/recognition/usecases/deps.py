@@ -1,0 +1,51 @@
+"""What every verb of recognition works with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from services.recognition.domain.programs import PLATFORM_CLAIMS, Program
+from services.recognition.store.hearing import Cycles
+from services.recognition.usecases.references import References
+from shared.kit.clock import Clock
+from shared.kit.crypto import Pseudonymiser
+from shared.kit.db import Database
+from shared.kit.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """Dependencies of routes, handlers and jobs.
+
+    Attributes:
+        subjects: makes subjects of citizen ids.
+        pairwise: makes the pseudonyms one client sees, of its id and the subject.
+        references: makes and opens certificate references.
+        notice_days: days between a notice and the stop it announces.
+        batch_limit: people of one batch request.
+    """
+
+    database: Database
+    outbox: Outbox
+    clock: Clock
+    programs: Mapping[str, Program]
+    subjects: Pseudonymiser
+    pairwise: Pseudonymiser
+    references: References
+    notice_days: int
+    batch_limit: int
+
+    def cycles(self, today: date) -> Cycles:
+        """Cycles of the programs whose claims this platform fills, on a day."""
+        versions = [(code, program.in_force(today)) for code, program in self.programs.items()]
+        fitting = [(code, version) for code, version in versions if PLATFORM_CLAIMS & set(version.claims)]
+        return Cycles(
+            [code for code, _ in fitting],
+            [version.cycle_months for _, version in fitting],
+            [version.warning_days for _, version in fitting],
+        )
+
+    def pseudonym(self, client_id: str, subject: UUID) -> UUID:
+        """What one client knows a person by; two clients cannot compare theirs."""
+        return self.pairwise.one(f"{client_id}|{subject.hex}")

@@ -1,0 +1,240 @@
+"""What is done with what the other services say; any order of arrival leads to the same standing."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
+from services.recognition.domain.programs import EndingEvent, stops_from
+from services.recognition.domain.standing import Finding, finding_of
+from services.recognition.store import certificates, hearing, notices, proposals
+from services.recognition.usecases.deps import Deps
+from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
+from shared.contracts.vocabulary import (
+    Channel,
+    Claim,
+    Decision,
+    EnrolmentChange,
+    Strength,
+    SuspicionKind,
+)
+from shared.kit import arrow
+from shared.kit.db import WriteTx
+
+NOTICE_TEMPLATES = pa.array(["stop_notice", "suspension_notice", "refund_notice"])
+"""Templates whose delivery proves something later."""
+
+_VISIT_RULE = "visit@1"
+
+_ISSUED_COLUMNS = {
+    "subject": pa.binary(16),
+    "certificate_id": pa.binary(16),
+    "as_of": pa.date32(),
+    "channel": pa.string(),
+    "strength": pa.string(),
+    "valid_until": pa.date32(),
+    "programs": pa.int16(),
+    "previous_until": pa.date32(),
+}
+
+_REASON_OF = {
+    SuspicionKind.DEATH: EndingEvent.DEATH,
+    SuspicionKind.CONFLICT: EndingEvent.DEATH,
+    SuspicionKind.INCARCERATION: EndingEvent.IMPRISONMENT,
+    SuspicionKind.MISSING: EndingEvent.MISSING,
+    SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
+}
+
+
+def shard_of(subject: UUID) -> str:
+    """First hex digit of a subject."""
+    return subject.hex[0]
+
+
+def records_table(rows: Sequence[asyncpg.Record], columns: dict[str, pa.DataType]) -> pa.Table:
+    """Rows of the driver as an Arrow table."""
+    return pa.table(
+        {name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()}, schema=pa.schema(columns)
+    )
+
+
+async def hear_assessments(  # noqa: PLR0913  (a message has this many parts)
+    deps: Deps,
+    tx: WriteTx,
+    table: pa.Table,
+    *,
+    shard: str,
+    attributes: dict[str, str],
+    said_at: datetime,
+    said_id: UUID,
+) -> None:
+    """Take in opinions of scoring: certifiable ones become certificates, suspected ones a review; nothing stops."""
+    today = deps.clock.today()
+    await certificates.lock_shard(tx, shard)
+    await hearing.merge_assessments(
+        tx,
+        _assessments(_one_a_subject(table)),
+        rule_set=attributes["rule_set"],
+        assessed_on=date.fromisoformat(attributes["assessed_on"]),
+        said_at=said_at,
+        said_id=said_id,
+        today=today,
+    )
+    await _say_issued(deps, tx, await hearing.announce_assessed(tx, deps.cycles(today), today), today)
+
+
+async def hear_enrolments(
+    deps: Deps, tx: WriteTx, table: pa.Table, *, shard: str, program: str, received_at: datetime
+) -> None:
+    """Take in what a roster said; whoever was certified before the roster came is told so now."""
+    today = deps.clock.today()
+    await certificates.lock_shard(tx, shard)
+    await hearing.merge_enrolments(tx, _enrolments(_one_a_subject(table)), program=program, received_at=received_at)
+    await _say_issued(deps, tx, await hearing.announce_enrolled(tx, deps.cycles(today), today), today)
+    if known := await proposals.subjects_with_findings(tx):
+        await _propose(deps, tx, known)
+
+
+async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
+    """A visit that saw the person alive certifies; every other finding is material for the case, not for us."""
+    channel = channel_of(fact.result)
+    if channel is None:
+        return
+    today = deps.clock.today()
+    await certificates.lock_shard(tx, shard_of(fact.subject))
+    await certificates.save_certificate(
+        tx,
+        Certificate(
+            certificate_id=certificate_id(fact.subject, Claim.ALIVE, fact.visited_on, channel),
+            subject=fact.subject,
+            claim=Claim.ALIVE,
+            as_of=fact.visited_on,
+            channel=channel,
+            strength=Strength.STRONG,
+            rule_set=_VISIT_RULE,
+            cap_months=None,
+            evidence_ids=(),
+            evidence_class=("in_person",),
+        ),
+        issued_on=today,
+        origin=fact.visit_id,
+    )
+    await announce(deps, tx, [fact.subject])
+
+
+async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
+    """A concluded case ends the review or opens proposals for an officer; it stops nothing by itself."""
+    finding = finding_of(fact.conclusion)
+    await certificates.lock_shard(tx, shard_of(fact.subject))
+    await certificates.save_finding(tx, fact)
+    await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
+    if finding is Finding.CLEARS:
+        await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at)
+        await announce(deps, tx, [fact.subject])
+    elif finding is Finding.CONFIRMS:
+        await _propose(deps, tx, [fact.subject])
+
+
+async def hear_deliveries(tx: WriteTx, table: pa.Table) -> None:
+    """Keep the proof that a notice arrived; other messages are none of our business."""
+    template = table.column("template").cast(pa.string())
+    proofs = table.filter(pc.is_in(template, value_set=NOTICE_TEMPLATES))
+    if proofs.num_rows:
+        plain = {name: proofs.column(name).cast(pa.string()) for name in ("template", "channel")}
+        kept = {name: proofs.column(name) for name in ("subject", "message_id", "delivered_at")}
+        await notices.save_proofs(tx, pa.table({**kept, **plain}))
+
+
+async def announce(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
+    """Say of these people who is newly or longer certified."""
+    today = deps.clock.today()
+    rows = await hearing.announce_subjects(tx, deps.cycles(today), today, subjects)
+    await _say_issued(deps, tx, rows, today)
+
+
+async def _say_issued(deps: Deps, tx: WriteTx, rows: Sequence[asyncpg.Record], today: date) -> None:
+    if not rows:
+        return
+    table = records_table(rows, _ISSUED_COLUMNS)
+    claim = pa.array([str(Claim.ALIVE)] * len(rows), pa.string())
+    await deps.outbox.say_table(
+        tx, CERTIFICATES_ISSUED, table.append_column("claim", claim), {"issued_on": today.isoformat()}
+    )
+
+
+async def _propose(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
+    for row in await proposals.list_unproposed(tx, subjects):
+        program = deps.programs.get(row["program"])
+        if program is None:
+            continue
+        event_on = row["event_on"] or row["concluded_at"].date()
+        version = program.in_force(event_on)
+        reason = _REASON_OF[SuspicionKind(row["kind"])]
+        await proposals.add_proposal(
+            tx,
+            subject=row["subject"],
+            program=program.code,
+            case_id=row["case_id"],
+            reason=reason,
+            effect=version.effect_of(reason),
+            event_on=row["event_on"],
+            stops_from=stops_from(event_on, version.stop),
+            at=row["concluded_at"],
+        )
+
+
+def _one_a_subject(table: pa.Table) -> pa.Table:
+    """The last row of each subject, in the order of subjects: two transactions then lock in one order."""
+    keys = arrow.subject_bytes(table.column("subject"))
+    if len(keys) == 0:
+        return table
+    order = np.lexsort((np.arange(len(keys)), *(keys[:, at] for at in range(15, -1, -1))))
+    ordered = keys[order]
+    last = np.append((ordered[1:] != ordered[:-1]).any(axis=1), True)
+    return table.take(pa.array(order[last]))
+
+
+def _assessments(table: pa.Table) -> pa.Table:
+    """Columns of the staging table; a certificate id where the opinion certifies."""
+    certifies = pc.and_(
+        pc.equal(table.column("decision").cast(pa.string()), str(Decision.CERTIFIABLE)),
+        pc.is_valid(table.column("as_of")),
+    ).combine_chunks()
+    subjects = arrow.subject_bytes(table.column("subject"))
+    chosen = np.flatnonzero(np.asarray(certifies.to_numpy(zero_copy_only=False), dtype=bool))
+    days = cast(list[date], table.column("as_of").take(pa.array(chosen)).to_pylist())
+    caps = pc.fill_null(table.column("valid_months"), NO_CAP).take(pa.array(chosen)).to_pylist()
+    ids = certificate_ids(subjects[chosen], days, caps, Claim.ALIVE, Channel.DATA)
+    named: list[bytes | None] = [None] * table.num_rows
+    for at, name in zip(chosen.tolist(), ids, strict=True):
+        named[at] = name.tobytes()
+    return pa.table(
+        {
+            "subject": table.column("subject"),
+            **{name: table.column(name).cast(pa.string()) for name in ("level", "decision", "strength")},
+            "as_of": table.column("as_of"),
+            "cap_months": table.column("valid_months"),
+            **{name: table.column(name) for name in ("reasons", "evidence_ids", "evidence_class")},
+            "certificate_id": pa.array(named, pa.binary(16)),
+        }
+    )
+
+
+def _enrolments(table: pa.Table) -> pa.Table:
+    """Columns of the staging table; an ended enrolment is one the roster no longer lists."""
+    listed = pc.not_equal(table.column("change").cast(pa.string()), str(EnrolmentChange.ENDED))
+    kept = ("amount_fen", "division", "group_no", "household", "born_on", "started_on", "ended_on", "due_on")
+    return pa.table(
+        {
+            "subject": table.column("subject"),
+            "listed": listed,
+            "sex": table.column("sex").cast(pa.string()),
+            **{name: table.column(name) for name in kept},
+        }
+    )

@@ -1,0 +1,110 @@
+"""Routes about rule sets, reassessments and figures."""
+
+from typing import Annotated
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from fastapi import APIRouter, Query, Response, status
+
+from services.scoring.api.deps import Manager, Operator, Reader, RouteDeps
+from services.scoring.domain.difference import rule_difference
+from services.scoring.schemas import (
+    FiguresOut,
+    ReassessmentIn,
+    ReassessmentOut,
+    RuleChangeOut,
+    RuleDifferenceOut,
+    RuleSetName,
+    RuleSetOut,
+    RuleSetsOut,
+    reassessment_out,
+    rule_set_out,
+)
+from services.scoring.store import reassessments
+from services.scoring.usecases.report import figures
+from services.scoring.usecases.request import cancel_reassessment, request_reassessment
+from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
+
+router = APIRouter(prefix="/v1", tags=["rules"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("/rule-sets")
+async def list_rule_sets(_caller: Reader, deps: RouteDeps) -> RuleSetsOut:
+    """All rule sets, with the one in force marked."""
+    current = deps.rules(None, deps.clock.today())
+    return RuleSetsOut(items=[rule_set_out(each, in_force=each is current) for each in deps.rule_sets])
+
+
+@router.get("/rule-sets:difference")
+async def compare_rule_sets(
+    _caller: Reader, deps: RouteDeps, before: Annotated[RuleSetName, Query()], after: Annotated[RuleSetName, Query()]
+) -> RuleDifferenceOut:
+    """Where two rule sets differ, place by place."""
+    today = deps.clock.today()
+    changes = rule_difference(deps.rules(before, today), deps.rules(after, today))
+    return RuleDifferenceOut(
+        before=before,
+        after=after,
+        changes=[RuleChangeOut(place=each.place, before=each.before, after=each.after) for each in changes],
+    )
+
+
+@router.get("/rule-sets/{name}")
+async def get_rule_set(name: str, _caller: Reader, deps: RouteDeps) -> RuleSetOut:
+    """One rule set by `code@version`."""
+    today = deps.clock.today()
+    found = deps.rules(name, today)
+    return rule_set_out(found, in_force=found is deps.rules(None, today))
+
+
+@router.post("/reassessments", status_code=status.HTTP_202_ACCEPTED)
+async def start_reassessment(
+    asked: ReassessmentIn, caller: Manager, deps: RouteDeps, response: Response
+) -> ReassessmentOut:
+    """Form all opinions anew, or those of some shards; or only compare with another rule set (`shadow`)."""
+    today = deps.clock.today()
+    rules = deps.rules(asked.rule_set, today)
+    shards = sorted(int(shard, 16) for shard in asked.shards or "0123456789abcdef")
+    async with deps.database.write() as tx:
+        found = await request_reassessment(
+            tx,
+            uuids.uuid7(),
+            rules=rules,
+            shards=shards,
+            shadow=asked.shadow,
+            today=today,
+            by=caller.user,
+            now=deps.clock.now(),
+        )
+    deps.wake.set()
+    response.headers["Location"] = f"/v1/reassessments/{found.reassessment_id}"
+    response.headers["Retry-After"] = "1"
+    return reassessment_out(found)
+
+
+@router.get("/reassessments/{reassessment_id}")
+async def get_reassessment(reassessment_id: UUID, _caller: Manager, deps: RouteDeps) -> ReassessmentOut:
+    """How far a reassessment is."""
+    async with deps.database.read() as tx:
+        found = await reassessments.find(tx, reassessment_id)
+    if found is None:
+        raise NotFoundError("There is no reassessment of this id.")
+    return reassessment_out(found)
+
+
+@router.delete("/reassessments/{reassessment_id}")
+async def stop_reassessment(reassessment_id: UUID, _caller: Manager, deps: RouteDeps) -> ReassessmentOut:
+    """Cancel a reassessment: shards that wait are not begun, what is done stays."""
+    async with deps.database.write() as tx:
+        found = await cancel_reassessment(tx, reassessment_id, deps.clock.now())
+    if found is None:
+        raise NotFoundError("There is no reassessment of this id.")
+    return reassessment_out(found)
+
+
+@router.get("/figures")
+async def get_figures(_caller: Operator, deps: RouteDeps) -> FiguresOut:
+    """Signals, opinions by decision, open suspicions by kind."""
+    async with deps.database.read() as tx:
+        found = await figures(tx)
+    return FiguresOut.model_validate(found, from_attributes=True)

@@ -1,0 +1,1 @@
+"""Nouns and rules of scoring: pure functions over columns of signals."""

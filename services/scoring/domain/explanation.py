@@ -1,0 +1,240 @@
+"""Explaining an opinion: what counted how much, what is missing, in an officer's and in a citizen's words.
+
+A citizen reads classes and months only: never a place, an illness, or who delivered what.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from services.scoring.domain.assessment import assess
+from services.scoring.domain.classes import department_label, labels_of
+from services.scoring.domain.opinions import CERTIFIABLE, DECISIONS, LEVELS, STRENGTHS, SUSPECTED, Opinions
+from services.scoring.domain.rules import RuleSet
+from services.scoring.domain.signals import Origins, Signals, day_of
+from services.scoring.domain.weighing import MILLI, Combination, Scale, Strongest, newest_strong, positive_rows, weigh
+from shared.contracts.vocabulary import Confidence, Decision, Level, Strength, SuspicionKind
+
+_KIND_WORDS = {
+    SuspicionKind.DEATH: "疑似死亡",
+    SuspicionKind.INCARCERATION: "疑似服刑",
+    SuspicionKind.MISSING: "疑似失踪",
+    SuspicionKind.DUPLICATE_RECEIPT: "疑似重复领取",
+    SuspicionKind.CONFLICT: "数据相互矛盾",
+}
+_CONFIDENCE_WORDS = {
+    Confidence.HINT: "线索",
+    Confidence.PROBABLE: "较可信",
+    Confidence.CONCLUSIVE: "两个独立部门相互印证",
+}
+_REASON_WORDS = {
+    "death_registered": "死亡登记",
+    "death_in_hospital": "住院病案载明死亡",
+    "declared_dead": "法院宣告死亡",
+    "in_custody": "在押记录",
+    "sentenced_custody": "判处监禁刑",
+    "detained": "被羁押,尚无判决",
+    "declared_missing": "法院宣告失踪",
+    "seen_in_person_after": "此后仍有本人到场记录",
+    "card_used_after": "此后仍有持卡记录",
+    "seen_in_person_since": "此后有本人到场记录",
+    "hypothesis:false_death": "可能一:本人健在,死亡登记有误",
+    "hypothesis:card_use_after_death": "可能二:本人已故,证卡被他人使用",
+    "hypothesis:reappeared": "可能一:本人已重新出现",
+    "hypothesis:card_use_by_other": "可能二:证卡被他人使用",
+}
+_NEEDS = {
+    "points": ("分值", "分"),
+    "sources": ("数据来源", "个"),
+    "departments": ("提供部门", "个"),
+    "days": ("不同日期", "天"),
+    "recent": ("最近记录距今", "天"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeakLine:
+    """What one weak source gave."""
+
+    source: str
+    label: str
+    department: str
+    records: int
+    points: float
+    cap: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One condition of the combination: what there is, what is needed, whether it is met."""
+
+    what: str
+    have: float
+    need: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrongLine:
+    """The newest strong act."""
+
+    source: str
+    department: str
+    occurred_on: date
+    evidence_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """An opinion with everything that led to it.
+
+    Attributes:
+        officer: sentences for the officer.
+        citizen: sentences for the person himself.
+    """
+
+    level: Level
+    decision: Decision
+    strength: Strength | None
+    as_of: date | None
+    valid_months: int | None
+    reasons: tuple[str, ...]
+    strong: StrongLine | None
+    weak: tuple[WeakLine, ...]
+    needs: tuple[Need, ...]
+    officer: tuple[str, ...]
+    citizen: tuple[str, ...]
+
+
+def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
+    """The explanation of the opinion of the one person in `signals`."""
+    opinion = assess(signals, origins, scale)
+    seen = positive_rows(signals, scale)
+    strongest = newest_strong(signals, scale, seen)
+    weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))
+    strong = _strong_line(signals, origins, strongest)
+    lines, needs = _weak_lines(origins, scale, weak), _needs(scale, weak)
+    strength = STRENGTHS[int(opinion.strength[0])]
+    return Explanation(
+        level=LEVELS[int(opinion.level[0])],
+        decision=DECISIONS[int(opinion.decision[0])],
+        strength=strength,
+        as_of=day_of(opinion.as_of[0]) if opinion.as_of[0] else None,
+        valid_months=int(opinion.valid_months[0]) or None,
+        reasons=tuple(opinion.reasons_of(0)),
+        strong=strong,
+        weak=lines,
+        needs=needs,
+        officer=tuple(_officer(opinion, scale.rules, strong, lines, needs)),
+        citizen=tuple(_citizen(opinion)),
+    )
+
+
+def _strong_line(signals: Signals, origins: Origins, strongest: Strongest) -> StrongLine | None:
+    row = int(strongest.row[0])
+    if row < 0:
+        return None
+    origin = origins.items[int(signals.origin[row])]
+    return StrongLine(
+        source=origin.source,
+        department=origin.department,
+        occurred_on=day_of(signals.day[row]),
+        evidence_id=int(signals.evidence[row]),
+    )
+
+
+def _weak_lines(origins: Origins, scale: Scale, weak: Combination) -> tuple[WeakLine, ...]:
+    lines = []
+    for number, given, counted in zip(weak.origin.tolist(), weak.given.tolist(), weak.counted.tolist(), strict=True):
+        origin = origins.items[number]
+        worth = scale.rules.worth_of(origin.source, strong=origin.strong)
+        lines.append(
+            WeakLine(
+                source=origin.source,
+                label=worth.label,
+                department=origin.department,
+                records=counted,
+                points=given / MILLI,
+                cap=worth.cap,
+            )
+        )
+    return tuple(sorted(lines, key=lambda each: (-each.points, each.source)))
+
+
+def _needs(scale: Scale, weak: Combination) -> tuple[Need, ...]:
+    limits = scale.rules.thresholds
+    age = scale.until - int(weak.newest[0])
+    counts = (
+        ("points", int(weak.points[0]) / MILLI, limits.points),
+        ("sources", int(weak.sources[0]), limits.sources),
+        ("departments", int(weak.departments[0]), limits.departments),
+        ("days", int(weak.days[0]), limits.days),
+    )
+    needs = [Need(what=what, have=have, need=need, met=have >= need) for what, have, need in counts]
+    if weak.newest[0]:
+        needs.append(Need(what="recent", have=age, need=limits.newest_days, met=age <= limits.newest_days))
+    return tuple(needs)
+
+
+def _officer(
+    opinion: Opinions, rules: RuleSet, strong: StrongLine | None, lines: tuple[WeakLine, ...], needs: tuple[Need, ...]
+) -> list[str]:
+    said = [f"适用规则:{rules.label}({rules.name})。"]
+    for found in opinion.suspicions.get(0, ()):
+        words = [_REASON_WORDS.get(reason) or _dated(reason) for reason in found.reasons]
+        said.append(
+            f"{_KIND_WORDS[found.kind]}({_CONFIDENCE_WORDS[found.confidence]}),事件日期 {found.event_on.isoformat()}:"
+            f"{';'.join(words)}。来源:{'、'.join(found.sources)}。须由人工核查,系统不作停发决定。"
+        )
+    if opinion.decision[0] == SUSPECTED:
+        return said
+    if strong:
+        act = f"{department_label(strong.department)} {strong.occurred_on.isoformat()} 的强认证数据({strong.source})"
+        return [*said, f"{act}单独即可认定。"]
+    said += [
+        f"{department_label(each.department)}“{each.label}”计 {each.records} 次,"
+        f"得 {each.points:.1f} 分(上限 {each.cap} 分)。"
+        for each in lines
+    ]
+    return [*said, *(_need_sentence(each) for each in needs), _verdict(opinion, needs)]
+
+
+def _dated(reason: str) -> str:
+    code, _, value = reason.partition(":")
+    words = {"registers_agree": "登记日期相差", "dates_disagree": "登记日期不一致,相差"}
+    if code in words:
+        return f"{words[code]} {value} 天"
+    return f"已于 {value} 释放" if code == "released" else reason
+
+
+def _need_sentence(need: Need) -> str:
+    name, unit = _NEEDS[need.what]
+    bound = "不超过" if need.what == "recent" else "不少于"
+    return f"{name} {need.have:g} {unit},要求{bound} {need.need:g} {unit}:{'符合' if need.met else '不符合'}。"
+
+
+def _verdict(opinion: Opinions, needs: tuple[Need, ...]) -> str:
+    if opinion.decision[0] == CERTIFIABLE:
+        return f"弱认证数据组合达到要求,有效期不超过 {int(opinion.valid_months[0])} 个月。"
+    short = [each for each in needs if not each.met]
+    if not any(each.have for each in needs):
+        return "近期没有可用的数据,需要其他方式认证。"
+    return "尚缺:" + ",".join(_short_of(each) for each in short) + "。"
+
+
+def _short_of(need: Need) -> str:
+    name, unit = _NEEDS[need.what]
+    if need.what == "recent":
+        return f"一条 {need.need:g} 天以内的记录"
+    return f"{name}再增加 {need.need - need.have:g} {unit}"
+
+
+def _citizen(opinion: Opinions) -> list[str]:
+    if opinion.decision[0] == SUSPECTED:
+        return ["您的认证情况需要工作人员进一步核实,核实期间不会由系统自动停发待遇。如有疑问,可向经办机构说明情况。"]
+    if opinion.decision[0] == CERTIFIABLE:
+        month = day_of(opinion.as_of[0])
+        classes = "、".join(labels_of(int(opinion.classes[0])))
+        return [f"根据您 {month.year} 年 {month.month} 月的“{classes}”类记录,已为您完成认证,您无需办理任何手续。"]
+    return ["目前的数据还不足以为您自动完成认证。您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"]

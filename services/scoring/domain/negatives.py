@@ -1,0 +1,231 @@
+"""Weighing negative evidence of one person: what may have ended, how sure it is, and what speaks against it.
+
+Negatives are few, so a person is judged by himself, in words a jurist can follow. Nothing here stops a payment: the
+strongest outcome is a suspicion that people look into.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+
+from services.scoring.domain.rules import Negatives, RuleSet, window_start
+from services.scoring.domain.signals import Kind, day_number, day_of
+from shared.contracts.vocabulary import Confidence, SuspicionKind
+
+_DEATHS = frozenset({Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD})
+_CUSTODY = frozenset({Kind.CUSTODY, Kind.SENTENCED_CUSTODY, Kind.DETAINED})
+_ORDER = (Confidence.HINT, Confidence.PROBABLE, Confidence.CONCLUSIVE)
+_WORDS = {
+    Kind.DIED: "death_registered",
+    Kind.HOSPITAL_DEATH: "death_in_hospital",
+    Kind.DECLARED_DEAD: "declared_dead",
+    Kind.CUSTODY: "in_custody",
+    Kind.SENTENCED_CUSTODY: "sentenced_custody",
+    Kind.DETAINED: "detained",
+    Kind.DECLARED_MISSING: "declared_missing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One signal of the judged person; `monthly` when its day only tells the month."""
+
+    kind: Kind
+    day: int
+    source: str
+    department: str
+    strong: bool
+    full: bool
+    monthly: bool
+    evidence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """Something that may have ended the right to a benefit; neutral until people have looked.
+
+    Attributes:
+        kind: what it may be.
+        confidence: weight of the evidence for it.
+        event_on: of the event; the earliest where registers disagree.
+        evidence: ids of the evidence, ascending.
+        sources: codes of the sources, ascending.
+        reasons: reason codes.
+        episode: how often people have refuted this kind before; each refutation starts a new suspicion.
+        blocks: whether it keeps a machine from certifying.
+    """
+
+    kind: SuspicionKind
+    confidence: Confidence
+    event_on: date
+    evidence: tuple[int, ...]
+    sources: tuple[str, ...]
+    reasons: tuple[str, ...]
+    episode: int
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All suspicions of a person, and notes that go beside an opinion without changing it."""
+
+    suspicions: tuple[Suspicion, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a machine may not certify this person now."""
+        return any(each.blocks for each in self.suspicions)
+
+
+def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgement:
+    """What the signals of one person, known by `today`, make people look into."""
+    death = _death(sightings, rules.negatives)
+    missing = _missing(sightings, rules.negatives)
+    custody = _custody(sightings, rules, today)
+    against = _contradiction(sightings, rules.negatives, death=death is not None, missing=missing is not None)
+    notes = ("community_sentence",) if any(each.kind is Kind.SENTENCED_COMMUNITY for each in sightings) else ()
+    found = tuple(each for each in (death, missing, custody, against) if each is not None)
+    return Judgement(suspicions=found, notes=notes)
+
+
+def _standing(sightings: Iterable[Sighting], kinds: frozenset[Kind], refutation: Kind) -> tuple[list[Sighting], int]:
+    """Negatives that people have not refuted, and how many refutations there were."""
+    refuted = {each.day for each in sightings if each.kind is refutation}
+    until = max(refuted, default=-1)
+    return [each for each in sightings if each.kind in kinds and each.day > until], len(refuted)
+
+
+def _death(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
+    records, episode = _standing(sightings, _DEATHS, Kind.REFUTED_DEATH)
+    if not records:
+        return None
+    registers = [each for each in records if each.kind is Kind.DIED and each.full]
+    apart = [abs(a.day - b.day) for a, b in combinations(registers, 2) if a.department != b.department]
+    agree = [days for days in apart if days <= weights.independence_days]
+    confidence = weights.agreement if agree else _best(_confidence(each, weights) for each in records)
+    reasons = _words(records)
+    if agree:
+        reasons.append(f"registers_agree:{min(agree)}")
+    elif apart:
+        reasons.append(f"dates_disagree:{max(apart)}")
+    return _suspicion(
+        SuspicionKind.DEATH, confidence, _sure(records), records, reasons=reasons, episode=episode, blocks=True
+    )
+
+
+def _missing(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
+    records, episode = _standing(sightings, frozenset({Kind.DECLARED_MISSING}), Kind.REFUTED_MISSING)
+    if not records:
+        return None
+    confidence = _best(_confidence(each, weights) for each in records)
+    return _suspicion(
+        SuspicionKind.MISSING, confidence, records, records, reasons=_words(records), episode=episode, blocks=True
+    )
+
+
+def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Suspicion | None:
+    records, episode = _standing(sightings, _CUSTODY, Kind.REFUTED_INCARCERATION)
+    releases = [each for each in sightings if each.kind is Kind.RELEASED]
+    released = max((each.day for each in releases), default=-1)
+    inside = [each for each in records if each.day > released]
+    kind = SuspicionKind.INCARCERATION
+    if inside:
+        departments = {each.department for each in inside if each.full and each.kind is not Kind.DETAINED}
+        confidence = _best(_confidence(each, rules.negatives) for each in inside)
+        if len(departments) > 1:
+            confidence = rules.negatives.agreement
+        reasons = _words(inside)
+        since = max(each.day for each in inside)
+        if any(each.kind is Kind.SEEN and each.strong and each.full and each.day > since for each in sightings):
+            reasons.append("seen_in_person_since")
+        return _suspicion(kind, confidence, inside, inside, reasons=reasons, episode=episode, blocks=True)
+    if not records or released <= day_number(window_start(today, rules.window_months)):
+        return None
+    # Free again: he may be certified, but what was paid while he served is for people to look at.
+    confidence = _best(_confidence(each, rules.negatives) for each in records)
+    last = max(releases, key=lambda each: (each.day, -each.evidence))
+    reasons = [*_words(records), f"released:{day_of(released).isoformat()}"]
+    return _suspicion(kind, confidence, records, [*records, last], reasons=reasons, episode=episode, blocks=False)
+
+
+def _contradiction(
+    sightings: Sequence[Sighting], weights: Negatives, *, death: bool, missing: bool
+) -> Suspicion | None:
+    """Positive evidence after a death or disappearance: two hypotheses, both kept, the likelier one first."""
+    if death:
+        records, _ = _standing(sightings, _DEATHS, Kind.REFUTED_DEATH)
+        alive, misuse = "hypothesis:false_death", "hypothesis:card_use_after_death"
+    elif missing:
+        records, _ = _standing(sightings, frozenset({Kind.DECLARED_MISSING}), Kind.REFUTED_MISSING)
+        alive, misuse = "hypothesis:reappeared", "hypothesis:card_use_by_other"
+    else:
+        return None
+    explained = [each.day for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
+    since = max(max(each.day for each in _sure(records)) + weights.grace_days, max(explained, default=-1))
+    after = [each for each in sightings if each.kind is Kind.SEEN and _is_after(each, since)]
+    if not after:
+        return None
+    after.sort(key=lambda each: (each.day, each.evidence))
+    in_person = any(each.strong and each.full for each in after)
+    listed = after[: weights.listed]
+    reasons = [alive, misuse] if in_person else [misuse, alive]
+    return _suspicion(
+        SuspicionKind.CONFLICT,
+        weights.full if in_person else Confidence.HINT,
+        listed,
+        [*records, *listed],
+        reasons=["seen_in_person_after" if in_person else "card_used_after", *reasons],
+        episode=len(set(explained)),
+        blocks=True,
+    )
+
+
+def _is_after(sighting: Sighting, since: int) -> bool:
+    if not sighting.monthly:
+        return sighting.day > since
+    # A source that reports by month may date a record to the end of the month in which the person died.
+    seen, then = day_of(sighting.day), day_of(since)
+    return (seen.year, seen.month) > (then.year, then.month)
+
+
+def _sure(records: Sequence[Sighting]) -> Sequence[Sighting]:
+    """Records of registers and courts if there are any; hints date an event only where nothing better does."""
+    return [each for each in records if each.full and each.kind is not Kind.HOSPITAL_DEATH] or records
+
+
+def _confidence(record: Sighting, weights: Negatives) -> Confidence:
+    if record.kind in (Kind.HOSPITAL_DEATH, Kind.DETAINED):
+        return weights.hospital_death
+    return weights.full if record.full else weights.id_only
+
+
+def _best(confidences: Iterable[Confidence]) -> Confidence:
+    return max(confidences, key=_ORDER.index)
+
+
+def _words(records: Iterable[Sighting]) -> list[str]:
+    return sorted({_WORDS[each.kind] for each in records})
+
+
+def _suspicion(  # noqa: PLR0913  (a suspicion has this many parts)
+    kind: SuspicionKind,
+    confidence: Confidence,
+    dated_by: Sequence[Sighting],
+    evidence: Sequence[Sighting],
+    *,
+    reasons: Sequence[str],
+    episode: int,
+    blocks: bool,
+) -> Suspicion:
+    return Suspicion(
+        kind=kind,
+        confidence=confidence,
+        event_on=day_of(min(each.day for each in dated_by)),
+        evidence=tuple(sorted({each.evidence for each in evidence})),
+        sources=tuple(sorted({each.source for each in evidence})),
+        reasons=tuple(reasons),
+        episode=episode,
+        blocks=blocks,
+    )

@@ -1,0 +1,145 @@
+"""Rule sets as values: what counts how much, what must come together, what a negative weighs."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shared.contracts.vocabulary import Confidence
+
+
+class Per(StrEnum):
+    """How often a source may count: once a day, or once a month where it reports by month."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What the weak evidence of one source is worth.
+
+    Attributes:
+        label: Chinese name for officers and citizens.
+        points: of one counted record, when fresh.
+        cap: most points the source may give.
+        per: how often it may count.
+    """
+
+    label: str
+    points: int
+    cap: int
+    per: Per = Per.DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What a combination of weak evidence needs, all of it together.
+
+    Attributes:
+        points: sum over the sources.
+        sources: different ones.
+        departments: different ones; two, so that one family with one card never suffices.
+        days: different ones.
+        newest_days: age of the newest counted record, at most.
+    """
+
+    points: int
+    sources: int
+    departments: int
+    days: int
+    newest_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negatives:
+    """How much negative evidence weighs.
+
+    Attributes:
+        full: confidence of a register's row that fits number and name.
+        id_only: confidence of a row that fits the number alone.
+        hospital_death: confidence of a stay whose outcome is death.
+        agreement: confidence when independent registers agree.
+        independence_days: registers of two departments agree when their dates are at most this far apart.
+        grace_days: evidence up to so many days after a death is no contradiction.
+        listed: evidence ids at most that a contradiction lists, the earliest ones.
+    """
+
+    full: Confidence
+    id_only: Confidence
+    hospital_death: Confidence
+    agreement: Confidence
+    independence_days: int
+    grace_days: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """What makes a visit worth its way, in points of risk; see `domain.priority`."""
+
+    old_age: int
+    old_age_points: int
+    silence_days: int
+    silence_points: int
+    hospital_points: int
+    weak_only_points: int
+    habit_ratio: float
+    habit_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """One dated version of the rules.
+
+    Attributes:
+        code: names the line of versions.
+        version: grows.
+        from_on: first day it is in force.
+        label: Chinese name.
+        reference: rule or source it rests on.
+        window_months: evidence counts while younger.
+        floor_percent: what a weak record is still worth at the end of the window; linear from 100.
+        weak: worth of each weak source.
+        other_weak: worth of a weak source the rules do not name.
+        unsure_strong: worth of strong evidence that fits the number alone: it corroborates, it does not certify.
+        thresholds: of the combination.
+        weak_valid_months: how long a pass on weak evidence alone may hold.
+        negatives: weights of negative evidence.
+        risk: order of visits.
+    """
+
+    code: str
+    version: int
+    from_on: date
+    label: str
+    reference: str
+    window_months: int
+    floor_percent: int
+    weak: dict[str, Worth]
+    other_weak: Worth
+    unsure_strong: Worth
+    thresholds: Thresholds
+    weak_valid_months: int
+    negatives: Negatives
+    risk: Risk
+
+    @property
+    def name(self) -> str:
+        """`code@version`, as it stands on every result."""
+        return f"{self.code}@{self.version}"
+
+    def worth_of(self, source: str, *, strong: bool) -> Worth:
+        """What one record of `source` is worth where it does not decide by itself."""
+        return self.unsure_strong if strong else self.weak.get(source, self.other_weak)
+
+
+def window_start(today: date, months: int) -> date:
+    """The last day that is too old: the same day `months` ago, or the last of that month."""
+    total = today.year * 12 + today.month - 1 - months
+    year, month = divmod(total, 12)
+    for day in range(today.day, 27, -1):
+        try:
+            return date(year, month + 1, day)
+        except ValueError:
+            continue
+    return date(year, month + 1, today.day)

@@ -1,0 +1,1 @@
+"""SQL of scoring: signals, assessments, suspicions and reassessments between rows and columns."""

@@ -1,0 +1,199 @@
+"""Between Arrow and the columns of the domain: messages, blocks of signals, opinions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from services.scoring.domain.classes import codes_of
+from services.scoring.domain.negatives import Suspicion
+from services.scoring.domain.opinions import DECISIONS, LEVELS, STRENGTHS, Lists, Opinions
+from services.scoring.domain.signals import (
+    EPOCH,
+    KIND_OF_WORD,
+    LAST_DAY,
+    Array,
+    Kind,
+    Origin,
+    Rows,
+    Signals,
+    subject_words,
+)
+from shared.contracts.vocabulary import Identity, Strength
+from shared.kit import arrow
+
+_SHIFT = (EPOCH - date(1970, 1, 1)).days
+_WORD_OF_KIND = {word: kind for kind in Kind for word in (kind.name.lower(),)} | KIND_OF_WORD
+_POINT = pa.struct(
+    [
+        ("origin", pa.uint16()),
+        ("day", pa.uint16()),
+        ("trait", pa.uint8()),  # kind, and 16 where identified in full
+        ("batch", pa.int32()),
+        ("record", pa.uint32()),
+    ]
+)
+_BLOCK = pa.schema([("subject", pa.binary(16)), ("signals", pa.list_(_POINT))])
+_FULL = 16
+_FULL_IDENTITY = {Identity.FULL.value: 1, Identity.ID_ONLY.value: 0}
+
+
+class UnreadableError(ValueError):
+    """A message whose columns do not say what the contract promises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heard:
+    """The signals of one message and where they come from; their `origin` column is still empty."""
+
+    origin: Origin
+    rows: Rows
+    urgent: bool
+
+
+def read_message(body: bytes) -> Heard:
+    """The signals in the body of an evidence message.
+
+    Raises:
+        UnreadableError: a kind this version does not know, an absent value, or an attribute is missing.
+    """
+    table = arrow.decode(body)
+    if any(table.column(name).null_count for name in ("subject", "occurred_on", "kind", "identity", "evidence_id")):
+        msg = "a column of the evidence holds absent values"
+        raise UnreadableError(msg)
+    kind = _codes(table.column("kind"), _WORD_OF_KIND).astype(np.uint8)
+    days = table.column("occurred_on").cast(pa.int32()).to_numpy() - _SHIFT
+    rows = Rows(
+        subjects=subject_words(arrow.subject_bytes(table.column("subject"))),
+        origin=np.zeros(len(kind), dtype=np.uint16),
+        day=np.clip(days, 0, LAST_DAY).astype(np.uint16),
+        kind=kind,
+        full=_codes(table.column("identity"), _FULL_IDENTITY).astype(bool),
+        evidence=table.column("evidence_id").to_numpy(),
+    )
+    return Heard(origin=_origin(arrow.attributes_of(table)), rows=rows, urgent=bool((kind != Kind.SEEN).any()))
+
+
+def _origin(said: dict[str, str]) -> Origin:
+    try:
+        strength = Strength(said["strength"])
+        return Origin(source=said["source"], department=said["department"], strong=strength is Strength.STRONG)
+    except (KeyError, ValueError) as error:
+        msg = "the message does not say source, department and strength"
+        raise UnreadableError(msg) from error
+
+
+def _codes(column: pa.ChunkedArray, known: Mapping[str, int]) -> Array:
+    words = column.unify_dictionaries().combine_chunks()
+    if isinstance(words, pa.ChunkedArray):
+        words = words.chunk(0) if words.num_chunks else pa.array([], column.type)
+    spelled = words.dictionary.to_pylist()
+    if unknown := [word for word in spelled if word not in known]:
+        msg = f"{len(unknown)} words of a column are not in the vocabulary of this version"
+        raise UnreadableError(msg)
+    if not spelled:
+        return np.zeros(0, dtype=np.int64)
+    codes: Array = np.asarray([known[word] for word in spelled])[words.indices.to_numpy(zero_copy_only=False)]
+    return codes
+
+
+def at_origin(rows: Rows, number: int) -> Rows:
+    """The rows with the number of their origin."""
+    return Rows(
+        subjects=rows.subjects,
+        origin=np.full(len(rows.day), number, dtype=np.uint16),
+        day=rows.day,
+        kind=rows.kind,
+        full=rows.full,
+        evidence=rows.evidence,
+    )
+
+
+def raw_subjects(subjects: Array) -> Array:
+    """Byte strings of 16 as shape (n, 16), uint8."""
+    return np.ascontiguousarray(subjects).view(np.uint8).reshape(-1, 16)
+
+
+def write_block(signals: Signals) -> bytes:
+    """Signals as an Arrow stream: a row per person, with the list of his signals."""
+    points = pa.StructArray.from_arrays(
+        [
+            pa.array(signals.origin),
+            pa.array(signals.day),
+            pa.array(signals.kind | np.where(signals.full, np.uint8(_FULL), np.uint8(0))),
+            pa.array((signals.evidence >> 32).astype(np.int32)),
+            pa.array((signals.evidence & 0xFFFFFFFF).astype(np.uint32)),
+        ],
+        fields=list(_POINT),
+    )
+    lists = pa.ListArray.from_arrays(pa.array(signals.starts.astype(np.int32)), points, type=pa.list_(_POINT))
+    subjects = arrow.subject_array(raw_subjects(signals.subjects))
+    return arrow.encode(pa.Table.from_arrays([subjects, lists], schema=_BLOCK))
+
+
+def read_block(body: bytes) -> Signals:
+    """The signals in a block."""
+    batch = arrow.decode(body).combine_chunks().to_batches()[0]
+    lists = batch.column("signals")
+    origin, day, trait, number, record = (lists.values.field(place).to_numpy() for place in range(len(_POINT)))
+    return Signals(
+        subjects=subject_words(arrow.subject_bytes(batch.column("subject"))),
+        starts=lists.offsets.to_numpy().astype(np.int64),
+        origin=origin,
+        day=day,
+        kind=trait & np.uint8(_FULL - 1),
+        full=(trait & np.uint8(_FULL)) != 0,
+        evidence=(number.astype(np.int64) << 32) | record,
+    )
+
+
+def opinion_table(opinions: Opinions) -> pa.Table:
+    """Opinions as the columns that are both stored and said."""
+    classes, places = np.unique(opinions.classes, return_inverse=True)
+    spelled = pa.array([codes_of(int(bits)) for bits in classes], pa.list_(pa.string()))
+    words = pa.array(list(opinions.words), pa.string()).take(pa.array(opinions.reasons.values))
+    return pa.table(
+        {
+            "subject": arrow.subject_array(raw_subjects(opinions.subjects)),
+            "level": _words(opinions.level, LEVELS),
+            "decision": _words(opinions.decision, DECISIONS),
+            "as_of": _dates(opinions.as_of),
+            "strength": _words(opinions.strength, STRENGTHS),
+            "valid_months": pa.array(opinions.valid_months.astype(np.int16), mask=opinions.valid_months == 0),
+            "points": pa.array(opinions.points.astype(np.int16)),
+            "marked": pa.array(opinions.marked),
+            "reasons": _list_array(opinions.reasons, words),
+            "evidence_ids": _list_array(opinions.evidence, pa.array(opinions.evidence.values.astype(np.int64))),
+            "evidence_class": spelled.take(pa.array(places)),
+        }
+    )
+
+
+def _words(codes: Array, words: Sequence[str | None]) -> pa.DictionaryArray:
+    known = [word for word in words if word is not None]
+    absent = len(words) - len(known)
+    return pa.DictionaryArray.from_arrays(
+        pa.array((codes - absent).astype(np.int8), mask=codes < absent), pa.array([str(word) for word in known])
+    )
+
+
+def _dates(days: Array) -> pa.Array:
+    return pa.array((days + _SHIFT).astype(np.int32), mask=days == 0).cast(pa.date32())
+
+
+def _list_array(lists: Lists, values: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(lists.starts.astype(np.int32)), values)
+
+
+def suspicion_columns(found: Sequence[Suspicion]) -> dict[str, pa.Array]:
+    """Suspicions as the columns that are both stored and said."""
+    return {
+        "kind": pa.array([str(each.kind) for each in found]),
+        "confidence": pa.array([str(each.confidence) for each in found]),
+        "event_on": pa.array([each.event_on for each in found], pa.date32()),
+        "evidence_ids": pa.array([list(each.evidence) for each in found], pa.list_(pa.int64())),
+        "sources": pa.array([list(each.sources) for each in found], pa.list_(pa.string())),
+        "reasons": pa.array([list(each.reasons) for each in found], pa.list_(pa.string())),
+    }

@@ -1,0 +1,143 @@
+"""Reassessments in the database: a request, and one row for the share of each shard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import orjson
+
+from services.scoring.domain.runs import RunState
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reassessment:
+    """A request to form opinions anew, and how far it is."""
+
+    reassessment_id: UUID
+    rule_set: str
+    shadow: bool
+    assess_on: date
+    requested_by: str
+    requested_at: datetime
+    cancelled_at: datetime | None
+    shards: int
+    finished: int
+    people: int
+    changed: int
+    moves: Mapping[str, int]
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """The share of one shard that waits."""
+
+    reassessment_id: UUID
+    shard: int
+    rule_set: str
+    shadow: bool
+    assess_on: date
+
+
+async def add(tx: WriteTx, request: Reassessment, shards: Sequence[int]) -> None:
+    """Keep a request and queue its shards."""
+    await tx.run(
+        "INSERT INTO reassessment (reassessment_id, rule_set, shadow, assess_on, requested_by, requested_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        request.reassessment_id,
+        request.rule_set,
+        request.shadow,
+        request.assess_on,
+        request.requested_by,
+        request.requested_at,
+    )
+    await tx.run(
+        "INSERT INTO reassessment_shard (reassessment_id, shard, state) SELECT $1, unnest($2::int[]), 'queued'",
+        request.reassessment_id,
+        list(shards),
+    )
+
+
+async def find(tx: ReadTx, reassessment_id: UUID) -> Reassessment | None:
+    """A request and how far it is."""
+    found = await tx.fetch(
+        "SELECT r.*, s.shards, s.finished, s.people, s.changed, s.finished_at FROM reassessment r, LATERAL ("
+        " SELECT count(*) AS shards, count(*) FILTER (WHERE state <> 'queued') AS finished, sum(people) AS people,"
+        " sum(changed) AS changed, max(finished_at) AS finished_at FROM reassessment_shard s"
+        " WHERE s.reassessment_id = r.reassessment_id) s WHERE r.reassessment_id = $1",
+        reassessment_id,
+    )
+    if not found:
+        return None
+    row = found[0]
+    moves = await tx.fetch(
+        "SELECT m.key, sum(m.value::bigint) AS people FROM reassessment_shard s, jsonb_each_text(s.moves) m"
+        " WHERE s.reassessment_id = $1 GROUP BY m.key",
+        reassessment_id,
+    )
+    return Reassessment(
+        reassessment_id=row["reassessment_id"],
+        rule_set=row["rule_set"],
+        shadow=row["shadow"],
+        assess_on=row["assess_on"],
+        requested_by=row["requested_by"],
+        requested_at=row["requested_at"],
+        cancelled_at=row["cancelled_at"],
+        shards=row["shards"],
+        finished=row["finished"],
+        people=int(row["people"] or 0),
+        changed=int(row["changed"] or 0),
+        moves={each["key"]: int(each["people"]) for each in moves},
+        finished_at=row["finished_at"],
+    )
+
+
+async def cancel(tx: WriteTx, reassessment_id: UUID, at: datetime) -> None:
+    """Do not begin the shards that still wait; what is done stays done."""
+    await tx.run(
+        "UPDATE reassessment_shard SET state = 'cancelled', finished_at = $2"
+        " WHERE reassessment_id = $1 AND state = 'queued'",
+        reassessment_id,
+        at,
+    )
+    await tx.run("UPDATE reassessment SET cancelled_at = $2 WHERE reassessment_id = $1", reassessment_id, at)
+
+
+async def list_queued(tx: ReadTx) -> list[Share]:
+    """Shares that wait, oldest request first."""
+    found = await tx.fetch(
+        "SELECT s.reassessment_id, s.shard, r.rule_set, r.shadow, r.assess_on FROM reassessment_shard s"
+        " JOIN reassessment r USING (reassessment_id) WHERE s.state = 'queued' ORDER BY r.requested_at, s.shard"
+    )
+    return [
+        Share(reassessment_id=row[0], shard=row[1], rule_set=row[2], shadow=row[3], assess_on=row[4]) for row in found
+    ]
+
+
+async def lock_queued(tx: WriteTx, share: Share) -> bool:
+    """Take a share; False when it was done or cancelled meanwhile."""
+    found = await tx.fetch(
+        "SELECT 1 FROM reassessment_shard WHERE reassessment_id = $1 AND shard = $2 AND state = 'queued' FOR UPDATE",
+        share.reassessment_id,
+        share.shard,
+    )
+    return bool(found)
+
+
+async def finish(
+    tx: WriteTx, share: Share, *, people: int, changed: int, moves: Mapping[str, int], at: datetime
+) -> None:
+    """Note what a share came to."""
+    await tx.run(
+        "UPDATE reassessment_shard SET state = $3, people = $4, changed = $5, moves = $6::text::jsonb,"
+        " finished_at = $7 WHERE reassessment_id = $1 AND shard = $2",
+        share.reassessment_id,
+        share.shard,
+        RunState.SUCCEEDED.value,
+        people,
+        changed,
+        orjson.dumps(dict(moves)).decode(),
+        at,
+    )

@@ -1,0 +1,59 @@
+"""Hearing: keep signals as they arrive, and turn people's conclusions into facts that outweigh earlier evidence."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import pyarrow as pa
+
+from services.scoring.domain.signals import Kind
+from services.scoring.domain.suspicions import consequence
+from services.scoring.store import columns, signals, suspicions
+from services.scoring.store.assessments import shard_of
+from shared.contracts.vocabulary import CaseConclusion, Identity, Strength, SuspicionKind
+from shared.kit import arrow
+from shared.kit.clock import SHANGHAI
+from shared.kit.db import WriteTx
+
+_CASES = {"source": "case_conclusion", "department": "grid", "strength": Strength.STRONG.value}
+
+
+async def keep_evidence(tx: WriteTx, shard: int, body: bytes) -> None:
+    """Keep the signals of a message until their shard is swept.
+
+    Raises:
+        UnreadableError: the columns do not say what the contract promises, or belong to another shard.
+    """
+    heard = columns.read_message(body)
+    if not len(heard.rows.day):
+        return
+    if (columns.raw_subjects(heard.rows.subjects)[:, 0] >> 4 != shard).any():
+        msg = "the message holds people of another shard"
+        raise columns.UnreadableError(msg)
+    await signals.append(tx, shard, rows=len(heard.rows.day), urgent=heard.urgent, body=body)
+
+
+async def keep_conclusion(
+    tx: WriteTx, *, subject: UUID, kind: SuspicionKind, conclusion: CaseConclusion, concluded_at: datetime
+) -> None:
+    """Keep what people concluded: end suspicions, and outweigh the evidence known up to that day where it was wrong."""
+    follows = consequence(kind, conclusion)
+    if follows is None:
+        return
+    await suspicions.conclude(tx, subject, follows.ends, status=follows.status, concluded_at=concluded_at)
+    if follows.facts:
+        body = _facts(subject, concluded_at.astimezone(SHANGHAI).date(), follows.facts)
+        await signals.append(tx, shard_of(subject), rows=len(follows.facts), urgent=True, body=body)
+
+
+def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:
+    rows = len(kinds)
+    table = pa.table(
+        {
+            "subject": pa.array([subject.bytes] * rows, pa.binary(16)),
+            "occurred_on": pa.array([on] * rows, pa.date32()),
+            "kind": pa.array([kind.name.lower() for kind in kinds]).dictionary_encode(),
+            "identity": pa.array([Identity.FULL.value] * rows).dictionary_encode(),
+            "evidence_id": pa.array([0] * rows, pa.int64()),
+        }
+    )
+    return arrow.encode(table.replace_schema_metadata(_CASES))

@@ -1,0 +1,190 @@
+"""Looking at one person: the stored opinion, its explanation, and what would be if."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import numpy as np
+
+from services.scoring.domain.explanation import Explanation, explain
+from services.scoring.domain.rules import RuleSet
+from services.scoring.domain.signals import (
+    KIND_OF_WORD,
+    Origin,
+    Origins,
+    Rows,
+    Signals,
+    day_number,
+    empty,
+    from_rows,
+    origins_of,
+    union,
+)
+from services.scoring.domain.weighing import scale_of
+from services.scoring.store import assessments, looks, signals, suspicions
+from services.scoring.store.assessments import Assessment, shard_of, word_of
+from services.scoring.store.suspicions import KeptSuspicion
+from shared.contracts.vocabulary import EvidenceKind
+from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ProblemError
+
+
+class UnknownSourceError(ProblemError):
+    """A supposed signal of a source that has delivered nothing yet."""
+
+    status = 422
+    code = "unknown_source"
+    title = "A supposed signal names a source that scoring has not met"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Who looks, and at what."""
+
+    client_id: str
+    user: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The opinion of a person with the suspicions there have been, and the day for which it was last confirmed."""
+
+    assessment: Assessment
+    suspicions: Sequence[KeptSuspicion]
+    confirmed_on: date
+    confirmed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """A signal that is supposed to be there, or not to be; department and strength where the source is unknown."""
+
+    source: str
+    occurred_on: date
+    kind: EvidenceKind
+    full: bool
+    department: str | None
+    strong: bool | None
+
+
+async def find_standing(tx: WriteTx, subject: UUID, looker: Looker) -> Standing | None:
+    """The stored opinion of a person; None where no source has ever seen him. The look is noted in either case."""
+    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+    found = await assessments.find_assessment(tx, subject)
+    if found is None:
+        return None
+    head = next(each for each in await signals.list_heads(tx) if each.shard == shard_of(subject))
+    return Standing(
+        assessment=found,
+        suspicions=await suspicions.list_suspicions(tx, subject),
+        confirmed_on=head.assessed_on or found.assessed_on,
+        confirmed_by=head.rule_set or found.rule_set,
+    )
+
+
+async def signals_of(tx: ReadTx, subject: UUID) -> tuple[Signals, Origins]:
+    """The swept signals of one person."""
+    shard, word = shard_of(subject), word_of(subject)
+    origins = await signals.get_origins(tx)
+    blocks = signals.blocks_with(await signals.list_blocks(tx, shard), word)
+    parts = await signals.read_blocks(tx, shard, blocks)
+    return union([each.take(word) for each in parts], origins), origins
+
+
+async def explain_person(tx: WriteTx, subject: UUID, rules: RuleSet, today: date, looker: Looker) -> Explanation | None:
+    """Why the opinion of a person is what it is; None where no source has ever seen him."""
+    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+    known, origins = await signals_of(tx, subject)
+    return explain(known, origins, scale_of(rules, origins, today)) if len(known) else None
+
+
+async def simulate(  # noqa: PLR0913  (a person, what is changed about him, under which rules, on which day)
+    tx: WriteTx,
+    subject: UUID | None,
+    *,
+    add: Sequence[Supposed],
+    remove: Sequence[Supposed],
+    rules: RuleSet,
+    on: date,
+    looker: Looker,
+) -> Explanation:
+    """What the opinion of a person would be with signals more or less, under any rule set, on any day.
+
+    Raises:
+        UnknownSourceError: a supposed signal does not say enough of its source.
+    """
+    person = subject or UUID(int=0)
+    known, origins = empty(), await signals.get_origins(tx)
+    if subject:
+        await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+        known, origins = await signals_of(tx, subject)
+    origins = _with_supposed(origins, add)
+    kept = _without(known, origins, remove)
+    changed = union([kept, _rows(person, origins, add)], origins)
+    if not len(changed):
+        changed = _nobody(person)
+    return explain(changed, origins, scale_of(rules, origins, on))
+
+
+def _with_supposed(origins: Origins, supposed: Sequence[Supposed]) -> Origins:
+    items = list(origins.items)
+    for each in supposed:
+        if any(item.source == each.source for item in items):
+            continue
+        if each.department is None or each.strong is None:
+            detail = "Say department and strength of a source that has delivered nothing yet."
+            raise UnknownSourceError(detail)
+        items.append(Origin(source=each.source, department=each.department, strong=each.strong))
+    return origins_of(items)
+
+
+def _rows(person: UUID, origins: Origins, supposed: Sequence[Supposed]) -> Signals:
+    numbers: dict[str, int] = {}
+    for number, item in enumerate(origins.items):
+        numbers.setdefault(item.source, number)
+    rows = Rows(
+        subjects=np.repeat(word_of(person), len(supposed)),
+        origin=np.asarray([numbers[each.source] for each in supposed], dtype=np.uint16),
+        day=np.asarray([day_number(each.occurred_on) for each in supposed], dtype=np.uint16),
+        kind=np.asarray([KIND_OF_WORD[each.kind] for each in supposed], dtype=np.uint8),
+        full=np.asarray([each.full for each in supposed], dtype=bool),
+        evidence=-np.arange(1, len(supposed) + 1, dtype=np.int64),
+    )
+    return from_rows([rows], origins)
+
+
+def _without(known: Signals, origins: Origins, remove: Sequence[Supposed]) -> Signals:
+    if not remove or not len(known):
+        return known
+    gone = {(each.source, day_number(each.occurred_on), int(KIND_OF_WORD[each.kind])) for each in remove}
+    keep = np.asarray(
+        [
+            (origins.items[origin].source, day, kind) not in gone
+            for origin, day, kind in zip(known.origin.tolist(), known.day.tolist(), known.kind.tolist(), strict=True)
+        ],
+        dtype=bool,
+    )
+    return Signals(
+        subjects=known.subjects,
+        starts=np.asarray([0, int(keep.sum())], dtype=np.int64),
+        origin=known.origin[keep],
+        day=known.day[keep],
+        kind=known.kind[keep],
+        full=known.full[keep],
+        evidence=known.evidence[keep],
+    )
+
+
+def _nobody(person: UUID) -> Signals:
+    nothing = empty()
+    return Signals(
+        subjects=word_of(person),
+        starts=np.zeros(2, dtype=np.int64),
+        origin=nothing.origin,
+        day=nothing.day,
+        kind=nothing.kind,
+        full=nothing.full,
+        evidence=nothing.evidence,
+    )

@@ -1,0 +1,205 @@
+"""Cases: every step by somebody else, and nothing concluded that was not found."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.services.grid.town import NOW, VILLAGE, Town, enrolled, roll_csv, subject, suspected, visit
+
+ANNA = subject(1)
+FOUND_DEAD = {"finding": "dead", "event_on": "2023-09-09", "not_family": True}
+
+
+async def case_of(town: Town, person: UUID = ANNA) -> str:
+    rows = await town.rows("SELECT case_id FROM cases WHERE subject = $1 ORDER BY case_id DESC", person)
+    return str(rows[0]["case_id"])
+
+
+async def knock(town: Town, result: str, person: UUID = ANNA) -> str:
+    """Somebody visits the person's suspicion task; returns who."""
+    task = (await town.rows("SELECT task_id, worker_id FROM tasks WHERE subject = $1 AND state <> 'closed'", person))[0]
+    body = visit(task["task_id"], result, at=town.clock.now())
+    answer = await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=body)
+    assert answer.json()["reception"] == "recorded"
+    return str(task["worker_id"])
+
+
+async def step(town: Town, name: str, headers: dict[str, str], **body: Any) -> Any:
+    case = await case_of(town)
+    return await town.ask("POST", f"/v1/cases/{case}/{name}", headers=headers, json=body)
+
+
+@pytest.fixture
+async def detected(town: Town) -> Town:
+    """A village with one suspected death."""
+    await town.import_grids(roll_csv(VILLAGE, groups=3))
+    await town.hear(enrolled(ANNA), suspected(ANNA))
+    return town
+
+
+async def reviewed(town: Town, **finding: Any) -> None:
+    assert (await step(town, "finding", town.village(), **finding)).status_code == 200
+    assert (await step(town, "review", town.officer("town", "341602001"), verdict="agreed")).status_code == 200
+
+
+async def test_a_case_ends_by_three_people_and_is_told(detected):
+    await knock(detected, "dead")
+    await reviewed(detected, **FOUND_DEAD)
+    answer = await step(detected, "conclusion", detected.officer("agency"), conclusion="confirmed")
+    assert answer.json()["state"] == "concluded"
+    assert [
+        (fact["conclusion"], fact["event_on"], fact["verified_by"], fact["concluded_by"])
+        for fact in await detected.said("grid.case.concluded.v1")
+    ] == [("confirmed", "2023-09-09", "village-head", "agency")]
+
+
+async def test_every_step_tells_who_when_and_on_what(detected):
+    worker = await knock(detected, "dead")
+    await reviewed(detected, **FOUND_DEAD)
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="confirmed")
+    answer = await detected.ask("GET", f"/v1/cases/{await case_of(detected)}", headers=detected.village())
+    steps = [(each["action"], each["actor"]) for each in answer.json()["steps"]]
+    assert steps == [
+        ("detected", "scoring"),
+        ("assigned", "grid"),
+        ("visited", worker),
+        ("finding", "village-head"),
+        ("reviewed", "town"),
+        ("concluded", "agency"),
+    ]
+    assert [each["kind"] for each in answer.json()["steps"][3]["basis"]] == ["visit"]
+
+
+async def test_a_finding_rests_on_a_visit_or_a_paper(detected):
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
+    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD, basis=paper)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("review", {"verdict": "agreed"}), ("conclusion", {"conclusion": "confirmed", "event_on": "2023-09-09"})],
+)
+async def test_no_step_can_be_left_out(detected, name, body):
+    answer = await step(detected, name, detected.officer("agency"), **body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "step_not_possible")
+
+
+async def test_nobody_checks_himself(detected):
+    await knock(detected, "dead")
+    await step(detected, "finding", detected.village(), **FOUND_DEAD)
+    same = await step(detected, "review", detected.officer("village-head"), verdict="agreed")
+    assert same.json()["reason"] == "own_finding"
+    await step(detected, "review", detected.officer("town"), verdict="agreed")
+    for user in ("town", "village-head"):
+        answer = await step(detected, "conclusion", detected.officer(user), conclusion="confirmed")
+        assert (answer.status_code, answer.json()["reason"]) == (403, "four_eyes")
+
+
+async def test_a_leader_who_knocked_does_not_find(detected):
+    leader = (await detected.rows("SELECT leader_id FROM grids LIMIT 1"))[0]["leader_id"]
+    headers = detected.issuer.headers("grid.work", "grid.read", role="grid_leader", user=leader, divisions=[VILLAGE])
+    task = (await detected.rows("SELECT task_id FROM tasks"))[0]["task_id"]
+    assert (await detected.ask("POST", "/v1/visits", headers=headers, json=visit(task, "dead"))).json()[
+        "reception"
+    ] == "recorded"
+    assert (await step(detected, "finding", headers, **FOUND_DEAD)).json()["reason"] == "own_visit"
+
+
+async def test_who_recuses_himself_takes_no_more_steps(detected):
+    await knock(detected, "dead")
+    assert (await step(detected, "recusal", detected.village(), note="堂兄")).status_code == 200
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["reason"] == "recused"
+    assert (await step(detected, "finding", detected.village(user="deputy"), **FOUND_DEAD)).status_code == 200
+
+
+async def test_a_finder_states_that_he_is_not_family(detected):
+    await knock(detected, "dead")
+    answer = await step(detected, "finding", detected.village(), finding="dead", not_family=False)
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("finding", "conclusion", "reason"),
+    [
+        ("alive", "confirmed", "finding_does_not_confirm"),
+        ("dead", "false_death", "finding_does_not_clear"),
+        ("unclear", "confirmed", "finding_does_not_confirm"),
+    ],
+)
+async def test_a_conclusion_follows_from_the_finding(detected, finding, conclusion, reason):
+    await knock(detected, "dead")
+    await reviewed(detected, finding=finding, not_family=True)
+    answer = await step(detected, "conclusion", detected.officer("agency"), conclusion=conclusion)
+    assert (answer.status_code, answer.json()["reason"]) == (409, reason)
+    assert await detected.said("grid.case.concluded.v1") == []
+
+
+async def test_the_town_sends_a_case_back(detected):
+    await knock(detected, "dead")
+    await step(detected, "finding", detected.village(), **FOUND_DEAD)
+    answer = await step(detected, "review", detected.officer("town"), verdict="returned", note="日期不对")
+    assert answer.json()["state"] == "in_verification"
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).status_code == 200
+
+
+async def test_an_inconclusive_case_sends_somebody_else_once(detected):
+    first = await knock(detected, "refused")
+    paper = [{"kind": "neighbours", "reference": "minutes-1"}]
+    await reviewed(detected, finding="unclear", not_family=True, basis=paper)
+    answer = await step(detected, "conclusion", detected.officer("agency"), conclusion="inconclusive")
+    assert (answer.json()["state"], answer.json()["rounds"]) == ("in_verification", 2)
+    assert await detected.said("grid.case.concluded.v1") == []
+    detected.clock.move(timedelta(days=1))
+    assert await knock(detected, "seen_alive") != first
+    await reviewed(detected, finding="alive", not_family=True)
+    answer = await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
+    assert answer.json()["state"] == "concluded"
+    assert [fact["conclusion"] for fact in await detected.said("grid.case.concluded.v1")] == ["false_death"]
+
+
+async def test_a_second_look_rests_on_a_new_visit(detected):
+    await knock(detected, "dead")
+    await reviewed(detected, finding="unclear", not_family=True)
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="inconclusive")
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
+
+
+async def concluded(town: Town, result: str, finding: str, conclusion: str) -> None:
+    await knock(town, result)
+    await reviewed(town, finding=finding, event_on="2023-09-09", not_family=True)
+    answer = await step(town, "conclusion", town.officer("agency"), conclusion=conclusion)
+    assert answer.json()["state"] == "concluded"
+
+
+async def test_new_evidence_after_a_false_death_is_a_new_case(detected):
+    await concluded(detected, "seen_alive", "alive", "false_death")
+    await detected.hear(suspected(ANNA, revision=2))
+    cases = await detected.rows("SELECT case_id, state, previous_case_id FROM cases ORDER BY case_id")
+    assert [case["state"] for case in cases] == ["concluded", "assigned"]
+    assert cases[1]["previous_case_id"] == cases[0]["case_id"]
+
+
+async def test_more_evidence_for_a_confirmed_death_opens_nothing(detected):
+    await concluded(detected, "dead", "dead", "confirmed")
+    await detected.hear(suspected(ANNA, revision=2, confidence="conclusive"))
+    assert [row["state"] for row in await detected.rows("SELECT state FROM cases")] == ["concluded"]
+    steps = await detected.rows("SELECT action FROM case_steps ORDER BY step_no DESC LIMIT 1")
+    assert steps[0]["action"] == "evidence_added"
+
+
+async def test_a_later_event_after_a_confirmed_one_is_a_new_matter(detected):
+    await concluded(detected, "dead", "dead", "confirmed")
+    detected.clock.move(timedelta(days=200))
+    later = NOW.date() + timedelta(days=150)
+    await detected.hear(suspected(ANNA, revision=2, event_on=later))
+    assert len(await detected.rows("SELECT 1 FROM cases")) == 2
+
+
+async def test_notes_of_a_step_are_sealed(detected):
+    await knock(detected, "dead")
+    await step(detected, "finding", detected.village(), **FOUND_DEAD, note="王秀英已火化")
+    kept = await detected.rows("SELECT note FROM case_steps WHERE action = 'finding'")
+    assert "王秀英".encode() not in kept[0]["note"]

@@ -1,0 +1,175 @@
+"""What grid makes of what others say, in any order and any number of times."""
+
+from datetime import date, timedelta
+from itertools import permutations
+from uuid import uuid4
+
+import pytest
+
+from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, certified, due, enrolled, roll_csv, subject, suspected
+
+ANNA, BERT = subject(1), subject(2)
+UNTIMELY = ("task_id", "case_id", "step_no", "opened_by", "created_at", "closed_at", "changed_at")
+
+
+async def state(town):
+    tables = ("tasks", "cases", "suspicions", "recipients", "certified")
+    found = {}
+    for table in tables:
+        rows = [
+            {k: v for k, v in row.items() if k not in UNTIMELY} for row in await town.rows(f"SELECT * FROM {table}")
+        ]
+        found[table] = sorted(map(repr, rows))
+    return found
+
+
+async def test_a_person_nobody_saw_becomes_a_task_of_the_member_of_his_grid(town):
+    await town.import_grids()
+    await town.hear(due(ANNA), due(BERT, group=2))
+    rows = {row["subject"]: row for row in await town.rows("SELECT * FROM tasks")}
+    assert rows[ANNA]["worker_id"] == await town.member_of(VILLAGE + "001")
+    assert rows[BERT]["worker_id"] == await town.member_of(VILLAGE + "002")
+    assert {row["state"] for row in rows.values()} == {"dispatched"}
+    assert rows[ANNA]["deadline_on"] == date(2023, 11, 15)
+
+
+async def test_saying_it_again_merges_into_the_open_task(town):
+    await town.import_grids()
+    await town.hear(
+        due(ANNA), due(ANNA, due_on=date(2023, 11, 30), run="run-2"), due(ANNA, due_on=date(2024, 1, 31), run="run-3")
+    )
+    rows = await town.rows("SELECT * FROM tasks")
+    assert len(rows) == 1
+    assert rows[0]["due_on"] == date(2023, 11, 30)
+
+
+async def test_a_task_in_a_village_without_grids_waits(town):
+    await town.hear(due(ANNA, village=NEIGHBOUR))
+    assert [(row["state"], row["worker_id"]) for row in await town.rows("SELECT * FROM tasks")] == [("created", None)]
+
+
+async def test_a_certificate_that_outlasts_the_date_closes_the_task(town):
+    await town.import_grids()
+    await town.hear(due(ANNA, BERT), certified(ANNA), certified(BERT, until=date(2023, 12, 31)))
+    rows = {row["subject"]: row for row in await town.rows("SELECT * FROM tasks")}
+    assert (rows[ANNA]["state"], rows[ANNA]["outcome"]) == ("closed", "certified_meanwhile")
+    assert rows[BERT]["state"] == "dispatched"
+
+
+MESSAGES = (
+    lambda: enrolled(ANNA, BERT),
+    lambda: due(ANNA, BERT),
+    lambda: certified(ANNA),
+    lambda: suspected(BERT),
+    lambda: enrolled(ANNA, change="ended", received_at=NOW + timedelta(days=1)),
+)
+
+
+@pytest.mark.parametrize("order", [each for place, each in enumerate(permutations(range(5))) if place % 5 == 0])
+async def test_any_order_gives_the_same_end(town, order):
+    await town.import_grids()
+    await town.hear(*(MESSAGES[place]() for place in order))
+    found = await state(town)
+    # A task that is settled by two things is settled by the first one heard; that it is closed is what counts.
+    tasks = await town.rows("SELECT subject, reason, state FROM tasks ORDER BY subject, reason")
+    assert [(row["subject"], row["reason"], row["state"]) for row in tasks] == [
+        (ANNA, "unmatched", "closed"),
+        (BERT, "suspicion", "dispatched"),
+        (BERT, "unmatched", "dispatched"),
+    ]
+    assert len(found["cases"]) == 1
+    assert "'assigned'" in found["cases"][0]
+    assert VILLAGE in found["cases"][0]
+
+
+async def test_each_message_twice_changes_nothing(town):
+    await town.import_grids()
+    await town.hear(*(each() for each in MESSAGES))
+    before = await state(town)
+    await town.hear(*(each() for each in MESSAGES))
+    assert await state(town) == before
+
+
+class TestRoster:
+    async def test_an_older_roster_changes_nothing(self, town):
+        await town.hear(enrolled(ANNA, group=2), enrolled(ANNA, group=1, received_at=NOW - timedelta(days=30)))
+        assert [row["group_no"] for row in await town.rows("SELECT group_no FROM recipients")] == [2]
+
+    async def test_somebody_no_program_pays_needs_no_visit(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), enrolled(ANNA, program="old_age_allow"), due(ANNA))
+        await town.hear(enrolled(ANNA, change="ended"))
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == ["dispatched"]
+        await town.hear(enrolled(ANNA, change="ended", program="old_age_allow"))
+        assert [row["outcome"] for row in await town.rows("SELECT outcome FROM tasks")] == ["not_enrolled"]
+
+
+class TestSuspicion:
+    async def test_a_suspicion_opens_a_case_and_a_knock(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), suspected(ANNA))
+        case = (await town.rows("SELECT * FROM cases"))[0]
+        task = (await town.rows("SELECT * FROM tasks"))[0]
+        assert (case["state"], case["division"], case["deadline_on"]) == ("assigned", VILLAGE, date(2023, 11, 15))
+        assert (task["reason"], task["worker_id"]) == ("suspicion", case["worker_id"])
+
+    async def test_growing_evidence_feeds_the_open_case(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), suspected(ANNA))
+        await town.hear(
+            suspected(ANNA, revision=2, confidence="conclusive", event_on=date(2023, 9, 7), evidence=(7, 8))
+        )
+        cases = await town.rows("SELECT * FROM cases")
+        assert [(case["confidence"], case["event_on"]) for case in cases] == [("conclusive", date(2023, 9, 7))]
+        steps = [row["action"] for row in await town.rows("SELECT action FROM case_steps ORDER BY step_no")]
+        assert steps == ["detected", "assigned", "evidence_added"]
+
+    async def test_an_older_revision_changes_nothing(self, town):
+        await town.hear(
+            suspected(ANNA, revision=3, confidence="conclusive"), suspected(ANNA, revision=2, confidence="hint")
+        )
+        assert [row["confidence"] for row in await town.rows("SELECT confidence FROM suspicions")] == ["conclusive"]
+        assert [row["action"] for row in await town.rows("SELECT action FROM case_steps")] == ["detected"]
+
+    async def test_two_suspicions_of_one_kind_are_one_case(self, town):
+        await town.hear(
+            suspected(ANNA, suspicion=uuid4()), suspected(ANNA, suspicion=uuid4(), event_on=date(2023, 9, 1))
+        )
+        assert [row["event_on"] for row in await town.rows("SELECT event_on FROM cases")] == [date(2023, 9, 1)]
+        assert [row["action"] for row in await town.rows("SELECT action FROM case_steps ORDER BY step_no")] == [
+            "detected",
+            "merged",
+        ]
+
+    async def test_two_kinds_are_two_cases_and_one_knock(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), suspected(ANNA), suspected(ANNA, kind="conflict", suspicion=uuid4()))
+        assert len(await town.rows("SELECT 1 FROM cases")) == 2
+        assert len(await town.rows("SELECT 1 FROM tasks")) == 1
+
+    async def test_a_case_waits_for_the_address_and_then_for_the_grid(self, town):
+        await town.hear(suspected(ANNA))
+        assert (await town.rows("SELECT division FROM cases"))[0]["division"] is None
+        await town.hear(enrolled(ANNA))
+        case = (await town.rows("SELECT * FROM cases"))[0]
+        assert (case["state"], case["division"]) == ("detected", VILLAGE)
+        await town.import_grids(roll_csv(NEIGHBOUR))
+        assert (await town.rows("SELECT state FROM cases"))[0]["state"] == "detected"
+        await town.import_grids()
+        assert (await town.rows("SELECT state FROM cases"))[0]["state"] == "assigned"
+
+    async def test_a_large_message_and_a_small_one_do_the_same(self, town):
+        await town.import_grids()
+        many = [subject(number) for number in range(1, 1201)]
+        await town.hear(enrolled(*many), due(*many), certified(*many[:700]))
+        few = [subject(number, "1") for number in range(1, 51)]
+        await town.hear(enrolled(*few), due(*few), certified(*few[:20]))
+        rows = await town.rows(
+            "SELECT left(subject::text, 1) AS s, state, count(*) AS n FROM tasks GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        assert [(row["s"], row["state"], row["n"]) for row in rows] == [
+            ("0", "closed", 700),
+            ("0", "dispatched", 500),
+            ("1", "closed", 20),
+            ("1", "dispatched", 30),
+        ]

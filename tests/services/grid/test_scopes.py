@@ -1,0 +1,141 @@
+"""Nobody sees another village's people: every route is tried with a neighbour's token."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected, visit
+
+ANNA = subject(1)
+
+
+@pytest.fixture
+async def two_villages(town: Town) -> Town:
+    """Anna lives in one village; those who ask are of the other."""
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA), due(ANNA), suspected(ANNA))
+    return town
+
+
+async def ids(town: Town) -> dict[str, str]:
+    task = (await town.rows("SELECT task_id FROM tasks WHERE reason = 'unmatched'"))[0]["task_id"]
+    case = (await town.rows("SELECT case_id FROM cases"))[0]["case_id"]
+    return {"task_id": str(task), "case_id": str(case)}
+
+
+async def callers(town: Town) -> dict[str, dict[str, str]]:
+    member = await town.member_of(NEIGHBOUR + "001")
+    scopes = ("grid.work", "grid.read", "grid.manage")
+    return {
+        "a member of the next village": town.issuer.headers(*scopes, role="grid_worker", user=member),
+        "a member with a wide token": town.issuer.headers(
+            *scopes, role="grid_worker", user=member, divisions=["341602"]
+        ),
+        "its leader": town.issuer.headers(*scopes, role="grid_leader", user=member, divisions=[NEIGHBOUR]),
+        "its cadre": town.issuer.headers(*scopes, role="village", user="cadre", divisions=[NEIGHBOUR]),
+        "a cadre without any village": town.issuer.headers(*scopes, role="village", user="cadre"),
+        "an officer of another county": town.issuer.headers(
+            *scopes, role="officer", user="officer", divisions=["341621"]
+        ),
+        "a partner": town.issuer.headers(*scopes, role="partner", user="partner"),
+        "a back end for that member": town.issuer.headers(*scopes, role="citizen", user="back-end"),
+    }
+
+
+NOT_ABOUT_PEOPLE = {("POST", "/v1/grids:import"), ("GET", "/v1/figures"), ("POST", "/v1/substitutions")}
+FINDING = {"finding": "dead", "not_family": True, "basis": [{"kind": "paper", "reference": "x"}]}
+TRIED: dict[tuple[str, str], Any] = {
+    ("GET", "/v1/worklist"): None,
+    ("GET", "/v1/tasks"): None,
+    ("GET", "/v1/cases"): None,
+    ("GET", "/v1/cases/{case_id}"): None,
+    ("POST", "/v1/visits"): lambda known: visit(known["task_id"]),
+    ("POST", "/v1/visits:sync"): lambda known: {"visits": [visit(known["task_id"])]},
+    ("POST", "/v1/cases/{case_id}/finding"): lambda _known: FINDING,
+    ("POST", "/v1/cases/{case_id}/review"): lambda _known: {"verdict": "agreed"},
+    ("POST", "/v1/cases/{case_id}/conclusion"): lambda _known: {"conclusion": "confirmed", "event_on": "2023-09-09"},
+    ("POST", "/v1/cases/{case_id}/recusal"): lambda _known: {},
+    ("POST", "/v1/tasks/{task_id}/relocation"): lambda _known: {"grid_code": NEIGHBOUR + "001"},
+}
+
+
+def routes(town: Town) -> set[tuple[str, str]]:
+    shared = ("/v1/flow", "/v1/dead-letters")
+    document = town.app.openapi()
+    return {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method in methods
+        if not path.startswith(shared)
+    }
+
+
+async def test_every_route_about_people_is_tried(town):
+    assert routes(town) == set(TRIED) | NOT_ABOUT_PEOPLE
+
+
+@pytest.mark.parametrize(("method", "path"), list(TRIED))
+async def test_nobody_reaches_another_villages_people(two_villages, method, path):
+    town, known = two_villages, await ids(two_villages)
+    before = await town.rows("SELECT state, worker_id, grid_code FROM tasks ORDER BY task_id")
+    body = TRIED[method, path]
+    member = await town.member_of(NEIGHBOUR + "001")
+    for who, headers in (await callers(town)).items():
+        options: dict[str, Any] = {"json": body(known)} if body else {}
+        if "back end" in who and body is None:
+            options["params"] = {"worker_id": member}
+        elif "back end" in who and path.startswith("/v1/visits"):
+            wrapped = options["json"].get("visits", [options["json"]])
+            wrapped[0]["worker_id"] = member
+        answer = await town.ask(method, path.format(**known), headers=headers, **options)
+        assert answer.status_code < 500
+        told = answer.text
+        assert str(ANNA) not in told, who
+        assert '"recorded"' not in told, who
+        if "{" in path:
+            assert answer.status_code in {400, 403, 404}, who
+    assert await town.rows("SELECT state, worker_id, grid_code FROM tasks ORDER BY task_id") == before
+    assert await town.rows("SELECT 1 FROM visits") == []
+    assert {row["action"] for row in await town.rows("SELECT action FROM case_steps")} == {"detected", "assigned"}
+
+
+async def test_a_town_sees_its_villages_and_a_county_its_towns(two_villages):
+    for prefix in ("341602", "341602001", VILLAGE):
+        answer = await two_villages.ask("GET", "/v1/cases", headers=two_villages.officer("o", prefix))
+        assert len(answer.json()["items"]) == 1
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(set(TRIED) | NOT_ABOUT_PEOPLE))
+async def test_every_route_wants_a_token_with_its_scope(two_villages, method, path):
+    known = await ids(two_villages)
+    assert (await two_villages.ask(method, path.format(**known), headers={})).status_code == 401
+    wrong = two_villages.issuer.headers("ingest.read", role="officer")
+    assert (await two_villages.ask(method, path.format(**known), headers=wrong)).status_code == 403
+
+
+async def test_pages_go_on_where_they_ended_and_cursors_hold_for_one_question(two_villages):
+    town = two_villages
+    await town.hear(due(*[subject(number) for number in range(10, 25)]))
+    seen, cursor = [], None
+    while True:
+        params = {"limit": 5, "reason": "unmatched", **({"cursor": cursor} if cursor else {})}
+        page = (await town.ask("GET", "/v1/tasks", headers=town.operator(), params=params)).json()
+        seen += [item["task_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        other = await town.ask("GET", "/v1/tasks", headers=town.operator(), params={"cursor": cursor})
+        assert other.json()["code"] == "cursor_invalid"
+    assert len(seen) == len(set(seen)) == 16
+
+
+async def test_figures_count_without_people(two_villages):
+    answer = (await two_villages.ask("GET", "/v1/figures", headers=two_villages.operator())).json()
+    assert answer["tasks_open"] == {"suspicion": 1, "unmatched": 1}
+    assert (answer["grids"], answer["workers"], answer["cases_open"]) == (4, 8, 1)
+
+
+async def test_unknown_things_are_not_found(two_villages):
+    answer = await two_villages.ask("GET", f"/v1/cases/{uuid4()}", headers=two_villages.village())
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_such_case")

@@ -1,0 +1,292 @@
+"""Handlers on a real PostgreSQL: everyone is told once, whatever comes first and however often."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.notify import handlers
+from shared.contracts.events import (
+    BATCH_COMPLETED,
+    CASE_CONCLUDED,
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CONTACTS_CHANGED,
+    SUSPICION_RAISED,
+    BatchCompleted,
+    CaseConcluded,
+    CertificateRevoked,
+)
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+from shared.kit import arrow
+from shared.kit.bus import PoisonError
+from tests.services.notify.world import (
+    MORNING,
+    TODAY,
+    certificates,
+    contacts,
+    due,
+    fact_message,
+    make_deps,
+    rows_of,
+    sms_settings,
+    subject,
+    suspicions,
+    table_message,
+)
+
+pytestmark = pytest.mark.db
+
+YEAR = date(2024, 10, 31)
+
+
+@pytest.fixture
+async def database(database_for):
+    return await database_for("notify")
+
+
+@pytest.fixture
+def deps(database):
+    return make_deps(database, sms=sms_settings())
+
+
+async def hear(deps, message):
+    handler = {each.event.name: each.handler for each in handlers.subscriptions(deps)}[message.event.name]
+    async with deps.database.write() as tx:
+        await handler(tx, message)
+
+
+def issued(*rows):
+    return table_message(CERTIFICATES_ISSUED, certificates(rows))
+
+
+def known(*rows, received_at="2023-10-01T00:00:00+00:00"):
+    return table_message(CONTACTS_CHANGED, contacts(rows), received_at=received_at)
+
+
+def suspected(*rows, at=MORNING):
+    return table_message(SUSPICION_RAISED, suspicions(rows), at=at)
+
+
+async def messages(database):
+    return await rows_of(database, "SELECT * FROM message ORDER BY template, subject")
+
+
+async def deliveries(database):
+    return await rows_of(database, "SELECT * FROM delivery ORDER BY subject, channel, attempt")
+
+
+async def said(database):
+    bodies = await rows_of(database, "SELECT subject, body FROM outbox ORDER BY seq")
+    return [row for each in bodies for row in arrow.decode(each["body"]).to_pylist()]
+
+
+class TestCertificates:
+    async def test_a_certified_person_is_told_in_the_inbox_and_by_text_message(self, deps, database):
+        await hear(deps, known((subject(1), "phone")))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        (message,) = await messages(database)
+        assert (message["template"], message["in_inbox"], message["audience"]) == ("certified", True, "citizen")
+        (delivery,) = await deliveries(database)
+        assert (delivery["channel"], delivery["status"], delivery["due_at"]) == ("sms", "queued", MORNING)
+        (told,) = await said(database)
+        assert told["subject"] == subject(1).bytes
+        assert (told["channel"], told["template"]) == ("inbox", "certified")
+
+    async def test_heard_twice_it_is_told_once(self, deps, database):
+        message = issued((subject(1), uuid4(), YEAR, None))
+        await hear(deps, message)
+        await hear(deps, message)
+        assert len(await messages(database)) == 1
+        assert len(await said(database)) == 1
+
+    async def test_a_contact_that_comes_later_sends_what_waited(self, deps, database):
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        (delivery,) = await deliveries(database)
+        assert (delivery["status"], delivery["reason"]) == ("waiting", "no_contact")
+        await hear(deps, known((subject(1), "none")))
+        (delivery,) = await deliveries(database)
+        assert delivery["status"] == "waiting"
+        await hear(deps, known((subject(1), "family"), received_at="2023-10-02T00:00:00+00:00"))
+        (delivery,) = await deliveries(database)
+        assert (delivery["status"], delivery["reason"]) == ("queued", None)
+
+    async def test_an_older_roster_does_not_take_a_phone_away(self, deps, database):
+        await hear(deps, known((subject(1), "phone"), received_at="2023-10-02T00:00:00+00:00"))
+        await hear(deps, known((subject(1), "none"), received_at="2023-10-01T00:00:00+00:00"))
+        (contact,) = await rows_of(database, "SELECT * FROM contact")
+        assert contact["reachable"] == "phone"
+
+    async def test_of_several_that_wait_only_the_newest_goes_by_text_message(self, deps, database):
+        await hear(deps, known((subject(1), "phone")))
+        await hear(deps, issued((subject(1), UUID(int=1), YEAR, None)))
+        later = YEAR + timedelta(days=61)
+        await hear(deps, issued((subject(1), UUID(int=2), later, YEAR)))
+        middle = YEAR + timedelta(days=30)
+        await hear(deps, issued((subject(1), UUID(int=3), middle, YEAR)))
+        assert len(await messages(database)) == 3
+        queued = [row for row in await deliveries(database) if row["status"] == "queued"]
+        assert len(queued) == 1
+        (sent,) = [row for row in await messages(database) if row["id"] == queued[0]["message_id"]]
+        assert sent["variables"]["valid_until"] == later.isoformat()
+
+    async def test_at_night_text_messages_wait_for_the_morning(self, database):
+        night = datetime(2023, 11, 1, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
+        from shared.kit.clock import FixedClock  # noqa: PLC0415
+
+        deps = make_deps(database, sms=sms_settings(), clock=FixedClock(night))
+        await hear(deps, known((subject(1), "phone")))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        (delivery,) = await deliveries(database)
+        assert delivery["due_at"] == datetime(2023, 11, 2, 0, 0, tzinfo=UTC)
+
+    async def test_with_text_messages_off_the_inbox_still_tells(self, database):
+        deps = make_deps(database)
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        assert len(await messages(database)) == 1
+        assert await deliveries(database) == []
+
+
+class TestDeath:
+    async def test_a_person_recorded_as_dead_is_refused_with_the_reason(self, deps, database):
+        await hear(deps, known((subject(1), "phone")))
+        await hear(deps, suspected((subject(1), uuid4(), "suspected_death", 1)))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        citizen = [row for row in await messages(database) if row["audience"] == "citizen"]
+        assert [(row["refused"], row["in_inbox"]) for row in citizen] == [("recorded_dead", False)]
+        assert await deliveries(database) == []
+        assert await said(database) == []
+
+    async def test_what_was_queued_before_the_record_is_refused_by_it(self, deps, database):
+        await hear(deps, known((subject(1), "phone"), (subject(2), "phone")))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None), (subject(2), uuid4(), YEAR, None)))
+        await hear(deps, suspected((subject(1), uuid4(), "suspected_death", 1)))
+        assert [(row["status"], row["reason"]) for row in await deliveries(database)] == [
+            ("refused", "recorded_dead"),
+            ("queued", None),
+        ]
+
+    async def test_other_suspicions_stop_no_message(self, deps, database):
+        await hear(deps, suspected((subject(1), uuid4(), "suspected_incarceration", 1)))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        assert [row["refused"] for row in await messages(database)] == [None, None]
+
+    async def test_the_officer_is_told_once_and_learns_more(self, deps, database):
+        suspicion = uuid4()
+        await hear(deps, suspected((subject(1), suspicion, "suspected_death", 2)))
+        await hear(deps, suspected((subject(1), suspicion, "conflict", 3)))
+        await hear(deps, suspected((subject(1), suspicion, "suspected_death", 1)))
+        (message,) = await messages(database)
+        assert (message["audience"], message["revision"]) == ("officer", 3)
+        assert message["variables"]["kind"] == "conflict"
+
+    @pytest.mark.parametrize("lifted_first", [True, False])
+    async def test_somebody_found_alive_is_written_to_again(self, deps, database, lifted_first):
+        record = suspected((subject(1), uuid4(), "suspected_death", 1), at=MORNING - timedelta(days=3))
+        lift = case(CaseConclusion.FALSE_DEATH, MORNING - timedelta(days=1))
+        for message in (lift, record) if lifted_first else (record, lift):
+            await hear(deps, message)
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        assert [row["refused"] for row in await messages(database) if row["audience"] == "citizen"] == [None]
+
+    async def test_a_new_record_after_that_counts_again(self, deps, database):
+        await hear(deps, case(CaseConclusion.FALSE_DEATH, MORNING - timedelta(days=2)))
+        await hear(deps, suspected((subject(1), uuid4(), "suspected_death", 1), at=MORNING - timedelta(days=1)))
+        (row,) = await rows_of(database, "SELECT blocked FROM do_not_write")
+        assert row["blocked"]
+
+    async def test_a_confirmed_death_stands_without_any_suspicion_heard(self, deps, database):
+        await hear(deps, case(CaseConclusion.CONFIRMED, MORNING))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        (message,) = await messages(database)
+        assert message["refused"] == "recorded_dead"
+
+
+def case(conclusion, at):
+    return fact_message(
+        CASE_CONCLUDED,
+        CaseConcluded(
+            case_id=uuid4(), subject=subject(1), kind=SuspicionKind.DEATH, conclusion=conclusion,
+            event_on=date(2023, 10, 1), concluded_at=at, verified_by="w1", concluded_by="o1",
+        ),
+    )  # fmt: skip
+
+
+class TestOthers:
+    async def test_a_person_due_is_told_that_somebody_will_call(self, deps, database):
+        message = table_message(CERTIFICATIONS_DUE, due([(subject(1), TODAY + timedelta(days=60))]))
+        await hear(deps, message)
+        later = table_message(CERTIFICATIONS_DUE, due([(subject(1), TODAY + timedelta(days=60))]), run_on="2023-12-05")
+        await hear(deps, later)
+        await hear(deps, later)
+        assert [row["template"] for row in await messages(database)] == ["due_30", "due_60"]
+
+    async def test_a_revocation_is_told_to_the_officer(self, deps, database):
+        fact = CertificateRevoked(
+            certificate_id=uuid4(), subject=subject(1), claim="alive", reason="false_evidence", successor_id=None,
+            revoked_at=MORNING,
+        )  # fmt: skip
+        await hear(deps, fact_message(CERTIFICATE_REVOKED, fact))
+        (message,) = await messages(database)
+        assert (message["template"], message["audience"]) == ("certificate_revoked", "officer")
+
+    async def test_a_department_is_told_of_rows_that_could_not_be_used(self, deps, database):
+        fact = BatchCompleted(
+            batch_id=uuid4(), batch_no=7, source="medins_inpatient", department="medins", sha256="0" * 64, rows=10,
+            accepted=9, duplicate=0, out_of_window=0, quarantined=1, quarantine_reasons={"future_date": 1},
+            received_at=MORNING,
+        )  # fmt: skip
+        await hear(deps, fact_message(BATCH_COMPLETED, fact))
+        await hear(deps, fact_message(BATCH_COMPLETED, fact))
+        (message,) = await messages(database)
+        assert (message["template"], message["recipient"], message["subject"]) == ("batch_quarantined", "medins", None)
+
+    async def test_a_message_without_its_time_is_poison(self, deps):
+        message = table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")]), received_at="yesterday")
+        with pytest.raises(PoisonError):
+            await hear(deps, message)
+
+    async def test_no_name_phone_or_number_is_kept_with_a_message(self, deps, database):
+        await hear(deps, known((subject(1), "phone")))
+        await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
+        kept = await rows_of(database, "SELECT row_to_json(m)::text AS t FROM message m")
+        kept += await rows_of(database, "SELECT row_to_json(d)::text AS t FROM delivery d")
+        for row in kept:
+            assert "张" not in row["t"]
+            assert "139000" not in row["t"]
+
+
+class TestAnyOrder:
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_any_order_and_repetition_gives_the_same_set_of_messages(self, deps, database, seed):
+        chance = random.Random(seed)
+        people = [subject(number) for number in range(1, 9)]
+        events = [
+            *(known((who, chance.choice(["phone", "family", "none"]))) for who in people),
+            *(issued((who, UUID(int=who.int), YEAR, None)) for who in people),
+            *(issued((who, UUID(int=who.int + 100), YEAR + timedelta(days=31), YEAR)) for who in people[:4]),
+            *(suspected((who, UUID(int=who.int + 200), "suspected_death", 1)) for who in people[:3]),
+            table_message(CERTIFICATIONS_DUE, due([(who, TODAY + timedelta(days=60)) for who in people])),
+        ]
+        shuffled = events * 2
+        chance.shuffle(shuffled)
+        for message in shuffled:
+            await hear(deps, message)
+        found = await messages(database)
+        expected = (
+            {("certified", who) for who in people}
+            | {("suspicion_opened", who) for who in people[:3]}
+            | {("due_60", who) for who in people}
+        )
+        assert {(row["template"], row["subject"]) for row in found} == expected
+        assert len(found) == 8 + 4 + 3 + 8
+        reachable = {row["subject"]: row["reachable"] for row in await rows_of(database, "SELECT * FROM contact")}
+        for row in await deliveries(database):
+            assert row["attempt"] == 1
+            dead = row["subject"] in people[:3]
+            if dead:
+                assert row["status"] in {"refused", "merged"}
+            elif row["status"] != "merged":
+                assert row["status"] == ("waiting" if reachable[row["subject"]] == "none" else "queued")

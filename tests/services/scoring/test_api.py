@@ -1,0 +1,126 @@
+"""HTTP of scoring, with real tokens on a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from types import SimpleNamespace
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.scoring import policies
+from services.scoring.api import Deps
+from services.scoring.app import SERVICE
+from shared.kit.app import create_app
+from tests.services.scoring.people import TODAY, Kind, Saw, subject_of
+from tests.services.scoring.world import World
+from tests.support.settings import settings_for
+from tests.support.tokens import Issuer
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def client(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(SERVICE, settings_for(SERVICE.settings))
+    app.state.platform = SimpleNamespace(guard=issuer.guard(), database=world.database)
+    app.state.deps = Deps(
+        database=world.database,
+        clock=world.clock,
+        rule_sets=policies.load(),
+        rule_set="standard",
+        wake=asyncio.Event(),
+    )
+    headers = issuer.headers("scoring.read", "scoring.manage", "operate", user="officer-7")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://scoring.test", headers=headers) as made:
+        yield made
+
+
+async def test_an_assessment_is_answered_with_its_suspicions_and_the_look_is_noted(world, client) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    answer = await client.get(f"/v1/assessments/{subject_of('a')}")
+    assert answer.status_code == 200
+    said = answer.json()
+    assert (said["decision"], said["confirmed_on"], said["confirmed_by"]) == ("suspected", "2023-11-01", "standard@1")
+    assert [(each["kind"], each["status"]) for each in said["suspicions"]] == [("suspected_death", "open")]
+    async with world.database.read() as tx:
+        looks = await tx.fetch("SELECT looked_by, what FROM look")
+    assert [tuple(look) for look in looks] == [("officer-7", "assessment")]
+
+
+async def test_a_look_at_nobody_is_a_404_and_noted_too(world, client) -> None:
+    answer = await client.get(f"/v1/assessments/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    async with world.database.read() as tx:
+        assert len(await tx.fetch("SELECT 1 FROM look")) == 1
+
+
+async def test_an_explanation_says_what_is_missing_in_both_wordings(world, client) -> None:
+    await world.hear(
+        [Saw(source="transport_bus_card", on=TODAY - timedelta(days=back), evidence=back) for back in (1, 3, 9)]
+    )
+    await world.sweep()
+    for address in (":explain", "/explanation"):
+        said = (await client.get(f"/v1/assessments/{subject_of('a')}{address}")).json()
+        assert said["decision"] == "insufficient"
+        assert [(each["source"], each["records"], each["cap"]) for each in said["weak"]] == [
+            ("transport_bus_card", 3, 30)
+        ]
+        assert [each["what"] for each in said["needs"] if not each["met"]] == ["points", "sources", "departments"]
+        assert any("尚缺" in sentence for sentence in said["officer"])
+        assert not any("公交" in sentence for sentence in said["citizen"])
+
+
+async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, client) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.sweep()
+    subject = str(subject_of("a"))
+    trip = {"source": "rail_trip", "occurred_on": "2023-09-04"}
+    death = {"source": "civil_cremation", "occurred_on": "2023-09-01", "kind": "died"}
+    new = death | {"department": "civil", "strength": "strong"}
+    assert (await client.post("/v1/simulations", json={"subject": subject})).json()["decision"] == "certifiable"
+    said = (await client.post("/v1/simulations", json={"subject": subject, "remove": [trip]})).json()
+    assert (said["decision"], said["reasons"]) == ("insufficient", ["no_evidence"])
+    assert (await client.post("/v1/simulations", json={"subject": subject, "add": [death]})).status_code == 422
+    said = (await client.post("/v1/simulations", json={"subject": subject, "add": [new]})).json()
+    assert (said["decision"], said["level"]) == ("suspected", "conflict")
+    later = {"subject": subject, "on": "2024-10-01", "rule_set": "standard@1"}
+    assert (await client.post("/v1/simulations", json=later)).json()["decision"] == "insufficient"
+    assert (await world.assessment()).decision == "certifiable"
+
+
+async def test_rule_sets_are_listed_with_the_one_in_force(client) -> None:
+    [only] = (await client.get("/v1/rule-sets")).json()["items"]
+    assert (only["name"], only["in_force"], only["thresholds"]["points"]) == ("standard@1", True, 60)
+    assert (await client.get("/v1/rule-sets/standard@1")).json() == only
+    assert (await client.get("/v1/rule-sets/standard@9")).status_code == 404
+    same = {"before": "standard@1", "after": "standard@1"}
+    assert (await client.get("/v1/rule-sets:difference", params=same)).json()["changes"] == []
+
+
+async def test_a_reassessment_is_queued_followed_and_cancelled(world, client) -> None:
+    started = await client.post("/v1/reassessments", json={"shards": ["0", "f"]})
+    assert (started.status_code, started.json()["status"], started.json()["shards"]) == (202, "queued", 2)
+    address = started.headers["location"]
+    assert (await client.get(address)).json()["shards_finished"] == 0
+    assert (await client.delete(address)).json()["status"] == "cancelled"
+    assert (await client.get("/v1/reassessments/" + str(uuid4()))).status_code == 404
+    refused = await client.post("/v1/reassessments", json={"rule_set": "standard@1"})
+    assert refused.status_code == 422
+
+
+async def test_figures_count_signals_opinions_and_open_suspicions(world, client) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.hear([Saw(who="b", source="prison_custody", on=date(2023, 8, 2), kind=Kind.CUSTODY, evidence=1)])
+    await world.sweep()
+    said = (await client.get("/v1/figures")).json()
+    assert (said["signals"], said["assessments"], said["certifiable"], said["suspected"]) == (2, 2, 1, 1)
+    assert said["suspicions_open"]["suspected_incarceration"] == 1
+
+
+async def test_nobody_looks_without_the_scope(client, issuer) -> None:
+    headers = issuer.headers("scoring.manage")
+    assert (await client.get(f"/v1/assessments/{uuid4()}", headers=headers)).status_code == 403

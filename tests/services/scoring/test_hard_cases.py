@@ -1,0 +1,51 @@
+"""The hard cases of the field, from a table."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scoring.domain.negatives import Suspicion
+from services.scoring.domain.signals import Kind
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+from tests.services.scoring.people import Saw, concluded, in_words, opinions_of
+
+CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("hard_cases.toml").read_text())["case"]
+
+
+def saws_of(case: dict[str, Any]) -> list[Saw]:
+    saws = [
+        Saw(
+            source=each["source"],
+            on=each["on"],
+            kind=Kind[each.get("kind", "seen").upper()],
+            full=each.get("identity", "full") == "full",
+        )
+        for each in case["signals"]
+    ]
+    for each in case.get("concluded", ()):
+        saws += concluded(SuspicionKind(each["kind"]), CaseConclusion(each["conclusion"]), each["on"])
+    return saws
+
+
+def part_of(found: Suspicion, expected: dict[str, Any]) -> dict[str, Any]:
+    """As much of a suspicion as is expected of it."""
+    values = {
+        "kind": found.kind.value,
+        "confidence": found.confidence.value,
+        "event_on": found.event_on,
+        "reasons": list(found.reasons),
+        "episode": found.episode,
+    }
+    return {name: values[name] for name in expected}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case['number']}: {case['title']}" for case in CASES])
+def test_hard_case(case: dict[str, Any]) -> None:
+    said = in_words(opinions_of(saws_of(case)))
+    assert {name: said[name] for name in case["expect"]} == case["expect"]
+    found = said["suspicions"]
+    assert isinstance(found, tuple)
+    assert len(found) == len(case["suspicions"]), [each.kind for each in found]
+    assert [part_of(*pair) for pair in zip(found, case["suspicions"], strict=True)] == case["suspicions"]

@@ -1,0 +1,115 @@
+"""The sweeper: what it does when, on a real database with real commits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.scoring import policies
+from services.scoring.jobs import Sweeper
+from services.scoring.settings import ScoringSettings
+from services.scoring.store import reassessments, signals
+from services.scoring.usecases.request import request_reassessment
+from tests.services.scoring.people import RULES, Saw
+from tests.services.scoring.world import World
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.db
+
+
+def sweeper_of(world: World, **settings: object) -> Sweeper:
+    return Sweeper(
+        database=world.database,
+        outbox=world.outbox,
+        clock=world.clock,
+        settings=settings_for(ScoringSettings, **settings),
+        rule_sets=policies.load(),
+        wake=asyncio.Event(),
+    )
+
+
+@asynccontextmanager
+async def working(*sweepers: Sweeper) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(sweeper.run()) for sweeper in sweepers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until_quiet(sweeper: Sweeper, *, done: Callable[[], bool] = lambda: True) -> None:
+    for _ in range(200):
+        if await sweeper.working() == 0 and done():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the sweeper did not come to rest")
+
+
+async def test_one_record_after_a_calm_is_assessed_at_once(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world, scoring_quiet_seconds=20, scoring_patience_seconds=20)
+    async with working(sweeper):
+        await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+        sweeper.wake.set()
+        await until_quiet(sweeper)
+    assert (await world.assessment()).decision == "certifiable"
+
+
+async def test_two_workers_share_the_shards_and_end_in_the_same_opinions(committing_world: World) -> None:
+    world = committing_world
+    first, second = sweeper_of(world, scoring_quiet_seconds=0), sweeper_of(world, scoring_quiet_seconds=0)
+    async with working(first, second):
+        for number in range(12):
+            saws = [
+                Saw(who=f"p{place}", source="rail_trip", on=date(2023, 9, 1 + number), evidence=number)
+                for place in range(3)
+            ]
+            await asyncio.gather(*(world.hear(saws, shard=shard) for shard in (0, 5, 15)))
+            first.wake.set()
+        await until_quiet(first)
+    for shard in (0, 5, 15):
+        for place in range(3):
+            assert (await world.assessment(f"p{place}", shard=shard)).as_of == date(2023, 9, 12)
+
+
+async def test_a_new_day_forms_all_opinions_anew(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world)
+    async with working(sweeper):
+        await world.hear([Saw(source="rail_trip", on=date(2022, 11, 4), evidence=7)])
+        await until_quiet(sweeper)
+        assert (await world.assessment()).decision == "certifiable"
+        world.clock.move(timedelta(days=5))
+        assert await sweeper.working() > 0
+        await until_quiet(sweeper)
+    assert (await world.assessment()).decision == "insufficient"
+
+
+async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world)
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    wanted = uuid4()
+    async with world.database.write() as tx:
+        await request_reassessment(
+            tx,
+            wanted,
+            rules=RULES,
+            shards=range(16),
+            shadow=True,
+            today=world.clock.today(),
+            by="operator",
+            now=world.clock.now(),
+        )
+    async with working(sweeper):
+        await until_quiet(sweeper)
+    async with world.database.read() as tx:
+        found = await reassessments.find(tx, wanted)
+        assert await signals.count_waiting(tx) == 0
+    assert found is not None
+    assert (found.shards, found.finished) == (16, 16)

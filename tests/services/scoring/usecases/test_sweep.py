@@ -1,0 +1,253 @@
+"""The sweep on a real database."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from services.scoring.store import assessments, signals
+from services.scoring.usecases.look import signals_of
+from services.scoring.usecases.reassess import reassess
+from shared.contracts.vocabulary import CaseConclusion, Confidence, Decision, Level, SuspicionKind
+from shared.kit.bus import PoisonError
+from tests.services.scoring.people import TODAY, Kind, Saw, message_of, subject_of
+from tests.services.scoring.world import World
+
+pytestmark = pytest.mark.db
+
+
+async def test_a_strong_act_certifies_and_is_said_once(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    outcome = await world.sweep()
+    assert (outcome.signals, outcome.people, outcome.changed, outcome.said) == (1, 1, 1, 1)
+    [(name, row)] = await world.said()
+    assert name == "scoring.assessments.changed"
+    assert row == {
+        "subject": subject_of("a").bytes,
+        "level": "strong",
+        "decision": "certifiable",
+        "as_of": date(2023, 9, 4),
+        "strength": "strong",
+        "valid_months": None,
+        "points": 0,
+        "reasons": ["strong_evidence"],
+        "evidence_ids": [7],
+        "evidence_class": ["travel"],
+    }
+    assert (await world.sweep()).people == 0
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    assert (await world.sweep()).changed == 0
+    assert await world.said() == []
+
+
+async def test_a_newer_act_of_the_same_month_is_kept_but_not_said(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.sweep()
+    await world.said()
+    await world.hear([Saw(source="police_hotel", on=date(2023, 9, 20), evidence=8)])
+    outcome = await world.sweep()
+    assert (outcome.changed, outcome.said) == (1, 0)
+    assert (await world.assessment()).as_of == date(2023, 9, 20)
+    await world.hear([Saw(source="police_hotel", on=date(2023, 10, 1), evidence=9)])
+    assert (await world.sweep()).said == 1
+
+
+async def test_weak_evidence_comes_together_over_several_sweeps(world: World) -> None:
+    await world.hear(
+        [Saw(source="transport_bus_card", on=TODAY - timedelta(days=back), evidence=back) for back in (1, 3, 9)]
+    )
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.INSUFFICIENT
+    await world.hear(
+        [Saw(source="medins_outpatient", on=TODAY - timedelta(days=back), evidence=100 + back) for back in (2, 4)]
+    )
+    await world.sweep()
+    found = await world.assessment()
+    assert (found.decision, found.level, found.valid_months) == (Decision.CERTIFIABLE, Level.MEDIUM, 6)
+    assert found.as_of == TODAY - timedelta(days=1)
+    assert set(found.evidence_ids) == {1, 3, 9, 102, 104}
+    assert found.evidence_class == ("medical", "travel")
+
+
+async def test_weak_evidence_of_a_certified_person_reads_nothing_and_changes_nothing(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.sweep()
+    await world.hear([Saw(source="transport_bus_card", on=date(2023, 10, 4), evidence=8)])
+    outcome = await world.sweep()
+    assert (outcome.signals, outcome.people) == (1, 0)
+    async with world.database.read() as tx:
+        known, _ = await signals_of(tx, subject_of("a"))
+    assert len(known) == 2
+
+
+async def test_a_death_raises_a_suspicion_that_grows_with_evidence_and_no_other(world: World) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    assert (await world.sweep()).raised == 1
+    first = [row for name, row in await world.said() if name == "scoring.suspicion.raised"]
+    assert [(row["kind"], row["confidence"], row["revision"], row["event_on"]) for row in first] == [
+        ("suspected_death", "probable", 1, date(2023, 8, 2))
+    ]
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    assert (await world.sweep()).raised == 0
+    await world.hear([Saw(source="civil_cremation", on=date(2023, 8, 4), kind=Kind.DIED, evidence=2)])
+    assert (await world.sweep()).raised == 1
+    second = [row for name, row in await world.said() if name == "scoring.suspicion.raised"]
+    assert second[0]["suspicion_id"] == first[0]["suspicion_id"]
+    assert (second[0]["confidence"], second[0]["revision"], second[0]["evidence_ids"]) == ("conclusive", 2, [1, 2])
+    [kept] = await world.suspicions()
+    assert kept.raised.found.confidence is Confidence.CONCLUSIVE
+
+
+async def test_a_false_death_is_outweighed_and_the_person_certified_again(world: World) -> None:
+    await world.hear(
+        [
+            Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1),
+            Saw(source="hrss_face_auth", on=date(2023, 9, 9), evidence=2),
+        ]
+    )
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.SUSPECTED
+    assert {each.raised.found.kind for each in await world.suspicions()} == {
+        SuspicionKind.DEATH,
+        SuspicionKind.CONFLICT,
+    }
+    await world.conclude(SuspicionKind.CONFLICT, CaseConclusion.FALSE_DEATH)
+    assert {each.raised.status for each in await world.suspicions()} == {"refuted"}
+    await world.sweep()
+    found = await world.assessment()
+    assert (found.decision, found.as_of) == (Decision.CERTIFIABLE, date(2023, 9, 9))
+    await world.hear([Saw(source="civil_cremation", on=date(2023, 8, 3), kind=Kind.DIED, evidence=3)])
+    assert (await world.sweep()).raised == 0
+    assert (await world.assessment()).decision is Decision.CERTIFIABLE
+
+
+async def test_a_confirmed_suspicion_is_not_raised_again(world: World) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED)
+    await world.hear([Saw(source="civil_cremation", on=date(2023, 8, 4), kind=Kind.DIED, evidence=2)])
+    assert (await world.sweep()).raised == 0
+    [kept] = await world.suspicions()
+    assert kept.raised.status == "confirmed"
+    assert (await world.assessment()).decision is Decision.SUSPECTED
+
+
+async def test_an_inconclusive_case_leaves_everything_open(world: World) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.INCONCLUSIVE)
+    [kept] = await world.suspicions()
+    assert kept.raised.status == "open"
+
+
+async def test_negatives_can_be_swept_before_the_rest(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.hear([Saw(who="b", source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    outcome = await world.sweep(urgent_only=True)
+    assert (outcome.people, outcome.raised) == (1, 1)
+    assert (await world.sweep()).people == 1
+
+
+async def test_a_sweep_takes_no_more_than_its_bound_and_tells_that_more_is_left(world: World) -> None:
+    for number in range(4):
+        await world.hear([Saw(who=f"p{number}", source="rail_trip", on=date(2023, 9, 4), evidence=number)])
+    assert (await world.sweep(rows=2)).more
+    assert (await world.sweep(rows=9)).people == 2
+
+
+async def test_another_worker_s_shard_is_left_alone(committing_world: World) -> None:
+    world = committing_world
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    async with world.database.write() as tx:
+        assert await signals.lock_head(tx, 0) is not None
+        async with world.database.write() as other:
+            assert await signals.lock_head(other, 0) is None
+            assert await signals.lock_head(other, 1) is not None
+
+
+async def test_runs_stay_few_and_hold_every_signal(world: World) -> None:
+    for number in range(40):
+        saws = [Saw(who=f"p{number % 7}", source="rail_trip", on=TODAY - timedelta(days=number), evidence=number)]
+        await world.hear(saws)
+        await world.sweep()
+    async with world.database.read() as tx:
+        blocks = await signals.list_blocks(tx, 0)
+        assert sum(block.rows for block in blocks) == 40
+        assert len({block.run for block in blocks}) <= 5
+        known, _ = await signals_of(tx, subject_of("p3"))
+    assert sorted(known.evidence.tolist()) == [3, 10, 17, 24, 31, 38]
+
+
+async def test_a_new_day_forms_opinions_anew_and_merges_runs(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2022, 11, 4), evidence=7)])
+    await world.sweep()
+    await world.hear([Saw(who="b", source="rail_trip", on=date(2023, 10, 4), evidence=8)])
+    await world.sweep()
+    await world.said()
+    world.clock.move(timedelta(days=5))
+    async with world.database.write() as tx:
+        done = await reassess(tx, world.means(), 0, shadow=False)
+    assert done is not None
+    assert (done.outcome.people, done.outcome.changed, done.outcome.said) == (2, 1, 1)
+    assert done.moves == {"certifiable>certifiable": 1, "certifiable>insufficient": 1}
+    [(_, row)] = await world.said()
+    assert (row["decision"], row["as_of"], row["reasons"]) == ("insufficient", None, ["no_evidence"])
+    async with world.database.read() as tx:
+        assert len({block.run for block in await signals.list_blocks(tx, 0)}) == 1
+
+
+async def test_a_shadow_changes_and_says_nothing(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2022, 11, 4), evidence=7)])
+    await world.sweep()
+    await world.said()
+    world.clock.move(timedelta(days=5))
+    async with world.database.write() as tx:
+        done = await reassess(tx, world.means(), 0, shadow=True)
+    assert done is not None
+    assert done.moves == {"certifiable>insufficient": 1}
+    assert (await world.assessment()).decision is Decision.CERTIFIABLE
+    assert await world.said() == []
+
+
+async def test_stored_columns_come_back_as_they_were_written(world: World) -> None:
+    await world.hear(
+        [
+            Saw(who="a", source="rail_trip", on=date(2023, 9, 4), evidence=7),
+            Saw(who="b", source="transport_bus_card", on=date(2023, 9, 4), evidence=8),
+            Saw(who="c", source="prison_custody", on=date(2023, 9, 4), kind=Kind.CUSTODY, evidence=9),
+        ],
+        shard=15,
+    )
+    await world.sweep(15)
+    wanted = np.sort(np.frombuffer(b"".join(subject_of(who, shard=15).bytes for who in "abc"), dtype="S16"))
+    async with world.database.read() as tx:
+        few, whole = await assessments.stored_of(tx, 15, wanted), await assessments.stored_of(tx, 15, None)
+    assert few.subjects.tolist() == whole.subjects.tolist() == wanted.tolist()
+    assert sorted(
+        zip(few.level.tolist(), few.decision.tolist(), few.strength.tolist(), few.marked.tolist(), strict=True)
+    ) == [
+        (1, 0, 0, False),
+        (2, 1, 2, False),
+        (3, 2, 0, True),
+    ]
+    assert few.digest.tolist() == whole.digest.tolist()
+
+
+async def test_evidence_of_another_shard_or_an_unknown_kind_is_poison(world: World) -> None:
+    body = message_of([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)], shard=3)
+    with pytest.raises(PoisonError, match="another shard"):
+        await world.handle(body, shard=4)
+    with pytest.raises(PoisonError, match="vocabulary"):
+        await world.handle(body.replace(b"seen", b"sean"), shard=3)
+
+
+async def test_subjects_that_end_in_zero_bytes_are_whole_subjects(world: World) -> None:
+    subjects = [UUID(bytes=b"\x0a" + bytes(15)), UUID(bytes=b"\x0a" + bytes(14) + b"\x01")]
+    body = message_of([Saw(who="x", source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    for subject in subjects:
+        await world.handle(body.replace(subject_of("x").bytes, subject.bytes))
+    assert (await world.sweep()).people == 2
+    async with world.database.read() as tx:
+        for subject in subjects:
+            assert await assessments.find_assessment(tx, subject) is not None

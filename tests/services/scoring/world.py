@@ -1,0 +1,111 @@
+"""Scoring on a real database, driven the way the bus and the sweeper drive it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.scoring import handlers
+from services.scoring.domain.rules import RuleSet
+from services.scoring.store import assessments, suspicions
+from services.scoring.store.assessments import Assessment
+from services.scoring.store.suspicions import KeptSuspicion
+from services.scoring.usecases.sweep import Means, Outcome, sweep
+from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+from shared.kit import arrow
+from shared.kit.bus import Message
+from shared.kit.clock import FixedClock
+from shared.kit.db import Database
+from shared.kit.outbox import Outbox
+from tests.services.scoring.people import RULES, Saw, message_of, subject_of
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """A scoring service without its loops."""
+
+    database: Database
+    clock: FixedClock
+    outbox: Outbox
+    rules: RuleSet = RULES
+
+    def means(self, *, rows: int = 1_000_000) -> Means:
+        return Means(outbox=self.outbox, rules=self.rules, today=self.clock.today(), rows=rows)
+
+    async def hear(self, saws: Sequence[Saw], *, shard: int = 0) -> None:
+        """Handle one evidence message a source."""
+        for source in dict.fromkeys(saw.source for saw in saws):
+            body = message_of([saw for saw in saws if saw.source == source], shard=shard)
+            await self.handle(body, shard=shard)
+
+    async def handle(self, body: bytes, *, shard: int = 0) -> None:
+        message = Message(
+            id=uuid4(),
+            event=EVIDENCE_ACCEPTED,
+            shard=f"{shard:x}",
+            attributes={},
+            happened_at=self.clock.now(),
+            body=body,
+        )
+        async with self.database.write() as tx:
+            await handlers.on_evidence_accepted(tx, message)
+
+    async def conclude(
+        self, kind: SuspicionKind, conclusion: CaseConclusion, *, who: str = "a", shard: int = 0
+    ) -> None:
+        fact = CaseConcluded(
+            case_id=uuid4(),
+            subject=subject_of(who, shard=shard),
+            kind=kind,
+            conclusion=conclusion,
+            event_on=None,
+            concluded_at=self.clock.now(),
+            verified_by="w1",
+            concluded_by="o1",
+        )
+        message = Message(
+            id=uuid4(),
+            event=CASE_CONCLUDED,
+            shard=None,
+            attributes={},
+            happened_at=self.clock.now(),
+            body=fact.model_dump_json().encode(),
+        )
+        async with self.database.write() as tx:
+            await handlers.on_case_concluded(tx, message)
+
+    async def sweep(self, shard: int = 0, *, urgent_only: bool = False, rows: int = 1_000_000) -> Outcome:
+        async with self.database.write() as tx:
+            outcome = await sweep(tx, self.means(rows=rows), shard, urgent_only=urgent_only)
+        assert outcome is not None
+        return outcome
+
+    async def assessment(self, who: str = "a", *, shard: int = 0) -> Assessment:
+        async with self.database.read() as tx:
+            found = await assessments.find_assessment(tx, subject_of(who, shard=shard))
+        assert found is not None
+        return found
+
+    async def suspicions(self, who: str = "a", *, shard: int = 0) -> list[KeptSuspicion]:
+        async with self.database.read() as tx:
+            return await suspicions.list_suspicions(tx, subject_of(who, shard=shard))
+
+    async def said(self) -> list[tuple[str, dict[str, Any]]]:
+        """Rows said since the last call, with the name of their event."""
+        async with self.database.write() as tx:
+            rows = await tx.fetch("SELECT subject, body FROM outbox ORDER BY seq")
+            await tx.run("DELETE FROM outbox")
+        return [
+            (row["subject"].rsplit(".v1", 1)[0], each) for row in rows for each in arrow.decode(row["body"]).to_pylist()
+        ]
+
+
+def instant(text: str) -> datetime:
+    """An ISO instant in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def subject(who: str, shard: int = 0) -> UUID:
+    return subject_of(who, shard=shard)
