@@ -41,7 +41,9 @@ def up(
     from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
     from deploy.local.up import run  # noqa: PLC0415  (loaded when called)
 
-    options = StackOptions(data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []))
+    options = StackOptions(
+        data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []), sandbox=True
+    )
     raise typer.Exit(run(options))
 
 

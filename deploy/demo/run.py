@@ -91,7 +91,7 @@ async def demo(options: DemoOptions) -> screen.Result:
     console = Console(stderr=False)
     city = options.data / f"city-{options.scale:g}-{options.seed}"
     stack = LocalStack(
-        StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True, clock_at=NOON)
+        StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True, clock_at=NOON, sandbox=True)
     )
     with _progress(console) as progress:
         making = asyncio.create_task(_make_city(progress, options, city))

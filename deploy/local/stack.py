@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from deploy.local import caddy, database, nats, postgres, services
+from deploy.local import caddy, database, nats, postgres, sandbox, services
 from deploy.local.clients import SERVICES
 from deploy.local.errors import FreshNatsError, MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
@@ -39,6 +39,7 @@ class StackOptions:
         postgres: whether there is a database.
         nats: whether there is a NATS.
         gateway: whether to run Caddy.
+        sandbox: whether to run an SMS gateway that keeps what it is sent, and tell notify of it.
         durable: False trades safety at power loss for speed, for tests.
         min_free_bytes: refuse to start with less room on the disk.
         database_url: an administrator of a PostgreSQL that runs already.
@@ -56,6 +57,7 @@ class StackOptions:
     postgres: bool = True
     nats: bool = True
     gateway: bool = True
+    sandbox: bool = False
     durable: bool = True
     min_free_bytes: int = 2 * 2**30
     database_url: str | None = field(default_factory=lambda: os.environ.get("WUGAN_DATABASE_URL") or None)
@@ -132,6 +134,8 @@ class LocalStack:
         found = {service: services.base_url(self.ports, service) for service in self.options.services}
         if self.options.gateway:
             found["gateway"] = f"http://{HOST}:{self.ports.gateway}"
+        if self.options.sandbox:
+            found["sandbox"] = f"http://{HOST}:{self.ports.sandbox}"
         if self.options.own_nats:
             found["nats-monitor"] = f"http://{HOST}:{self.ports.nats_monitor}"
         return found
@@ -199,8 +203,8 @@ class LocalStack:
 
     async def stop(self) -> None:
         """Stop everything in reverse order."""
-        names = [name for name in self.children if name not in {caddy.NAME, nats.NAME, postgres.NAME}]
-        for group in ([caddy.NAME], names, [nats.NAME], [postgres.NAME]):
+        names = [name for name in self.children if name not in {caddy.NAME, nats.NAME, postgres.NAME, sandbox.NAME}]
+        for group in ([caddy.NAME], names, [sandbox.NAME], [nats.NAME], [postgres.NAME]):
             here = [self.children[name] for name in group if name in self.children]
             await asyncio.gather(*(child.stop() for child in here))
         self.children.clear()
@@ -237,6 +241,8 @@ class LocalStack:
             if options.gateway:
                 spec = caddy.spec(self.folder.gateway, host=HOST, port=ports.gateway, upstreams=ports.services)
                 group.create_task(self._start_child(spec))
+            if options.sandbox:
+                group.create_task(self._start_sandbox())
         self.journal.say(f"everything is ready after {time.monotonic() - started:.1f} s")
 
     async def _refuse_taken(self, ports: Ports) -> None:
@@ -298,6 +304,18 @@ class LocalStack:
             *(self._start_child(services.serve_spec(around, service, number)) for number in range(count))
         )
 
+    def _of_sandbox(self) -> Mapping[str, str]:
+        return sandbox.settings_of_notify(HOST, self.ports.sandbox, self.secrets) if self.options.sandbox else {}
+
+    async def _start_sandbox(self) -> None:
+        callback = (
+            f"{services.base_url(self.ports, 'notify')}/v1/receipts/sms" if "notify" in self.ports.services else ""
+        )
+        folder = self.folder.root / "sandbox"
+        await self._start_child(
+            sandbox.spec(folder, host=HOST, port=self.ports.sandbox, secrets=self.secrets, callback=callback)
+        )
+
     def _surroundings(self) -> services.Surroundings:
         return services.Surroundings(
             folder=self.folder,
@@ -306,7 +324,7 @@ class LocalStack:
             database_urls={each: self.database_url(each) for each in SERVICES},
             nats_urls={each: self.nats_url(each) for each in SERVICES},
             modules=self.options.modules,
-            extra=self.options.environment,
+            extra={**self.options.environment, **self._of_sandbox()},
         )
 
     async def _migrate(self, around: services.Surroundings, service: str, mark: str | None) -> None:

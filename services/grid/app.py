@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import services.grid as card
-from services.grid import handlers, policies
+from services.grid import handlers, jobs, policies
 from services.grid.api import ROUTERS
 from services.grid.settings import GridSettings
 from services.grid.tables import METADATA
@@ -35,7 +35,8 @@ def dependencies(platform: Platform) -> Deps:
 async def build(platform: Platform) -> AsyncIterator[Parts]:
     """The parts of grid."""
     deps = dependencies(platform)
-    yield Parts(deps=deps, subscriptions=handlers.subscriptions(deps))
+    round_ = jobs.DailyRound(deps, seconds=cast(GridSettings, platform.settings).grid_round_seconds)
+    yield Parts(deps=deps, subscriptions=handlers.subscriptions(deps), background=[round_.run])
 
 
 SERVICE = Service(

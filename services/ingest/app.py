@@ -1,5 +1,6 @@
 """The only place of ingest that builds things."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -30,6 +31,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             keys=Keys.from_settings(settings.subject_key, settings.name_key, settings.vault_keys),
             raw=RawStore(settings.ingest_raw_url or f"file://{folder / 'raw'}", folder / f"scratch-{settings.port}"),
             people=PeopleCache(platform.database),
+            turn=asyncio.Semaphore(settings.ingest_files_at_once),
         ),
         subscriptions=handlers.SUBSCRIPTIONS,
     )

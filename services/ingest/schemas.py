@@ -1,7 +1,7 @@
 """Shapes of ingest's requests and answers."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -80,6 +80,19 @@ class SourcesOut(BaseModel):
     """The catalogue."""
 
     items: list[SourceOut]
+
+
+class FileQuery(_In):
+    """How a file of a source is to be taken."""
+
+    filename: Annotated[str, Field(min_length=1, max_length=200)] = "upload"
+    confirm: bool = Field(default=False, description="take it although it was held for its faulty rows")
+
+
+class RosterQuery(FileQuery):
+    """How a roster is to be taken."""
+
+    mode: Literal["full", "delta"] = Field(default="full", description="full: whoever is not in it has ended")
 
 
 class EventIn(_In):

@@ -25,8 +25,12 @@ class IngestSettings(KitSettings):
     ingest_max_sheet_bytes: Annotated[int, Field(ge=1)] = Field(default=400 * _MIB, description="unpacked XLSX")
     ingest_window_months: Annotated[int, Field(ge=1, le=60)] = 12
     ingest_stop_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.5, description="share of faulty rows in the first chunk at which a batch is refused"
+        default=0.5, description="share of faulty rows beyond which a batch is held before it says anything"
     )
+    ingest_stop_rows: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="fewer faulty rows than this never hold a batch"
+    )
+    ingest_files_at_once: Annotated[int, Field(ge=1, le=16)] = 2
     ingest_end_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.2, description="share of enrolments a full roster may end without a second look"
     )

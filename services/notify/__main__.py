@@ -2,8 +2,7 @@
 
 import sys
 
-from services.notify.app import SERVICE
 from shared.kit.service import main
 
 if __name__ == "__main__":
-    sys.exit(main(SERVICE))
+    sys.exit(main("notify"))

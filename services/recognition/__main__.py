@@ -2,8 +2,7 @@
 
 import sys
 
-from services.recognition.app import SERVICE
 from shared.kit.service import main
 
 if __name__ == "__main__":
-    sys.exit(main(SERVICE))
+    sys.exit(main("recognition"))

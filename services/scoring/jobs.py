@@ -169,6 +169,8 @@ class Sweeper:
             # Another process has the shard; look again when it may be done.
             await asyncio.sleep(_LOOK_SECONDS)
             return
+        if not outcome.signals:
+            return
         SWEEP_SECONDS.labels(job.why).observe(wall() - started)
         SWEPT.inc(outcome.signals if job.why in (SWEEP, URGENT) else 0)
         ASSESSED.labels(job.why).inc(outcome.people)

@@ -130,7 +130,9 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
             bus=bus,
             outbox=Outbox(service.name, clock, asyncio.Event()),
             peers=Peers(client, tokens),
-            guard=Guard(Keys(settings.effective_jwks_url), issuer=settings.issuer_url, audience=settings.audience),
+            guard=Guard(
+                Keys(settings.effective_jwks_url, client), issuer=settings.issuer_url, audience=settings.audience
+            ),
         )
 
 

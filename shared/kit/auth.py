@@ -58,9 +58,9 @@ class Caller:
 class Keys:
     """The issuer's public keys, fetched when an unknown key id turns up, at most every ten seconds."""
 
-    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
         self._url = url
-        self._transport = transport
+        self._client = client
         self._keys: KeySet | None = None
         self._fetched_at = 0.0
         self._lock = asyncio.Lock()
@@ -83,8 +83,7 @@ class Keys:
 
     async def _fetch(self) -> None:
         try:
-            async with httpx.AsyncClient(timeout=3.0, transport=self._transport) as client:
-                answer = await client.get(self._url)
+            answer = await self._client.get(self._url, timeout=3.0)
             answer.raise_for_status()
             self._keys = KeySet.import_key_set(answer.json())
             self._fetched_at = wall()

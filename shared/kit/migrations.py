@@ -86,12 +86,14 @@ PLATFORM_TABLES = (
         subject text NOT NULL,
         headers jsonb NOT NULL,
         body bytea NOT NULL,
+        hold bigint,
         published_at timestamptz,
         CONSTRAINT pk_outbox PRIMARY KEY (seq, created_at)
     ) PARTITION BY RANGE (created_at)""",
     # Bodies are zstd already: compressing them again costs time and gains nothing.
     "ALTER TABLE {schema}.outbox ALTER COLUMN body SET STORAGE EXTERNAL",
-    "CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL",
+    "CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL AND hold IS NULL",
+    "CREATE INDEX ix_outbox_held ON {schema}.outbox (hold) WHERE hold IS NOT NULL",
     "CREATE TABLE {schema}.outbox_rest PARTITION OF {schema}.outbox DEFAULT",
     """CREATE TABLE {schema}.inbox (
         consumer text NOT NULL,

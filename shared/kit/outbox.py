@@ -43,8 +43,10 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("headers", pg.JSONB, nullable=False),
         sa.Column("body", pg.BYTEA, nullable=False),
+        sa.Column("hold", sa.BigInteger, comment="not yet said: waits until the whole it belongs to is released"),
         sa.Column("published_at", sa.DateTime(timezone=True)),
-        sa.Index("ix_outbox_pending", "seq", postgresql_where=sa.text("published_at IS NULL")),
+        sa.Index("ix_outbox_pending", "seq", postgresql_where=sa.text("published_at IS NULL AND hold IS NULL")),
+        sa.Index("ix_outbox_held", "hold", postgresql_where=sa.text("hold IS NOT NULL")),
         postgresql_partition_by="RANGE (created_at)",
     )
 
@@ -74,7 +76,13 @@ class Outbox:
         return chosen
 
     async def say_table(
-        self, tx: WriteTx, event: TableEvent, table: pa.Table, attributes: Mapping[str, str] | None = None
+        self,
+        tx: WriteTx,
+        event: TableEvent,
+        table: pa.Table,
+        attributes: Mapping[str, str] | None = None,
+        *,
+        hold: int | None = None,
     ) -> int:
         """Say the rows of `table`, cut by shard and size, in the transaction that made them true.
 
@@ -83,6 +91,7 @@ class Outbox:
             event: the declared event.
             table: at least the columns of `event`, in any order; rows keep their order within a shard.
             attributes: values of the whole table.
+            hold: number of a whole this is a part of; it is said when the whole is released.
 
         Returns:
             Number of messages.
@@ -97,8 +106,17 @@ class Outbox:
         for shard, _, body in arrow.split(shaped):
             subject, chosen = f"{event.name}.{shard}", uuids.uuid7()
             rows.append((chosen, subject, self._headers(event.name, chosen, ARROW_TYPE), body))
-        await self._insert(tx, rows)
+        await self._insert(tx, rows, hold)
         return len(rows)
+
+    async def release(self, tx: WriteTx, hold: int) -> None:
+        """Let everything held under a number be said, in the order in which it was held."""
+        await tx.run("UPDATE outbox SET hold = NULL WHERE hold = $1", hold)
+        self._wake_after(tx)
+
+    async def discard(self, tx: WriteTx, hold: int) -> None:
+        """Forget what is held under a number: it was never said."""
+        await tx.run("DELETE FROM outbox WHERE hold = $1", hold)
 
     def _headers(self, name: str, event_id: UUID, content_type: str) -> dict[str, str]:
         headers = {
@@ -112,12 +130,17 @@ class Outbox:
         context = trace.current()
         return headers | {trace.HEADER: context} if context else headers
 
-    async def _insert(self, tx: WriteTx, rows: Sequence[tuple[UUID, str, dict[str, str], bytes]]) -> None:
+    async def _insert(
+        self, tx: WriteTx, rows: Sequence[tuple[UUID, str, dict[str, str], bytes]], hold: int | None = None
+    ) -> None:
         driver = await tx.driver()
         await driver.executemany(
-            "INSERT INTO outbox (id, subject, headers, body) VALUES ($1, $2, $3::text::jsonb, $4)",
-            [(event_id, subject, orjson.dumps(headers).decode(), body) for event_id, subject, headers, body in rows],
+            "INSERT INTO outbox (id, subject, headers, body, hold) VALUES ($1, $2, $3::text::jsonb, $4, $5)",
+            [(one, subject, orjson.dumps(headers).decode(), body, hold) for one, subject, headers, body in rows],
         )
+        self._wake_after(tx)
+
+    def _wake_after(self, tx: WriteTx) -> None:
         if self.wake.set not in tx.after_commit:
             tx.after_commit.append(self.wake.set)
 
@@ -189,7 +212,7 @@ class Relay:
     async def _publish_some(self, connection: asyncpg.Connection) -> int:
         rows = await connection.fetch(
             "SELECT seq, created_at, id, subject, headers::text AS headers, body FROM outbox "
-            "WHERE published_at IS NULL ORDER BY seq LIMIT $1",
+            "WHERE published_at IS NULL AND hold IS NULL ORDER BY seq LIMIT $1",
             _BATCH,
         )
         OUTBOX_PENDING.set(len(rows))

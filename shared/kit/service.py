@@ -2,39 +2,52 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-import uvicorn
 from pydantic import ValidationError
 
 from shared.kit import migrations
-from shared.kit.app import Service, create_app
-from shared.kit.settings import KitSettings
 from shared.kit.telemetry import configure_logging
 
 
-def main(service: Service, argv: Sequence[str] | None = None) -> int:
-    """Run one command of `service`; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
+def main(name: str, argv: Sequence[str] | None = None) -> int:
+    """Run one command of the service `name`; returns the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
     parser.add_argument("command", choices=("serve", "migrate"))
     command = parser.parse_args(argv).command
+    return migrate(name) if command == "migrate" else serve(name)
+
+
+def migrate(name: str) -> int:
+    """Bring the schema of a service up to date; loads its tables only, not the application."""
+    url = os.environ.get("WUGAN_DATABASE_URL")
+    if not url:
+        sys.stderr.write(f"{name}: WUGAN_DATABASE_URL is not set\n")
+        return 2
+    configure_logging(name, os.environ.get("WUGAN_LOG_LEVEL", "INFO"))
+    asyncio.run(migrations.upgrade(name, url))
+    return 0
+
+
+def serve(name: str) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is in hand."""
+    # Loaded here: a migration needs neither the web framework nor the service's own rooms.
+    import uvicorn  # noqa: PLC0415
+
+    from shared.kit.app import Service, create_app  # noqa: PLC0415
+
+    service: Service = import_module(f"services.{name}.app").SERVICE
     try:
         settings = service.settings()
     except ValidationError as error:
         # Values stay out of it: a setting may be a key.
         places = "; ".join(f"WUGAN_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
-        sys.stderr.write(f"{service.name}: settings are not usable: {places}\n")
+        sys.stderr.write(f"{name}: settings are not usable: {places}\n")
         return 2
-    configure_logging(service.name, settings.log_level)
-    if command == "migrate":
-        asyncio.run(migrations.upgrade(service.name, settings.database_url.get_secret_value()))
-        return 0
-    return serve(service, settings)
-
-
-def serve(service: Service, settings: KitSettings) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what is in hand."""
+    configure_logging(name, settings.log_level)
     config = uvicorn.Config(
         create_app(service, settings),
         host=settings.host,

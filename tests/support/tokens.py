@@ -61,5 +61,6 @@ class Issuer:
         def serve(_request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, json={"keys": [self.key.as_dict(private=False)]})
 
-        keys = Keys(f"{ISSUER}/.well-known/jwks.json", transport=httpx.MockTransport(serve))
+        client = httpx.AsyncClient(transport=httpx.MockTransport(serve))
+        keys = Keys(f"{ISSUER}/.well-known/jwks.json", client)
         return Guard(keys, issuer=ISSUER, audience=AUDIENCE)

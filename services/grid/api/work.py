@@ -11,12 +11,21 @@ from services.grid.api.common import Parts, Worker
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.visits import Form, Visit
 from services.grid.schemas.base import GridCode, WorkerId
-from services.grid.schemas.work import LineOut, LineTaskOut, ReceiptOut, SyncIn, SyncOut, VisitIn, WorklistOut
+from services.grid.schemas.work import (
+    LineOut,
+    LineTaskOut,
+    PromptOut,
+    ReceiptOut,
+    SyncIn,
+    SyncOut,
+    VisitIn,
+    WorklistOut,
+)
 from services.grid.store import tasks
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.listing import lines_of, look_back, reveal
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker
-from services.grid.usecases.visiting import Receipt, Report, record_visits
+from services.grid.usecases.visiting import Receipt, Report, prompt_of, record_visits
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -61,6 +70,7 @@ async def get_worklist(
                 name=person.name if person else None,
                 phone=person.phone if person else None,
                 family_phone=person.family_phone if person else None,
+                prompt=PromptOut.model_validate(prompt_of(deps, line.tasks[0].task_id)),
                 tasks=[LineTaskOut.model_validate(task) for task in line.tasks],
             )
         )

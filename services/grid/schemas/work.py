@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from services.grid.domain.tasks import Rung, TaskState
-from services.grid.domain.visits import Informant
+from services.grid.domain.visits import Informant, VisitStatus
 from services.grid.schemas.base import In, Out, Text, Word, WorkerId
 from shared.contracts.vocabulary import TaskReason, VisitResult
 
@@ -108,6 +108,38 @@ class LineTaskOut(Out):
     deadline_on: date
 
 
+class PromptOut(Out):
+    """What the person does for the camera."""
+
+    prompt_id: int
+    text: str
+
+
+class VisitReviewIn(In):
+    """The leader's word on a report."""
+
+    verdict: Literal["accepted", "returned"]
+
+
+class VisitOut(Out):
+    """A report that waits for its leader, or what he said."""
+
+    visit_id: UUID
+    task_id: UUID
+    subject: UUID
+    worker_id: str
+    result: VisitResult
+    visited_at: AwareDatetime
+    status: VisitStatus
+    flags: list[str]
+
+
+class VisitsOut(Out):
+    """Reports."""
+
+    items: list[VisitOut]
+
+
 class LineOut(Out):
     """One person to visit; all reasons in one knock."""
 
@@ -118,6 +150,7 @@ class LineOut(Out):
     name: str | None
     phone: str | None
     family_phone: str | None
+    prompt: PromptOut = Field(description="for a photo or video of this visit, reported with the first task")
     tasks: list[LineTaskOut]
 
 

@@ -98,6 +98,15 @@ async def find_grid(tx: ReadTx, grid_code: str) -> Grid | None:
     return Grid(**rows[0]) if rows else None
 
 
+async def places_of(tx: ReadTx, grid_codes: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Longitude and latitude of grids that have them."""
+    rows = await tx.fetch(
+        "SELECT grid_code, lon, lat FROM grids WHERE grid_code = ANY($1) AND lon IS NOT NULL AND lat IS NOT NULL",
+        list(grid_codes),
+    )
+    return {row["grid_code"]: (row["lon"], row["lat"]) for row in rows}
+
+
 async def is_worker(tx: ReadTx, worker_id: str) -> bool:
     """Whether somebody has this id."""
     return bool(await tx.fetch("SELECT FROM workers WHERE worker_id = $1", worker_id))

@@ -72,6 +72,7 @@ STAGED: dict[str, Mapping[str, str]] = {
         "lon": "float8",
         "lat": "float8",
     },
+    "staged_moves": {"task_id": "uuid", "worker_id": "text"},
     "staged_history": {"grid_code": "text", "duty": "text", "before_id": "text", "after_id": "text"},
 }
 

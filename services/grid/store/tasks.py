@@ -177,6 +177,18 @@ async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
     )
 
 
+async def give_back(tx: WriteTx, task_id: UUID, worker_id: str, *, deadline_on: date, now: datetime) -> None:
+    """A reviewed task goes back to the door, in other hands."""
+    await tx.run(
+        "UPDATE tasks SET state = 'returned', worker_id = $2, deadline_on = $3, changed_at = $4 "
+        "WHERE task_id = $1 AND state <> 'closed'",
+        task_id,
+        worker_id,
+        deadline_on,
+        now,
+    )
+
+
 async def move_tasks(tx: WriteTx, subject: UUID, grid_code: str, worker_id: str | None, now: datetime) -> None:
     """One person's open tasks go to another grid."""
     await tx.run(

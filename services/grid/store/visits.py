@@ -7,7 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.grid.domain.views import View
 from services.grid.domain.visits import Form, Informant, Visit, VisitStatus
+from services.grid.store.tasks import conditions
 from shared.contracts.vocabulary import VisitResult
 from shared.kit.db import ReadTx, WriteTx
 
@@ -134,6 +136,18 @@ def _values(each: StoredVisit) -> tuple[object, ...]:
         list(each.flags),
         visit.note,
     )
+
+
+async def list_in_review(tx: ReadTx, view: View, limit: int) -> list[StoredVisit]:
+    """Reports in the caller's view that wait for a leader, oldest first."""
+    where, args = conditions(view)
+    args.append(limit)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM (SELECT v.*, t.grid_code FROM visits v JOIN tasks t USING (task_id) "  # noqa: S608
+        f"WHERE v.status = 'in_review') waiting WHERE {' AND '.join(where)} ORDER BY visited_at LIMIT ${len(args)}",
+        *args,
+    )
+    return [_stored(row) for row in rows]
 
 
 async def review(tx: WriteTx, visit_id: UUID, status: VisitStatus, *, by: str, now: datetime) -> None:

@@ -41,6 +41,27 @@ class NoSuchTaskError(NotFoundError):
     title = "There is no such task in your grids"
 
 
+class NoSuchVisitError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_visit"
+    title = "There is no such report in your grids"
+
+
+class NotInReviewError(ConflictError):
+    """A report that nobody has to review."""
+
+    code = "not_in_review"
+    title = "The report does not wait for a review"
+
+
+class KnockAgainError(ConflictError):
+    """Too early to call somebody unreachable."""
+
+    code = "knock_again"
+    title = "Somebody must knock again before the person counts as unreachable"
+
+
 class NoSuchCaseError(NotFoundError):
     """Absent, or another village's."""
 
@@ -93,7 +114,7 @@ class BarredError(ForbiddenError):
     def __init__(self, reason: str) -> None:
         sentences = {
             "recused": "You have recused yourself from this case; it stays with a colleague.",
-            "own_visit": "Nobody verifies his own visit; a colleague of the village must.",
+            "own_visit": "Nobody verifies or reviews his own visit; a colleague of the village must.",
             "own_finding": "Nobody reviews his own finding; a colleague of the town must.",
             "four_eyes": "The person who concludes must not have verified; a colleague must conclude.",
         }

@@ -2,20 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
+from services.grid.domain.doubts import Prompt, flags, prompt_for
 from services.grid.domain.tasks import TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
 from services.grid.domain.visits import Visit, VisitStatus, shortcomings
 from services.grid.store import locks, tasks
 from services.grid.store import visits as store
+from services.grid.store.roll import places_of
 from services.grid.store.tasks import Task, TaskChange
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.casefeeding import feed_cases
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
+from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
@@ -36,11 +39,13 @@ class Report:
         visit: what it says.
         view: what its member may see.
         fingerprint: of the report as it was sent.
+        grid_place: longitude and latitude of the task's grid, where known.
     """
 
     visit: Visit
     view: View
     fingerprint: bytes
+    grid_place: tuple[float, float] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,16 +65,23 @@ class Receipt:
     task_state: TaskState | None = None
 
 
+def prompt_of(deps: Deps, task_id: UUID) -> Prompt:
+    """The prompt of a task: nobody can know it before he has the task, and a phone needs no network to show it."""
+    return prompt_for(deps.name_keys.one(f"prompt {task_id}").int)
+
+
 async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, sent_by: str) -> list[Receipt]:
     """Take reports in: each once, the rest told why not. The answers keep the order of the reports."""
     known_tasks = await tasks.find_tasks(tx, {report.visit.task_id for report in reports})
+    places = await places_of(tx, {task.grid_code for task in known_tasks.values() if task.grid_code})
     await locks.lock_people(tx, {task.subject for task in known_tasks.values()})
     known = await store.find_visits(tx, {report.visit.visit_id for report in reports})
     receipts: list[Receipt] = []
     fresh: dict[UUID, StoredVisit] = {}
     for report in reports:
         task = known_tasks.get(report.visit.task_id)
-        receipt, stored = _receive(deps, report, task, {**known, **fresh}, sent_by=sent_by)
+        placed = replace(report, grid_place=places.get(task.grid_code or "")) if task else report
+        receipt, stored = _receive(deps, placed, task, {**known, **fresh}, sent_by=sent_by)
         receipts.append(receipt)
         if stored is not None:
             fresh[stored.visit.visit_id] = stored
@@ -93,16 +105,24 @@ def _receive(
         return _refused(visit, "unknown_task"), None
     assert task.division is not None
     reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
+    if task.reason is TaskReason.SAMPLE and visit.worker_id != task.worker_id:
+        reasons.append("another_member_needed")
     if reasons:
         return _refused(visit, *reasons), None
+    found = flags(
+        visit,
+        expected=prompt_of(deps, task.task_id),
+        grid_place=report.grid_place,
+        place_metres=deps.policies.on(deps.clock.today()).place_metres,
+    )
     stored = StoredVisit(
         visit=visit,
         fingerprint=report.fingerprint,
         subject=task.subject,
         division=task.division,
         sent_by=sent_by,
-        status=VisitStatus.CONCLUDED,
-        flags=(),
+        status=VisitStatus.IN_REVIEW if found else VisitStatus.CONCLUDED,
+        flags=tuple(found),
         received_at=deps.clock.now(),
     )
     receipt = Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED)
@@ -112,6 +132,8 @@ def _receive(
         receipt.notes.append("task_was_closed")
     if not visit.final:
         receipt.notes.append("knock_again")
+    if found:
+        receipt.notes.append("in_review")
     return receipt, stored
 
 
@@ -148,7 +170,7 @@ async def take_effect(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> 
 
 def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:
     """What reports make of one task: the first final visit that happened closes it, attempts only mark it taken up."""
-    about = [each for each in fresh if each.visit.task_id == task.task_id or each.visit.visited_at >= task.created_at]
+    about = [each for each in fresh if _answers(each.visit, task)]
     ended = [each for each in (*about, *([closing] if closing else [])) if _ends(each)]
     if ended:
         first = min(ended, key=lambda each: each.visit.order).visit
@@ -168,6 +190,13 @@ def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None
     if state is task.state:
         return None
     return TaskChange(task_id=task.task_id, state=state, outcome=None, closed_at=None, closing_visit_id=None)
+
+
+def _answers(visit: Visit, task: Task) -> bool:
+    # One knock answers all that was asked before it, but a sample is the look of another pair of eyes.
+    if visit.task_id == task.task_id:
+        return True
+    return task.reason is not TaskReason.SAMPLE and visit.visited_at >= task.created_at
 
 
 def _ends(each: StoredVisit) -> bool:

@@ -12,7 +12,7 @@ from services.ingest.domain.people import PeopleIndex
 from services.ingest.settings import IngestSettings
 from services.ingest.store import people
 from services.ingest.store.raw import RawStore
-from services.ingest.store.reading import Limits
+from services.ingest.store.unpacking import Limits
 from services.ingest.usecases.hashing import Keys
 from shared.kit.app import Platform
 from shared.kit.auth import Caller, allow
@@ -39,7 +39,11 @@ class PeopleCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestDeps:
-    """Everything the routes need."""
+    """Everything the routes need.
+
+    Attributes:
+        turn: files taken in at once; more would need more memory than a process may have.
+    """
 
     platform: Platform
     settings: IngestSettings
@@ -47,6 +51,7 @@ class IngestDeps:
     keys: Keys
     raw: RawStore
     people: PeopleCache
+    turn: asyncio.Semaphore
 
     @property
     def limits(self) -> Limits:

@@ -1,26 +1,106 @@
-"""A file from its last byte to its last chunk: each chunk judged beside the event loop, committed in one transaction."""
+"""A file from its last byte to its last chunk: judged whole beside the event loop, then committed chunk by chunk.
+
+Nothing is said before the whole file has been read and judged: a file that breaks off, or fails too often, changes
+nothing.
+"""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from services.ingest.api.deps import IngestDeps
 from services.ingest.domain import roster, verdicts
 from services.ingest.domain.catalogue import Source
+from services.ingest.domain.evidence import window_start
+from services.ingest.domain.people import PeopleIndex
+from services.ingest.domain.verdicts import Judged
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
 from services.ingest.usecases import evidence, rosters
 from services.ingest.usecases.evidence import Chunk
+from shared.kit import arrow
 from shared.kit.auth import Caller
+from shared.kit.problems import ConflictError
+
+
+class HeldError(ConflictError):
+    """A file that waits for a second look; nothing of it has been said."""
+
+    code = "batch_held"
+    title = "The batch waits to be released or withdrawn"
+
+    def __init__(self, detail: str, batch: Batch) -> None:
+        counts = {name: count for name, count in batch.counts.items() if count}
+        super().__init__(detail, extra={"batch_id": str(batch.batch_id), "counts": counts})
+
+
+class FaultyHeldError(HeldError):
+    """Too many faulty rows to be said without a second look."""
+
+
+class RosterHeldError(HeldError):
+    """A roster that would end too many enrolments."""
+
+    code = "roster_held"
+    title = "The roster would end too many enrolments"
+
+
+@dataclass(slots=True, kw_only=True)
+class JudgedFile:
+    """The rows of a file, judged, in chunks; all but the first wait in files.
+
+    Attributes:
+        counts: rows by verdict, before duplicates are known.
+    """
+
+    people: PeopleIndex
+    scratch: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    first: Judged | None = None
+    others: list[Path] = field(default_factory=list)
+
+    def add(self, judged: Judged) -> None:
+        """Take the next rows."""
+        self.counts.update(verdicts.counts_of(judged.verdict))
+        if self.first is None:
+            self.first = judged
+            return
+        path = self.scratch / f"judged-{len(self.others)}.npz"
+        np.savez(path, **{name: getattr(judged, name) for name in Judged.__slots__})
+        self.others.append(path)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows in their order."""
+        row = 0
+        for judged in self._judged():
+            yield Chunk(first_row=row, judged=judged, people=self.people)
+            row += len(judged)
+
+    def _judged(self) -> Iterator[Judged]:
+        if self.first is not None:
+            yield self.first
+        for path in self.others:
+            with np.load(path) as kept:
+                yield Judged(**{name: kept[name] for name in Judged.__slots__})
+
+    def quarantine(self) -> list[tuple[int, bytes]]:
+        """Number of rows and encoded reasons of each chunk."""
+        tables = [evidence.quarantine_table(each.judged.verdict, each.first_row) for each in self.chunks()]
+        return [(table.num_rows, arrow.encode(table)) for table in tables if table.num_rows]
 
 
 def new_batch(deps: IngestDeps, caller: Caller, kind: str, code: str, received: Received, filename: str) -> NewBatch:
     """What is known of a received file."""
-    department = deps.sources[code].department if code in deps.sources else (caller.department or caller.client_id)
+    department = deps.sources[code].department if kind == "source" else (caller.department or caller.client_id)
     return NewBatch(
         kind=kind,
         code=code,
@@ -48,59 +128,91 @@ def rules(deps: IngestDeps) -> verdicts.Rules:
     today = deps.platform.clock.today()
     return verdicts.Rules(
         today=today,
-        window_starts_on=evidence.window_start(today, deps.settings.ingest_window_months),
-        subjects=deps.keys.subject.many,
+        window_starts_on=window_start(today, deps.settings.ingest_window_months),
+        subjects=deps.keys.subjects.many,
         name_hashes=deps.keys.name_hashes,
     )
 
 
-async def _each(chunks: Iterator[pl.DataFrame]) -> AsyncIterator[pl.DataFrame]:
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk
+@asynccontextmanager
+async def _undone(deps: IngestDeps, batch: Batch) -> AsyncIterator[None]:
+    """On any trouble forget a batch of which nothing was kept, and its file when nobody else needs it."""
+    try:
+        yield
+    except BaseException:
+        async with deps.platform.database.write() as tx:
+            unneeded = await batches.delete_untouched(tx, batch)
+        if unneeded:
+            await asyncio.to_thread(deps.raw.drop, batch.sha256.split(".")[0])
+        raise
 
 
-async def take_source(deps: IngestDeps, source: Source, received: Received, new: NewBatch) -> tuple[Batch, bool]:
+async def take_source(
+    deps: IngestDeps, source: Source, received: Received, new: NewBatch, *, confirmed: bool = False
+) -> tuple[Batch, bool]:
     """Take a file of a source in, going on where an earlier try was cut off.
+
+    Args:
+        deps: what the service works with.
+        source: whose file it is.
+        received: the file.
+        new: what is known of it.
+        confirmed: somebody has looked at its faults and lets it through.
 
     Returns:
         The batch, and whether this file had been taken before.
 
     Raises:
         UnreadableFileError: nothing of the file was kept.
+        HeldError: it waits for a second look.
     """
     database = deps.platform.database
-    async with database.write() as tx:
-        batch = await batches.open_batch(tx, new)
-    if batch.status != "taking":
-        return batch, True
-    try:
-        batch = await _take_chunks(deps, source, received, batch)
-    except BaseException:
+    async with deps.turn:
         async with database.write() as tx:
-            if await batches.delete_untouched(tx, batch):
-                deps.raw.drop(received.sha256)
-        raise
-    async with database.write() as tx:
-        return await evidence.finish(tx, deps.platform.outbox, batch, at=deps.platform.clock.now()), False
+            batch = await batches.open_batch(tx, new)
+            if batch.status == "held" and confirmed:
+                batch = await evidence.release(tx, batch)
+        if batch.status == "held":
+            raise _faulty(batch)
+        if batch.status != "taking":
+            return batch, True
+        async with _undone(deps, batch):
+            batch = await _take(deps, source, received, batch, confirmed=confirmed)
+        if batch.status == "held":
+            raise _faulty(batch)
+        async with database.write() as tx:
+            return await evidence.finish(tx, deps.platform.outbox, batch, at=deps.platform.clock.now()), False
 
 
-async def _take_chunks(deps: IngestDeps, source: Source, received: Received, batch: Batch) -> Batch:
-    people, said = await deps.people.get(), rules(deps)
-    first_row = 0
-    frames = read_chunks(received.path, received.scratch, source_match(source), deps.limits)
-    number = -1
-    async for frame in _each(frames):
-        number += 1
-        if number >= batch.chunks_done:
-            judged = await asyncio.to_thread(verdicts.judge, frame, source, people, said)
-            if number == 0:
-                evidence.refuse_if_faulty(judged, deps.settings.ingest_stop_share)
-                await asyncio.to_thread(deps.raw.keep, received)
-            chunk = Chunk(number=number, first_row=first_row, judged=judged, people=people)
-            async with deps.platform.database.write() as tx:
-                batch = await evidence.take_chunk(tx, deps.platform.outbox, source, batch, chunk)
-        first_row += len(frame)
+def _faulty(batch: Batch) -> HeldError:
+    detail = (
+        "Too many rows are faulty; nothing was said. Look at the batch's quarantine, then send a mended file, "
+        "or let it through: send the same file with confirm=true, or release the batch."
+    )
+    return FaultyHeldError(detail, batch)
+
+
+async def _take(deps: IngestDeps, source: Source, received: Received, batch: Batch, *, confirmed: bool) -> Batch:
+    database, people = deps.platform.database, await deps.people.get()
+    judged = await asyncio.to_thread(_judged, deps, source, received, people)
+    stop = evidence.Stop(share=deps.settings.ingest_stop_share, rows=deps.settings.ingest_stop_rows)
+    stopped = not confirmed and not batch.chunks_done and stop.stops(judged.counts)
+    await asyncio.to_thread(deps.raw.keep, received)
+    if stopped:
+        quarantine = await asyncio.to_thread(judged.quarantine)
+        async with database.write() as tx:
+            return await evidence.hold(tx, batch, judged.counts, quarantine)
+    for chunk in judged.chunks():
+        async with database.write() as tx:
+            batch = await evidence.take_chunk(tx, deps.platform.outbox, source, batch, chunk)
     return batch
+
+
+def _judged(deps: IngestDeps, source: Source, received: Received, people: PeopleIndex) -> JudgedFile:
+    judged, said = JudgedFile(people=people, scratch=received.scratch), rules(deps)
+    for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
+        judged.add(verdicts.judge(frame, source, people, said))
+    return judged
 
 
 async def take_roster(
@@ -110,31 +222,47 @@ async def take_roster(
 
     Returns:
         The batch, and whether it is the roster that was taken last.
+
+    Raises:
+        UnreadableFileError: nothing of the file was kept.
+        HeldError: it would end too many enrolments and nobody has confirmed it.
     """
     database = deps.platform.database
-    async with database.write() as tx:
-        last = await batches.last_roster(tx, program)
-        if last and last.sha256.split(".")[0] == received.sha256:
-            return last, True
-        # The same file may come again after another one: then it is a new state, not a repetition.
-        batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
-    try:
-        frames = read_chunks(received.path, received.scratch, roster.match, deps.limits)
-        frame = pl.concat([part async for part in _each(frames)], how="diagonal")
-        today = deps.platform.clock.today()
-        judged = await asyncio.to_thread(roster.judge_roster, frame, today=today)
-        await asyncio.to_thread(deps.raw.keep, received)
+    async with deps.turn:
         async with database.write() as tx:
+            last = await batches.last_roster(tx, program)
+            if last and last.sha256.split(".")[0] == received.sha256:
+                return last, True
+            # The same file may come again after another one: then it is a new state, not a repetition.
+            batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
+        if batch.status == "withdrawn":
+            return batch, True
+        async with _undone(deps, batch):
+            judged = await asyncio.to_thread(_judged_roster, deps, received)
+            await asyncio.to_thread(deps.raw.keep, received)
             said = rosters.Roster(
-                program=program, judged=judged, full=full, today=today,
-                end_share=deps.settings.ingest_end_share, confirmed=confirmed,
-            )  # fmt: skip
-            await rosters.take_roster(tx, deps.platform.outbox, deps.keys, batch, said)
-    except BaseException:
-        async with database.write() as tx:
-            if await batches.delete_untouched(tx, batch):
-                deps.raw.drop(received.sha256)
-        raise
-    async with database.read() as tx:
-        found = await batches.find_batch_by_no(tx, batch.batch_no)
-    return found or batch, False
+                program=program,
+                judged=judged,
+                full=full,
+                today=deps.platform.clock.today(),
+                at=deps.platform.clock.now(),
+                end_share=deps.settings.ingest_end_share,
+                confirmed=confirmed,
+            )
+            async with database.write() as tx:
+                batch = await rosters.take_roster(tx, deps.platform.outbox, deps.keys, batch, said)
+    if batch.status == rosters.HELD:
+        detail = (
+            f"It would end {batch.counts['ending']} of {batch.counts['open']} enrolments; nothing was changed. "
+            "Look at it again, then send the same file with confirm=true, or a mended one."
+        )
+        raise RosterHeldError(detail, batch)
+    return batch, False
+
+
+def _judged_roster(deps: IngestDeps, received: Received) -> roster.JudgedRoster:
+    frames = list(read_chunks(received.path, received.scratch, roster.match, deps.limits))
+    if not frames:
+        detail = "The roster has a first line but no rows; send it with its people."
+        raise UnreadableFileError(detail)
+    return roster.judge_roster(pl.concat(frames, how="diagonal"), today=deps.platform.clock.today())

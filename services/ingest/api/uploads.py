@@ -1,7 +1,7 @@
 """What comes in: files, single events, rosters."""
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import orjson
 import polars as pl
@@ -11,26 +11,18 @@ from services.ingest.api import taking
 from services.ingest.api.deps import Deps, IngestDeps, Uploader
 from services.ingest.domain import verdicts
 from services.ingest.domain.catalogue import Source
-from services.ingest.schemas import BatchOut, EventIn, EventOut, RosterOut
+from services.ingest.schemas import BatchOut, EventIn, EventOut, FileQuery, RosterOut, RosterQuery
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.usecases import evidence
 from services.ingest.usecases.evidence import Chunk
 from shared.kit.auth import Caller
-from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, NotFoundError
 
 router = APIRouter(prefix="/v1", tags=["uploads"], responses=PROBLEM_RESPONSES)
 STREAMED = (r"/v1/sources/[^/]+/batches", r"/v1/programs/[^/]+/roster")
 Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
-Filename = Annotated[str, Query(min_length=1, max_length=200)]
 _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-
-
-class HeldError(ConflictError):
-    """A roster that waits for a second look."""
-
-    code = "roster_held"
-    title = "The roster would end too many enrolments"
 
 
 def batch_out(batch: Batch, *, repeated: bool) -> BatchOut:
@@ -45,7 +37,7 @@ def batch_out(batch: Batch, *, repeated: bool) -> BatchOut:
         sha256=batch.sha256,
         received_at=batch.received_at,
         completed_at=batch.completed_at,
-        **evidence.summary(dict(batch.counts)),  # type: ignore[arg-type]  # names and types of the model
+        **evidence.summary(batch.counts),
     )
 
 
@@ -57,18 +49,24 @@ def _may_deliver(caller: Caller, source: Source) -> None:
 
 @router.post("/sources/{source}/batches", openapi_extra=_BODY, status_code=201)
 async def upload_batch(
-    request: Request, response: Response, source: Code, deps: Deps, caller: Uploader, filename: Filename = "upload"
+    request: Request,
+    response: Response,
+    source: Code,
+    deps: Deps,
+    caller: Uploader,
+    asked: Annotated[FileQuery, Query()],
 ) -> BatchOut:
     """Take a file of a source: CSV, XLSX, NDJSON or Parquet, plain or packed, as the body.
 
-    Sent twice it is taken once; cut off, it goes on where it was when sent again.
+    Sent twice it is taken once; cut off, it goes on where it was when sent again. Too many faulty rows:
+    409 `batch_held`, until it is sent again with `confirm` or released.
     """
     declared = deps.source(source)
     _may_deliver(caller, declared)
     received = await deps.raw.receive(request.stream(), limit=deps.settings.ingest_max_upload_bytes)
     try:
-        new = taking.new_batch(deps, caller, "source", source, received, filename)
-        batch, repeated = await taking.take_source(deps, declared, received, new)
+        new = taking.new_batch(deps, caller, "source", source, received, asked.filename)
+        batch, repeated = await taking.take_source(deps, declared, received, new, confirmed=asked.confirm)
     finally:
         deps.raw.forget(received)
     if repeated:
@@ -100,7 +98,7 @@ async def post_event(source: Code, event: EventIn, deps: Deps, caller: Uploader)
     )
     async with deps.platform.database.write() as tx:
         batch = await batches.open_batch(tx, new)
-        chunk = Chunk(number=0, first_row=0, judged=judged, people=people)
+        chunk = Chunk(first_row=0, judged=judged, people=people)
         batch = await evidence.take_chunk(tx, deps.platform.outbox, declared, batch, chunk)
         batch = await evidence.finish(tx, deps.platform.outbox, batch, at=new.received_at)
     name = next(iter(batch.counts))
@@ -118,25 +116,28 @@ async def _known_program(deps: IngestDeps, program: str) -> None:
 
 
 @router.post("/programs/{program}/roster", openapi_extra=_BODY, status_code=201)
-async def upload_roster(  # noqa: PLR0913  (path, query, body, caller)
+async def upload_roster(
     request: Request,
     response: Response,
     program: Code,
     deps: Deps,
     caller: Uploader,
-    filename: Filename = "roster",
-    mode: Annotated[Literal["full", "delta"], Query()] = "full",
-    confirm: Annotated[bool, Query()] = False,  # noqa: FBT002  (a query parameter)
+    asked: Annotated[RosterQuery, Query()],
 ) -> RosterOut:
-    """Take the roster of a program. `full` ends whoever is not in it; a full roster that would end too many is held."""
+    """Take the roster of a program. `full` ends whoever is not in it.
+
+    A full roster that would end too many enrolments: 409 `roster_held`, until it is sent again with `confirm`.
+    """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."
         raise ForbiddenError(detail)
     await _known_program(deps, program)
     received = await deps.raw.receive(request.stream(), limit=deps.settings.ingest_max_upload_bytes)
     try:
-        new = taking.new_batch(deps, caller, "roster", program, received, filename)
-        batch, repeated = await taking.take_roster(deps, program, received, new, full=mode == "full", confirmed=confirm)
+        new = taking.new_batch(deps, caller, "roster", program, received, asked.filename)
+        batch, repeated = await taking.take_roster(
+            deps, program, received, new, full=asked.mode == "full", confirmed=asked.confirm
+        )
     finally:
         deps.raw.forget(received)
     if repeated:
@@ -145,7 +146,7 @@ async def upload_roster(  # noqa: PLR0913  (path, query, body, caller)
 
 
 def _roster_out(batch: Batch, *, repeated: bool) -> RosterOut:
-    counts = dict(batch.counts)
+    counts = {name: count for name, count in batch.counts.items() if name not in {"ending", "open"}}
     plain = {name: counts.pop(name, 0) for name in ("accepted", "new", "changed", "ended")}
     return RosterOut(
         batch_id=batch.batch_id,

@@ -91,7 +91,7 @@ def _lengthened(clean: pl.Series) -> pl.Series:
 
 def _fault_of(matrix: Array, this_year: int) -> Array:
     body, last = matrix[:, :17], matrix[:, 17]
-    digits = ((body >= _DIGIT_0) & (body <= _DIGIT_9)).all(axis=1)
+    digits: Array = np.all((body >= _DIGIT_0) & (body <= _DIGIT_9), axis=1)
     shaped = digits & (((last >= _DIGIT_0) & (last <= _DIGIT_9)) | (last == ord("X")))
     # Other bytes give sums out of range; they are no longer asked for their check digit.
     right = check_digits(np.where(digits[:, None], body, _DIGIT_0)) == last

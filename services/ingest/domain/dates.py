@@ -6,8 +6,9 @@ from datetime import date
 import polars as pl
 
 _HEAD = 11  # as long as the longest day; whatever follows is the time of day
-_SEPARATED = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})(?:\s?[-/.月]\s?(\d{1,2}))?(?!\d)")
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})?")
+# A month stands alone only where no day, not even a broken one, follows: nothing is guessed.
+_SEPARATED = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})(?:\s?[-/.月]\s?(\d{1,2})(?!\d)|(?!\d)(?!\s?[-/.月]\s?\d))")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(?:(\d{2})|(?!\d))")
 _WIDE = str.maketrans({chr(0xFF10 + digit): str(digit) for digit in range(10)} | {"／": "/", "－": "-", "．": "."})
 
 

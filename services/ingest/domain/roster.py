@@ -24,6 +24,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Accepted headers by canonical column."""
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
+_YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
            citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
 
@@ -33,8 +34,8 @@ class JudgedRoster:
     """A roster's rows.
 
     Attributes:
-        good: one row a person: number, name, phone, family_phone, card_tail, division, group_no, amount_fen, started_on,
-            due_on, household_no, born_on, sex.
+        good: one row a person: number, name, phone, family_phone, card_tail, division, group_no, amount_fen,
+            started_on, due_on, household_no, born_on, sex.
         counts: rows by verdict or reason (`accepted`, `duplicate`, faults).
         reasons: row number and reason of each row not taken.
     """
@@ -62,11 +63,10 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
     """
     whole = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in frame.columns)
     checked = citizen_id.check(whole["citizen_id"], this_year=today.year)
-    amount = whole.select(
-        (pl.col("amount_yuan").str.replace_all(r"[,,元¥\s]", "").cast(pl.Decimal(18, 2), strict=False) * 100).cast(
-            pl.Int64, strict=False
-        )
-    ).to_series()
+    yuan = whole["amount_yuan"].str.replace_all(r"[,,元¥￥\s]", "")
+    amount = pl.DataFrame({"yuan": yuan}).select(
+        pl.when(pl.col("yuan").str.contains(_YUAN)).then(pl.col("yuan")).cast(pl.Decimal(38, 2), strict=False) * 100
+    )
     table = pl.DataFrame(
         {
             "row_no": np.arange(len(whole), dtype=np.uint32),
@@ -78,7 +78,8 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
             "card_tail": whole["card_tail"].str.strip_chars(),
             "division": whole["division"].str.strip_chars(),
             "group_no": whole["group_no"].str.extract(r"(\d+)", 1).cast(pl.Int16, strict=False),
-            "amount_fen": amount,
+            "amount_fen": amount.to_series().cast(pl.Int64, strict=False),
+            "no_amount": yuan.str.len_bytes().fill_null(0) == 0,
             "started_on": dates.parse(whole["started"]),
             "due_on": dates.parse(whole["due_on"]),
             "household_no": whole["household_no"].str.strip_chars(),
@@ -88,15 +89,15 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
     reason = (
         pl.when(fault.is_not_null())
         .then(fault)
-        .when(pl.col("compared").is_null() | pl.col("amount_fen").is_null() | pl.col("division").is_null())
+        .when(pl.col("compared").is_null() | pl.col("no_amount") | pl.col("division").is_null())
         .then(pl.lit("missing_field"))
-        .when(~pl.col("division").str.contains(r"^\d{12}$") | (pl.col("amount_fen") < 0))
+        .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | pl.col("amount_fen").is_null())
         .then(pl.lit("wrong_code"))
         .when(pl.col("number").is_duplicated() & ~pl.col("number").is_first_distinct())
         .then(pl.lit("duplicate"))
     )
     table = table.with_columns(reason.alias("reason"))
-    good = table.filter(pl.col("reason").is_null()).drop("reason")
+    good = table.filter(pl.col("reason").is_null()).drop("reason", "no_amount")
     counts = {"accepted": len(good)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
     }

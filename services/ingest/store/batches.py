@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -13,11 +14,14 @@ import uuid_utils.compat as uuids
 from services.ingest.domain.verdicts import VERDICTS
 from shared.kit import arrow
 from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ConflictError
 
 _COLUMNS = (
     "batch_no, batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, chunks_done, "
     "counts::text AS counts, received_at, completed_at"
 )
+
+_QUARANTINE = pa.schema([("row_no", pa.uint32()), ("reason", pa.string())])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,15 @@ class Batch:
     def rows(self) -> int:
         """Rows judged so far."""
         return sum(count for name, count in self.counts.items() if name in VERDICTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Accepted rows of one month, encoded."""
+
+    month: int
+    rows: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +98,8 @@ async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = Non
     sha256 = new.sha256 if generation is None else f"{new.sha256}.{generation}"
     await tx.run(
         "INSERT INTO batch (batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, "
-        "received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'taking', $9) ON CONFLICT (kind, code, sha256) DO NOTHING",
+        "received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'taking', $9) "
+        "ON CONFLICT (kind, code, sha256) DO NOTHING",
         uuids.uuid7(),
         new.kind,
         new.code,
@@ -117,79 +131,116 @@ async def find_batch_by_no(tx: ReadTx, batch_no: int) -> Batch | None:
     return _batch(rows[0]) if rows else None
 
 
-def _batch(row: Mapping[str, object]) -> Batch:
-    return Batch(**{**row, "counts": orjson.loads(str(row["counts"]))})  # type: ignore[arg-type]  # columns are named so
+def _batch(row: Mapping[str, Any]) -> Batch:
+    return Batch(**{**row, "counts": orjson.loads(str(row["counts"]))})
 
 
 async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
-    """The batch as it is now, held against another process taking the same file, and its source held too."""
+    """The batch as it is now, held against another process taking the same file, and its source held too.
+
+    Raises:
+        ConflictError: another process has just refused the same file.
+    """
     # Two batches of one source at once could both accept the same key.
     await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"evidence:{batch.code}")
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM batch WHERE batch_no = $1 FOR UPDATE",  # noqa: S608  (our columns)
         batch.batch_no,
     )
+    if not rows:
+        detail = "The same file was refused a moment ago; see that answer, mend the file and send it again."
+        raise ConflictError(detail)
     return _batch(rows[0])
 
 
-async def save_progress(tx: WriteTx, batch: Batch, *, chunks_done: int, counts: Mapping[str, int]) -> None:
-    """Note that a chunk is in."""
+async def save_progress(tx: WriteTx, batch: Batch) -> None:
+    """Keep counts and chunks of a batch."""
     await tx.run(
         "UPDATE batch SET chunks_done = $2, counts = $3::text::jsonb WHERE batch_no = $1",
         batch.batch_no,
-        chunks_done,
-        orjson.dumps(counts).decode(),
+        batch.chunks_done,
+        orjson.dumps(batch.counts).decode(),
     )
 
 
-async def save_end(tx: WriteTx, batch: Batch, *, at: datetime) -> None:
-    """Note that a batch is in whole."""
+async def save_status(tx: WriteTx, batch: Batch) -> None:
+    """Keep status and end of a batch."""
     await tx.run(
-        "UPDATE batch SET status = 'completed', completed_at = $2 WHERE batch_no = $1 AND status = 'taking'",
+        "UPDATE batch SET status = $2, completed_at = $3 WHERE batch_no = $1",
+        batch.batch_no,
+        batch.status,
+        batch.completed_at,
+    )
+
+
+async def delete_untouched(tx: WriteTx, batch: Batch) -> bool:
+    """Forget a batch of which nothing was kept; True when no other one needs the file either."""
+    tag = await tx.run(
+        "DELETE FROM batch WHERE batch_no = $1 AND chunks_done = 0 AND status = 'taking'", batch.batch_no
+    )
+    others = await tx.fetch(
+        "SELECT FROM batch WHERE kind <> 'event' AND sha256 LIKE $1 || '%' LIMIT 1", batch.sha256.split(".")[0]
+    )
+    return tag.endswith("1") and not others
+
+
+async def withdraw_older_held(tx: WriteTx, batch: Batch, *, at: datetime) -> None:
+    """Give up held rosters that a newer one has overtaken."""
+    await tx.run(
+        "UPDATE batch SET status = 'withdrawn', completed_at = $4 "
+        "WHERE kind = $1 AND code = $2 AND status = 'held' AND batch_no < $3",
+        batch.kind,
+        batch.code,
         batch.batch_no,
         at,
     )
 
 
-async def delete_untouched(tx: WriteTx, batch: Batch) -> bool:
-    """Forget a batch of which nothing was kept; False when something was."""
-    tag = await tx.run(
-        "DELETE FROM batch WHERE batch_no = $1 AND chunks_done = 0 AND status = 'taking'", batch.batch_no
-    )
-    return tag.endswith("1")
-
-
-async def known_keys(tx: ReadTx, source: str, months: Sequence[int]) -> np.ndarray:
-    """Evidence keys already accepted of a source in these months, uint64, in no order."""
+async def evidence_bodies(tx: ReadTx, source: str, months: Sequence[int]) -> list[bytes]:
+    """Segments accepted of a source in these months, encoded."""
     rows = await tx.fetch(
         "SELECT body FROM evidence_segment WHERE source = $1 AND month = ANY($2::int[])", source, list(months)
     )
-    parts = [arrow.decode(row["body"]).column("key").to_numpy() for row in rows]
+    return [row["body"] for row in rows]
+
+
+def keys_in(bodies: Sequence[bytes]) -> np.ndarray:
+    """Evidence keys within segments, uint64, in no order."""
+    parts = [arrow.decode(body).column("key").to_numpy() for body in bodies]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
 
-async def save_evidence(tx: WriteTx, batch: Batch, chunk_no: int, by_month: Mapping[int, pa.Table]) -> None:
+async def save_evidence(tx: WriteTx, batch: Batch, chunk_no: int, segments: Sequence[Segment]) -> None:
     """Keep accepted rows, one segment a month."""
-    segments = [
-        (batch.code, month, batch.batch_no, chunk_no, table.num_rows, arrow.encode(table))
-        for month, table in by_month.items()
-    ]
+    rows = [(batch.code, each.month, batch.batch_no, chunk_no, each.rows, each.body) for each in segments]
     await (await tx.driver()).executemany(
         "INSERT INTO evidence_segment (source, month, batch_no, chunk_no, rows, body) VALUES ($1, $2, $3, $4, $5, $6)",
-        segments,
+        rows,
     )
 
 
-async def save_quarantine(tx: WriteTx, batch: Batch, chunk_no: int, table: pa.Table) -> None:
-    """Keep which rows were not taken and why: numbers and reasons, no values."""
-    if table.num_rows:
+async def save_quarantine(tx: WriteTx, batch: Batch, chunk_no: int, rows: int, body: bytes | None) -> None:
+    """Keep which rows were not taken and why: an encoded table of numbers and reasons, no values."""
+    if body is not None:
         await tx.run(
             "INSERT INTO quarantine_segment (batch_no, chunk_no, rows, body) VALUES ($1, $2, $3, $4)",
             batch.batch_no,
             chunk_no,
-            table.num_rows,
-            arrow.encode(table),
+            rows,
+            body,
         )
+
+
+async def delete_quarantine(tx: WriteTx, batch: Batch) -> None:
+    """Forget the reasons of a batch that is judged anew."""
+    await tx.run("DELETE FROM quarantine_segment WHERE batch_no = $1", batch.batch_no)
+
+
+async def quarantine_of(tx: ReadTx, batch_no: int) -> pa.Table:
+    """Numbers and reasons of all rows not taken, in order."""
+    rows = await tx.fetch("SELECT body FROM quarantine_segment WHERE batch_no = $1 ORDER BY chunk_no", batch_no)
+    tables = [arrow.decode(row["body"]).cast(_QUARANTINE) for row in rows]
+    return pa.concat_tables(tables) if tables else _QUARANTINE.empty_table()
 
 
 async def list_quarantine(tx: ReadTx, batch_no: int, *, after: int, limit: int) -> list[tuple[int, str]]:
@@ -214,7 +265,8 @@ async def find_row(tx: ReadTx, batch_no: int, row_no: int) -> bool:
 async def count_batches(tx: ReadTx) -> Mapping[str, int]:
     """Rows by verdict over all batches, and how many batches there are."""
     rows = await tx.fetch(
-        "SELECT key, sum(value::bigint)::bigint AS n FROM batch, jsonb_each_text(counts) WHERE kind <> 'roster' GROUP BY key"
+        "SELECT key, sum(value::bigint)::bigint AS n FROM batch, jsonb_each_text(counts) "
+        "WHERE kind <> 'roster' AND status IN ('taking', 'completed') GROUP BY key"
     )
     batches = await tx.fetch("SELECT count(*) AS n FROM batch")
     return {"batches": batches[0]["n"], **{row["key"]: row["n"] for row in rows}}

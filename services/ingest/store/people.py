@@ -1,5 +1,6 @@
 """The vault and the roster in PostgreSQL: people are sealed, enrolments are rows."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
@@ -29,7 +30,8 @@ async def load_people(tx: ReadTx, version: int) -> PeopleIndex:
         "SELECT subject, person_no, name_hash FROM person",
         [("subject", "(16,)u1"), ("person_no", ">i8"), ("name_hash", ">i8")],
     )
-    return PeopleIndex.build(
+    return await asyncio.to_thread(
+        PeopleIndex.build,
         rows["subject"],
         rows["person_no"].astype(np.int64),
         rows["name_hash"].astype(np.int64).view(np.uint64),
@@ -69,7 +71,8 @@ async def save_people(tx: WriteTx, rows: pa.Table) -> None:
     await tx.run(
         "INSERT INTO person (subject, name_hash, contact_hash, sealed, key_id, division, group_no) "
         "SELECT subject, name_hash, contact_hash, sealed, key_id, division, group_no FROM incoming ORDER BY subject "
-        "ON CONFLICT (subject) DO UPDATE SET contact_hash = excluded.contact_hash, sealed = excluded.sealed, "
+        "ON CONFLICT (subject) DO UPDATE SET name_hash = excluded.name_hash, contact_hash = excluded.contact_hash, "
+        "sealed = excluded.sealed, "
         "key_id = excluded.key_id, division = excluded.division, group_no = excluded.group_no"
     )
     await tx.run("INSERT INTO vault (version) VALUES (1) ON CONFLICT (one) DO UPDATE SET version = vault.version + 1")
@@ -79,6 +82,20 @@ _DIFFERS = (
     "(e.amount_fen, e.division, e.group_no, e.household, e.started_on, e.due_on) IS DISTINCT FROM "
     "(s.amount_fen, s.division, s.group_no, s.household, s.started_on, s.due_on)"
 )
+_MERGE = f"""
+WITH merged AS (
+    INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, born_on, started_on,
+        due_on, batch_no)
+    SELECT s.subject, $1, s.amount_fen, s.division, s.group_no, s.household, s.sex, s.born_on, s.started_on,
+        s.due_on, $2
+    FROM staged s LEFT JOIN enrolment e ON e.subject = s.subject AND e.program = $1
+    WHERE e.subject IS NULL OR e.ended_on IS NOT NULL OR {_DIFFERS}
+    ORDER BY s.subject
+    ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division,
+        group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
+        due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no
+    RETURNING e.*, (xmax = 0) AS fresh
+) SELECT * FROM merged"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
     ("group_no", pa.int16()), ("household", pa.binary(16)), ("sex", pa.string()), ("born_on", pa.date32()),
@@ -96,18 +113,7 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bo
         full: whether who is not staged has ended.
         today: when they ended.
     """
-    changed = await tx.fetch(
-        "WITH merged AS (INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, "
-        "born_on, started_on, due_on, batch_no) SELECT s.subject, $1, s.amount_fen, s.division, s.group_no, s.household, "
-        "s.sex, s.born_on, s.started_on, s.due_on, $2 FROM staged s LEFT JOIN enrolment e ON e.subject = s.subject AND "
-        f"e.program = $1 WHERE e.subject IS NULL OR e.ended_on IS NOT NULL OR {_DIFFERS} ORDER BY s.subject "
-        "ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division, "
-        "group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on, "
-        "due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no "
-        "RETURNING e.*, (xmax = 0) AS fresh) SELECT * FROM merged",
-        program,
-        batch_no,
-    )
+    changed = await tx.fetch(_MERGE, program, batch_no)
     ended = []
     if full:
         ended = await tx.fetch(
@@ -129,8 +135,9 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bo
 async def share_ending(tx: WriteTx, program: str) -> tuple[int, int]:
     """How many open enrolments of a program the staged full roster would end, and how many there are."""
     rows = await tx.fetch(
-        "SELECT count(*) AS open, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)) "
-        "AS ending FROM enrolment e WHERE program = $1 AND ended_on IS NULL",
+        "SELECT count(*) AS open, "
+        "count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)) AS ending "
+        "FROM enrolment e WHERE program = $1 AND ended_on IS NULL",
         program,
     )
     return rows[0]["ending"], rows[0]["open"]

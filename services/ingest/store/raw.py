@@ -57,9 +57,7 @@ class RawStore:
             with path.open("wb") as out:
                 async for piece in pieces:
                     size += len(piece)
-                    if size > limit:
-                        detail = f"At most {limit} bytes; split the file."
-                        raise FileTooLargeError(detail)
+                    _refuse_beyond(size, limit)
                     digest.update(piece)
                     out.write(piece)
         except OSError as error:
@@ -109,3 +107,9 @@ class RawStore:
     def forget(self, received: Received) -> None:
         """Remove the scratch folder of a file."""
         shutil.rmtree(received.scratch, ignore_errors=True)
+
+
+def _refuse_beyond(size: int, limit: int) -> None:
+    if size > limit:
+        detail = f"At most {limit} bytes; split the file."
+        raise FileTooLargeError(detail)

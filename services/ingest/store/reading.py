@@ -1,8 +1,4 @@
-"""Files as departments send them, read in chunks of string columns: CSV of any encoding, XLSX, NDJSON, Parquet.
-
-Whatever can break off in the middle is read to its end before the first chunk is given out, so that a file is taken from
-its first row or not at all.
-"""
+"""Files as departments send them, read in chunks of string columns: CSV of any encoding, XLSX, NDJSON, Parquet."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,19 +66,19 @@ def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits) -> Iterato
     if head.startswith(ZIP):
         yield from _excel(plain, match, limits)
     elif head.startswith(_PARQUET):
-        yield from _parquet(plain, scratch, match, limits)
+        yield from _parquet(plain, match, limits)
     else:
         text = as_utf8(plain, scratch, limits)
         with text.path.open("rb") as opened:
             sample = opened.read(_SAMPLE).decode("utf-8-sig", errors="ignore").lstrip()
         read = _ndjson if sample.startswith("{") else _csv
-        yield from read(text, sample, scratch, match, limits)
+        yield from read(text, sample, match, limits)
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _csv(text: Text, sample: str, scratch: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _csv(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     line = sample.split("\n", 1)[0].rstrip("\r")
     delimiter = max(_DELIMITERS, key=line.count)
     try:
@@ -98,12 +94,10 @@ def _csv(text: Text, sample: str, scratch: Path, match: Match, limits: Limits) -
         quote_char='"' if text.quoted else None,
         encoding="utf8",
     )
-    wanted = _wanted(frame, chosen)
-    # Without quotation marks nothing in a text that is UTF-8 to its end can stop the reader.
-    yield from _spilled(wanted, scratch, limits) if text.quoted else _streamed(wanted, limits)
+    yield from _streamed(frame, chosen, limits)
 
 
-def _ndjson(text: Text, sample: str, scratch: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     names: dict[str, None] = {}
     lines = [line for line in sample.split("\n")[:_SAMPLE_LINES] if line.strip()]
     for line in lines[:-1] or lines:
@@ -114,7 +108,7 @@ def _ndjson(text: Text, sample: str, scratch: Path, match: Match, limits: Limits
         names |= dict.fromkeys(record if isinstance(record, dict) else ())
     chosen = _chosen(list(names), match, limits)
     frame = pl.scan_ndjson(text.path, schema=dict.fromkeys(chosen, pl.String))
-    yield from _spilled(_wanted(frame, chosen), scratch, limits)
+    yield from _streamed(frame, chosen, limits)
 
 
 # ---- binary ----------------------------------------------------------------------------------------------------------
@@ -130,7 +124,7 @@ def _excel(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     yield from wanted.iter_slices(limits.chunk_rows)
 
 
-def _parquet(path: Path, scratch: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _parquet(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path) as file:
         chosen = _chosen(file.schema_arrow.names, match, limits)
         for header in chosen:
@@ -142,15 +136,9 @@ def _parquet(path: Path, scratch: Path, match: Match, limits: Limits) -> Iterato
         if file.metadata.num_rows > limits.plain_bytes // 4:
             detail = "The file has more rows than allowed; split it."
             raise UnreadableFileError(detail)
-        target = scratch / "rows.arrow"
-        schema = pa.schema([(name, pa.large_string()) for name in chosen.values()])
-        with pa.ipc.new_file(target, schema) as out:
-            for batch in file.iter_batches(batch_size=limits.chunk_rows, columns=list(chosen)):
-                frame = pl.DataFrame(batch).select(
-                    pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items()
-                )
-                out.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema))
-    yield from _spilled_rows(target, limits)
+        for batch in file.iter_batches(batch_size=limits.chunk_rows, columns=list(chosen)):
+            frame = pl.DataFrame(batch)
+            yield frame.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
 
 
 # ---- common ----------------------------------------------------------------------------------------------------------
@@ -167,24 +155,9 @@ def _chosen(headers: Sequence[str], match: Match, limits: Limits) -> Mapping[str
     return chosen
 
 
-def _wanted(frame: pl.LazyFrame, chosen: Mapping[str, str]) -> pl.LazyFrame:
-    return frame.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
-
-
-def _streamed(wanted: pl.LazyFrame, limits: Limits) -> Iterator[pl.DataFrame]:
+def _streamed(frame: pl.LazyFrame, chosen: Mapping[str, str], limits: Limits) -> Iterator[pl.DataFrame]:
+    wanted = frame.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
     yield from _even(wanted.collect_batches(chunk_size=limits.chunk_rows, maintain_order=True, lazy=True), limits)
-
-
-def _spilled(wanted: pl.LazyFrame, scratch: Path, limits: Limits) -> Iterator[pl.DataFrame]:
-    target = scratch / "rows.arrow"
-    wanted.sink_ipc(target, maintain_order=True, compat_level=pl.CompatLevel.oldest(), record_batch_size=65_536)
-    yield from _spilled_rows(target, limits)
-
-
-def _spilled_rows(path: Path, limits: Limits) -> Iterator[pl.DataFrame]:
-    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
-        batches = (pl.DataFrame(file.get_batch(number)) for number in range(file.num_record_batches))
-        yield from _even(batches, limits)
 
 
 def _even(frames: Iterator[pl.DataFrame], limits: Limits) -> Iterator[pl.DataFrame]:

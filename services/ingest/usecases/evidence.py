@@ -2,28 +2,36 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
+from services.ingest.domain.columns import Array
 from services.ingest.domain.people import PeopleIndex
+from services.ingest.domain.verdicts import Judged
 from services.ingest.store import batches
-from services.ingest.store.batches import Batch
+from services.ingest.store.batches import Batch, Segment
 from services.ingest.store.problems import UnreadableFileError
 from shared.contracts.events import BATCH_COMPLETED, EVIDENCE_ACCEPTED, BatchCompleted
-from shared.contracts.vocabulary import EvidenceKind, Polarity
+from shared.contracts.vocabulary import Identity, Polarity
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 
+_KINDS = pa.array(verdicts.KINDS)
+_POLARITIES = pa.array([Polarity.NEGATIVE.value, Polarity.POSITIVE.value])
+_IDENTITIES = pa.array([Identity.ID_ONLY.value, Identity.FULL.value])
+_REASONS = pa.array(verdicts.VERDICTS)
+
 
 class TooFaultyError(UnreadableFileError):
-    """So many rows are faulty that the file itself is likely the wrong one."""
+    """So many rows are faulty that the file itself is the wrong one."""
 
     code = "too_faulty"
     title = "Too many rows of the file are faulty"
@@ -31,67 +39,101 @@ class TooFaultyError(UnreadableFileError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A judged chunk on its way into the database."""
+    """Judged rows on their way into the database.
 
-    number: int
+    Attributes:
+        first_row: number of the first of them within the file.
+    """
+
     first_row: int
-    judged: verdicts.Judged
+    judged: Judged
     people: PeopleIndex
 
 
-def window_start(today: date, months: int) -> date:
-    """First day within the window: the day after the same day `months` before."""
-    total = today.year * 12 + today.month - 1 - months
-    year, month = divmod(total, 12)
-    first = np.datetime64(f"{year:04d}-{month + 1:02d}", "M")
-    length = int((first + 1).astype("datetime64[D]").astype(int) - first.astype("datetime64[D]").astype(int))
-    same_day = date(year, month + 1, min(today.day, length))
-    return date.fromordinal(same_day.toordinal() + 1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When a batch is stopped before it says anything.
 
-
-def refuse_if_faulty(judged: verdicts.Judged, share: float) -> None:
-    """Refuse a file whose first rows are mostly faulty, before anything of it is said.
-
-    Raises:
-        TooFaultyError: with the commonest reason.
+    Attributes:
+        share: of faulty rows.
+        rows: fewer faulty rows than this never stop a batch.
     """
-    counts = verdicts.counts_of(judged.verdict)
-    faulty = {name: count for name, count in counts.items() if verdicts.CODE[name] in verdicts.FAULTS}
-    total = len(judged.verdict)
-    if total and sum(faulty.values()) > share * total:
-        worst = max(faulty, key=lambda name: faulty[name])
-        detail = (
-            f"{sum(faulty.values())} of the first {total} rows are faulty, mostly {worst}; nothing was kept. "
-            "Check that the file belongs to this source, and its columns and encoding."
-        )
-        raise TooFaultyError(detail)
+
+    share: float
+    rows: int
+
+    def stops(self, counts: Mapping[str, int]) -> bool:
+        """Whether these counts stop a batch that can still be released.
+
+        Raises:
+            TooFaultyError: there is nothing in it to release.
+        """
+        faulty, total = verdicts.faulty_of(counts), sum(counts.values())
+        bad = sum(faulty.values())
+        if bad < self.rows or bad <= self.share * total:
+            return False
+        if bad == total:
+            worst = max(faulty, key=lambda name: faulty[name])
+            detail = (
+                f"Every one of the {total} rows is faulty, mostly {worst}; nothing was kept. "
+                "Check that the file belongs to this source, and its columns and encoding."
+            )
+            raise TooFaultyError(detail)
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    segments: list[Segment]
+    quarantine: bytes | None
+    quarantined: int
+    counts: Mapping[str, int]
+    said: pa.Table
 
 
 async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, chunk: Chunk) -> Batch:
-    """Keep and say what is new in a chunk; a chunk already taken changes nothing.
+    """Keep and say what is new in a chunk; rows already taken change nothing.
 
     Returns:
         The batch with its progress.
+
+    Raises:
+        ConflictError: another process has just refused the same file.
     """
     now = await batches.lock_batch(tx, batch)
-    if now.chunks_done > chunk.number or now.status != "taking":
+    done = max(0, now.rows - chunk.first_row)
+    if now.status != "taking" or done >= len(chunk.judged):
         return now
-    judged = chunk.judged
-    rows, keys = verdicts.accepted_keys(judged, chunk.people)
-    months = evidence.months_of(evidence.days_of(keys))
-    known = await batches.known_keys(tx, source.code, np.unique(months).tolist())
-    new = await asyncio.to_thread(evidence.fresh, keys, known)
-    judged.verdict[rows[~new]] = verdicts.DUPLICATE
-    kept, keys, months = rows[new], keys[new], months[new]
-    table = _evidence_table(judged, kept, keys, chunk.first_row)
-    await batches.save_evidence(tx, now, chunk.number, _by_month(table, months))
-    await batches.save_quarantine(tx, now, chunk.number, _quarantine_table(judged, chunk.first_row))
+    rest = Chunk(first_row=chunk.first_row + done, judged=chunk.judged.since(done), people=chunk.people)
+    rows, keys = verdicts.accepted_keys(rest.judged, rest.people)
+    months = np.unique(evidence.months_of(evidence.days_of(keys)))
+    bodies = await batches.evidence_bodies(tx, source.code, months.tolist())
+    made = await asyncio.to_thread(_make, rest, rows, keys, bodies, now.batch_no)
+    await batches.save_evidence(tx, now, now.chunks_done, made.segments)
+    await batches.save_quarantine(tx, now, now.chunks_done, made.quarantined, made.quarantine)
     counts = Counter(now.counts)
-    counts.update(verdicts.counts_of(judged.verdict))
-    await batches.save_progress(tx, now, chunks_done=chunk.number + 1, counts=counts)
-    said = _event_table(table, judged, kept, now.batch_no)
-    await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, _attributes(source, now.received_at))
-    return await batches.lock_batch(tx, now)
+    counts.update(made.counts)
+    progress = replace(now, chunks_done=now.chunks_done + 1, counts=counts)
+    await batches.save_progress(tx, progress)
+    await outbox.say_table(tx, EVIDENCE_ACCEPTED, made.said, _attributes(source, now.received_at))
+    return progress
+
+
+def _make(chunk: Chunk, rows: Array, keys: Array, bodies: list[bytes], batch_no: int) -> _Made:
+    judged = chunk.judged
+    new = evidence.fresh(keys, batches.keys_in(bodies))
+    verdict = judged.verdict.copy()
+    verdict[rows[~new]] = verdicts.DUPLICATE
+    kept, kept_keys = rows[new], keys[new]
+    table = _evidence_table(judged, kept, kept_keys, chunk.first_row)
+    quarantine = quarantine_table(verdict, chunk.first_row)
+    return _Made(
+        segments=_by_month(table, evidence.months_of(evidence.days_of(kept_keys))),
+        quarantine=arrow.encode(quarantine) if quarantine.num_rows else None,
+        quarantined=quarantine.num_rows,
+        counts=verdicts.counts_of(verdict),
+        said=_event_table(chunk, kept, table, batch_no),
+    )
 
 
 def _attributes(source: Source, received_at: datetime) -> dict[str, str]:
@@ -103,61 +145,55 @@ def _attributes(source: Source, received_at: datetime) -> dict[str, str]:
     }
 
 
-def _evidence_table(judged: verdicts.Judged, kept: np.ndarray, keys: np.ndarray, first_row: int) -> pa.Table:
+def _words(places: Array, words: pa.Array) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int8)), words)
+
+
+def _evidence_table(judged: Judged, kept: Array, keys: Array, first_row: int) -> pa.Table:
     return pa.table(
         {
             "key": keys,
             "row_no": (kept + first_row).astype(np.uint32),
-            "kind": judged.kind.gather(kept).cast(pl.Categorical).to_arrow(),
+            "kind": _words(judged.kind[kept], _KINDS),
             "full": judged.full[kept],
         }
     )
 
 
-def _by_month(table: pa.Table, months: np.ndarray) -> dict[int, pa.Table]:
+def _by_month(table: pa.Table, months: Array) -> list[Segment]:
     if not len(months):
-        return {}
+        return []
     order = np.argsort(months, kind="stable")
     ordered, sorted_months = table.take(pa.array(order)), months[order]
     distinct, starts = np.unique(sorted_months, return_index=True)
     stops = [*starts[1:], len(sorted_months)]
-    return {
-        int(month): ordered.slice(int(start), int(stop - start))
+    return [
+        Segment(month=int(month), rows=int(stop - start), body=arrow.encode(ordered.slice(start, stop - start)))
         for month, start, stop in zip(distinct, starts, stops, strict=True)
-    }
+    ]
 
 
-def _quarantine_table(judged: verdicts.Judged, first_row: int) -> pa.Table:
-    rows = np.flatnonzero(judged.verdict > verdicts.OUT_OF_WINDOW)
-    reasons = pa.DictionaryArray.from_arrays(
-        pa.array(judged.verdict[rows].astype(np.int8)), pa.array(list(verdicts.VERDICTS))
-    )
-    return pa.table({"row_no": (rows + first_row).astype(np.uint32), "reason": reasons})
+def quarantine_table(verdict: Array, first_row: int) -> pa.Table:
+    """Numbers and reasons of the rows not taken; no values."""
+    rows = np.flatnonzero(verdict > verdicts.OUT_OF_WINDOW)
+    return pa.table({"row_no": (rows + first_row).astype(np.uint32), "reason": _words(verdict[rows], _REASONS)})
 
 
-def _event_table(table: pa.Table, judged: verdicts.Judged, kept: np.ndarray, batch_no: int) -> pa.Table:
-    kind = judged.kind.gather(kept)
-    polarity = pl.select(
-        pl.when(kind == EvidenceKind.SEEN.value)
-        .then(pl.lit(Polarity.POSITIVE.value))
-        .otherwise(pl.lit(Polarity.NEGATIVE.value))
-    ).to_series()
-    identity = pa.DictionaryArray.from_arrays(
-        pa.array(judged.full[kept].astype(np.int8)), pa.array(["id_only", "full"])
-    )
+def _event_table(chunk: Chunk, kept: Array, table: pa.Table, batch_no: int) -> pa.Table:
+    judged = chunk.judged
     return pa.table(
         {
-            "subject": arrow.subject_array(judged.subjects[kept]),
-            "occurred_on": pa.array(judged.day[kept].astype(np.int32), pa.date32()),
-            "kind": kind.to_arrow(),
-            "polarity": polarity.to_arrow(),
-            "identity": identity,
+            "subject": arrow.subject_array(chunk.people.subjects[judged.person[kept]]),
+            "occurred_on": pa.array(judged.day[kept], pa.date32()),
+            "kind": table.column("kind"),
+            "polarity": _words(judged.kind[kept] == verdicts.SEEN, _POLARITIES),
+            "identity": _words(judged.full[kept], _IDENTITIES),
             "evidence_id": evidence.evidence_ids(batch_no, table.column("row_no").to_numpy()),
         }
     )
 
 
-def summary(counts: dict[str, int]) -> dict[str, object]:
+def summary(counts: Mapping[str, int]) -> dict[str, Any]:
     """Counts as a batch answers them: rows = accepted + duplicate + out_of_window + quarantined."""
     reasons = {
         name: count
@@ -179,7 +215,8 @@ async def finish(tx: WriteTx, outbox: Outbox, batch: Batch, *, at: datetime) -> 
     now = await batches.lock_batch(tx, batch)
     if now.status != "taking":
         return now
-    await batches.save_end(tx, now, at=at)
+    done = replace(now, status="completed", completed_at=at)
+    await batches.save_status(tx, done)
     await outbox.say(
         tx,
         BATCH_COMPLETED,
@@ -190,7 +227,49 @@ async def finish(tx: WriteTx, outbox: Outbox, batch: Batch, *, at: datetime) -> 
             department=now.department,
             sha256=now.sha256,
             received_at=now.received_at,
-            **summary(dict(now.counts)),  # type: ignore[arg-type]  # names and types of the model
+            **summary(now.counts),
         ),
     )
-    return await batches.lock_batch(tx, now)
+    return done
+
+
+async def hold(tx: WriteTx, batch: Batch, counts: Mapping[str, int], quarantine: list[tuple[int, bytes]]) -> Batch:
+    """Stop a batch before it has said anything: its counts and reasons are kept, to be released or withdrawn.
+
+    Args:
+        tx: the transaction.
+        batch: of which nothing has been taken yet.
+        counts: rows by verdict, as they would be.
+        quarantine: number of rows and encoded table of each chunk.
+    """
+    now = await batches.lock_batch(tx, batch)
+    if now.status != "taking" or now.chunks_done:
+        return now
+    held = replace(now, status="held", counts=dict(counts))
+    await batches.save_progress(tx, held)
+    await batches.save_status(tx, held)
+    for number, (rows, body) in enumerate(quarantine):
+        await batches.save_quarantine(tx, held, number, rows, body)
+    return held
+
+
+async def release(tx: WriteTx, batch: Batch) -> Batch:
+    """Let a held batch be taken after all; anything but a held one stays as it is."""
+    now = await batches.lock_batch(tx, batch)
+    if now.status != "held":
+        return now
+    open_again = replace(now, status="taking", counts={}, chunks_done=0)
+    await batches.delete_quarantine(tx, now)
+    await batches.save_progress(tx, open_again)
+    await batches.save_status(tx, open_again)
+    return open_again
+
+
+async def withdraw_held(tx: WriteTx, batch: Batch, *, at: datetime) -> Batch:
+    """Give a held batch up; it never said anything."""
+    now = await batches.lock_batch(tx, batch)
+    if now.status != "held":
+        return now
+    gone = replace(now, status="withdrawn", completed_at=at)
+    await batches.save_status(tx, gone)
+    return gone

@@ -1,7 +1,7 @@
 """Rosters: people sealed into the vault, enrolments brought up to date, the differences said."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
 import numpy as np
@@ -19,6 +19,7 @@ from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 
 HELD = "held"
+_CONTACT = ("name", "phone", "family_phone", "card_tail", "division", "group_no")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Roster:
     """A judged roster on its way into the database.
 
     Attributes:
+        full: whoever is not in it has ended.
         end_share: share of open enrolments it may end without a second look.
         confirmed: somebody has looked.
     """
@@ -34,22 +36,29 @@ class Roster:
     judged: JudgedRoster
     full: bool
     today: date
+    at: datetime
     end_share: float
     confirmed: bool
 
 
-async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> dict[str, int]:
-    """Bring vault and enrolments to the roster.
+async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> Batch:
+    """Bring vault and enrolments to the roster; held instead when too many would end and nobody has confirmed it.
 
     Returns:
-        Counts: rows by verdict; enrolments new, changed, ended; `held` 1 when nothing was done because too many would end.
+        The batch with its counts: rows by verdict; enrolments new, changed, ended; `ending` where it is held.
     """
     await people.lock_vault(tx)
+    now = await batches.lock_batch(tx, batch)
+    if now.status not in {"taking", "held"}:
+        return now
     good, subjects = _keyed(roster.judged.good, keys)
     await people.stage(tx, _staged(good, subjects, keys))
     ending, open_before = await people.share_ending(tx, roster.program) if roster.full else (0, 0)
-    if open_before and ending > roster.end_share * open_before and not roster.confirmed:
-        return {**roster.judged.counts, HELD: 1, "ending": ending}
+    if ending > roster.end_share * open_before and not roster.confirmed:
+        held = replace(now, status=HELD, counts={**roster.judged.counts, "ending": ending, "open": open_before})
+        await batches.save_progress(tx, held)
+        await batches.save_status(tx, held)
+        return held
     received = {"received_at": batch.received_at.isoformat()}
     changed = dict(await people.changed_people(tx))
     chosen = np.fromiter((subject.tobytes() in changed for subject in subjects), dtype=bool, count=len(subjects))
@@ -68,17 +77,18 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     names = pl.Series(differs.column("change").to_pylist(), dtype=pl.String)
     counts = {**roster.judged.counts, **{kind: int((names == kind).sum()) for kind in ("new", "changed", "ended")}}
     quarantine = roster.judged.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
-    await batches.save_quarantine(tx, batch, 0, quarantine)
-    await batches.save_progress(tx, batch, chunks_done=1, counts=counts)
-    await batches.save_end(tx, batch, at=batch.received_at)
-    return counts
+    await batches.save_quarantine(tx, now, 0, len(quarantine), arrow.encode(quarantine) if len(quarantine) else None)
+    done = replace(now, status="completed", counts=counts, chunks_done=1, completed_at=roster.at)
+    await batches.save_progress(tx, done)
+    await batches.save_status(tx, done)
+    await batches.withdraw_older_held(tx, done, at=roster.at)
+    return done
 
 
 def _keyed(good: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, np.ndarray]:
     contact = pl.concat_str(
-        ["name", "phone", "family_phone", "card_tail", "division", pl.col("group_no").cast(pl.String)],
+        [pl.col(name).cast(pl.String).fill_null("") for name in _CONTACT],
         separator="\x1f",
-        ignore_nulls=True,
     )
     texts = good.select(contact).to_series().to_list()
     return (

@@ -22,7 +22,9 @@ SET sealed = excluded.sealed, reachable = excluded.reachable, division = exclude
 WHERE excluded.received_at >= kept.received_at
 """
 _WAKE: Final = """
-UPDATE delivery d SET status = 'queued', reason = NULL, due_at = CASE WHEN d.lane = 0 THEN $1::timestamptz ELSE $2::timestamptz END
+UPDATE delivery d
+SET status = 'queued', reason = NULL,
+    due_at = CASE WHEN d.lane = 0 THEN $1::timestamptz ELSE $2::timestamptz END
 FROM arrived_contact a JOIN contact c USING (subject)
 WHERE d.subject = a.subject AND d.status = 'waiting' AND d.channel = ANY($3::text[]) AND c.reachable <> 'none'
 """

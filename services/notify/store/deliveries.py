@@ -62,7 +62,8 @@ WITH said AS (
                           reason, ended_at)
     SELECT d.message_id, $1, d.attempt + 1, d.subject, d.template, d.lane, d.revision, d.personal,
            CASE WHEN n.subject IS NULL THEN 'queued' ELSE 'refused' END, d.again_at,
-           CASE WHEN n.subject IS NOT NULL THEN 'recorded_dead' END, CASE WHEN n.subject IS NOT NULL THEN $10::timestamptz END
+           CASE WHEN n.subject IS NOT NULL THEN 'recorded_dead' END,
+           CASE WHEN n.subject IS NOT NULL THEN $10::timestamptz END
     FROM done d LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND d.personal
     WHERE d.outcome = 'again' AND d.again_at IS NOT NULL
     ON CONFLICT DO NOTHING
@@ -87,8 +88,9 @@ WITH said AS (
     ORDER BY s.message_id
 ), done AS (
     UPDATE delivery d
-    SET status = CASE WHEN n.reached THEN 'delivered' ELSE 'failed' END, leased_until = NULL, ended_at = $5::timestamptz,
-        handed_at = coalesce(d.handed_at, $5::timestamptz), reason = CASE WHEN n.reached THEN NULL ELSE nullif(n.reason, '') END
+    SET status = CASE WHEN n.reached THEN 'delivered' ELSE 'failed' END, leased_until = NULL,
+        ended_at = $5::timestamptz, handed_at = coalesce(d.handed_at, $5::timestamptz),
+        reason = CASE WHEN n.reached THEN NULL ELSE nullif(n.reason, '') END
     FROM newest n WHERE d.message_id = n.message_id AND d.channel = $1 AND d.attempt = n.attempt AND d.status = n.status
     RETURNING d.message_id, d.subject, d.template, n.reached
 ), stopped AS (

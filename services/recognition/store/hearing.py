@@ -84,15 +84,16 @@ async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, receiv
 
 _ANNOUNCE = """
 WITH per_program AS (
-    SELECT e.subject, b.*, p.warning, e.due_on
+    SELECT e.subject, b.*, ($3::int[])[p.at] AS warning, e.due_on
     FROM {subjects} s
     JOIN enrolment e ON e.subject = s.subject AND e.listed AND e.status <> 'terminated'
-    JOIN unnest($1::text[], $2::int[], $3::int[]) AS p (code, cycle, warning) ON p.code = e.program
+    CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT h.certificate_id, h.as_of, h.channel, h.strength,
-               valid_until(h.as_of, p.cycle, NULLIF(h.cap_months, 0)::int) AS until
+               valid_until(h.as_of, ($2::int[])[p.at], NULLIF(h.cap_months, 0)::int) AS until
         FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive' ORDER BY until DESC, as_of DESC LIMIT 1
     ) b
+    WHERE p.at IS NOT NULL
 ), chosen AS (
     SELECT DISTINCT ON (subject) *, count(*) FILTER (WHERE until >= $4) OVER everybody AS programs,
            bool_and(GREATEST(until, due_on) > $4::date + warning) OVER everybody AS clear

@@ -15,16 +15,16 @@ SHARD_COUNT = 16
 
 _FIND_DUE = """
 WITH per_program AS (
-    SELECT e.subject, e.program, e.division, e.group_no, e.born_on, p.warning,
-           GREATEST(b.until, COALESCE(e.due_on,
-               CASE WHEN b.until IS NULL THEN valid_until(COALESCE(e.started_on, $6), p.cycle, NULL) END)) AS until
+    SELECT e.subject, e.program, e.division, e.group_no, e.born_on, ($3::int[])[p.at] AS warning,
+           GREATEST(b.until, COALESCE(e.due_on, CASE WHEN b.until IS NULL
+               THEN valid_until(COALESCE(e.started_on, $6), ($2::int[])[p.at], NULL) END)) AS until
     FROM enrolment e
-    JOIN unnest($1::text[], $2::int[], $3::int[]) AS p (code, cycle, warning) ON p.code = e.program
+    CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
     LEFT JOIN LATERAL (
-        SELECT max(valid_until(h.as_of, p.cycle, NULLIF(h.cap_months, 0)::int)) AS until
+        SELECT max(valid_until(h.as_of, ($2::int[])[p.at], NULLIF(h.cap_months, 0)::int)) AS until
         FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive'
     ) b ON true
-    WHERE e.subject BETWEEN $4 AND $5 AND e.listed AND e.status IN ('active', 'notice_of_intended_stop')
+    WHERE p.at IS NOT NULL AND e.subject BETWEEN $4 AND $5 AND e.listed AND e.status IN ('active', 'notice_of_intended_stop')
         AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
 ), person AS (
     SELECT DISTINCT ON (subject) subject, until AS due_on, division, group_no, born_on,

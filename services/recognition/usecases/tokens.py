@@ -31,6 +31,7 @@ from shared.kit.http import ASSERTION_TYPE
 
 LONGEST_ASSERTION = 60.0
 LEEWAY = 5.0
+_REQUIRED = ("grant_type", "client_assertion_type", "client_assertion")
 
 
 class OAuthError(Exception):
@@ -88,7 +89,9 @@ async def issue_token(issuer: Issuer, tx: WriteTx, form: Mapping[str, str]) -> d
     Raises:
         OAuthError: with the code and sentence to answer.
     """
-    if form.get("grant_type") != "client_credentials":
+    if missing := [name for name in _REQUIRED if name not in form]:
+        raise OAuthError("invalid_request", f"{missing[0]} is missing")
+    if form["grant_type"] != "client_credentials":
         raise OAuthError("unsupported_grant_type", "grant_type must be client_credentials")
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise OAuthError("invalid_client", f"client_assertion_type must be {ASSERTION_TYPE}", 401)

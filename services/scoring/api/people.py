@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.scoring.api.deps import Deps, Reader, RouteDeps, looker
-from services.scoring.schemas import (
+from services.scoring.schemas.people import (
     AssessmentOut,
     ExplanationOut,
     SimulationIn,

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Response, status
 
 from services.scoring.api.deps import Manager, Operator, Reader, RouteDeps
 from services.scoring.domain.difference import rule_difference
-from services.scoring.schemas import (
+from services.scoring.schemas.common import RuleSetName
+from services.scoring.schemas.rules import (
     FiguresOut,
     ReassessmentIn,
     ReassessmentOut,
     RuleChangeOut,
     RuleDifferenceOut,
-    RuleSetName,
     RuleSetOut,
     RuleSetsOut,
     reassessment_out,

@@ -75,16 +75,25 @@ class Negatives:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """What makes a visit worth its way, in points of risk; see `domain.priority`."""
+    """What makes a visit worth its way; see `domain.priority`.
 
-    old_age: int
-    old_age_points: int
-    silence_days: int
-    silence_points: int
-    hospital_points: int
-    weak_only_points: int
-    habit_ratio: float
-    habit_points: int
+    Attributes:
+        male: deaths a year of a thousand men, by the age at which the band begins.
+        female: the same of women.
+        hospital_sources: sources that tell of hospital stays.
+        hospital_factor: how much likelier a loss is where the last thing seen was a hospital stay.
+        weak_only_factor: where only weak evidence was ever seen: a card may have been in other hands.
+        habit_limit: most that silence against the own habit may weigh, as a factor.
+        shortest_days: silence of less is no silence.
+    """
+
+    male: dict[int, float]
+    female: dict[int, float]
+    hospital_sources: tuple[str, ...]
+    hospital_factor: float
+    weak_only_factor: float
+    habit_limit: float
+    shortest_days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,23 @@ def due(waiting: Waiting, pace: Pace) -> Due:
     return Due.NOTHING
 
 
+def cuts(sizes: Sequence[tuple[bytes, int]], rows: int) -> list[tuple[bytes, bytes | None]]:
+    """Ranges of subjects, from the first named one up to the next, each of about `rows` signals.
+
+    Args:
+        sizes: ascending subjects, and how many signals lie from each to the next.
+        rows: bound on memory, not on a single person.
+    """
+    first = [b""]
+    total = 0
+    for subject, size in sizes:
+        if total and total + size > rows:
+            first.append(subject)
+            total = 0
+        total += size
+    return list(zip(first, [*first[1:], None], strict=True))
+
+
 def runs_to_fold(rows: int, runs: Sequence[tuple[int, int]]) -> list[int]:
     """Which runs to merge with `rows` new signals, of runs as (number, rows).
 

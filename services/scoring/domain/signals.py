@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,24 @@ class Signals:
         places = places[self.subjects[places] == wanted]
         return self if len(places) == self.people else self._gather(places)
 
+    def between(self, low: bytes, high: bytes | None) -> "Signals":
+        """Signals of the people from `low` on and before `high`; views, no copies."""
+        first = int(np.searchsorted(self.subjects, np.asarray(low, dtype="S16")))
+        last = self.people if high is None else int(np.searchsorted(self.subjects, np.asarray(high, dtype="S16")))
+        return self._part(first, last)
+
+    def _part(self, first: int, last: int) -> "Signals":
+        here = slice(int(self.starts[first]), int(self.starts[last]))
+        return Signals(
+            subjects=self.subjects[first:last],
+            starts=self.starts[first : last + 1] - self.starts[first],
+            origin=self.origin[here],
+            day=self.day[here],
+            kind=self.kind[here],
+            full=self.full[here],
+            evidence=self.evidence[here],
+        )
+
     def _gather(self, places: Array) -> "Signals":
         counts = np.diff(self.starts)[places]
         starts = np.concatenate(([0], np.cumsum(counts)))
@@ -162,16 +181,7 @@ class Signals:
         while first < self.people:
             last = int(np.searchsorted(self.starts, self.starts[first] + rows, side="right")) - 1
             last = min(max(last, first + 1), self.people)
-            here = slice(int(self.starts[first]), int(self.starts[last]))
-            yield Signals(
-                subjects=self.subjects[first:last],
-                starts=self.starts[first : last + 1] - self.starts[first],
-                origin=self.origin[here],
-                day=self.day[here],
-                kind=self.kind[here],
-                full=self.full[here],
-                evidence=self.evidence[here],
-            )
+            yield self._part(first, last)
             first = last
 
 
@@ -229,6 +239,8 @@ def union(parts: Sequence[Signals], origins: Origins) -> Signals:
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else empty()
+    if all(left.subjects[-1] < right.subjects[0] for left, right in pairwise(parts)):
+        return _chained(parts)
     subjects, places = distinct(np.concatenate([part.subjects for part in parts]))
     return _sorted(
         subjects,
@@ -242,6 +254,20 @@ def union(parts: Sequence[Signals], origins: Origins) -> Signals:
             evidence=np.concatenate([part.evidence for part in parts]),
         ),
         origins,
+    )
+
+
+def _chained(parts: Sequence[Signals]) -> Signals:
+    """Parts that follow one another, as the blocks of a run do: nothing to sort."""
+    counts = np.concatenate([np.diff(part.starts) for part in parts])
+    return Signals(
+        subjects=np.concatenate([part.subjects for part in parts]),
+        starts=np.concatenate(([0], np.cumsum(counts))),
+        origin=np.concatenate([part.origin for part in parts]),
+        day=np.concatenate([part.day for part in parts]),
+        kind=np.concatenate([part.kind for part in parts]),
+        full=np.concatenate([part.full for part in parts]),
+        evidence=np.concatenate([part.evidence for part in parts]),
     )
 
 

@@ -17,6 +17,8 @@ Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 Points = Annotated[int, Field(ge=0, le=1000)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Months = Annotated[int, Field(ge=1, le=60)]
+Factor = Annotated[float, Field(ge=1, le=10_000)]
+Deaths = dict[Annotated[int, Field(ge=0, le=120)], Annotated[float, Field(gt=0, le=1000)]]
 
 
 class PolicyError(Exception):
@@ -63,14 +65,21 @@ class _NegativesFile(_Strict):
 
 
 class _RiskFile(_Strict):
-    old_age: Annotated[int, Field(ge=60, le=120)]
-    old_age_points: Points
-    silence_days: Days
-    silence_points: Points
-    hospital_points: Points
-    weak_only_points: Points
-    habit_ratio: Annotated[float, Field(ge=1, le=100)]
-    habit_points: Points
+    reference: Text
+    male: Deaths
+    female: Deaths
+    hospital_sources: Annotated[tuple[Code, ...], Field(min_length=1)]
+    hospital_factor: Factor
+    weak_only_factor: Factor
+    habit_limit: Factor
+    shortest_days: Annotated[int, Field(ge=1, le=366)]
+
+    @model_validator(mode="after")
+    def _begins_at_birth(self) -> Self:
+        if 0 not in self.male or 0 not in self.female:
+            msg = "male and female must each have a band that begins at age 0"
+            raise ValueError(msg)
+        return self
 
 
 class _RuleSetFile(_Strict):
@@ -106,7 +115,7 @@ class _RuleSetFile(_Strict):
             thresholds=Thresholds(**self.thresholds.model_dump()),
             weak_valid_months=self.weak_valid_months,
             negatives=Negatives(**self.negatives.model_dump()),
-            risk=Risk(**self.risk.model_dump()),
+            risk=Risk(**self.risk.model_dump(exclude={"reference"})),
         )
 
 

@@ -162,11 +162,11 @@ def blocks_with(blocks: Sequence[Block], subjects: Array) -> list[Block]:
     return [each for each, some in zip(blocks, (last > first).tolist(), strict=True) if some]
 
 
-async def write_run(tx: WriteTx, shard: int, run: int, signals: Signals) -> None:
-    """Keep signals as a new run."""
+async def write_blocks(tx: WriteTx, shard: int, run: int, signals: Signals, *, after: int) -> int:
+    """Keep signals as blocks of a run, behind `after` blocks of it. Returns how many blocks it has now."""
     driver = await tx.driver()
     rows = []
-    for number, piece in enumerate(signals.pieces(BLOCK_ROWS)):
+    for number, piece in enumerate(signals.pieces(BLOCK_ROWS), start=after):
         ends = columns.raw_subjects(piece.subjects[[0, -1]])
         first, last = (UUID(bytes=each.tobytes()) for each in ends)
         rows.append((shard, run, number, first, last, piece.people, len(piece), columns.write_block(piece)))
@@ -175,6 +175,7 @@ async def write_run(tx: WriteTx, shard: int, run: int, signals: Signals) -> None
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         rows,
     )
+    return after + len(rows)
 
 
 async def delete_runs(tx: WriteTx, shard: int, runs: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import pyarrow as pa
@@ -139,3 +139,15 @@ async def count_open(tx: ReadTx) -> dict[str, int]:
     """Open suspicions by kind."""
     found = await tx.fetch("SELECT kind, count(*) AS n FROM suspicion WHERE status = 'open' GROUP BY kind")
     return {str(kind): 0 for kind in SuspicionKind} | {row["kind"]: row["n"] for row in found}
+
+
+async def list_confirmed(tx: ReadTx, shard: int) -> dict[UUID, date]:
+    """People of a shard of whom a death was confirmed, with the day of it."""
+    found = await tx.fetch(
+        "SELECT subject, min(event_on) AS lost_on FROM suspicion WHERE status = 'confirmed' AND kind = $3"
+        " AND subject BETWEEN $1 AND $2 GROUP BY subject",
+        UUID(int=shard << 124),
+        UUID(int=(shard + 1 << 124) - 1),
+        str(SuspicionKind.DEATH),
+    )
+    return {row["subject"]: row["lost_on"] for row in found}

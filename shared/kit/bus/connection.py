@@ -142,9 +142,7 @@ class Bus:
                 reason: Exception = error
             except ServiceUnavailableError as error:
                 if error.err_code == _STORE_FULL:
-                    detail = (
-                        f"Stream of {subject.split('.', 1)[0]} is full; raise its limits or wait."
-                    )
+                    detail = f"Stream of {subject.split('.', 1)[0]} is full; raise its limits or wait."
                     raise BusFullError(detail) from error
                 reason = error
             else:

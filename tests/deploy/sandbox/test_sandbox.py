@@ -1,6 +1,7 @@
 """The outside world of demo and tests behaves as it is told."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -14,13 +15,12 @@ async def sandbox(tmp_path):
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://sandbox", headers={"Authorization": "Bearer secret"}
     ) as client:
-        client.app = app
         yield client
     await app.state.callbacks.close()
     app.state.keep.close()
 
 
-def batch(*ids):
+def batch(*ids: str) -> dict[str, Any]:
     return {
         "messages": [
             {"id": each, "to": "13900000001", "sender": "亳州人社", "approval": "A", "text": "好"} for each in ids

@@ -1,18 +1,31 @@
 """What grid makes of what others say, in any order and any number of times."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import permutations
 from uuid import uuid4
 
 import pytest
 
-from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, certified, due, enrolled, roll_csv, subject, suspected
+from shared.kit.bus import Message
+from tests.services.grid.town import (
+    NEIGHBOUR,
+    NOW,
+    VILLAGE,
+    Town,
+    certified,
+    due,
+    enrolled,
+    roll_csv,
+    subject,
+    suspected,
+)
 
 ANNA, BERT = subject(1), subject(2)
 UNTIMELY = ("task_id", "case_id", "step_no", "opened_by", "created_at", "closed_at", "changed_at")
 
 
-async def state(town):
+async def state(town: Town) -> dict[str, list[str]]:
     tables = ("tasks", "cases", "suspicions", "recipients", "certified")
     found = {}
     for table in tables:
@@ -56,7 +69,7 @@ async def test_a_certificate_that_outlasts_the_date_closes_the_task(town):
     assert rows[BERT]["state"] == "dispatched"
 
 
-MESSAGES = (
+MESSAGES: tuple[Callable[[], Message], ...] = (
     lambda: enrolled(ANNA, BERT),
     lambda: due(ANNA, BERT),
     lambda: certified(ANNA),

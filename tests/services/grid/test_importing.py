@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.services.grid.town import HEADER, NEIGHBOUR, VILLAGE, due, enrolled, roll_csv, subject, suspected
+from tests.services.grid.town import HEADER, NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected
 
 
-async def counts(town):
+async def counts(town: Town) -> dict[str, int]:
     names = ("divisions", "grids", "workers", "grid_changes")
     return {name: (await town.rows(f"SELECT count(*) AS n FROM {name}"))[0]["n"] for name in names}
 

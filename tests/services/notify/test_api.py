@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -149,7 +150,7 @@ class TestInboxes:
         assert (await http.get("/v1/inbox/citizen", headers=own)).status_code == 422
 
 
-NOTICE = {
+NOTICE: dict[str, Any] = {
     "template": "stop_notice",
     "subject": str(subject(1)),
     "key": "proposal-0001",

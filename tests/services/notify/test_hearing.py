@@ -2,11 +2,13 @@
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.notify import handlers
+from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
     BATCH_COMPLETED,
     CASE_CONCLUDED,
@@ -21,7 +23,9 @@ from shared.contracts.events import (
 )
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit import arrow
-from shared.kit.bus import PoisonError
+from shared.kit.bus import Message, PoisonError
+from shared.kit.clock import FixedClock
+from shared.kit.db import Database
 from tests.services.notify.world import (
     MORNING,
     TODAY,
@@ -52,33 +56,33 @@ def deps(database):
     return make_deps(database, sms=sms_settings())
 
 
-async def hear(deps, message):
+async def hear(deps: Deps, message: Message) -> None:
     handler = {each.event.name: each.handler for each in handlers.subscriptions(deps)}[message.event.name]
     async with deps.database.write() as tx:
         await handler(tx, message)
 
 
-def issued(*rows):
+def issued(*rows: Any) -> Message:
     return table_message(CERTIFICATES_ISSUED, certificates(rows))
 
 
-def known(*rows, received_at="2023-10-01T00:00:00+00:00"):
+def known(*rows: Any, received_at: str = "2023-10-01T00:00:00+00:00") -> Message:
     return table_message(CONTACTS_CHANGED, contacts(rows), received_at=received_at)
 
 
-def suspected(*rows, at=MORNING):
+def suspected(*rows: Any, at: datetime = MORNING) -> Message:
     return table_message(SUSPICION_RAISED, suspicions(rows), at=at)
 
 
-async def messages(database):
+async def messages(database: Database) -> list[dict[str, Any]]:
     return await rows_of(database, "SELECT * FROM message ORDER BY template, subject")
 
 
-async def deliveries(database):
+async def deliveries(database: Database) -> list[dict[str, Any]]:
     return await rows_of(database, "SELECT * FROM delivery ORDER BY subject, channel, attempt")
 
 
-async def said(database):
+async def said(database: Database) -> list[dict[str, Any]]:
     bodies = await rows_of(database, "SELECT subject, body FROM outbox ORDER BY seq")
     return [row for each in bodies for row in arrow.decode(each["body"]).to_pylist()]
 
@@ -134,8 +138,6 @@ class TestCertificates:
 
     async def test_at_night_text_messages_wait_for_the_morning(self, database):
         night = datetime(2023, 11, 1, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
-        from shared.kit.clock import FixedClock  # noqa: PLC0415
-
         deps = make_deps(database, sms=sms_settings(), clock=FixedClock(night))
         await hear(deps, known((subject(1), "phone")))
         await hear(deps, issued((subject(1), uuid4(), YEAR, None)))
@@ -204,7 +206,7 @@ class TestDeath:
         assert message["refused"] == "recorded_dead"
 
 
-def case(conclusion, at):
+def case(conclusion: CaseConclusion, at: datetime) -> Message:
     return fact_message(
         CASE_CONCLUDED,
         CaseConcluded(

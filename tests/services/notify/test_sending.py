@@ -3,20 +3,27 @@
 import asyncio
 import random
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from typing_extensions import override
 
 from deploy.sandbox.app import SandboxOptions, create_app
 from deploy.sandbox.sms import Behaviour
 from services.notify.channels import Channel
 from services.notify.channels.inbox import InboxSettings, always_on
 from services.notify.domain.delivery import Outcome, Reach, Receipt, Result
+from services.notify.domain.schedule import opening_after
 from services.notify.jobs import Sender
 from services.notify.usecases import send
+from services.notify.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, CONTACTS_CHANGED, SUSPICION_RAISED
+from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
+from shared.kit.db import Database
 from tests.services.notify.test_hearing import YEAR, deliveries, hear, said
 from tests.services.notify.world import (
     MORNING,
@@ -70,17 +77,17 @@ def two_gateways(database, clock, client):
     return make_deps(database, clock=clock, client=client, sms=sms_settings(second_url="http://sandbox/sms/2"))
 
 
-async def certify(deps, *people, reachable="phone", certificate=None, until=YEAR, before=None):
+async def certify(deps: Deps, *people: UUID, reachable: str = "phone", certificate: UUID | None = None) -> None:
     await hear(deps, table_message(CONTACTS_CHANGED, contacts([(who, reachable) for who in people])))
-    rows = [(who, certificate or uuid4(), until, before) for who in people]
+    rows = [(who, certificate or uuid4(), YEAR, None) for who in people]
     await hear(deps, table_message(CERTIFICATES_ISSUED, certificates(rows)))
 
 
-def behave(sandbox, number=1, **how):
+def behave(sandbox: FastAPI, number: int = 1, **how: Any) -> None:
     sandbox.state.gateways.behaviours[number] = Behaviour(**how)
 
 
-async def states(database):
+async def states(database: Database) -> list[tuple[Any, ...]]:
     return [(row["attempt"], row["status"], row["reason"]) for row in await deliveries(database)]
 
 
@@ -231,7 +238,8 @@ class TestTrouble:
         lost = [True]
 
         class Losing(httpx.AsyncBaseTransport):
-            async def handle_async_request(self, request):
+            @override
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
                 answer = await real.handle_async_request(request)
                 if lost:
                     lost.pop()
@@ -277,7 +285,7 @@ class TestTrouble:
         assert await states(database) == [(1, "failed", "runtimeerror"), (2, "failed", "runtimeerror")]
 
 
-def receipt(message_id, *, delivered=True):
+def receipt(message_id: UUID, *, delivered: bool = True) -> Receipt:
     return Receipt(id=message_id, delivered=delivered, reason="" if delivered else "unreachable")
 
 
@@ -345,42 +353,50 @@ class TestReceipts:
 
 class TestDeadAreNeverWrittenTo:
     @pytest.mark.parametrize("seed", range(5))
-    async def test_nobody_is_handed_over_after_the_record(self, database, clock, sandbox, client, seed):
+    async def test_nobody_is_handed_over_after_the_record(self, deps, clock, sandbox, seed):
         """Events, sends, failures and time in a random order: after a record, no hand-over of that person."""
-        deps = make_deps(database, clock=clock, client=client, sms=sms_settings())
         chance = random.Random(seed)
         people = [subject(number) for number in range(1, 11)]
         handed_before: dict[UUID, int] = {}
-
-        def handed(who):
-            rows = sandbox.state.keep.list_sms(to=f"139{who.int:08d}", limit=99)
-            return sum(row["handed"] for row in rows)
-
         for step in range(40):
             who = chance.choice(people)
-            what = chance.choice(["certify", "due", "contact", "die", "drain", "drain", "trouble", "time"])
-            if what == "certify":
-                row = (who, UUID(int=step + 1000), YEAR + timedelta(days=step), None)
-                await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([row])))
-            elif what == "due":
-                await hear(deps, table_message(CERTIFICATIONS_DUE, due([(who, date(2024, 1, 1 + step % 28))])))
-            elif what == "contact":
-                await hear(deps, table_message(CONTACTS_CHANGED, contacts([(each, "phone") for each in people])))
-            elif what == "die":
-                kind = chance.choice(["suspected_death", "conflict"])
-                await hear(deps, table_message(SUSPICION_RAISED, suspicions([(who, UUID(int=step), kind, 1)])))
-                handed_before.setdefault(who, handed(who))
-            elif what == "trouble":
-                behave(sandbox, answer=chance.choice(["accept", "error", "busy"]), share=0.5)
-            elif what == "time":
+            message = random_event(chance, who, people, step)
+            if message is not None:
+                await hear(deps, message)
+                if message.event is SUSPICION_RAISED:
+                    handed_before.setdefault(who, handed(sandbox, who))
+            elif chance.random() < 0.3:
+                behave(sandbox, answer=chance.choice(["accept", "error", "busy"]))
+            elif chance.random() < 0.3:
                 clock.move(timedelta(hours=chance.choice([1, 5, 30])))
             else:
                 await drain(deps)
         behave(sandbox)
-        clock.move(timedelta(days=2, hours=-(clock.now().hour)))
-        clock.move(timedelta(hours=3))
+        clock.move(opening_after(clock.now() + timedelta(days=1), deps.hours) - clock.now())
         await drain(deps)
-        assert {who: handed(who) for who in handed_before} == handed_before
+        assert handed_before
+        assert {who: handed(sandbox, who) for who in handed_before} == handed_before
+
+
+def random_event(chance: random.Random, who: UUID, people: list[UUID], step: int) -> Message | None:
+    """Something that happens, or None for a turn of sender, gateway or clock."""
+    what = chance.choice(["certify", "due", "contact", "die", None, None, None])
+    if what == "certify":
+        row = (who, UUID(int=step + 1000), YEAR + timedelta(days=step), None)
+        return table_message(CERTIFICATES_ISSUED, certificates([row]))
+    if what == "due":
+        return table_message(CERTIFICATIONS_DUE, due([(who, date(2024, 1, 1 + step % 28))]))
+    if what == "contact":
+        return table_message(CONTACTS_CHANGED, contacts([(each, "phone") for each in people]))
+    if what == "die":
+        kind = chance.choice(["suspected_death", "conflict"])
+        return table_message(SUSPICION_RAISED, suspicions([(who, UUID(int=step), kind, 1)]))
+    return None
+
+
+def handed(sandbox: FastAPI, who: UUID) -> int:
+    """How often anything for a person was handed over."""
+    return sum(row["handed"] for row in sandbox.state.keep.list_sms(to=f"139{who.int:08d}", limit=99))
 
 
 class TestTheLoop:

@@ -1,5 +1,7 @@
 """Approved texts: the files there are, and what the linter refuses."""
 
+from pathlib import Path
+
 import pytest
 
 from services.notify import templates as template_files
@@ -33,9 +35,12 @@ family_text = "{text}"
 GOOD = "{name}您好！咨询电话12333。"
 
 
-def written(folder, text=GOOD, *, variables='name = "name"', audience="citizen", payment="false", name="one"):
+def written(
+    folder: Path, text: str = GOOD, *, variables: str = 'name = "name"', name: str = "one", **words: str
+) -> Path:
     filled = FILE.replace("{text}", text).replace("{variables}", variables)
-    filled = filled.replace("{audience}", audience).replace("{payment}", payment)
+    filled = filled.replace("{audience}", words.get("audience", "citizen"))
+    filled = filled.replace("{payment}", words.get("payment", "false"))
     (folder / f"{name}.toml").write_text(filled, encoding="utf-8")
     return folder
 

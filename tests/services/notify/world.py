@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -51,7 +52,7 @@ def sealed(who: UUID, *, name: str = "张建国", phone: str | None = "139000012
 
 def contacts(rows: Iterable[tuple[UUID, str]], division: str = "341602001001") -> pa.Table:
     """(subject, reachable)."""
-    made = []
+    made: list[tuple[object, ...]] = []
     for who, reachable in rows:
         phone = f"139{who.int % 10**8:08d}" if reachable == "phone" else None
         family = f"138{who.int % 10**8:08d}" if reachable in {"phone", "family"} else None
@@ -75,7 +76,7 @@ def due(rows: Iterable[tuple[UUID, date]]) -> pa.Table:
 
 def suspicions(rows: Iterable[tuple[UUID, UUID, str, int]]) -> pa.Table:
     """(subject, suspicion, kind, revision)."""
-    made = [
+    made: list[tuple[object, ...]] = [
         (who, suspicion, kind, "probable", date(2023, 10, 1), revision, [1], ["police_hukou_cancel"], [])
         for who, suspicion, kind, revision in rows
     ]
@@ -129,7 +130,7 @@ def make_deps(
     clock: Clock | None = None,
     client: httpx.AsyncClient | None = None,
     sms: SmsSettings | None = None,
-    more: Mapping[str, Channel] | None = None,
+    more: Mapping[str, Channel[Any]] | None = None,
 ) -> Deps:
     """Everything the verbs need; text messages are on when settings are given."""
     at = clock or FixedClock(MORNING)
@@ -162,6 +163,6 @@ async def drain(deps: Deps, channel: str = "sms") -> None:
     await Sender(deps, channel).drain()
 
 
-async def rows_of(database: Database, sql: str, *args: object) -> list[dict[str, object]]:
+async def rows_of(database: Database, sql: str, *args: object) -> list[dict[str, Any]]:
     async with database.read() as tx:
         return [dict(row) for row in await tx.fetch(sql, *args)]

@@ -1,11 +1,34 @@
 """Fixtures of recognition's tests."""
 
+import httpx
 import pytest
 
+from services.recognition.app import SERVICE
+from shared.kit.app import create_app
 from tests.services.recognition.world import World, make_deps
+from tests.support.settings import settings_for
+
+
+class _Platform:
+    def __init__(self, guard):
+        self.guard = guard
 
 
 @pytest.fixture
 async def world(database_for) -> World:
     """Recognition on a database of its own."""
     return World(make_deps(await database_for("recognition")))
+
+
+@pytest.fixture(scope="session")
+def app():
+    """The application, without a platform of its own."""
+    return create_app(SERVICE, settings_for(SERVICE.settings))
+
+
+@pytest.fixture
+async def http(app, world, issuer):
+    """A caller of the application on the world's database; the test's issuer is trusted."""
+    app.state.deps, app.state.platform = world.deps, _Platform(issuer.guard())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recognition.test") as client:
+        yield client

@@ -58,8 +58,8 @@ async def test_the_database_says_what_the_domain_says(world):
         TODAY, listed, [str(each) for each in status], review, until, as_of, age,
     )  # fmt: skip
     expected = [
-        answer(View(enrolled=bool(l), status=s, under_review=r, valid_until=u, as_of=a), TODAY, m)
-        for l, s, r, u, a, m in cases
+        answer(View(enrolled=bool(on), status=s, under_review=r, valid_until=u, as_of=a), TODAY, m)
+        for on, s, r, u, a, m in cases
     ]
     assert [row["said"] for row in rows] == expected
 

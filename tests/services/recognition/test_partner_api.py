@@ -3,11 +3,8 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-import httpx
 import pytest
 
-from services.recognition.app import SERVICE
-from shared.kit.app import create_app
 from tests.services.recognition.world import (
     NOW,
     TODAY,
@@ -19,25 +16,11 @@ from tests.services.recognition.world import (
     enrolment,
     visited,
 )
-from tests.support.settings import settings_for
 
 pytestmark = pytest.mark.db
 
 ID, OTHER_ID = "11010519491231002X", "340102194001010011"
 WHY = {"Purpose-Code": "pay", "Legal-Basis": "regulation-26", "Case-Ref": "2023-11"}
-
-
-class _Platform:
-    def __init__(self, guard):
-        self.guard = guard
-
-
-@pytest.fixture
-async def http(world, issuer):
-    app = create_app(SERVICE, settings_for(SERVICE.settings))
-    app.state.deps, app.state.platform = world.deps, _Platform(issuer.guard())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recognition.test") as client:
-        yield client
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def visited(who: UUID, result: str = "seen_alive", on: date = TODAY, visit_id: U
         visit_id=visit_id or uuid4(),
         task_id=uuid4(),
         subject=who,
-        result=result,  # type: ignore[arg-type]
+        result=result,
         visited_on=on,
         visited_at=NOW,
         division=DIVISION,
@@ -135,8 +135,8 @@ def concluded(who: UUID, conclusion: str, *, kind: str = "suspected_death", hour
     fact = CaseConcluded(
         case_id=case_id or uuid4(),
         subject=who,
-        kind=kind,  # type: ignore[arg-type]
-        conclusion=conclusion,  # type: ignore[arg-type]
+        kind=kind,
+        conclusion=conclusion,
         event_on=date(2023, 8, 20) if conclusion.startswith("confirmed") else None,
         concluded_at=NOW + timedelta(hours=hours),
         verified_by="w-1",

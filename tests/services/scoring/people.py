@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -112,7 +113,7 @@ def opinions_of(saws: Iterable[Saw], *, today: date = TODAY, rules: RuleSet = RU
     return assess(signals_of(saws), ORIGINS, scale_of(rules, ORIGINS, today))
 
 
-def in_words(opinions: Opinions, person: int = 0) -> dict[str, object]:
+def in_words(opinions: Opinions, person: int = 0) -> dict[str, Any]:
     """One opinion as a readable value."""
     as_of = int(opinions.as_of[person])
     return {
@@ -128,7 +129,7 @@ def in_words(opinions: Opinions, person: int = 0) -> dict[str, object]:
     }
 
 
-def by_subject(opinions: Opinions) -> dict[bytes, dict[str, object]]:
+def by_subject(opinions: Opinions) -> dict[bytes, dict[str, Any]]:
     """All opinions as readable values, by subject."""
     raw = opinions.subjects.view(np.uint8).reshape(-1, 16)
     return {raw[person].tobytes(): in_words(opinions, person) for person in range(len(opinions))}

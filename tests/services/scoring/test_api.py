@@ -12,8 +12,9 @@ import pytest
 from services.scoring import policies
 from services.scoring.api import Deps
 from services.scoring.app import SERVICE
+from services.scoring.domain.signals import Kind
 from shared.kit.app import create_app
-from tests.services.scoring.people import TODAY, Kind, Saw, subject_of
+from tests.services.scoring.people import TODAY, Saw, subject_of
 from tests.services.scoring.world import World
 from tests.support.settings import settings_for
 from tests.support.tokens import Issuer
@@ -119,6 +120,48 @@ async def test_figures_count_signals_opinions_and_open_suspicions(world, client)
     said = (await client.get("/v1/figures")).json()
     assert (said["signals"], said["assessments"], said["certifiable"], said["suspected"]) == (2, 2, 1, 1)
     assert said["suspicions_open"]["suspected_incarceration"] == 1
+
+
+async def test_visits_are_ordered_with_reasons_whether_or_not_a_person_was_ever_seen(world, client) -> None:
+    await world.hear([Saw(source="medins_inpatient", on=TODAY - timedelta(days=90), evidence=7)])
+    await world.hear([Saw(who="b", source="rail_trip", on=TODAY - timedelta(days=20), evidence=8)], shard=4)
+    await world.sweep()
+    await world.sweep(4)
+    people = [subject_of("b", shard=4), subject_of("a"), subject_of("never", shard=4)]
+    body = {"people": [{"subject": str(each), "born_on": "1940-01-01", "sex": "female"} for each in people]}
+    said = (await client.post("/v1/visit-orders", json=body)).json()["items"]
+    assert [each["subject"] for each in said] == [str(people[1]), str(people[2]), str(people[0])]
+    assert [each["reasons"][0] for each in said] == ["hospital_without_return", "never_seen", "age:83"]
+
+
+async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(world, client) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 5, 4), evidence=1)])
+    await world.hear([Saw(who="b", source="medins_inpatient", on=date(2023, 5, 20), evidence=2)])
+    await world.hear([Saw(who="b", source="civil_cremation", on=date(2023, 8, 2), kind=Kind.DIED, evidence=3)])
+    await world.hear([Saw(who="c", source="rail_trip", on=date(2023, 6, 4), evidence=4)])
+    await world.sweep()
+    body = {
+        "begin": "2023-05-01",
+        "end": "2023-08-31",
+        "outcomes": [
+            {"subject": str(subject_of("b")), "lost_on": "2023-07-30"},
+            {"subject": str(subject_of("c")), "lost_on": "2023-06-01"},
+        ],
+    }
+    answer = await client.post("/v1/backtests", json=body)
+    assert answer.status_code == 200
+    said = answer.json()
+    columns = ("on", "people", "certified", "suspected", "lost", "lost_suspected", "lost_certified", "missed")
+    assert [tuple(row[name] for name in columns) for row in said["rows"]] == [
+        ("2023-05-31", 2, 2, 0, 0, 0, 0, 0),
+        ("2023-06-30", 3, 3, 0, 1, 0, 1, 1),
+        ("2023-07-31", 3, 3, 0, 2, 0, 1, 2),
+        ("2023-08-31", 3, 2, 1, 2, 1, 1, 1),
+    ]
+    assert said["plot"].startswith("<svg")
+    assert said["plot"].count("<polyline") == 4
+    refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-05-20"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "no_month")
 
 
 async def test_nobody_looks_without_the_scope(client, issuer) -> None:

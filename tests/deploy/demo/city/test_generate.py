@@ -135,8 +135,9 @@ class TestTruth:
 
 class TestFolder:
     def test_an_older_city_is_replaced(self, tmp_path):
-        generate(0.0001, 1, tmp_path)
+        (tmp_path / "deliveries").mkdir()
         (tmp_path / "deliveries" / "stale.csv").write_text("x")
+        (tmp_path / "city.json").write_text("{}")
         generate(0.0001, 1, tmp_path)
         assert not (tmp_path / "deliveries" / "stale.csv").exists()
 
@@ -149,8 +150,11 @@ class TestFolder:
     def test_the_command_makes_a_city_and_tells_what_is_in_it(self, tmp_path):
         made = CliRunner().invoke(app, ["generate", "--scale", "0.0001", "--seed", "3", "--out", str(tmp_path / "c")])
         assert made.exit_code == 0
-        shown = CliRunner().invoke(app, ["show", "--out", str(tmp_path / "c")])
-        assert "50 sources, 31 rosters" in shown.output
+        assert "50 sources, 31 rosters" in made.output
+
+    def test_the_command_tells_what_is_in_a_city(self, tiny):
+        shown = CliRunner().invoke(app, ["show", "--out", str(tiny.root)])
+        assert "680 people" in shown.output
 
     def test_the_command_says_in_a_sentence_why_it_cannot(self, tmp_path):
         (tmp_path / "thesis.txt").write_text("x")

@@ -1,6 +1,8 @@
 """The two state machines, walked mechanically."""
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from services.grid.domain.tasks import TaskAction, TaskState, act_of
 from shared.contracts.vocabulary import VisitResult
 
 
-def reached(follow, start, actions):
+def reached(follow: Callable[[Any, Any], Any], start: Any, actions: Iterable[Any]) -> set[Any]:
     found, queue = {start}, deque([start])
     while queue:
         state = queue.popleft()
@@ -50,7 +52,8 @@ class TestTask:
         assert act_of(result, to_review=to_review) is TaskAction.ATTEMPT
 
     def test_rungs_end_at_the_town(self):
-        rung, seen = tasks.Rung.MEMBER, []
+        rung: tasks.Rung | None = tasks.Rung.MEMBER
+        seen: list[tasks.Rung] = []
         while rung is not None:
             seen.append(rung)
             rung = tasks.next_rung(rung)

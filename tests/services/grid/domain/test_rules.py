@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import polars as pl
@@ -70,7 +71,7 @@ class TestView:
         assert not view.sees(division=VILLAGE, grid_code=VILLAGE + "002", worker_id="w2")
 
 
-def priority_of(born_on, due_on, programs=1):
+def priority_of(born_on: date | None, due_on: date | None, programs: int = 1) -> Any:
     frame = pl.DataFrame(
         {"b": [born_on], "d": [due_on], "p": [programs]}, schema={"b": pl.Date, "d": pl.Date, "p": pl.Int16}
     )
@@ -88,7 +89,7 @@ class TestPriority:
         assert 0 <= priority_of(None, None) < SUSPICION
 
 
-def roll_frame(**changes):
+def roll_frame(**changes: str) -> pl.DataFrame:
     row = {
         "grid_code": VILLAGE + "001",
         "division": VILLAGE,
@@ -140,7 +141,7 @@ class TestRoll:
 
 
 class TestHolders:
-    def people(self, *rows):
+    def people(self, *rows: tuple[str, str, str, str]) -> pl.DataFrame:
         made = [
             {
                 "grid_code": grid,
@@ -155,10 +156,10 @@ class TestHolders:
         ]
         return pl.DataFrame(made)
 
-    def known(self, *rows):
+    def known(self, *rows: tuple[str, bytes, bytes]) -> pl.DataFrame:
         return pl.DataFrame(list(rows), schema=holders.WORKER_SCHEMA, orient="row")
 
-    def grids(self, *rows):
+    def grids(self, *rows: tuple[Any, ...]) -> pl.DataFrame:
         return pl.DataFrame(list(rows), schema=holders.GRID_SCHEMA, orient="row")
 
     def test_a_new_phone_of_the_same_holder_is_the_same_person(self):
@@ -184,7 +185,7 @@ class TestHolders:
         assert found["worker_id"].unique().to_list() == ["new-甲-1"]
 
 
-def a_visit(result=VisitResult.SEEN_ALIVE, **changes):
+def a_visit(result: VisitResult = VisitResult.SEEN_ALIVE, **changes: Any) -> Visit:
     seen = result in {VisitResult.SEEN_ALIVE, VisitResult.SEEN_BY_VIDEO}
     made = Visit(
         visit_id=uuid4(),
@@ -239,7 +240,9 @@ class TestReport:
             a_visit(result, visit_id=UUID(int=place), visited_at=datetime(2023, 10, 1 + place, tzinfo=UTC))
             for place, result in enumerate(results)
         ]
-        assert closing_visit([visits[place] for place in order]).result is VisitResult.DEAD
+        first = closing_visit([visits[place] for place in order])
+        assert first is not None
+        assert first.result is VisitResult.DEAD
 
 
 class TestConclusion:
@@ -286,7 +289,7 @@ class TestConclusion:
         assert not is_second_look(CaseConclusion.INCONCLUSIVE, 2)
 
 
-def step(action, actor):
+def step(action: CaseAction, actor: str) -> Step:
     return Step(action=action, actor=actor, role="x", happened_at=NOW, outcome=None, event_on=None)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -77,6 +78,7 @@ def stored_as(opinions: Opinions) -> Stored:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(any_saws(), max_size=40), st.randoms(use_true_random=False), st.data())
 def test_any_order_repetition_and_split_gives_the_same_signals(saws, random, data) -> None:
     whole = signals(saws)
@@ -89,20 +91,21 @@ def test_any_order_repetition_and_split_gives_the_same_signals(saws, random, dat
     assert same(union([whole, whole], ORIGINS), whole)
 
 
+@settings(deadline=None)
 @given(st.lists(any_saws(), min_size=1, max_size=60))
 def test_assessing_many_is_assessing_each_alone(saws) -> None:
     together = by_subject(assess(signals(saws), ORIGINS, SCALE))
-    alone = {}
+    alone: dict[bytes, dict[str, Any]] = {}
     for who in {saw.who for saw in saws}:
         alone |= by_subject(assess(signals([saw for saw in saws if saw.who == who]), ORIGINS, SCALE))
     assert together == alone
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(any_saws(), max_size=12), min_size=1, max_size=5))
 def test_sweeping_in_any_split_ends_in_the_opinions_of_all_signals_at_once(batches) -> None:
     kept, stored = empty(), stored_as(assess(empty(), ORIGINS, SCALE))
-    opinions: dict[bytes, dict[str, object]] = {}
+    opinions: dict[bytes, dict[str, Any]] = {}
     digests: dict[bytes, int] = {}
     for batch in batches:
         new = signals(batch)
@@ -110,9 +113,7 @@ def test_sweeping_in_any_split_ends_in_the_opinions_of_all_signals_at_once(batch
         whole = union([kept.take(work.whole), new.take(work.whole)], ORIGINS)
         for formed in (assess(new.take(work.own), ORIGINS, SCALE), assess(whole, ORIGINS, SCALE)):
             opinions |= by_subject(formed)
-            digests |= {
-                subject: value for subject, value in zip(by_subject(formed), formed.digests().tolist(), strict=True)
-            }
+            digests |= dict(zip(by_subject(formed), formed.digests().tolist(), strict=True))
         kept = union([kept, new], ORIGINS)
         # What the rows would hold now: the opinions kept so far, not those of all signals.
         everyone = assess(kept, ORIGINS, SCALE)
@@ -121,6 +122,7 @@ def test_sweeping_in_any_split_ends_in_the_opinions_of_all_signals_at_once(batch
         stored = stored_as(everyone)
 
 
+@settings(deadline=None)
 @given(st.lists(any_saws(), min_size=1, max_size=40))
 def test_opinions_that_did_not_change_are_not_said_again(saws) -> None:
     opinions = assess(signals(saws), ORIGINS, SCALE)
@@ -128,6 +130,7 @@ def test_opinions_that_did_not_change_are_not_said_again(saws) -> None:
     assert len(differs.changed) == len(differs.said) == 0
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(set(WEAK.values()))), st.data())
 def test_weak_evidence_of_one_department_never_certifies(department, data) -> None:
     sources = tuple(source for source, owner in WEAK.items() if owner == department)
@@ -136,6 +139,7 @@ def test_weak_evidence_of_one_department_never_certifies(department, data) -> No
         assert said["decision"] == "insufficient"
 
 
+@settings(deadline=None)
 @given(st.lists(any_saws(), min_size=1, max_size=60))
 def test_whoever_has_a_standing_negative_is_never_certifiable(saws) -> None:
     for said in by_subject(assess(signals(saws), ORIGINS, SCALE)).values():
@@ -143,6 +147,7 @@ def test_whoever_has_a_standing_negative_is_never_certifiable(saws) -> None:
         assert (said["decision"] == "suspected") == blocked
 
 
+@settings(deadline=None)
 @given(st.lists(any_saws(), min_size=1, max_size=60))
 def test_every_certification_rests_on_evidence_of_the_window(saws) -> None:
     ids = {saw.evidence for saw in saws}

@@ -43,7 +43,7 @@ def test_what_is_missing_is_said_as_data() -> None:
 
 def test_stale_evidence_lacks_a_recent_record() -> None:
     saws = [*bus(100, 110, 120, 130), *(Saw(source="medins_outpatient", on=ago(day)) for day in (101, 111, 121))]
-    assert in_words(opinions_of(saws))["reasons"] == ["missing:points:1", "missing:recent:10"]
+    assert in_words(opinions_of(saws))["reasons"] == ["missing:recent:10"]
 
 
 def test_many_records_of_one_day_are_one_day() -> None:

@@ -6,12 +6,13 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from services.scoring.domain.signals import Kind
 from services.scoring.store import assessments, signals
 from services.scoring.usecases.look import signals_of
 from services.scoring.usecases.reassess import reassess
 from shared.contracts.vocabulary import CaseConclusion, Confidence, Decision, Level, SuspicionKind
 from shared.kit.bus import PoisonError
-from tests.services.scoring.people import TODAY, Kind, Saw, message_of, subject_of
+from tests.services.scoring.people import TODAY, Saw, message_of, subject_of
 from tests.services.scoring.world import World
 
 pytestmark = pytest.mark.db

@@ -1,0 +1,54 @@
+"""The leader's routes: reports that look odd, people nobody can reach."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.grid.api.common import Parts, Village
+from services.grid.schemas.work import TaskOut, VisitOut, VisitReviewIn, VisitsOut
+from services.grid.store.visits import StoredVisit, list_in_review
+from services.grid.usecases.reviewing import give_up, review
+from services.grid.usecases.views import view_of
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["review"], responses=PROBLEM_RESPONSES)
+
+_LIMIT = 200
+
+
+@router.get("/visits")
+async def list_visits(deps: Parts, caller: Village) -> VisitsOut:
+    """Reports that wait for the village, oldest first."""
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        found = await list_in_review(tx, view, _LIMIT)
+    return VisitsOut(items=[_out(each) for each in found])
+
+
+@router.post("/visits/{visit_id}/review")
+async def post_review(deps: Parts, caller: Village, visit_id: UUID, body: VisitReviewIn) -> VisitOut:
+    """Accepted, the visit counts; returned, another member goes. Never by the one who was there."""
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return _out(await review(tx, deps, caller, visit_id, view=view, accepted=body.verdict == "accepted"))
+
+
+@router.post("/tasks/{task_id}/unreachable")
+async def post_unreachable(deps: Parts, caller: Village, task_id: UUID) -> TaskOut:
+    """Document that nobody can reach the person, after knocks on enough different days; it certifies nothing."""
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return TaskOut.model_validate(await give_up(tx, deps, task_id, view=view))
+
+
+def _out(each: StoredVisit) -> VisitOut:
+    return VisitOut(
+        visit_id=each.visit.visit_id,
+        task_id=each.visit.task_id,
+        subject=each.subject,
+        worker_id=each.visit.worker_id,
+        result=each.visit.result,
+        visited_at=each.visit.visited_at,
+        status=each.status,
+        flags=list(each.flags),
+    )

@@ -1,0 +1,59 @@
+"""What makes a report worth a second look: nothing here refuses it, a leader looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import asin, cos, radians, sin, sqrt
+
+from services.grid.domain.tasks import SIGHTINGS
+from services.grid.domain.visits import Visit
+
+_EARTH_METRES = 6_371_000
+_SAME_MINUTE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Something the person does for the camera, known only when the visit begins."""
+
+    prompt_id: int
+    text: str
+
+
+_GESTURES = ("举起右手", "举起左手", "摸一下耳朵", "点两下头", "双手合十", "竖起大拇指", "指一下自己", "挥一挥手")
+
+
+def prompt_for(draw: int) -> Prompt:
+    """The prompt a random number stands for: a gesture and two digits to say aloud."""
+    number = draw % (len(_GESTURES) * 100)
+    return Prompt(prompt_id=number, text=f"请{_GESTURES[number // 100]},并念出数字{number % 100:02}")
+
+
+def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Distance between two places given as longitude and latitude."""
+    lon1, lat1, lon2, lat2 = (radians(value) for value in (*one, *other))
+    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
+    return 2 * _EARTH_METRES * asin(sqrt(half))
+
+
+def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | None, place_metres: int) -> list[str]:
+    """Why a leader should look at a sighting; empty for other results and where nothing speaks against it."""
+    found: list[str] = []
+    if visit.result not in SIGHTINGS:
+        return found
+    if visit.prompt_id is not None and visit.prompt_id != expected.prompt_id:
+        found.append("other_prompt")
+    if visit.prompt_id is not None and not visit.prompt_answered:
+        found.append("prompt_not_answered")
+    if visit.place and grid_place and metres(visit.place, grid_place) > place_metres:
+        found.append("far_from_grid")
+    return found
+
+
+def crowded_minute(times: Sequence[datetime]) -> bool:
+    """Whether a member's visits of a day fall into one minute, more than anybody can walk."""
+    minutes: dict[datetime, int] = {}
+    for at in times:
+        minute = at.replace(second=0, microsecond=0)
+        minutes[minute] = minutes.get(minute, 0) + 1
+    return max(minutes.values(), default=0) >= _SAME_MINUTE

@@ -1,0 +1,35 @@
+"""Time in: a round each business day."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import date
+
+import structlog
+
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.upkeep import go_round
+
+log = structlog.get_logger(__name__)
+
+
+class DailyRound:
+    """Looks at the clock every few seconds and goes round when a business day has begun, also after a restart."""
+
+    def __init__(self, deps: Deps, *, seconds: float) -> None:
+        self._deps = deps
+        self._seconds = seconds
+        self._done_on: date | None = None
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._seconds)
+
+    async def look(self) -> None:
+        """One look at the clock."""
+        today = self._deps.clock.today()
+        if self._done_on != today:
+            done = await go_round(self._deps)
+            self._done_on = today
+            log.info("daily_round", **asdict(done))

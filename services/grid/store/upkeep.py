@@ -1,0 +1,130 @@
+"""What time brings: overdue tasks go up, crowded members are relieved, a sample is visited again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from itertools import pairwise
+from uuid import UUID
+
+import polars as pl
+
+from services.grid.domain.tasks import RUNGS, Rung
+from services.grid.store.staging import stage
+from shared.kit.db import ReadTx, WriteTx
+
+_LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+def bounds(shard: str) -> tuple[UUID, UUID]:
+    """First and last subject of a shard."""
+    rest = "0000000-0000-0000-0000-000000000000"
+    return UUID(shard + rest), UUID(shard + _LAST[1:])
+
+
+async def escalate(tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, today: date, now: datetime) -> int:
+    """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever stands there."""
+    steps = [(below, above) for below, above in pairwise(RUNGS)]
+    low, high = bounds(shard)
+    tag = await tx.run(
+        """
+        UPDATE tasks t SET rung = n.above, deadline_on = n.deadline, changed_at = $6,
+            worker_id = coalesce(CASE n.above WHEN 'leader' THEN g.leader_id WHEN 'assistant' THEN g.assistant_id END,
+                t.worker_id)
+        FROM unnest($1::text[], $2::text[], $3::date[]) AS n(below, above, deadline), grids g
+        WHERE t.subject BETWEEN $4 AND $5 AND t.state IN ('dispatched', 'accepted', 'returned') AND t.deadline_on < $7
+            AND t.rung = n.below AND g.grid_code = t.grid_code
+        """,
+        [below.value for below, _ in steps],
+        [above.value for _, above in steps],
+        [deadlines[above] for _, above in steps],
+        low,
+        high,
+        now,
+        today,
+    )
+    return int(tag.rsplit(" ", 1)[1])
+
+
+async def crowded_tasks(tx: ReadTx, most: int) -> pl.DataFrame:
+    """Open tasks in members' hands in villages where somebody has more than `most`."""
+    rows = await tx.fetch(
+        """
+        SELECT t.task_id, t.subject, t.division, t.worker_id, t.priority FROM tasks t
+        WHERE t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND t.division IN (
+            SELECT DISTINCT division FROM (SELECT division, worker_id FROM tasks
+                WHERE state IN ('dispatched', 'accepted') AND rung = 'member'
+                GROUP BY division, worker_id HAVING count(*) > $1) crowded)
+        """,
+        most,
+    )
+    return pl.DataFrame(
+        [(row["task_id"].bytes, row["subject"].bytes, *tuple(row)[2:]) for row in rows],
+        schema={
+            "task_id": pl.Binary,
+            "subject": pl.Binary,
+            "division": pl.String,
+            "worker_id": pl.String,
+            "priority": pl.Int16,
+        },
+        orient="row",
+    )
+
+
+async def members_of(tx: ReadTx, divisions: Sequence[str]) -> pl.DataFrame:
+    """Every member of these villages: division, worker_id."""
+    rows = await tx.fetch("SELECT DISTINCT division, member_id FROM grids WHERE division = ANY($1)", list(divisions))
+    return pl.DataFrame(
+        [tuple(row) for row in rows], schema={"division": pl.String, "worker_id": pl.String}, orient="row"
+    )
+
+
+async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:
+    """Tasks change hands."""
+    staged = await stage(tx, "staged_moves", moves)
+    await staged.run(
+        tx,
+        "UPDATE tasks t SET worker_id = m.worker_id, changed_at = $1 FROM staged_moves m "
+        "WHERE t.task_id = m.task_id AND t.state IN ('dispatched', 'accepted')",
+        now,
+    )
+
+
+async def sample_again(
+    tx: WriteTx, *, days: tuple[date, date], percent: float, deadline_on: date, now: datetime
+) -> int:
+    """A drawn share of the sightings of some days is visited again by another member of the village.
+
+    The draw is the hash of the visit's id, so that doing it twice draws the same.
+    """
+    tag = await tx.run(
+        """
+        INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
+            programs, opened_by, created_at, changed_at)
+        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $4, 100, v.division, t.grid_code, other.member_id, 1,
+            v.visit_id::text, $5, $5
+        FROM visits v JOIN tasks t USING (task_id)
+        JOIN LATERAL (SELECT g.member_id FROM grids g WHERE g.division = v.division AND g.member_id <> v.worker_id
+            ORDER BY md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true
+        WHERE v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video') AND t.reason <> 'sample'
+            AND (v.received_at AT TIME ZONE 'Asia/Shanghai')::date BETWEEN $1 AND $2
+            AND mod(abs(hashtextextended(v.visit_id::text, 11)), 10000) < $3
+            AND NOT EXISTS (SELECT FROM tasks s WHERE s.subject = v.subject AND s.reason = 'sample'
+                AND s.opened_by = v.visit_id::text)
+        ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
+        """,
+        *days,
+        int(percent * 100),
+        deadline_on,
+        now,
+    )
+    return int(tag.rsplit(" ", 1)[1])
+
+
+async def knocks(tx: ReadTx, subject: UUID, since: datetime) -> list[date]:
+    """Days on which somebody knocked at a person's door without reaching an end, since an instant."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT (visited_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM visits WHERE subject = $1 "
+        "AND result IN ('absent_informed_by', 'refused') AND visited_at >= $2 ORDER BY 1",
+        subject,
+        since,
+    )
+    return [row["day"] for row in rows]

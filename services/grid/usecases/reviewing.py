@@ -1,0 +1,88 @@
+"""The leader's words: on reports that look odd, and on people nobody can reach."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.tasks import TaskOutcome, TaskState
+from services.grid.domain.views import View
+from services.grid.domain.visits import VisitStatus
+from services.grid.store import cases, locks, tasks, upkeep
+from services.grid.store import visits as store
+from services.grid.store.tasks import Task
+from services.grid.store.visits import StoredVisit
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import (
+    BarredError,
+    KnockAgainError,
+    NoSuchTaskError,
+    NoSuchVisitError,
+    NotInReviewError,
+)
+from services.grid.usecases.visiting import take_effect
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+
+
+async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, view: View, accepted: bool) -> StoredVisit:
+    """Accept a report that looked odd, so that it counts, or send somebody else.
+
+    Raises:
+        NoSuchVisitError: absent, or another village's.
+        NotInReviewError: nothing odd about it, or reviewed already.
+        BarredError: his own visit.
+    """
+    visit, task = await _find(tx, visit_id, view)
+    await locks.lock_people(tx, [visit.subject])
+    visit = (await store.find_visits(tx, [visit_id]))[visit_id]
+    if visit.status is not VisitStatus.IN_REVIEW:
+        raise NotInReviewError
+    if caller.user == visit.visit.worker_id:
+        reason = "own_visit"
+        raise BarredError(reason)
+    now = deps.clock.now()
+    status = VisitStatus.CONCLUDED if accepted else VisitStatus.RETURNED
+    await store.review(tx, visit_id, status, by=caller.user, now=now)
+    decided = replace(visit, status=status)
+    if accepted:
+        await take_effect(tx, deps, [decided])
+    elif task.state is not TaskState.CLOSED:
+        today = deps.clock.today()
+        other = await cases.another_worker(tx, task.grid_code or "", [visit.visit.worker_id])
+        deadline = add_working_days(today, deps.policies.on(today).working_days[0])
+        await tasks.give_back(tx, task.task_id, other or visit.visit.worker_id, deadline_on=deadline, now=now)
+    return decided
+
+
+async def _find(tx: WriteTx, visit_id: UUID, view: View) -> tuple[StoredVisit, Task]:
+    visit = (await store.find_visits(tx, [visit_id])).get(visit_id)
+    if visit is None:
+        raise NoSuchVisitError
+    task = (await tasks.find_tasks(tx, [visit.visit.task_id]))[visit.visit.task_id]
+    if not view.sees(division=task.division, grid_code=task.grid_code, worker_id=task.worker_id):
+        raise NoSuchVisitError
+    return visit, task
+
+
+async def give_up(tx: WriteTx, deps: Deps, task_id: UUID, *, view: View) -> Task:
+    """Document that a person cannot be reached: after knocks on enough different days, and never as a pass.
+
+    Raises:
+        NoSuchTaskError: absent, closed, or another village's.
+        KnockAgainError: too few knocks, or all on one day.
+    """
+    task = (await tasks.find_tasks(tx, [task_id])).get(task_id)
+    if (
+        task is None
+        or task.state is TaskState.CLOSED
+        or not view.sees(division=task.division, grid_code=task.grid_code, worker_id=task.worker_id)
+    ):
+        raise NoSuchTaskError
+    await locks.lock_people(tx, [task.subject])
+    needed = deps.policies.on(deps.clock.today()).unreachable_attempts
+    days = await upkeep.knocks(tx, task.subject, task.created_at)
+    if len(days) < needed:
+        detail = f"Knocks on {needed} different days are needed; there were {len(days)}."
+        raise KnockAgainError(detail)
+    await tasks.settle_subject(tx, task.subject, [task.reason], TaskOutcome.UNREACHABLE, deps.clock.now())
+    return (await tasks.find_tasks(tx, [task_id]))[task_id]

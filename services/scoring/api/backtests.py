@@ -1,0 +1,40 @@
+"""Route about the past: what a rule set would have decided."""
+
+from fastapi import APIRouter
+
+from services.scoring.api.deps import Manager, RouteDeps
+from services.scoring.domain.backtest import month_ends, plot
+from services.scoring.schemas.trials import BacktestIn, BacktestOut, BacktestRowOut
+from services.scoring.usecases.backtest import backtest
+from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
+
+router = APIRouter(prefix="/v1", tags=["back-tests"], responses=PROBLEM_RESPONSES)
+
+
+class NoMonthError(ProblemError):
+    """A period without an end of month."""
+
+    status = 422
+    code = "no_month"
+    title = "The period holds no end of a month"
+
+
+@router.post("/backtests")
+async def try_on_the_past(asked: BacktestIn, _caller: Manager, deps: RouteDeps) -> BacktestOut:
+    """What a rule set would have decided at the end of each month, beside known outcomes."""
+    rules = deps.rules(asked.rule_set, deps.clock.today())
+    days = month_ends(asked.begin, asked.end)
+    if not days:
+        raise NoMonthError("Let the period reach the last day of a month.")
+    shards = sorted(asked.shards)
+    outcomes = None if asked.outcomes is None else {each.subject: each.lost_on for each in asked.outcomes}
+    async with deps.database.read() as tx:
+        rows = await backtest(
+            tx, rules=rules, days=days, shards=[int(shard, 16) for shard in shards], outcomes=outcomes
+        )
+    return BacktestOut(
+        rule_set=rules.name,
+        shards=shards,
+        rows=[BacktestRowOut.model_validate(row, from_attributes=True) for row in rows],
+        plot=plot(rows),
+    )

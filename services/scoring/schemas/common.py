@@ -1,0 +1,15 @@
+"""What requests have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RuleSetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}@[1-9][0-9]{0,5}$")]
+SourceCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+Shard = Annotated[str, Field(pattern=r"^[0-9a-f]$")]
+
+
+class Request(BaseModel):
+    """Base of request bodies: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
