@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from services.grid.domain.cases import CaseState
+from services.grid.domain.reports import ReportState
 from services.grid.domain.tasks import Rung, TaskState
 from services.grid.domain.visits import Informant, VisitStatus
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind, TaskReason, VisitResult
@@ -303,4 +304,30 @@ CASE_STEPS = sa.Table(
         name="action",
     ),
     comment="who did what in a case, when and on what; rows are only added",
+)
+
+REPORTS = sa.Table(
+    "reports",
+    METADATA,
+    sa.Column("division", sa.Text, primary_key=True),
+    sa.Column("month", sa.Date, primary_key=True, comment="first day of the month reported on"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("suspected", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False, comment="cases under way at the end"),
+    sa.Column("confirmed", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False, comment="cases confirmed in the month"),
+    sa.Column("zero", sa.Boolean, nullable=False, comment="signed statement that there is nothing to report"),
+    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("submitted_at", _AT, nullable=False),
+    sa.Column("checked_by", sa.Text),
+    sa.Column("checked_at", _AT),
+    sa.Column("signed_by", sa.Text),
+    sa.Column("signed_at", _AT),
+    sa.Column("accepted_by", sa.Text),
+    sa.Column("accepted_at", _AT),
+    _one_of("state", ReportState),
+    _village(),
+    sa.CheckConstraint("extract(day FROM month) = 1", name="month"),
+    sa.CheckConstraint("zero = (cardinality(suspected) + cardinality(confirmed) = 0)", name="zero"),
+    sa.CheckConstraint("checked_by <> submitted_by AND accepted_by <> checked_by", name="four_eyes"),
+    sa.CheckConstraint("state <> 'locked' OR (signed_at IS NOT NULL AND accepted_at IS NOT NULL)", name="locked"),
+    comment="what a village reports each month, zero reports included",
 )

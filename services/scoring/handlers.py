@@ -35,6 +35,6 @@ async def on_case_concluded(tx: WriteTx, message: Message) -> None:
 def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:
     """What scoring hears; `wake` is called after each commit."""
     return (
-        Subscription(event=EVIDENCE_ACCEPTED, handler=on_evidence_accepted, after=wake),
+        Subscription(event=EVIDENCE_ACCEPTED, handler=on_evidence_accepted, after=wake, together=16),
         Subscription(event=CASE_CONCLUDED, handler=on_case_concluded, after=wake),
     )

@@ -13,8 +13,9 @@ from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.runs import Due, Pace, Waiting, due
 from services.scoring.settings import ScoringSettings
 from services.scoring.store import reassessments, signals
+from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.reassess import reassess
-from services.scoring.usecases.sweep import Means, Outcome, sweep
+from services.scoring.usecases.sweep import sweep
 from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, is_operational
 from shared.kit.outbox import Outbox
@@ -114,6 +115,7 @@ class Sweeper:
         """What can begin now: what has just been heard, then what a new day or a request asks for."""
         pace = Pace(
             quiet=timedelta(seconds=self.settings.scoring_quiet_seconds),
+            quiet_most=timedelta(seconds=self.settings.scoring_quiet_most_seconds),
             patience=timedelta(seconds=self.settings.scoring_patience_seconds),
             urgent=timedelta(seconds=self.settings.scoring_urgent_seconds),
             rows=self.settings.scoring_sweep_rows,

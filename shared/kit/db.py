@@ -59,13 +59,12 @@ def metadata_for(service: str) -> sa.MetaData:
 class ReadTx:
     """A transaction that cannot write."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         self._connection = connection
-        self._begun = False
+        self._driver = driver
 
     async def execute(self, statement: sa.Executable, params: Params = None) -> sa.CursorResult[Any]:
         """Run a SQLAlchemy Core statement."""
-        self._begun = True
         return await self._connection.execute(statement, params)
 
     async def all(self, statement: sa.Executable, params: Params = None) -> Sequence[sa.Row[Any]]:
@@ -82,16 +81,7 @@ class ReadTx:
 
     async def driver(self) -> asyncpg.Connection:
         """The asyncpg connection inside this transaction, for the bulk path."""
-        if not self._begun:
-            # SQLAlchemy opens the transaction at its first statement; a COPY before that would stand alone.
-            await self._connection.exec_driver_sql("SELECT 1")
-            self._begun = True
-        raw = await self._connection.get_raw_connection()
-        connection = raw.driver_connection
-        if not isinstance(connection, asyncpg.Connection):
-            msg = "the driver must be asyncpg"
-            raise TypeError(msg)
-        return connection
+        return self._driver
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Rows of plain SQL with `$1` parameters, without SQLAlchemy in between: for hot paths."""
@@ -123,8 +113,8 @@ class ReadTx:
 class WriteTx(ReadTx):
     """A transaction that may write; it commits where it was opened, nowhere else."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+        super().__init__(connection, driver)
         self.after_commit: list[Callable[[], object]] = []
 
     async def copy(self, table: sa.Table | str, data: pa.Table, *, schema: str | None = None) -> int:
@@ -165,6 +155,15 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """The asyncpg connection below a SQLAlchemy one."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(driver, asyncpg.Connection):
+        msg = "the driver must be asyncpg"
+        raise TypeError(msg)
+    return driver
+
+
 class Database:
     """A pool on one database under one role.
 
@@ -191,6 +190,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=acquire_seconds,
+            # Transactions are the driver's own: COPY and Core statements share them, and BEGIN costs no extra question.
+            isolation_level="AUTOCOMMIT",
             connect_args={
                 "server_settings": {
                     "search_path": schema,
@@ -210,13 +211,13 @@ class Database:
         Raises:
             UnavailableError: no free connection in time.
         """
-        async with self._connect() as connection:
-            await connection.execution_options(postgresql_readonly=True)
-            tx = ReadTx(connection)
+        async with self._connect() as (connection, driver):
+            transaction = driver.transaction(readonly=True)
+            await transaction.start()
             try:
-                yield tx
+                yield ReadTx(connection, driver)
             finally:
-                await _to_the_end(connection.rollback())
+                await _to_the_end(transaction.rollback())
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteTx]:
@@ -225,26 +226,28 @@ class Database:
         Raises:
             UnavailableError: no free connection in time.
         """
-        async with self._connect() as connection:
-            tx = WriteTx(connection)
+        async with self._connect() as (connection, driver):
+            transaction = driver.transaction()
+            await transaction.start()
+            tx = WriteTx(connection, driver)
             try:
                 yield tx
             except BaseException:
-                await _to_the_end(connection.rollback())
+                await _to_the_end(transaction.rollback())
                 raise
-            await _to_the_end(connection.commit())
+            await _to_the_end(transaction.commit())
         for told in tx.after_commit:
             told()
 
     @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[AsyncConnection]:
+    async def _connect(self) -> AsyncIterator[tuple[AsyncConnection, asyncpg.Connection]]:
         try:
             connection = await self.engine.connect()
         except PoolTimeoutError as error:
             detail = "The database is busy; try again shortly."
             raise UnavailableError(detail) from error
         try:
-            yield connection
+            yield connection, await driver_of(connection)
         finally:
             await _to_the_end(connection.close())
 

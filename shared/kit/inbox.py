@@ -1,6 +1,6 @@
 """Hearing things once: an inbox row in the transaction of the effect, and the table where poison is parked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -63,6 +63,17 @@ async def claim(tx: WriteTx, consumer: str, event_id: UUID) -> bool:
         "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, event_id
     )
     return tag.endswith("1")
+
+
+async def claim_all(tx: WriteTx, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
+    """Take several events for a consumer; returns those that had not been handled before."""
+    rows = await tx.fetch(
+        "INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING "
+        "RETURNING event_id",
+        consumer,
+        list(event_ids),
+    )
+    return {UUID(bytes=row["event_id"].bytes) for row in rows}
 
 
 async def park(  # noqa: PLR0913  (a message has this many parts)

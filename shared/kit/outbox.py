@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql as pg
 from shared.contracts.events import Fact, FactEvent, TableEvent
 from shared.kit import arrow, trace
 from shared.kit.clock import Clock, wall
-from shared.kit.db import Database, WriteTx, is_operational
+from shared.kit.db import Database, WriteTx, driver_of, is_operational
 from shared.kit.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
 
 log = structlog.get_logger(__name__)
@@ -178,12 +178,10 @@ class Relay:
     async def _lead(self) -> None:
         """Hold the lock on a connection of its own and publish; return when another process holds it."""
         async with self._database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
             key = sa.func.hashtext(f"relay:{self._database.schema}")
             if not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(key)))).scalar():
                 return
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, asyncpg.Connection)
+            raw = await driver_of(connection)
             try:
                 while True:
                     self._wake.clear()
@@ -202,9 +200,7 @@ class Relay:
         """Publish what is pending now, once, in the caller's task; for commands and tests. Returns the number."""
         count = 0
         async with self._database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, asyncpg.Connection)
+            raw = await driver_of(connection)
             while published := await self._publish_some(raw):
                 count += published
         return count

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
 from shared.kit import migrations
-from shared.kit.db import Database, ReadTx, WriteTx
+from shared.kit.db import Database, ReadTx, WriteTx, driver_of
 from tests.support.servers import ServiceDatabases
 
 
@@ -20,17 +21,21 @@ class RolledBackDatabase(Database):
     def __init__(self, url: str, *, schema: str) -> None:
         super().__init__(url, schema=schema, pool_size=2)
         self._one: AsyncConnection | None = None
+        self._driver: asyncpg.Connection | None = None
+        self._outer: asyncpg.transaction.Transaction | None = None
         self._turn = asyncio.Lock()
 
     async def begin(self) -> None:
         """Open the outer transaction."""
         self._one = await self.engine.connect()
-        await self._one.begin()
+        self._driver = await driver_of(self._one)
+        self._outer = self._driver.transaction()
+        await self._outer.start()
 
     async def roll_back(self) -> None:
         """Undo everything."""
-        if self._one is not None:
-            await self._one.rollback()
+        if self._one is not None and self._outer is not None:
+            await self._outer.rollback()
             await self._one.close()
         await self.close()
 
@@ -38,11 +43,13 @@ class RolledBackDatabase(Database):
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:
         assert self._one is not None
+        assert self._driver is not None
         async with self._turn:
-            savepoint = await self._one.begin_nested()
-            await self._one.execute(sa.text("SET LOCAL transaction_read_only = on"))
+            savepoint = self._driver.transaction()
+            await savepoint.start()
+            await self._driver.execute("SET LOCAL transaction_read_only = on")
             try:
-                yield ReadTx(self._one)
+                yield ReadTx(self._one, self._driver)
             finally:
                 await savepoint.rollback()
 
@@ -50,9 +57,11 @@ class RolledBackDatabase(Database):
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteTx]:
         assert self._one is not None
+        assert self._driver is not None
         async with self._turn:
-            savepoint = await self._one.begin_nested()
-            tx = WriteTx(self._one)
+            savepoint = self._driver.transaction()
+            await savepoint.start()
+            tx = WriteTx(self._one, self._driver)
             try:
                 yield tx
             except BaseException:

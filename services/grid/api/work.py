@@ -22,6 +22,7 @@ from services.grid.schemas.work import (
     WorklistOut,
 )
 from services.grid.store import tasks
+from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.listing import lines_of, look_back, reveal
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker
@@ -70,8 +71,7 @@ async def get_worklist(
                 name=person.name if person else None,
                 phone=person.phone if person else None,
                 family_phone=person.family_phone if person else None,
-                prompt=PromptOut.model_validate(prompt_of(deps, line.tasks[0].task_id)),
-                tasks=[LineTaskOut.model_validate(task) for task in line.tasks],
+                tasks=[_line_task(deps, task) for task in line.tasks],
             )
         )
     gone = [task.task_id for task in changed if task.state is TaskState.CLOSED]
@@ -92,6 +92,18 @@ async def sync_visits(deps: Parts, caller: Worker, body: SyncIn) -> SyncOut:
     async with deps.database.write() as tx:
         receipts = await _record(tx, deps, caller, body.visits)
     return SyncOut(items=[ReceiptOut.model_validate(receipt) for receipt in receipts])
+
+
+def _line_task(deps: Deps, task: Task) -> LineTaskOut:
+    return LineTaskOut(
+        task_id=task.task_id,
+        reason=task.reason,
+        state=task.state,
+        worker_id=task.worker_id,
+        due_on=task.due_on,
+        deadline_on=task.deadline_on,
+        prompt=PromptOut.model_validate(prompt_of(deps, task.task_id)),
+    )
 
 
 async def _record(

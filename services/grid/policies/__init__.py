@@ -27,6 +27,8 @@ class Policy(BaseModel):
         place_metres: how far from the grid's centre a visit may be before it is looked at.
         photo_distance: bits in which two photos' hashes may differ and still be the same photo.
         sample_percent: share of sightings another member repeats.
+        report_due_day: day of the next month by which a village's report is signed.
+        report_red_after: days after that until its light is red.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -41,6 +43,8 @@ class Policy(BaseModel):
     place_metres: Annotated[int, Field(ge=100)]
     photo_distance: Annotated[int, Field(ge=0, le=32)]
     sample_percent: Annotated[float, Field(ge=0, le=100)]
+    report_due_day: Annotated[int, Field(ge=1, le=28)]
+    report_red_after: Annotated[int, Field(ge=1, le=60)]
 
 
 class PolicyFile(BaseModel):

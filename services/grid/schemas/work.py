@@ -97,6 +97,13 @@ class TasksOut(Out):
     next_cursor: str | None
 
 
+class PromptOut(Out):
+    """What the person does for the camera."""
+
+    prompt_id: int
+    text: str
+
+
 class LineTaskOut(Out):
     """Why to knock."""
 
@@ -106,13 +113,7 @@ class LineTaskOut(Out):
     worker_id: str | None = Field(description="in whose hands; a back end names him when it reports")
     due_on: date | None
     deadline_on: date
-
-
-class PromptOut(Out):
-    """What the person does for the camera."""
-
-    prompt_id: int
-    text: str
+    prompt: PromptOut = Field(description="for a photo or video of this visit")
 
 
 class VisitReviewIn(In):
@@ -150,7 +151,6 @@ class LineOut(Out):
     name: str | None
     phone: str | None
     family_phone: str | None
-    prompt: PromptOut = Field(description="for a photo or video of this visit, reported with the first task")
     tasks: list[LineTaskOut]
 
 

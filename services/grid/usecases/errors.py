@@ -139,6 +139,27 @@ class BasisMissingError(ConflictError):
     title = "A finding rests on a visit of this case or on a named paper"
 
 
+class NoSuchReportError(NotFoundError):
+    """Not submitted, or another village's."""
+
+    code = "no_such_report"
+    title = "There is no such report in your divisions"
+
+
+class MonthNotOverError(ConflictError):
+    """A report on the future."""
+
+    code = "month_not_begun"
+    title = "The month has not begun yet"
+
+
+class ZeroMismatchError(ConflictError):
+    """A zero report with people on the list, or a list without any."""
+
+    code = "zero_mismatch"
+    title = "The statement does not fit the list; read the draft again"
+
+
 class SubstitutionTakenError(ConflictError):
     """Two substitutes for the same days."""
 

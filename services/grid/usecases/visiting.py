@@ -103,20 +103,26 @@ def _receive(
         return _refused(visit, "visit_id_used"), None
     if task is None or not _may_report(report.view, task):
         return _refused(visit, "unknown_task"), None
-    assert task.division is not None
     reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
     if task.reason is TaskReason.SAMPLE and visit.worker_id != task.worker_id:
         reasons.append("another_member_needed")
     if reasons:
         return _refused(visit, *reasons), None
+    stored = _stored(deps, report, task, sent_by=sent_by)
+    notes = _notes(task, stored)
+    return Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED, notes=notes), stored
+
+
+def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVisit:
     found = flags(
-        visit,
+        report.visit,
         expected=prompt_of(deps, task.task_id),
         grid_place=report.grid_place,
         place_metres=deps.policies.on(deps.clock.today()).place_metres,
     )
-    stored = StoredVisit(
-        visit=visit,
+    assert task.division is not None
+    return StoredVisit(
+        visit=report.visit,
         fingerprint=report.fingerprint,
         subject=task.subject,
         division=task.division,
@@ -125,16 +131,19 @@ def _receive(
         flags=tuple(found),
         received_at=deps.clock.now(),
     )
-    receipt = Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED)
+
+
+def _notes(task: Task, stored: StoredVisit) -> list[str]:
+    notes = []
     if task.outcome == TaskOutcome.CERTIFIED_MEANWHILE:
-        receipt.notes.append("certified_meanwhile")
+        notes.append("certified_meanwhile")
     elif task.state is TaskState.CLOSED:
-        receipt.notes.append("task_was_closed")
-    if not visit.final:
-        receipt.notes.append("knock_again")
-    if found:
-        receipt.notes.append("in_review")
-    return receipt, stored
+        notes.append("task_was_closed")
+    if not stored.visit.final:
+        notes.append("knock_again")
+    if stored.status is VisitStatus.IN_REVIEW:
+        notes.append("in_review")
+    return notes
 
 
 def _may_report(view: View, task: Task) -> bool:

@@ -1,5 +1,6 @@
 """The catalogue: one TOML a source, found by looking into this folder, checked whole before anything is taken in."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -72,9 +73,10 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         msg = f"{where}: {error}"
         raise SourceError(msg) from error
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is both unknown and missing; the unknown one is what the author sees.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
-        msg = f"{where}: {key}: {first['msg']}"
+        msg = f"{where}{_line_of(text, first['loc'])}: {key}: {first['msg']}"
         raise SourceError(msg) from error
     for name in ("citizen_id", "occurred_on", *said.codes):
         if name not in said.columns:
@@ -99,6 +101,16 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         },
         examples=tuple(Example(**each.model_dump()) for each in said.example),
     )
+
+
+def _line_of(text: str, place: tuple[int | str, ...]) -> str:
+    """`:line` of the innermost key of `place` that is written in the file, or nothing."""
+    for key in reversed([part for part in place if isinstance(part, str)]):
+        written = re.compile(rf"^\s*(\[+[^\]]*\b)?{re.escape(key)}\b")
+        for number, line in enumerate(text.splitlines(), 1):
+            if written.match(line):
+                return f":{number}"
+    return ""
 
 
 def load_sources(folder: Traversable | None = None) -> Mapping[str, Source]:

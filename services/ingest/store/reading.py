@@ -99,8 +99,10 @@ def _csv(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.D
 
 def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     names: dict[str, None] = {}
-    lines = [line for line in sample.split("\n")[:_SAMPLE_LINES] if line.strip()]
-    for line in lines[:-1] or lines:
+    lines = sample.split("\n")
+    # The last line of a sample may be cut off.
+    whole = lines if len(lines) == 1 or len(sample) < _SAMPLE // 4 else lines[:-1]
+    for line in (each for each in whole[:_SAMPLE_LINES] if each.strip()):
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError:

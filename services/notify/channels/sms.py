@@ -89,7 +89,9 @@ class Gateway:
             _DefiniteRefusalError: it certainly took none of them.
         """
         body = orjson.dumps({"messages": [_item(self.settings, each) for each in batch]})
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         try:
             answer = await self.client.post(
                 f"{self.url}/messages", content=body, headers=headers, timeout=self.settings.seconds

@@ -1,6 +1,6 @@
 """Certificates: what they state, how they are named, and which of a person's certificates counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -18,6 +18,7 @@ IN_PERSON = frozenset({Channel.HOME, Channel.COUNTER, Channel.FACE, Channel.REMO
 """Channels in which somebody saw the person."""
 
 _ID_BYTES = 16
+_CAPS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +55,14 @@ def certificate_id(subject: UUID, claim: Claim, as_of: date, channel: Channel, c
 
 
 def certificate_ids(
-    subjects: np.ndarray, as_of: Sequence[date], caps: Sequence[int], claim: Claim, channel: Channel
+    subjects: np.ndarray, as_of: np.ndarray, caps: np.ndarray, claim: Claim, channel: Channel
 ) -> np.ndarray:
     """Names of many certificates.
 
     Args:
         subjects: shape (n, 16), uint8.
-        as_of: n days.
-        caps: n caps in months, 0 for none.
+        as_of: n days, datetime64[D].
+        caps: n caps in months, integers, 0 for none.
         claim: the same for all.
         channel: the same for all.
 
@@ -69,11 +70,13 @@ def certificate_ids(
         Shape (n, 16), uint8.
     """
     raw = subjects.tobytes()
-    pairs = list(zip(as_of, caps, strict=True))
-    tails = {(day, cap): f"{claim}|{day.isoformat()}|{channel}|{cap}".encode() for day, cap in set(pairs)}
+    # A day and a cap in one number: a message holds few different ones, so their texts are made once each.
+    kinds, kind_of = np.unique(as_of.astype(np.int64) * _CAPS + caps, return_inverse=True)
+    days, months = (kinds // _CAPS).astype("datetime64[D]"), kinds % _CAPS
+    tails = [f"{claim}|{day}|{channel}|{cap}".encode() for day, cap in zip(days, months, strict=True)]
     digests = [
-        blake2b(raw[at * 16 : at * 16 + 16] + tails[pair], digest_size=_ID_BYTES, person=b"certificate").digest()
-        for at, pair in enumerate(pairs)
+        blake2b(raw[at : at + 16] + tails[kind], digest_size=_ID_BYTES, person=b"certificate").digest()
+        for at, kind in zip(range(0, len(raw), 16), kind_of.tolist(), strict=True)
     ]
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _ID_BYTES)
 

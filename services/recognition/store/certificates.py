@@ -41,6 +41,14 @@ async def lock_shard(tx: WriteTx, shard: str) -> None:
     await tx.fetch(_LOCK, int(shard, 16))
 
 
+async def lock_whole_shard(tx: WriteTx, shard: str) -> None:
+    """The same for who goes through everybody of a shard: there reading tables whole is right."""
+    await tx.fetch(
+        "SELECT pg_advisory_xact_lock(hashtext('recognition'), $1), set_config('enable_nestloop', 'off', true)",
+        int(shard, 16),
+    )
+
+
 async def save_certificate(tx: WriteTx, certificate: Certificate, *, issued_on: date, origin: UUID | None) -> None:
     """Keep a certificate and let it count; one that is known changes nothing."""
     await tx.run(

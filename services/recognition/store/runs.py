@@ -24,7 +24,8 @@ WITH per_program AS (
         SELECT max(valid_until(h.as_of, ($2::int[])[p.at], NULLIF(h.cap_months, 0)::int)) AS until
         FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive'
     ) b ON true
-    WHERE p.at IS NOT NULL AND e.subject BETWEEN $4 AND $5 AND e.listed AND e.status IN ('active', 'notice_of_intended_stop')
+    WHERE p.at IS NOT NULL AND e.subject BETWEEN $4 AND $5 AND e.listed
+        AND e.status IN ('active', 'notice_of_intended_stop')
         AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
 ), person AS (
     SELECT DISTINCT ON (subject) subject, until AS due_on, division, group_no, born_on,

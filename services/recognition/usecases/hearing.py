@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -208,12 +207,12 @@ def _assessments(table: pa.Table) -> pa.Table:
     ).combine_chunks()
     subjects = arrow.subject_bytes(table.column("subject"))
     chosen = np.flatnonzero(np.asarray(certifies.to_numpy(zero_copy_only=False), dtype=bool))
-    days = cast(list[date], table.column("as_of").take(pa.array(chosen)).to_pylist())
-    caps = pc.fill_null(table.column("valid_months"), NO_CAP).take(pa.array(chosen)).to_pylist()
-    ids = certificate_ids(subjects[chosen], days, caps, Claim.ALIVE, Channel.DATA)
-    named: list[bytes | None] = [None] * table.num_rows
-    for at, name in zip(chosen.tolist(), ids, strict=True):
-        named[at] = name.tobytes()
+    days = table.column("as_of").take(pa.array(chosen)).to_numpy()
+    caps = pc.fill_null(table.column("valid_months"), NO_CAP).take(pa.array(chosen)).to_numpy()
+    ids = certificate_ids(subjects[chosen], days, caps.astype(np.int64), Claim.ALIVE, Channel.DATA)
+    place = np.zeros(table.num_rows, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    named = arrow.subject_array(ids).take(pa.array(place, mask=~certifies.to_numpy(zero_copy_only=False)))
     return pa.table(
         {
             "subject": table.column("subject"),
@@ -221,7 +220,7 @@ def _assessments(table: pa.Table) -> pa.Table:
             "as_of": table.column("as_of"),
             "cap_months": table.column("valid_months"),
             **{name: table.column(name) for name in ("reasons", "evidence_ids", "evidence_class")},
-            "certificate_id": pa.array(named, pa.binary(16)),
+            "certificate_id": named,
         }
     )
 

@@ -54,7 +54,7 @@ async def run_next_shard(deps: Deps, tx: WriteTx) -> bool:
     run = await runs.take_pending(tx)
     if run is None or run.state not in {RunState.QUEUED, RunState.RUNNING}:
         return False
-    await certificates.lock_shard(tx, SHARDS[run.shards_done])
+    await certificates.lock_whole_shard(tx, SHARDS[run.shards_done])
     rows = await runs.find_due(tx, run, run.shards_done, deps.cycles(run.run_on))
     fresh = [row for row in rows if row["said"]]
     if fresh:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 FOLD_RATIO = 3
+FEW_ROWS = 1_000  # that come alone after a calm are swept at once: a record, not a file
+PATIENT_ROWS = 5_000  # each so many signals that wait make the silence longer that is taken for the end
 
 
 class RunState(StrEnum):
@@ -44,13 +46,15 @@ class Pace:
     """How long signals may wait.
 
     Attributes:
-        quiet: a shard that hears nothing for so long is swept.
+        quiet: a shard that hears nothing for so long is swept; longer the more signals wait, for files follow files.
+        quiet_most: longest such silence.
         patience: at the latest after so long under load.
         urgent: as patience, for negatives.
         rows: so many at once are swept without waiting.
     """
 
     quiet: timedelta
+    quiet_most: timedelta
     patience: timedelta
     urgent: timedelta
     rows: int
@@ -71,9 +75,10 @@ def due(waiting: Waiting, pace: Pace) -> Due:
     """
     calm = waiting.heard_at is None or waiting.oldest_at - waiting.heard_at > pace.quiet
     alone = waiting.newest_at - waiting.oldest_at < timedelta(milliseconds=1)
-    if calm and alone:
+    if calm and alone and waiting.rows <= FEW_ROWS:
         return Due.ALL
-    if waiting.now - waiting.newest_at >= pace.quiet or waiting.now - waiting.oldest_at >= pace.patience:
+    quiet = min(pace.quiet * (1 + waiting.rows / PATIENT_ROWS), pace.quiet_most)
+    if waiting.now - waiting.newest_at >= quiet or waiting.now - waiting.oldest_at >= pace.patience:
         return Due.ALL
     if waiting.rows >= pace.rows:
         return Due.ALL

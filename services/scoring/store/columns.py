@@ -99,6 +99,16 @@ def _codes(column: pa.ChunkedArray, known: Mapping[str, int]) -> Array:
     return codes
 
 
+def origin_of(body: bytes) -> Origin:
+    """Where the signals of a message come from, without reading its rows.
+
+    Raises:
+        UnreadableError: it does not say so.
+    """
+    said = arrow.schema_of(body).metadata or {}
+    return _origin({key.decode(): value.decode() for key, value in said.items()})
+
+
 def at_origin(rows: Rows, number: int) -> Rows:
     """The rows with the number of their origin."""
     return Rows(

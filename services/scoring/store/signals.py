@@ -12,8 +12,6 @@ from services.scoring.domain.signals import Array, Origin, Origins, Signals, ori
 from services.scoring.store import columns
 from shared.kit.db import ReadTx, WriteTx
 
-BLOCK_ROWS = 65_536
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
@@ -43,6 +41,10 @@ class Block:
     first: bytes
     last: bytes
     rows: int
+
+    def meets(self, low: bytes, high: bytes | None) -> bool:
+        """Whether it may hold people from `low` on and before `high`."""
+        return self.last >= low and (high is None or self.first < high)
 
 
 # ---- segments --------------------------------------------------------------------------------------------------------
@@ -153,6 +155,23 @@ async def read_blocks(tx: ReadTx, shard: int, blocks: Sequence[Block]) -> list[S
     return [columns.read_block(row["body"]) for row in found]
 
 
+async def read_people(tx: ReadTx, shard: int, subjects: Sequence[UUID]) -> list[Signals]:
+    """The blocks that may hold these people, in one statement: a merge beside it moves signals to other blocks."""
+    found = await tx.fetch(
+        "SELECT body FROM signal_block b WHERE shard = $1 AND EXISTS (SELECT FROM unnest($2::uuid[]) AS w (subject)"
+        " WHERE w.subject BETWEEN b.first_subject AND b.last_subject) ORDER BY run, block",
+        shard,
+        list(subjects),
+    )
+    return [columns.read_block(row["body"]) for row in found]
+
+
+async def read_shard(tx: ReadTx, shard: int) -> list[Signals]:
+    """All blocks of a shard, in one statement."""
+    found = await tx.fetch("SELECT body FROM signal_block WHERE shard = $1 ORDER BY run, block", shard)
+    return [columns.read_block(row["body"]) for row in found]
+
+
 def blocks_with(blocks: Sequence[Block], subjects: Array) -> list[Block]:
     """Blocks that may hold one of the sorted subjects."""
     if not len(subjects) or not blocks:
@@ -162,20 +181,20 @@ def blocks_with(blocks: Sequence[Block], subjects: Array) -> list[Block]:
     return [each for each, some in zip(blocks, (last > first).tolist(), strict=True) if some]
 
 
-async def write_blocks(tx: WriteTx, shard: int, run: int, signals: Signals, *, after: int) -> int:
-    """Keep signals as blocks of a run, behind `after` blocks of it. Returns how many blocks it has now."""
+async def write_blocks(tx: WriteTx, shard: int, run: int, signals: Signals, *, after: int, rows: int) -> int:
+    """Keep signals as blocks of about `rows`, behind `after` blocks of a run. Returns how many it has now."""
     driver = await tx.driver()
-    rows = []
-    for number, piece in enumerate(signals.pieces(BLOCK_ROWS), start=after):
+    blocks = []
+    for number, piece in enumerate(signals.pieces(rows), start=after):
         ends = columns.raw_subjects(piece.subjects[[0, -1]])
         first, last = (UUID(bytes=each.tobytes()) for each in ends)
-        rows.append((shard, run, number, first, last, piece.people, len(piece), columns.write_block(piece)))
+        blocks.append((shard, run, number, first, last, piece.people, len(piece), columns.write_block(piece)))
     await driver.executemany(
         "INSERT INTO signal_block (shard, run, block, first_subject, last_subject, people, rows, body)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        rows,
+        blocks,
     )
-    return after + len(rows)
+    return after + len(blocks)
 
 
 async def delete_runs(tx: WriteTx, shard: int, runs: Sequence[int]) -> None:

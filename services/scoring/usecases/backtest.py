@@ -29,11 +29,11 @@ async def backtest(
     Without `outcomes` the deaths that people have confirmed are what is known; with them, they alone. A shard holds a
     sixteenth of the city, taken by a keyed hash, so that one is a fair sample.
     """
-    origins = await signals.get_origins(tx)
     rows: list[BacktestRow] = []
     for shard in shards:
         lost = await suspicions.list_confirmed(tx, shard) if outcomes is None else outcomes
-        parts = await signals.read_blocks(tx, shard, await signals.list_blocks(tx, shard))
+        parts = await signals.read_shard(tx, shard)
+        origins = await signals.get_origins(tx)
         known = await asyncio.to_thread(union, parts, origins)
         lost_on = _aligned(known, lost)
         scales = [scale_of(rules, origins, day) for day in days]

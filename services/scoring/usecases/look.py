@@ -87,9 +87,9 @@ async def find_standing(tx: WriteTx, subject: UUID, looker: Looker) -> Standing 
 async def signals_of(tx: ReadTx, subject: UUID) -> tuple[Signals, Origins]:
     """The swept signals of one person."""
     shard, word = shard_of(subject), word_of(subject)
+    parts = await signals.read_people(tx, shard, [subject])
+    # After the blocks: they name no origin that is not known by then.
     origins = await signals.get_origins(tx)
-    blocks = signals.blocks_with(await signals.list_blocks(tx, shard), word)
-    parts = await signals.read_blocks(tx, shard, blocks)
     return union([each.take(word) for each in parts], origins), origins
 
 

@@ -22,16 +22,16 @@ async def order_visits(
     tx: ReadTx, candidates: Mapping[UUID, Candidate], *, rules: RuleSet, today: date
 ) -> list[tuple[UUID, VisitRisk]]:
     """The candidates, those first whom a visit most likely finds to have lost eligibility; ties by subject."""
-    origins = await signals.get_origins(tx)
-    scale = scale_of(rules, origins, today)
     shards: dict[int, list[UUID]] = defaultdict(list)
     for subject in candidates:
         shards[shard_of(subject)].append(subject)
     found: list[tuple[UUID, VisitRisk]] = []
     for shard, subjects in shards.items():
         words = np.sort(np.frombuffer(b"".join(each.bytes for each in subjects), dtype="S16"))
-        blocks = signals.blocks_with(await signals.list_blocks(tx, shard), words)
-        parts = await signals.read_blocks(tx, shard, blocks)
+        parts = await signals.read_people(tx, shard, subjects)
+        # After the blocks: they name no origin that is not known by then.
+        origins = await signals.get_origins(tx)
+        scale = scale_of(rules, origins, today)
         found += await asyncio.to_thread(_risks, parts, words, origins, scale, candidates)
     return sorted(found, key=lambda each: (-each[1].risk, each[0]))
 

@@ -1,7 +1,8 @@
 """Forming all opinions of a shard anew: another day, another rule set, or only to see what a rule set would change."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy as np
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Stored, difference, positions
 from services.scoring.domain.opinions import DECISIONS, INSUFFICIENT, Opinions
+from services.scoring.domain.runs import cuts
 from services.scoring.domain.signals import Origins, Signals, union
-from services.scoring.domain.weighing import scale_of
+from services.scoring.domain.weighing import Scale, scale_of
 from services.scoring.store import assessments, signals
-from services.scoring.usecases.sweep import Means, Outcome, keep
+from services.scoring.store.signals import Block
+from services.scoring.usecases.forming import Means, Outcome, keep
 from shared.kit.db import WriteTx
 
 
@@ -33,40 +36,40 @@ async def reassess(tx: WriteTx, means: Means, shard: int, *, shadow: bool) -> Re
     if head is None:
         return None
     blocks = await signals.list_blocks(tx, shard)
-    origins = await signals.get_origins(tx)
-    parts = await signals.read_blocks(tx, shard, blocks)
     runs = sorted({each.run for each in blocks})
-    # Blocks of one run are in order already and need no merging.
-    groups = parts if len(runs) == 1 else [await asyncio.to_thread(union, parts, origins)]
-    stored = await assessments.stored_of(tx, shard, None)
-    outcome, moves = await _judge_all(tx, means, groups, origins, stored, shadow=shadow)
-    if shadow:
-        return Reassessed(outcome=outcome, moves=moves)
-    if len(runs) > 1:
-        await signals.write_run(tx, shard, runs[-1] + 1, groups[0])
-        await signals.delete_runs(tx, shard, runs)
-    await signals.save_head(tx, replace(head, assessed_on=means.today, rule_set=means.rules.name))
-    return Reassessed(outcome=outcome, moves=moves)
-
-
-async def _judge_all(
-    tx: WriteTx, means: Means, groups: list[Signals], origins: Origins, stored: Stored, *, shadow: bool
-) -> tuple[Outcome, dict[str, int]]:
+    merge = len(runs) > 1 and not shadow
+    origins = await signals.get_origins(tx)
     scale = scale_of(means.rules, origins, means.today)
-    total, moves = Outcome(), dict[str, int]()
-    for group in groups:
-        opinions = await asyncio.to_thread(assess, group, origins, scale)
-        for move, people in _moves(opinions, stored).items():
-            moves[move] = moves.get(move, 0) + people
-        done = _compared(opinions, stored, group) if shadow else await keep(tx, means, opinions, stored)
-        total = Outcome(
-            signals=total.signals + len(group),
-            people=total.people + done.people,
-            changed=total.changed + done.changed,
-            said=total.said + done.said,
-            raised=total.raised + done.raised,
-        )
-    return total, moves
+    stored = await assessments.stored_of(tx, shard, None)
+    total, moves, written = Outcome(), Counter[str](), 0
+    for low, high in _ranges(blocks, means.piece_rows):
+        near = [each for each in blocks if each.meets(low, high)]
+        parts = [each.between(low, high) for each in await signals.read_blocks(tx, shard, near)]
+        piece, opinions = await asyncio.to_thread(_form, parts, origins, scale)
+        moves.update(_moves(opinions, stored))
+        done = keep(tx, means, opinions, stored, looked_at=len(piece)) if not shadow else None
+        total = total.plus(await done if done else _compared(opinions, stored, piece))
+        if merge:
+            written = await signals.write_blocks(tx, shard, runs[-1] + 1, piece, after=written, rows=means.block_rows)
+    if merge:
+        await signals.delete_runs(tx, shard, runs)
+    if not shadow:
+        await signals.save_head(tx, replace(head, assessed_on=means.today, rule_set=means.rules.name))
+    return Reassessed(outcome=total, moves=moves)
+
+
+def _ranges(blocks: Sequence[Block], rows: int) -> list[tuple[bytes, bytes | None]]:
+    sizes: Counter[int] = Counter()
+    for block in blocks:
+        sizes[block.run] += block.rows
+    largest = max(sizes, key=lambda run: sizes[run], default=0)
+    share = sizes.total() / max(sizes[largest], 1)
+    return cuts([(each.first, round(each.rows * share)) for each in blocks if each.run == largest], rows)
+
+
+def _form(parts: list[Signals], origins: Origins, scale: Scale) -> tuple[Signals, Opinions]:
+    piece = union(parts, origins)
+    return piece, assess(piece, origins, scale)
 
 
 def _compared(opinions: Opinions, stored: Stored, group: Signals) -> Outcome:

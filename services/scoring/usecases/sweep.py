@@ -1,63 +1,21 @@
-"""The sweep: take what a shard has heard, form the opinions it changes, keep them and say what matters."""
+"""The sweep: take what a shard has heard, form the opinions it changes, and merge it into what is known."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from uuid import UUID
-
-import numpy as np
-import pyarrow as pa
 
 from services.scoring.domain.assessment import assess
-from services.scoring.domain.changes import Stored, Work, difference, divide, positions
+from services.scoring.domain.changes import Work, divide
 from services.scoring.domain.opinions import Opinions, concatenated
-from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.runs import runs_to_fold
+from services.scoring.domain.runs import cuts, runs_to_fold
 from services.scoring.domain.signals import Origins, Signals, from_rows, union
-from services.scoring.domain.suspicions import Raising, raise_suspicion, suspicion_id
 from services.scoring.domain.weighing import Scale, scale_of
-from services.scoring.store import assessments, columns, signals, suspicions
-from shared.contracts.events import ASSESSMENTS_CHANGED, SUSPICION_RAISED
+from services.scoring.store import assessments, columns, signals
+from services.scoring.store.signals import Block, Segment
+from services.scoring.usecases.forming import Means, Outcome, keep
 from shared.kit.db import WriteTx
-from shared.kit.outbox import Outbox
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What opinions are formed with.
-
-    Attributes:
-        outbox: where they are said.
-        rules: rule set in force.
-        today: business day.
-        rows: new signals taken at once, a bound on memory.
-    """
-
-    outbox: Outbox
-    rules: RuleSet
-    today: date
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a sweep or reassessment of one shard did.
-
-    Attributes:
-        signals: signals taken or looked at.
-        people: opinions formed.
-        changed: opinions that differ from before.
-        said: of these, how many were worth saying.
-        raised: suspicions said.
-        more: whether signals were left for another sweep.
-    """
-
-    signals: int = 0
-    people: int = 0
-    changed: int = 0
-    said: int = 0
-    raised: int = 0
-    more: bool = False
+_DECODED_ROWS = 250_000
 
 
 async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = False) -> Outcome | None:
@@ -68,17 +26,8 @@ async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = Fa
     taken = await signals.list_segments(tx, shard, urgent_only=urgent_only, rows=means.rows)
     if not taken:
         return Outcome()
-    heard = await asyncio.to_thread(lambda: [columns.read_message(each.body) for each in taken])
-    origins = await signals.add_origins(tx, [each.origin for each in heard])
-    new = await asyncio.to_thread(_signals_of, heard, origins)
-    stored = await assessments.stored_of(tx, shard, new.subjects)
-    scale = scale_of(means.rules, origins, means.today)
-    work = divide(new, stored, scale)
-    blocks = await signals.list_blocks(tx, shard)
-    older = await signals.read_blocks(tx, shard, signals.blocks_with(blocks, work.whole))
-    opinions = await asyncio.to_thread(_form, new, older, origins, scale, work)
-    outcome = await keep(tx, means, opinions, stored)
-    await _merge(tx, shard, new, blocks, origins)
+    new, origins = await _heard(tx, taken)
+    outcome = await _take_in(tx, means, shard, new, origins)
     await signals.delete_segments(tx, shard, taken)
     fresh = head.assessed_on is None
     await signals.save_head(
@@ -93,62 +42,76 @@ async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = Fa
     return replace(outcome, signals=len(new), more=len(new) >= means.rows)
 
 
-def _signals_of(heard: list[columns.Heard], origins: Origins) -> Signals:
+async def _heard(tx: WriteTx, taken: Sequence[Segment]) -> tuple[Signals, Origins]:
+    said = [columns.origin_of(each.body) for each in taken]
+    origins = await signals.add_origins(tx, said)
     numbers = {origin: number for number, origin in enumerate(origins.items)}
-    return from_rows([columns.at_origin(each.rows, numbers[each.origin]) for each in heard], origins)
+    return await asyncio.to_thread(_decoded, taken, [numbers[each] for each in said], origins), origins
+
+
+def _decoded(taken: Sequence[Segment], numbers: Sequence[int], origins: Origins) -> Signals:
+    """The signals in segments; a few at a time, so that arriving rows never lie in memory all at once."""
+    parts, rows, waiting = [], [], 0
+    for segment, number in zip(taken, numbers, strict=True):
+        rows.append(columns.at_origin(columns.read_message(segment.body).rows, number))
+        waiting += len(rows[-1].day)
+        if waiting >= _DECODED_ROWS:
+            parts.append(from_rows(rows, origins))
+            rows, waiting = [], 0
+    return union([*parts, from_rows(rows, origins)], origins)
+
+
+async def _take_in(tx: WriteTx, means: Means, shard: int, new: Signals, origins: Origins) -> Outcome:
+    """Form the opinions that new signals change and merge them into a run, one range of people after the other."""
+    scale = scale_of(means.rules, origins, means.today)
+    stored = await assessments.stored_of(tx, shard, new.subjects)
+    work = divide(new, stored, scale)
+    plan = _planned(await signals.list_blocks(tx, shard), new, work)
+    outcome, written = Outcome(), 0
+    for low, high in cuts(_sizes(new, plan.read, means.block_rows), means.piece_rows):
+        near = [each for each in plan.read if each.meets(low, high)]
+        older = [each.between(low, high) for each in await signals.read_blocks(tx, shard, near)]
+        folded = [part for block, part in zip(near, older, strict=True) if block.run in plan.fold]
+        piece = new.between(low, high)
+        opinions = await asyncio.to_thread(_form, piece, older, origins, scale, work)
+        outcome = outcome.plus(await keep(tx, means, opinions, stored))
+        merged = await asyncio.to_thread(union, [piece, *folded], origins)
+        written = await signals.write_blocks(tx, shard, plan.run, merged, after=written, rows=means.block_rows)
+    if plan.fold:
+        await signals.delete_runs(tx, shard, plan.fold)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """Blocks to read in the order of their runs, runs to fold into the new one, and its number."""
+
+    read: list[Block]
+    fold: list[int]
+    run: int
+
+
+def _planned(blocks: Sequence[Block], new: Signals, work: Work) -> _Plan:
+    sizes: dict[int, int] = {}
+    for block in blocks:
+        sizes[block.run] = sizes.get(block.run, 0) + block.rows
+    fold = runs_to_fold(len(new), list(sizes.items()))
+    needed = set(signals.blocks_with(blocks, work.whole))
+    read = [each for each in blocks if each.run in fold or each in needed]
+    return _Plan(read=read, fold=fold, run=max(sizes, default=0) + 1)
+
+
+def _sizes(new: Signals, read: Sequence[Block], rows: int) -> list[tuple[bytes, int]]:
+    """Where signals lie among the subjects: by the blocks of the largest run to read, or by the new ones themselves."""
+    total = len(new) + sum(each.rows for each in read)
+    largest = max((each.run for each in read), key=lambda run: sum(b.rows for b in read if b.run == run), default=None)
+    marks = [(each.first, each.rows) for each in read if each.run == largest]
+    if sum(size for _, size in marks) < len(new):
+        marks = [(piece.subjects[0].item(), len(piece)) for piece in new.pieces(rows)]
+    share = total / max(sum(size for _, size in marks), 1)
+    return [(subject, round(size * share)) for subject, size in marks]
 
 
 def _form(new: Signals, older: list[Signals], origins: Origins, scale: Scale, work: Work) -> Opinions:
     whole = union([each.take(work.whole) for each in (*older, new)], origins)
     return concatenated([assess(new.take(work.own), origins, scale), assess(whole, origins, scale)])
-
-
-async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored) -> Outcome:
-    """Write opinions that differ and suspicions that are new or have grown; say what matters."""
-    digests = opinions.digests()
-    differs = difference(opinions, digests, stored)
-    changed = opinions.take(differs.changed)
-    known = positions(changed.subjects, stored.subjects) >= 0
-    marks = {"rule_set": means.rules.name, "assessed_on": means.today.isoformat()}
-    if len(changed):
-        table = await assessments.save(
-            tx, changed, digests[differs.changed], known=known, rule_set=means.rules.name, today=means.today
-        )
-        said = pa.array(np.searchsorted(differs.changed, differs.said))
-        await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks)
-    raisings = await _raise(tx, means, opinions)
-    if raisings:
-        await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name)
-        told = [each.raised for each in raisings if each.say]
-        await means.outbox.say_table(tx, SUSPICION_RAISED, suspicions.suspicion_table(told), marks)
-    return Outcome(
-        people=len(opinions),
-        changed=len(changed),
-        said=len(differs.said),
-        raised=sum(each.say for each in raisings),
-    )
-
-
-async def _raise(tx: WriteTx, means: Means, opinions: Opinions) -> list[Raising]:
-    raw = columns.raw_subjects(opinions.subjects)
-    found = [(UUID(bytes=raw[person].tobytes()), each) for person, some in opinions.suspicions.items() for each in some]
-    ids = [suspicion_id(subject, each.kind, each.episode) for subject, each in found]
-    known = await suspicions.find_known(tx, ids)
-    raisings = [
-        raise_suspicion(subject, each, known.get(identity), means.today)
-        for identity, (subject, each) in zip(ids, found, strict=True)
-    ]
-    return [each for each in raisings if each is not None]
-
-
-async def _merge(tx: WriteTx, shard: int, new: Signals, blocks: list[signals.Block], origins: Origins) -> None:
-    """Keep new signals as a run, merged with the runs that are not much larger."""
-    sizes: dict[int, int] = {}
-    for block in blocks:
-        sizes[block.run] = sizes.get(block.run, 0) + block.rows
-    folded = runs_to_fold(len(new), list(sizes.items()))
-    older = await signals.read_blocks(tx, shard, [each for each in blocks if each.run in folded])
-    merged = await asyncio.to_thread(union, [new, *older], origins)
-    await signals.write_run(tx, shard, max(sizes, default=0) + 1, merged)
-    if folded:
-        await signals.delete_runs(tx, shard, folded)

@@ -14,6 +14,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from shared.contracts.events import Event
+from shared.kit.bus.pull import Pull
 from shared.kit.clock import wall
 from shared.kit.problems import UnavailableError
 
@@ -194,9 +195,12 @@ class Bus:
                 raise UnavailableError(detail) from error
             raise
 
-    async def bind(self, stream: str, durable: str) -> JetStreamContext.PullSubscription:
-        """A pull subscription on an existing durable consumer."""
-        return await self.context.pull_subscribe_bind(durable=durable, stream=stream)
+    def bind(self, stream: str, durable: str) -> Pull:
+        """A pull on an existing durable consumer."""
+        if self._client is None:
+            detail = "The bus is not connected."
+            raise UnavailableError(detail)
+        return Pull(self._client, stream, durable)
 
     async def pending(self, stream: str, durable: str) -> tuple[int, int]:
         """Messages not yet delivered, and delivered but not yet acknowledged; (0, 0) when there is no consumer."""

@@ -12,14 +12,14 @@ from uuid import UUID
 import pyarrow as pa
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext, api
+from nats.js import api
 from pydantic import ValidationError
 
 from shared.contracts.events import Event, Fact, FactEvent, TableEvent
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox, trace
 from shared.kit.bus.connection import Bus
+from shared.kit.bus.pull import Pull
 from shared.kit.clock import wall
 from shared.kit.db import Database, WriteTx, is_operational
 from shared.kit.telemetry import (
@@ -37,6 +37,7 @@ _MAX_DELIVER = 1000  # finite; parking after TRIES is ours, this bounds only a d
 # Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
 _ACK_WAIT = 20.0
 _HEARTBEAT = 6.0
+_LOOK_SECONDS = 1.0
 _DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0, 30.0, 30.0)
 
 FactT = TypeVar("FactT", bound=Fact)
@@ -77,11 +78,14 @@ class Subscription:
         event: the event.
         handler: gets a write transaction and the message; must not commit.
         after: called after the commit of each message, e.g. to wake a sweep.
+        together: how many messages of one shard may share a transaction; more than 1 only for handlers that merely add
+            rows, as their effects then commit and fail together.
     """
 
     event: Event
     handler: Handler
     after: Callable[[Message], object] | None = None
+    together: int = 1
 
     def durables(self, service: str) -> list[tuple[str, str, str | None]]:
         """Durable name, subject and shard of each consumer."""
@@ -136,20 +140,18 @@ class Consumers:
             deliver_policy=api.DeliverPolicy.ALL,
             ack_wait=_ACK_WAIT,
             max_deliver=_MAX_DELIVER,
-            # One at a time keeps a shard in order and off two workers at once.
-            max_ack_pending=1,
+            # One at a time keeps a shard in order and off two workers at once; adding rows needs neither.
+            max_ack_pending=subscription.together,
         )
         await self.bus.keep_consumer(subscription.event.stream, config)
 
     async def _listen(self, subscription: Subscription, durable: str, subject: str, shard: str | None) -> None:
-        stream = subscription.event.stream
-        source: JetStreamContext.PullSubscription | None = None
+        source: Pull | None = None
         while not self._stopping.is_set():
             try:
-                source = source or await self.bus.bind(stream, durable)
-                message = await self._fetch(source)
-                if message is not None:
-                    await self._take(subscription, durable, shard, message)
+                source = source or self.bus.bind(subscription.event.stream, durable)
+                if messages := await source.take(subscription.together, _LOOK_SECONDS):
+                    await self._take(subscription, durable, shard, messages)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  (a loop that ends would be a silent consumer)
@@ -157,65 +159,58 @@ class Consumers:
                 if source is not None:
                     # An old subscription with a request under way would take a message nobody reads.
                     with contextlib.suppress(Exception):
-                        await source.unsubscribe()
+                        await source.close()
                 source = None
                 await asyncio.sleep(1.0)
                 with contextlib.suppress(Exception):
                     await self._reconcile(subscription, durable, subject)
+        if source is not None:
+            with contextlib.suppress(Exception):
+                await source.close()
 
-    async def _fetch(self, source: JetStreamContext.PullSubscription) -> Msg | None:
-        fetch = asyncio.ensure_future(source.fetch(1, timeout=5))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        done, _ = await asyncio.wait({fetch, stop}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if fetch not in done:
-            fetch.cancel()
-            await asyncio.gather(fetch, return_exceptions=True)
-            if self._stopping.is_set():
-                return None
-            msg = "fetch hung"
-            raise TimeoutError(msg)
-        try:
-            return fetch.result()[0]
-        except (NatsTimeoutError, TimeoutError):
-            return None  # nothing to hear is not an error
-
-    async def _take(self, subscription: Subscription, durable: str, shard: str | None, raw: Msg) -> None:
+    async def _take(self, subscription: Subscription, durable: str, shard: str | None, raws: Sequence[Msg]) -> None:
         assert self._places is not None
         async with self._places:
             started = wall()
-            work = asyncio.ensure_future(self._handle(subscription, durable, shard, raw))
+            work = asyncio.ensure_future(self._handle(subscription, durable, shard, raws))
             while not work.done():
                 await asyncio.wait({work}, timeout=_HEARTBEAT)
                 if not work.done():
-                    await raw.in_progress()
+                    for raw in raws:
+                        await raw.in_progress()
             MESSAGE_SECONDS.labels(durable.removesuffix(f"-{shard}")).observe(wall() - started)
             work.result()
 
-    async def _handle(self, subscription: Subscription, durable: str, shard: str | None, raw: Msg) -> None:
+    async def _handle(self, subscription: Subscription, durable: str, shard: str | None, raws: Sequence[Msg]) -> None:
         label = durable.removesuffix(f"-{shard}")
-        tries = raw.metadata.num_delivered or 1
         try:
-            message = _read(subscription.event, shard, raw)
-            if tries > TRIES:
-                msg = "the process died each time it was handled"
-                raise PoisonError(msg)  # noqa: TRY301  (parked below like every poison)
-            fresh = await self._apply(subscription, durable, message)
+            messages = [_read(subscription.event, shard, raw) for raw in raws]
+            fresh = await self._apply(subscription, durable, messages)
         except Exception as error:  # noqa: BLE001  (every failure must end in retry or parking)
-            await self._give_back(durable, raw, tries, error)
+            if len(raws) > 1:
+                # Whatever failed, the others must not suffer: each by itself.
+                for raw in raws:
+                    await self._handle(subscription, durable, shard, [raw])
+                return
+            await self._give_back(durable, raws[0], raws[0].metadata.num_delivered or 1, error)
             MESSAGES_RETRIED.labels(label).inc()
             return
-        await raw.ack()
-        (MESSAGES_HANDLED if fresh else INBOX_DUPLICATES).labels(label).inc()
-        if fresh and subscription.after:
-            subscription.after(message)
+        for raw in raws:
+            await raw.ack()
+        MESSAGES_HANDLED.labels(label).inc(len(fresh))
+        INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
+        if subscription.after:
+            for message in fresh:
+                subscription.after(message)
 
-    async def _apply(self, subscription: Subscription, durable: str, message: Message) -> bool:
+    async def _apply(self, subscription: Subscription, durable: str, messages: Sequence[Message]) -> list[Message]:
+        """Handle what has not been handled before, all in one transaction; returns those."""
         async with self.database.write() as tx:
-            if not await inbox.claim(tx, durable, message.id):
-                return False
-            await subscription.handler(tx, message)
-        return True
+            new = await inbox.claim_all(tx, durable, [message.id for message in messages])
+            fresh = [message for message in messages if message.id in new]
+            for message in fresh:
+                await subscription.handler(tx, message)
+        return fresh
 
     async def _give_back(self, durable: str, raw: Msg, tries: int, error: Exception) -> None:
         if is_operational(error):
@@ -284,6 +279,9 @@ def _event_id(headers: dict[str, str], raw: Msg) -> UUID:
 
 
 def _read(event: Event, shard: str | None, raw: Msg) -> Message:
+    if (raw.metadata.num_delivered or 1) > TRIES:
+        msg = "the process died each time it was handled"
+        raise PoisonError(msg)
     headers = {key: str(value) for key, value in (raw.headers or {}).items()}
     missing = [name for name in ("ce-id", "ce-type", "ce-time", "ce-source", "ce-specversion") if name not in headers]
     if missing:

@@ -11,7 +11,8 @@ from services.scoring.domain.rules import RuleSet
 from services.scoring.store import assessments, suspicions
 from services.scoring.store.assessments import Assessment
 from services.scoring.store.suspicions import KeptSuspicion
-from services.scoring.usecases.sweep import Means, Outcome, sweep
+from services.scoring.usecases.forming import Means, Outcome
+from services.scoring.usecases.sweep import sweep
 from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit import arrow
@@ -31,8 +32,18 @@ class World:
     outbox: Outbox
     rules: RuleSet = RULES
 
+    piece_rows: int = 400_000
+    block_rows: int = 65_536
+
     def means(self, *, rows: int = 1_000_000) -> Means:
-        return Means(outbox=self.outbox, rules=self.rules, today=self.clock.today(), rows=rows)
+        return Means(
+            outbox=self.outbox,
+            rules=self.rules,
+            today=self.clock.today(),
+            rows=rows,
+            piece_rows=self.piece_rows,
+            block_rows=self.block_rows,
+        )
 
     async def hear(self, saws: Sequence[Saw], *, shard: int = 0) -> None:
         """Handle one evidence message a source."""

@@ -40,7 +40,9 @@ certificates = st.builds(certificate, days, st.none() | st.integers(1, 12))
 @given(st.lists(st.tuples(st.uuids(), days, st.integers(0, 12)), max_size=20))
 def test_many_names_equal_single_ones(rows):
     subjects = np.frombuffer(b"".join(subject.bytes for subject, _, _ in rows), dtype=np.uint8).reshape(-1, 16)
-    many = certificate_ids(subjects, [day for _, day, _ in rows], [cap for *_, cap in rows], Claim.ALIVE, Channel.DATA)
+    as_of = np.array([day for _, day, _ in rows], dtype="datetime64[D]")
+    caps = np.array([cap for *_, cap in rows], dtype=np.int64)
+    many = certificate_ids(subjects, as_of, caps, Claim.ALIVE, Channel.DATA)
     single = [certificate_id(subject, Claim.ALIVE, day, Channel.DATA, cap) for subject, day, cap in rows]
     assert [UUID(bytes=each.tobytes()) for each in many] == single
 

@@ -7,7 +7,13 @@ import pytest
 from services.scoring.domain.runs import Due, Pace, Waiting, due, runs_to_fold
 
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
-PACE = Pace(quiet=timedelta(seconds=0.3), patience=timedelta(seconds=30), urgent=timedelta(seconds=3), rows=1000)
+PACE = Pace(
+    quiet=timedelta(seconds=0.3),
+    quiet_most=timedelta(seconds=2),
+    patience=timedelta(seconds=30),
+    urgent=timedelta(seconds=3),
+    rows=500_000,
+)
 
 
 def waiting(
@@ -33,8 +39,12 @@ def waiting(
         (waiting(oldest=0.001, newest=0.001, before=0.1), Due.NOTHING),  # one of a stream
         (waiting(oldest=2, newest=0.1, before=3), Due.NOTHING),  # a stream goes on
         (waiting(oldest=2, newest=0.4, before=3), Due.ALL),  # it has ended
+        (waiting(oldest=0.001, newest=0.001, before=60, rows=20_000), Due.NOTHING),  # a file: others may follow
+        (waiting(oldest=9, newest=1, before=60, rows=20_000), Due.NOTHING),
+        (waiting(oldest=9, newest=1.6, before=60, rows=20_000), Due.ALL),
+        (waiting(oldest=9, newest=2.1, before=60, rows=400_000), Due.ALL),
         (waiting(oldest=31, newest=0.1, before=40), Due.ALL),  # it goes on too long
-        (waiting(oldest=2, newest=0.1, before=3, rows=1000), Due.ALL),  # it fills memory
+        (waiting(oldest=2, newest=0.1, before=3, rows=500_000), Due.ALL),  # it fills memory
         (waiting(oldest=5, newest=0.1, urgent=4, before=6), Due.URGENT),  # a death does not wait for it
         (waiting(oldest=5, newest=0.1, urgent=1, before=6), Due.NOTHING),
     ],

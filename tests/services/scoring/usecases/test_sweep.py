@@ -1,6 +1,7 @@
 """The sweep on a real database."""
 
 from datetime import date, timedelta
+from random import Random
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +13,8 @@ from services.scoring.usecases.look import signals_of
 from services.scoring.usecases.reassess import reassess
 from shared.contracts.vocabulary import CaseConclusion, Confidence, Decision, Level, SuspicionKind
 from shared.kit.bus import PoisonError
-from tests.services.scoring.people import TODAY, Saw, message_of, subject_of
+from tests.services.scoring.people import TODAY, WEAK, Saw, by_subject, message_of, opinions_of, subject_of
+from tests.services.scoring.people import signals_of as signals_in
 from tests.services.scoring.world import World
 
 pytestmark = pytest.mark.db
@@ -252,3 +254,38 @@ async def test_subjects_that_end_in_zero_bytes_are_whole_subjects(world: World) 
     async with world.database.read() as tx:
         for subject in subjects:
             assert await assessments.find_assessment(tx, subject) is not None
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_history_of_sweeps_in_small_ranges_ends_as_assessed_at_once(world: World, seed: int) -> None:
+    random = Random(seed)
+    world.piece_rows, world.block_rows = 7, 3
+    every: list[Saw] = []
+    for number in range(8):
+        saws = [
+            Saw(
+                who=f"p{random.randrange(30)}",
+                source=(source := random.choice([*WEAK, "rail_trip", "police_hotel", "civil_cremation"])),
+                on=TODAY - timedelta(days=random.randrange(1, 400)),
+                kind=Kind.DIED if source == "civil_cremation" else Kind.SEEN,
+                evidence=number * 1000 + place + 1,
+            )
+            for place in range(random.choice([1, 5, 60]))
+        ]
+        every += saws
+        await world.hear(saws + random.choices(every, k=3))
+        await world.sweep(urgent_only=random.random() < 0.3)
+    await world.sweep()
+    wanted = by_subject(opinions_of(every))
+    for subject, said in wanted.items():
+        async with world.database.read() as tx:
+            found = await assessments.find_assessment(tx, UUID(bytes=subject))
+        assert found is not None
+        assert (found.level, found.decision, found.as_of) == (said["level"], said["decision"], said["as_of"])
+        assert (list(found.reasons), list(found.evidence_ids)) == (said["reasons"], said["evidence"])
+    async with world.database.write() as tx:
+        again = await reassess(tx, world.means(), 0, shadow=False)
+        assert again is not None
+        assert (again.outcome.people, again.outcome.changed) == (len(wanted), 0)
+        assert sum(block.rows for block in await signals.list_blocks(tx, 0)) == len(signals_in(every))
+        assert (await reassess(tx, world.means(), 0, shadow=False)) == again

@@ -1,0 +1,143 @@
+"""Monthly reports of villages, and what they are prefilled with."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.grid.domain.reports import ReportState, next_month
+from services.grid.domain.views import View
+from shared.kit.clock import SHANGHAI
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A village's month. Who did what stays None until he has."""
+
+    division: str
+    month: date
+    state: ReportState
+    suspected: tuple[UUID, ...]
+    confirmed: tuple[UUID, ...]
+    submitted_by: str | None = None
+    submitted_at: datetime | None = None
+    checked_by: str | None = None
+    checked_at: datetime | None = None
+    signed_by: str | None = None
+    signed_at: datetime | None = None
+    accepted_by: str | None = None
+    accepted_at: datetime | None = None
+
+
+_COLUMNS = (
+    "division, month, state, suspected, confirmed, submitted_by, submitted_at, checked_by, checked_at, signed_by, "
+    "signed_at, accepted_by, accepted_at"
+)
+
+
+def _report(row: asyncpg.Record) -> Report:
+    words = {
+        "state": ReportState(row["state"]),
+        "suspected": tuple(row["suspected"]),
+        "confirmed": tuple(row["confirmed"]),
+    }
+    return Report(**{**row, **words})
+
+
+async def find_report(tx: ReadTx, division: str, month: date, *, lock: bool = False) -> Report | None:
+    """A report that was submitted."""
+    suffix = " FOR UPDATE" if lock else ""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM reports WHERE division = $1 AND month = $2{suffix}",  # noqa: S608
+        division,
+        month,
+    )
+    return _report(rows[0]) if rows else None
+
+
+async def prefill(tx: ReadTx, division: str, month: date) -> Report:
+    """The draft of a village's month: cases under way at its end, and those confirmed in it."""
+    start = datetime.combine(month, datetime.min.time(), SHANGHAI)
+    end = datetime.combine(next_month(month), datetime.min.time(), SHANGHAI)
+    rows = await tx.fetch(
+        """
+        SELECT case_id, conclusion IN ('confirmed', 'confirmed_no_overpayment') AND concluded_at < $3 AS confirmed
+        FROM cases WHERE division = $1 AND opened_at < $3 AND (concluded_at IS NULL OR concluded_at >= $3
+            OR (concluded_at >= $2 AND conclusion IN ('confirmed', 'confirmed_no_overpayment')))
+        ORDER BY case_id
+        """,
+        division,
+        start,
+        end,
+    )
+    return Report(
+        division=division,
+        month=month,
+        state=ReportState.DRAFT,
+        suspected=tuple(row["case_id"] for row in rows if not row["confirmed"]),
+        confirmed=tuple(row["case_id"] for row in rows if row["confirmed"]),
+    )
+
+
+async def save_report(tx: WriteTx, report: Report) -> None:
+    """Write a report and who took its steps."""
+    await tx.run(
+        "INSERT INTO reports (division, month, state, suspected, confirmed, zero, submitted_by, submitted_at, "
+        "checked_by, checked_at, signed_by, signed_at, accepted_by, accepted_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+        "ON CONFLICT (division, month) DO UPDATE SET state = excluded.state, suspected = excluded.suspected, "
+        "confirmed = excluded.confirmed, zero = excluded.zero, submitted_by = excluded.submitted_by, "
+        "submitted_at = excluded.submitted_at, checked_by = excluded.checked_by, checked_at = excluded.checked_at, "
+        "signed_by = excluded.signed_by, signed_at = excluded.signed_at, accepted_by = excluded.accepted_by, "
+        "accepted_at = excluded.accepted_at",
+        report.division,
+        report.month,
+        report.state.value,
+        list(report.suspected),
+        list(report.confirmed),
+        not report.suspected and not report.confirmed,
+        report.submitted_by,
+        report.submitted_at,
+        report.checked_by,
+        report.checked_at,
+        report.signed_by,
+        report.signed_at,
+        report.accepted_by,
+        report.accepted_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VillageMonth:
+    """One line of a month's picture."""
+
+    division: str
+    county: str
+    town: str
+    village: str
+    state: ReportState
+    suspected: int
+    confirmed: int
+    signed_at: datetime | None
+
+
+async def picture(tx: ReadTx, view: View, month: date) -> list[VillageMonth]:
+    """Every village of an office's view with where its report of a month stands."""
+    prefixes = None if view.everything else list(view.prefixes)
+    rows = await tx.fetch(
+        """
+        SELECT v.code AS division, county.name AS county, town.name AS town, v.name AS village,
+            coalesce(r.state, 'draft') AS state, coalesce(cardinality(r.suspected), 0) AS suspected,
+            coalesce(cardinality(r.confirmed), 0) AS confirmed, r.signed_at
+        FROM divisions v JOIN divisions town ON town.code = v.parent JOIN divisions county ON county.code = town.parent
+        LEFT JOIN reports r ON r.division = v.code AND r.month = $1
+        WHERE v.level = 'village' AND ($2::text[] IS NULL
+            OR EXISTS (SELECT FROM unnest($2::text[]) prefix WHERE starts_with(v.code, prefix)))
+        ORDER BY v.code
+        """,
+        month,
+        prefixes,
+    )
+    return [VillageMonth(**{**row, "state": ReportState(row["state"])}) for row in rows]

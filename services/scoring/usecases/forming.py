@@ -1,0 +1,112 @@
+"""Keeping what was formed: write opinions and suspicions that differ, say what matters."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from services.scoring.domain.changes import Stored, difference, positions
+from services.scoring.domain.opinions import Opinions
+from services.scoring.domain.rules import RuleSet
+from services.scoring.domain.suspicions import Raising, raise_suspicion, suspicion_id
+from services.scoring.store import assessments, columns, suspicions
+from shared.contracts.events import ASSESSMENTS_CHANGED, SUSPICION_RAISED
+from shared.kit.db import WriteTx
+from shared.kit.outbox import Outbox
+
+PIECE_ROWS = 400_000
+BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What opinions are formed with.
+
+    Attributes:
+        outbox: where they are said.
+        rules: rule set in force.
+        today: business day.
+        rows: new signals taken at once, a bound on memory.
+        piece_rows: signals looked at in one piece, another.
+        block_rows: signals of one block, what a look at one person reads.
+    """
+
+    outbox: Outbox
+    rules: RuleSet
+    today: date
+    rows: int
+    piece_rows: int = PIECE_ROWS
+    block_rows: int = BLOCK_ROWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a sweep or reassessment of one shard did.
+
+    Attributes:
+        signals: signals taken or looked at.
+        people: opinions formed.
+        changed: opinions that differ from before.
+        said: of these, how many were worth saying.
+        raised: suspicions said.
+        more: whether signals were left for another sweep.
+    """
+
+    signals: int = 0
+    people: int = 0
+    changed: int = 0
+    said: int = 0
+    raised: int = 0
+    more: bool = False
+
+    def plus(self, other: "Outcome") -> "Outcome":
+        """Both together."""
+        return Outcome(
+            signals=self.signals + other.signals,
+            people=self.people + other.people,
+            changed=self.changed + other.changed,
+            said=self.said + other.said,
+            raised=self.raised + other.raised,
+            more=self.more or other.more,
+        )
+
+
+async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored, *, looked_at: int = 0) -> Outcome:
+    """Write opinions that differ and suspicions that are new or have grown; say what matters."""
+    digests = opinions.digests()
+    differs = difference(opinions, digests, stored)
+    changed = opinions.take(differs.changed)
+    known = positions(changed.subjects, stored.subjects) >= 0
+    marks = {"rule_set": means.rules.name, "assessed_on": means.today.isoformat()}
+    if len(changed):
+        table = await assessments.save(
+            tx, changed, digests[differs.changed], known=known, rule_set=means.rules.name, today=means.today
+        )
+        said = pa.array(np.searchsorted(differs.changed, differs.said))
+        await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks)
+    raisings = await _raise(tx, means, opinions)
+    if raisings:
+        await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name)
+        told = [each.raised for each in raisings if each.say]
+        await means.outbox.say_table(tx, SUSPICION_RAISED, suspicions.suspicion_table(told), marks)
+    return Outcome(
+        signals=looked_at,
+        people=len(opinions),
+        changed=len(changed),
+        said=len(differs.said),
+        raised=sum(each.say for each in raisings),
+    )
+
+
+async def _raise(tx: WriteTx, means: Means, opinions: Opinions) -> list[Raising]:
+    raw = columns.raw_subjects(opinions.subjects)
+    found = [(UUID(bytes=raw[person].tobytes()), each) for person, some in opinions.suspicions.items() for each in some]
+    ids = [suspicion_id(subject, each.kind, each.episode) for subject, each in found]
+    known = await suspicions.find_known(tx, ids)
+    raisings = [
+        raise_suspicion(subject, each, known.get(identity), means.today)
+        for identity, (subject, each) in zip(ids, found, strict=True)
+    ]
+    return [each for each in raisings if each is not None]

@@ -1,0 +1,95 @@
+"""An open-ended pull: the server sends what there is, up to what may be unacknowledged, without a question for each."""
+
+import asyncio
+import json
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from shared.kit.clock import wall
+
+_OPEN_SECONDS = 20.0
+_BATCH = 256
+
+
+class PullBrokenError(Exception):
+    """The consumer is gone or the server refuses: bind anew."""
+
+
+class Pull:
+    """Messages of one durable pull consumer.
+
+    Args:
+        client: a connection.
+        stream: its stream.
+        durable: its name.
+    """
+
+    def __init__(self, client: Client, stream: str, durable: str) -> None:
+        self._client = client
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._inbox = client.new_inbox()
+        self._subscription: NatsSubscription | None = None
+        self._left = 0
+        self._until = 0.0
+        self._reconnects = -1
+
+    async def take(self, most: int, seconds: float) -> list[Msg]:
+        """Messages that are there, at most `most`; waits up to `seconds` for the first.
+
+        Raises:
+            PullBrokenError: the consumer does not exist any more.
+        """
+        await self._ask()
+        found: list[Msg] = []
+        pending = self._pending
+        while len(found) < most:
+            try:
+                if found and pending.empty():
+                    break
+                message = await self._next(seconds if not found else 0.05)
+            except (NatsTimeoutError, TimeoutError):
+                break
+            if message.headers and "Status" in message.headers and not message.reply:
+                self._hear_status(message.headers)
+                if not found:
+                    await self._ask()
+                continue
+            self._left -= 1
+            found.append(message)
+        return found
+
+    async def close(self) -> None:
+        """Stop hearing; a request under way finds nobody and is dropped by the server."""
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    @property
+    def _pending(self) -> asyncio.Queue[Msg]:
+        assert self._subscription is not None
+        queue: asyncio.Queue[Msg] = self._subscription._pending_queue  # noqa: SLF001  (the client has no public look)
+        return queue
+
+    async def _next(self, seconds: float) -> Msg:
+        assert self._subscription is not None
+        return await self._subscription.next_msg(timeout=seconds)
+
+    async def _ask(self) -> None:
+        """Keep one request open; a reconnect or its end makes a new one."""
+        if self._subscription is None:
+            self._subscription = await self._client.subscribe(self._inbox, pending_bytes_limit=-1)
+        reconnects = self._client.stats["reconnects"]
+        if self._left > 0 and wall() < self._until and reconnects == self._reconnects:
+            return
+        body = {"batch": _BATCH, "expires": int(_OPEN_SECONDS * 1e9)}
+        self._left, self._until, self._reconnects = _BATCH, wall() + _OPEN_SECONDS, reconnects
+        await self._client.publish(self._subject, json.dumps(body).encode(), reply=self._inbox)
+
+    def _hear_status(self, headers: dict[str, str]) -> None:
+        # 408 expired, 404 none, 409 limits of the consumer: ask again; 503 nobody there: the consumer is gone.
+        self._left = 0
+        description = headers.get("Description", "")
+        if headers["Status"] == "503" or "Deleted" in description:
+            raise PullBrokenError(description)

@@ -1,0 +1,70 @@
+"""Rosters: amounts to the fen, one row a person, and reasons for the rest."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.domain.roster import COLUMNS, judge_roster, match
+from tests.services.ingest.world import VILLAGE, make_id
+
+TODAY = date(2023, 11, 1)
+
+
+def judged(**columns):
+    base = {"citizen_id": [make_id(1)], "name": ["张三"], "division": [VILLAGE], "amount_yuan": ["1.00"]}
+    return judge_roster(pl.DataFrame({**base, **columns}), today=TODAY)
+
+
+@given(st.integers(0, 10**12))
+def test_amounts_are_exact_to_the_fen(fen):
+    assert judged(amount_yuan=[f"{fen // 100}.{fen % 100:02d}"]).good["amount_fen"].to_list() == [fen]
+
+
+@pytest.mark.parametrize(
+    ("text", "fen"),
+    [("220.1", 22010), ("220", 22000), ("1,234.50", 123450), ("￥0.29元", 29), ("1.100", 110), (" 5 ", 500), ("0", 0)],
+)
+def test_amounts_come_in_many_writings(text, fen):
+    assert judged(amount_yuan=[text]).good["amount_fen"].to_list() == [fen]
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"amount_yuan": ["1.005"]}, "wrong_code"),
+        ({"amount_yuan": ["-3"]}, "wrong_code"),
+        ({"amount_yuan": ["1e5"]}, "wrong_code"),
+        ({"amount_yuan": ["约二百"]}, "wrong_code"),
+        ({"amount_yuan": [""]}, "missing_field"),
+        ({"amount_yuan": pl.Series([None], dtype=pl.String)}, "missing_field"),
+        ({"name": [" "]}, "missing_field"),
+        ({"division": ["3416"]}, "wrong_code"),
+        ({"citizen_id": [""]}, "missing_field"),
+        ({"citizen_id": ["341602"]}, "bad_citizen_id"),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_why(columns, reason):
+    made = judged(**columns)
+    assert made.counts == {"accepted": 0, reason: 1}
+    assert made.reasons.rows() == [(0, reason)]
+
+
+def test_a_person_twice_in_a_roster_counts_once():
+    twice = judged(citizen_id=[make_id(1), f" {make_id(1)}"], name=["张三"] * 2, division=[VILLAGE] * 2,
+                   amount_yuan=["1.00", "2.00"])  # fmt: skip
+    assert twice.counts == {"accepted": 1, "duplicate": 1}
+    assert twice.good["amount_fen"].to_list() == [100]
+
+
+@pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, aliases in COLUMNS.items() for alias in aliases])
+def test_every_alias_of_a_column_is_known(name, alias):
+    found, _ = match([alias, "其他"])
+    assert found == {alias: name}
+
+
+def test_missing_columns_are_named_with_their_aliases():
+    _, missing = match(["身份证号", "姓名"])
+    assert [text.split(" ")[0] for text in missing] == ["division", "amount_yuan"]

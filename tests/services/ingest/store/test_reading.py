@@ -1,0 +1,194 @@
+"""The same table in every form, encoding and packing reads the same; what is no table is refused in a sentence."""
+
+import gzip
+import io
+import zipfile
+from datetime import date, datetime
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.ingest.store.problems import FileTooLargeError, MissingColumnsError, UnreadableFileError
+from services.ingest.store.reading import read_chunks
+from services.ingest.store.unpacking import Limits
+from shared.kit.problems import ProblemError
+from tests.services.ingest.world import PACKINGS, csv_of, ndjson_of, parquet_of, xlsx_of, zipped
+
+LIMITS = Limits(
+    plain_bytes=3_000_000, ratio=200, columns=50, line_bytes=20_000, sheet_bytes=3_000_000, chunk_rows=7
+)
+TABLE = {
+    "证件号": ["341602194901011237", "34160219490101123x", " 3416 ", "", "１２３"],
+    "无用": ["a", "b", "c", "d", "e"],
+    "时间": ["2023-05-09", "2023年5月9日", "20230509", "2023/5/9 08:00:00", ""],
+    "姓名": ["张三", "买买提·艾力", "李 四", "𠮷野", ""],
+}
+WANTED = {"证件号": "citizen_id", "时间": "occurred_on", "姓名": "name"}
+
+
+def match(headers):
+    found = {header: WANTED[header.strip()] for header in headers if header.strip() in WANTED}
+    return found, [name for name in WANTED.values() if name not in found.values()]
+
+
+def read(body: bytes, folder, limits: Limits = LIMITS) -> pl.DataFrame:
+    path = folder / "body"
+    path.write_bytes(body)
+    chunks = list(read_chunks(path, folder, match, limits))
+    assert all(len(chunk) == limits.chunk_rows for chunk in chunks[:-1])
+    frame = pl.concat(chunks, how="diagonal") if chunks else pl.DataFrame()
+    # An empty cell is empty or nothing, by the form of the file; the rules treat both alike.
+    return frame.select(pl.col(name).fill_null("") for name in sorted(frame.columns))
+
+
+def forms():
+    text = csv_of(TABLE).decode()
+    yield "csv", text.encode()
+    yield "crlf", text.replace("\n", "\r\n").encode()
+    yield "bom", b"\xef\xbb\xbf" + text.encode()
+    yield "gb18030", text.encode("gb18030")
+    yield "utf-16", text.encode("utf-16")
+    yield "utf-16-be", b"\xfe\xff" + text.encode("utf-16-be")
+    for name, delimiter in {"semicolon": ";", "tab": "\t", "bar": "|"}.items():
+        yield name, csv_of(TABLE, delimiter).decode().encode("gb18030")
+    yield "quoted", pl.DataFrame(TABLE).write_csv(quote_style="always").encode()
+    yield "xlsx", xlsx_of(TABLE)
+    yield "ndjson", ndjson_of(TABLE)
+    yield "parquet", parquet_of(TABLE)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in forms()])
+def test_every_form_reads_the_same(body, packing, tmp_path):
+    expected = pl.DataFrame(TABLE).select(pl.col(header).alias(name) for header, name in WANTED.items())
+    assert read(PACKINGS[packing](body), tmp_path).equals(expected.select(sorted(expected.columns)))
+
+
+def test_chunks_have_the_asked_size_and_keep_the_order(tmp_path):
+    many = {name: [f"{value}{row}" for row in range(100) for value in values[:1]] for name, values in TABLE.items()}
+    for form in (csv_of(many), ndjson_of(many), parquet_of(many), xlsx_of(many)):
+        assert read(form, tmp_path)["citizen_id"].to_list() == many["证件号"]
+
+
+def test_a_column_only_some_records_have_is_found(tmp_path):
+    body = '{"证件号":"1","时间":"2"}\n{"证件号":3,"时间":"4","姓名":"张三"}\n'.encode()
+    assert read(body, tmp_path).rows() == [("1", "", "2"), ("3", "张三", "4")]
+
+
+def test_cells_of_a_sheet_that_are_days_numbers_or_formulas_are_read_as_shown(tmp_path):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ["证件号", "时间", "姓名"])
+    sheet.write_string(1, 0, "341602194901011237")
+    sheet.write_datetime(1, 1, datetime(2023, 5, 9), book.add_format({"num_format": "yyyy-mm-dd"}))
+    sheet.write_formula(1, 2, '=HYPERLINK("http://example.org","x")', value="张三")
+    sheet.write_number(2, 0, 12)
+    sheet.write_formula(2, 2, "=NA()", value="#N/A")
+    book.close()
+    assert read(out.getvalue(), tmp_path).rows() == [
+        ("341602194901011237", "张三", "2023-05-09 00:00:00"),
+        ("12", "", ""),
+    ]
+
+
+def test_typed_columns_of_parquet_become_text(tmp_path):
+    out = io.BytesIO()
+    days = pa.array([date(2023, 5, 9)])
+    pq.write_table(pa.table({"证件号": pa.array([12]), "时间": days, "姓名": pa.array(["x"]).dictionary_encode()}), out)
+    assert read(out.getvalue(), tmp_path).rows() == [("12", "x", "2023-05-09")]
+
+
+def test_a_table_without_rows_is_read_as_such(tmp_path):
+    assert read("证件号,时间,姓名\n".encode(), tmp_path).is_empty()
+
+
+CSV, XLSX, PARQUET = csv_of(TABLE), xlsx_of(TABLE), parquet_of(TABLE)
+LONG = "证件号,时间,姓名\n".encode()
+BAD = {
+    "empty": (b"", UnreadableFileError),
+    "blank": (b"\r\n \n", UnreadableFileError),
+    "only a BOM": (b"\xef\xbb\xbf", UnreadableFileError),
+    "nuls": (b"\x00" * 5000, UnreadableFileError),
+    "nul within": (CSV[:-5] + b"\x00" + CSV[-5:], UnreadableFileError),
+    "other columns": (b"a,b,c\n1,2,3\n", MissingColumnsError),
+    "a title above the header": ("购药明细\n".encode() + CSV, MissingColumnsError),
+    "old mac lines": (CSV.replace(b"\n", b"\r"), UnreadableFileError),
+    "big5": ("證件號,時間\n".encode("big5"), MissingColumnsError),
+    "mixed encodings": (LONG + "1,2,张三\n".encode("gb18030") * 3, UnreadableFileError),
+    "broken character at the end": (CSV + b"\xe5", UnreadableFileError),
+    "random": (bytes(range(128, 256)) * 100, UnreadableFileError),
+    "html": (b"<html><body>404</body></html>", MissingColumnsError),
+    "xml": (b"<?xml version='1.0'?><a/>", MissingColumnsError),
+    "json array": (b'[{"a":1}]', MissingColumnsError),
+    "old xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 512, UnreadableFileError),
+    "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", UnreadableFileError),
+    "cut xlsx": (XLSX[: len(XLSX) // 2], UnreadableFileError),
+    "xlsx without a tail": (XLSX[:-100], UnreadableFileError),
+    "xlsx with a hole": (XLSX[:1500] + b"\x00" * 200 + XLSX[1700:], UnreadableFileError),
+    "cut parquet": (PARQUET[: len(PARQUET) // 2], UnreadableFileError),
+    "parquet with a hole": (PARQUET[:8] + b"\xff" * 40 + PARQUET[48:], UnreadableFileError),
+    "parquet head": (b"PAR1", UnreadableFileError),
+    "cut gzip": (gzip.compress(CSV)[:-20], UnreadableFileError),
+    "gzip with a hole": (gzip.compress(CSV)[:40] + b"\xff\xff\xff" + gzip.compress(CSV)[43:], UnreadableFileError),
+    "cut zstd": (PACKINGS["zstd"](CSV)[:-20], UnreadableFileError),
+    "zstd garbage": (b"\x28\xb5\x2f\xfd" + b"\xff" * 50, UnreadableFileError),
+    "cut zip": (zipped(CSV)[:-30], UnreadableFileError),
+    "cut ndjson": (ndjson_of(TABLE)[:-9], UnreadableFileError),
+    "ndjson with a broken line": (ndjson_of(TABLE) + b"{oops\n" + ndjson_of(TABLE), UnreadableFileError),
+    "ndjson of other things": (b'{"a": 1}\n[1]\n', MissingColumnsError),
+    "an open quotation mark": (LONG + b'1,"2,3\n' * 1 + b"4,5,6\n", UnreadableFileError),
+    "too many columns": (",".join(f"c{n}" for n in range(10_000)).encode() + b"\n", UnreadableFileError),
+    "a very long line": (LONG + b"1" * 30_000, UnreadableFileError),
+    "a very long header": (b"1" * 30_000 + b"\n", UnreadableFileError),
+    "gzip bomb": (gzip.compress(b"\x30" * 20_000_000), FileTooLargeError),
+    "zstd bomb": (PACKINGS["zstd"](b"\x30" * 20_000_000), FileTooLargeError),
+    "zip bomb": (zipped(b"\x30" * 20_000_000), FileTooLargeError),
+    "xlsx bomb": (zipped(b"\x30" * 20_000_000, "[Content_Types].xml"), FileTooLargeError),
+    "two files in a zip": (None, UnreadableFileError),
+}
+
+
+def two_in_a_zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.csv", CSV)
+        archive.writestr("b.csv", CSV)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_read_is_refused_in_a_sentence(case, tmp_path):
+    body, kind = BAD[case]
+    with pytest.raises(kind) as refused:
+        read(two_in_a_zip() if body is None else body, tmp_path)
+    assert refused.value.detail
+    assert "341602" not in refused.value.detail
+
+
+def test_a_nested_column_of_parquet_is_refused(tmp_path):
+    out = io.BytesIO()
+    pq.write_table(pa.table({"证件号": [[1]], "时间": ["x"], "姓名": ["y"]}), out)
+    with pytest.raises(UnreadableFileError, match="neither text nor numbers"):
+        read(out.getvalue(), tmp_path)
+
+
+@given(st.one_of(
+    st.binary(max_size=400),
+    st.builds(lambda head, tail: head + tail, st.sampled_from([b"PK\x03\x04", b"PAR1", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"{", LONG, b"\xff\xfe", b"\xfe\xff"]),
+              st.binary(max_size=300)),
+    st.builds(lambda body, cut, junk: body[:cut] + junk + body[cut + len(junk):],
+              st.sampled_from([CSV, XLSX, PARQUET, gzip.compress(CSV), PACKINGS["zstd"](PARQUET), zipped(CSV), ndjson_of(TABLE)]),
+              st.integers(0, 3000), st.binary(min_size=1, max_size=12)),
+))  # fmt: skip
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_read_or_refused(tmp_path, body):
+    try:
+        read(body, tmp_path)
+    except ProblemError as error:
+        assert 400 <= error.status < 500

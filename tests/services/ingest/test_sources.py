@@ -1,0 +1,96 @@
+"""The catalogue: fifty sources of twenty-six departments, each one file, and one more is one more file."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import services.ingest.sources as catalogue
+from services.ingest.sources import SourceError, load_sources
+from tests.services.ingest.world import IDS, csv_of, with_deps
+
+FOLDER = Path(catalogue.__file__).parent
+NEW = """
+label = "图书馆刷脸入馆"
+department = "culture_tourism"
+polarity = "positive"
+strength = "strong"
+kind = "seen"
+identity = "full"
+why = "live face at the gate"
+reference = "own filling"
+frequency = "daily"
+latency_days = 1
+retention_months = 24
+
+[columns]
+citizen_id = ["读者证件号"]
+occurred_on = ["入馆日期"]
+
+[[example]]
+row = { "读者证件号" = "341602194901011237", "入馆日期" = "2023-05-09" }
+verdict = "accepted"
+"""
+
+
+def test_the_catalogue_is_fifty_sources_of_twenty_six_departments():
+    sources = load_sources().values()
+    assert len(sources) == 50
+    assert Counter(source.polarity for source in sources) == {"positive": 45, "negative": 5}
+    assert Counter(source.strength for source in sources) == {"strong": 43, "weak": 7}
+    assert len({source.department for source in sources}) == 26
+    assert len({source.label for source in sources}) == 50
+
+
+@pytest.mark.parametrize("source", load_sources().values(), ids=lambda source: source.code)
+def test_every_code_of_a_source_has_an_example(source):
+    tried = {value for example in source.examples for value in example.row.values()}
+    for rule in source.codes.values():
+        missing = (rule.counts | rule.not_counted | set(rule.kinds)) - tried
+        assert len(missing) < len(rule.counts | rule.not_counted | set(rule.kinds)), missing
+    assert any(example.verdict == "accepted" for example in source.examples)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("strength = ", "strenght = "), "strenght"),
+        (('label = "图书馆刷脸入馆"\n', ""), "label"),
+        (('reference = "own filling"\n', ""), "reference"),
+        (('reference = "own filling"', 'reference = ""'), "reference"),
+        (('"strong"', '"very strong"'), "strength"),
+        (("latency_days = 1", "latency_days = -1"), "latency_days"),
+        (('citizen_id = ["读者证件号"]', ""), "citizen_id"),
+        (('["入馆日期"]', "[]"), "occurred_on"),
+        (('verdict = "accepted"', 'verdict = "maybe"'), "verdict"),
+        (("[[example]]", "[example]"), "example"),
+        (("[columns]", "[codes.mode]\ncounts = ['x']\n\n[columns]"), "mode"),
+        (('label = "', "label = ["), "line"),
+    ],
+)
+def test_a_broken_declaration_is_refused_with_file_and_key(tmp_path, change, key):
+    (tmp_path / "library_gate.toml").write_text(NEW.replace(*change), encoding="utf-8")
+    with pytest.raises(SourceError) as refused:
+        load_sources(tmp_path)
+    assert "library_gate.toml" in str(refused.value)
+    assert key in str(refused.value)
+
+
+def test_the_line_of_an_unknown_key_is_named(tmp_path):
+    (tmp_path / "library_gate.toml").write_text(NEW.replace("strength = ", "strenght = "), encoding="utf-8")
+    with pytest.raises(SourceError, match=r"library_gate\.toml:5: strenght"):
+        load_sources(tmp_path)
+
+
+@pytest.mark.db
+async def test_adding_a_source_is_one_file(town, tmp_path):
+    folder = tmp_path / "sources"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (folder / "library_gate.toml").write_text(NEW, encoding="utf-8")
+    world = with_deps(town, sources=load_sources(folder))
+    body = csv_of({"读者证件号": IDS[:2], "入馆日期": ["2023-05-09"] * 2})
+    said = (await world.send(body, "library_gate")).json()
+    assert (said["accepted"], said["department"]) == (2, "culture_tourism")
+    assert "library_gate" in {each["code"] for each in (await world.get("/v1/sources")).json()["items"]}
+    assert {row["identity"] for row in await world.said("ingest.evidence.accepted.v1")} == {"full"}
