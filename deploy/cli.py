@@ -55,14 +55,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 2023,
     port_base: PortBase = 8000,
     stay: Annotated[bool, typer.Option(help="Keep everything up at the end, on a terminal.")] = True,
-    kill: Annotated[str | None, typer.Option(help="Process to kill -9 in the middle, e.g. scoring.")] = None,
+    kill: Annotated[
+        list[str] | None, typer.Option(help="Process to kill -9 in the middle, e.g. scoring; may be repeated.")
+    ] = None,
 ) -> None:
     """Send the demo city through the whole platform and hold the outcome against the truth."""
     from deploy.demo.run import DemoOptions  # noqa: PLC0415  (loaded when called)
     from deploy.demo.run import main as run_demo  # noqa: PLC0415  (loaded when called)
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
 
-    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, kill=kill)
+    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, kill=tuple(kill or ()))
     try:
         code = run_demo(options)
     except StackError as error:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -33,8 +34,10 @@ class DemoOptions:
 
     Attributes:
         scale: 1 is the city of the press report.
-        kill: name of a process to kill -9 in the middle of the upload, to be seen recovering.
+        kill: processes to kill -9 one after the other during the upload, to be seen recovering.
         stay: keep everything up at the end.
+        sources: only the files of these sources; None is all fifty.
+        durable: False trades safety at power loss for speed, for tests.
     """
 
     data: Path
@@ -42,7 +45,9 @@ class DemoOptions:
     seed: int = 2023
     port_base: int = 8000
     stay: bool = True
-    kill: str | None = None
+    kill: tuple[str, ...] = ()
+    sources: frozenset[str] | None = None
+    durable: bool = True
 
 
 @dataclass(slots=True)
@@ -57,7 +62,8 @@ class Run:
     city: Path
     manifest: Manifest
     seconds: dict[str, float] = field(default_factory=dict)
-    verdicts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    killed: int = 0
 
     @asynccontextmanager
     async def stage(self, name: str, total: float | None) -> AsyncIterator[TaskID]:
@@ -86,12 +92,19 @@ def _progress(console: Console) -> Progress:
     )
 
 
-async def demo(options: DemoOptions) -> screen.Result:
-    """Run the demo once and return what the last screen shows."""
-    console = Console(stderr=False)
+@asynccontextmanager
+async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
+    """A city and a running stack, ready for `through`; everything is stopped at the end, the data stay."""
     city = options.data / f"city-{options.scale:g}-{options.seed}"
     stack = LocalStack(
-        StackOptions(data=options.data / "stack", port_base=options.port_base, fresh=True, clock_at=NOON, sandbox=True)
+        StackOptions(
+            data=options.data / "stack",
+            port_base=options.port_base,
+            fresh=True,
+            clock_at=NOON,
+            sandbox=True,
+            durable=options.durable,
+        )
     )
     with _progress(console) as progress:
         making = asyncio.create_task(_make_city(progress, options, city))
@@ -100,12 +113,19 @@ async def demo(options: DemoOptions) -> screen.Result:
             manifest = await making
             issuer = f"{stack.urls['gateway']}/api/recognition"
             async with client(stack.urls["gateway"], issuer, key.client_id, key.key_file) as caller:
-                run = Run(options, console, progress, stack, caller, city, manifest)
-                result = await _through(run)
-                progress.stop()
-                screen.show(console, result)
-                if options.stay and sys.stdin.isatty() and console.is_terminal:
-                    await _stay(console, stack)
+                yield Run(options, console, progress, stack, caller, city, manifest)
+
+
+async def demo(options: DemoOptions) -> screen.Result:
+    """Run the demo once and return what the last screen shows."""
+    console = Console()
+    async with opened(options, console) as run:
+        result = await through(run)
+        run.progress.stop()
+        screen.show(console, result)
+        screen.write_figures(result, options.data / "figures.json")
+        if options.stay and sys.stdin.isatty() and console.is_terminal:
+            await _stay(console, run.stack)
     return result
 
 
@@ -124,8 +144,10 @@ async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Ma
     return manifest
 
 
-async def _through(run: Run) -> screen.Result:
-    files = run.manifest.files
+async def through(run: Run) -> screen.Result:
+    """Send the city through the platform and ask it what it knows."""
+    chosen = run.options.sources
+    files = [file for file in run.manifest.files if file.kind != "source" or chosen is None or file.code in chosen]
     started = wall()
     await _grids(run, [file for file in files if file.kind == "grids"])
     await _rosters(run, [file for file in files if file.kind == "roster"])
@@ -146,7 +168,7 @@ async def _through(run: Run) -> screen.Result:
         manifest=run.manifest,
         seconds=run.seconds,
         through=through,
-        verdicts=dict(run.verdicts),
+        batches=run.batches,
         figures=figures,
         accuracy=truth.compare(answered),
         visited=visited,
@@ -184,8 +206,7 @@ async def _sources(run: Run, files: list[CityFile]) -> None:
             for file in ordered:  # a later file of a source repeats rows of an earlier one
                 async with gate:
                     said = await run.client.upload("ingest", f"/v1/sources/{file.code}/batches", run.city / file.path)
-                for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined"):
-                    run.verdicts[name] += said[name]
+                run.batches[file.path] = said
                 done += file.rows
                 rate = done / max(wall() - started, 1e-6)
                 run.progress.update(task, advance=file.rows, rate=f"{rate:,.0f} rows/s")
@@ -195,9 +216,11 @@ async def _sources(run: Run, files: list[CityFile]) -> None:
 
 
 def _maybe_kill(run: Run, share: float) -> None:
-    if run.options.kill and share > 0.5 and "killed" not in run.seconds:  # noqa: PLR2004  (in the middle)
-        run.seconds["killed"] = 0.0
-        run.stack.kill(run.options.kill)
+    """Kill the next of the processes whose turn has come."""
+    names = run.options.kill
+    while run.killed < len(names) and share > (run.killed + 1) / (len(names) + 1):
+        run.stack.kill(names[run.killed])
+        run.killed += 1
 
 
 async def _due(run: Run) -> None:

@@ -1,7 +1,8 @@
 """The last screen of the demo: what happened to a city, in one look."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,23 @@ class Result:
     Attributes:
         seconds: by stage.
         through: from the first upload until everybody was certified and nothing was under way, seconds.
-        verdicts: rows by verdict, as the batches said.
+        batches: what ingest said of each file, by its path in the city.
         figures: by service, its `/v1/figures`.
     """
 
     manifest: Manifest
     seconds: Mapping[str, float]
     through: float
-    verdicts: Mapping[str, int]
+    batches: Mapping[str, Mapping[str, Any]]
     figures: Mapping[str, Mapping[str, Any]]
     accuracy: Accuracy
     visited: int
     urls: Mapping[str, str]
     data: Path
+
+    def rows(self, verdict: str) -> int:
+        """Rows of all batches with a verdict, or `rows` for all."""
+        return sum(int(batch[verdict]) for batch in self.batches.values())
 
 
 def _share(part: int, whole: int) -> str:
@@ -43,13 +48,13 @@ def _flow(result: Result) -> Table:
     table = Table(title="What happened", show_header=False, title_justify="left")
     recognition, grid, notify = (result.figures[name] for name in ("recognition", "grid", "notify"))
     people = result.accuracy.people
-    rows = result.verdicts.get("rows", 0)
+    rows = result.rows("rows")
     rate = rows / result.through if result.through else 0
     by_channel = recognition["certified_people"]
     table.add_row("people drawing benefits", f"{people:,} in {recognition['enrolments']:,} enrolments, 31 programs")
     table.add_row("rows from 26 departments", f"{rows:,} in {result.through:.1f} s: {rate:,.0f} rows/s")
     for verdict in ("accepted", "duplicate", "out_of_window", "quarantined"):
-        table.add_row(f"  {verdict}", _share(result.verdicts.get(verdict, 0), rows))
+        table.add_row(f"  {verdict}", _share(result.rows(verdict), rows))
     for channel, count in sorted(by_channel.items()):
         table.add_row(f"certified by {channel}", _share(count, people))
     table.add_row("unmatched → grid tasks", f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}")
@@ -84,3 +89,16 @@ def show(console: Console, result: Result) -> None:
     ]
     lines += [f"messages   {result.urls.get('nats-monitor', '')}/jsz", f"data       {result.data}"]
     console.print(Panel("\n".join(lines), title="Look around", title_align="left", expand=False))
+
+
+def write_figures(result: Result, path: Path) -> None:
+    """Keep what the screen shows, for whoever compares two runs."""
+    kept = {
+        "accuracy": asdict(result.accuracy),
+        "figures": result.figures,
+        "seconds": dict(result.seconds),
+        "through": result.through,
+        "visited": result.visited,
+        "rows": {name: result.rows(name) for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined")},
+    }
+    path.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import uuid_utils.compat as uuids
 
-from deploy.demo.client import Client
+from deploy.demo.client import Client, RefusedError
 
 _GRIDS = 40
 
@@ -23,21 +23,24 @@ async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> i
     for grid in grids[:_GRIDS]:
         worklist = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
         due = [task for line in worklist["items"] for task in line["tasks"] if task["reason"] == "unmatched"]
-        items = [_visit(task) for task in due]
+        items = [_visit(task, worklist["as_of"]) for task in due]
         if items:
-            await client.call("POST", "grid", "/v1/visits:sync", body={"visits": items})
+            said = await client.call("POST", "grid", "/v1/visits:sync", body={"visits": items})
+            if refused := [each for each in said["items"] if each["reception"] == "refused"]:
+                msg = f"{len(refused)} visits were refused: {', '.join(refused[0]['reasons'])}"
+                raise RefusedError(msg)
             count += len(items)
             told(len(items))
     return count
 
 
-def _visit(task: dict[str, Any]) -> dict[str, Any]:
+def _visit(task: dict[str, Any], now: str) -> dict[str, Any]:
     return {
         "visit_id": str(uuids.uuid7()),
         "task_id": task["task_id"],
         "worker_id": task["worker_id"],
         "result": "seen_alive",
-        "visited_at": "2023-11-01T10:00:00+08:00",
+        "visited_at": now,
         "id_card_read": True,
         "form": {"seen": True, "talked": True, "explained": True, "registered": True, "problems": False},
     }

@@ -63,17 +63,17 @@ class Behaviour(BaseModel):
 
 
 class Callbacks:
-    """Sends receipts back to the platform, signed."""
+    """Sends receipts back to the platform at `url`, signed; nowhere while it is empty."""
 
     def __init__(self, url: str, secret: str) -> None:
-        self._url = url
+        self.url = url
         self._key = base64.b64decode(secret.removeprefix("whsec_")) if secret else b""
         self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def plan(self, ids: Sequence[str], behaviour: Behaviour) -> None:
         """Call back about messages, in the background."""
-        if not self._url or behaviour.receipts == "none":
+        if not self.url or behaviour.receipts == "none":
             return
         task = asyncio.create_task(self._call_back(ids, behaviour))
         self._tasks.add(task)
@@ -108,7 +108,7 @@ class Callbacks:
                 "content-type": "application/json",
             }
             try:
-                answer = await self._client.post(self._url, content=body, headers=headers)
+                answer = await self._client.post(self.url, content=body, headers=headers)
             except httpx.HTTPError:
                 answer = None
             if answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:

@@ -174,7 +174,7 @@ TASKS = sa.Table(
     sa.CheckConstraint("state IN ('created', 'closed') OR worker_id IS NOT NULL", name="in_hands"),
     sa.CheckConstraint("outcome NOT IN ('absent_informed_by', 'refused')", name="never_a_pass"),
     sa.Index("uq_tasks_open", "subject", "reason", unique=True, postgresql_where=sa.text("state <> 'closed'")),
-    sa.Index("ix_tasks_subject", "subject"),
+    sa.Index("ix_tasks_closed", "subject", postgresql_where=sa.text("state = 'closed'")),
     sa.Index("ix_tasks_worker_id", "worker_id", "changed_at"),
     sa.Index("ix_tasks_grid_code", "grid_code", "changed_at"),
     sa.Index("ix_tasks_created", "grid_code", postgresql_where=sa.text("state = 'created'")),

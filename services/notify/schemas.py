@@ -17,7 +17,7 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchIn(Request):
+class SearchRequest(Request):
     """Whose messages."""
 
     subject: UUID
@@ -25,7 +25,7 @@ class SearchIn(Request):
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
 
 
-class AskIn(Request):
+class AskRequest(Request):
     """A notice to one person.
 
     Attributes:
@@ -38,11 +38,39 @@ class AskIn(Request):
     variables: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")], Variable]
 
 
-class PreviewIn(Request):
+class PreviewRequest(Request):
     """Values to show a template with; without them long samples are shown."""
 
     version: Annotated[int, Field(ge=1, le=32767)] | None = None
     variables: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")], Variable] | None = None
+
+
+class PreferenceRequest(Request):
+    """What a person asks for.
+
+    Attributes:
+        information: False: only legal notices disturb; the inbox keeps the rest.
+        large_print: letters in large print.
+    """
+
+    subject: UUID
+    information: bool = True
+    large_print: bool = False
+
+
+class PreferenceSearch(Request):
+    """Whose preference."""
+
+    subject: UUID
+
+
+class PreferenceOut(BaseModel):
+    """What a person asked for; `changed_at` is null while he has asked for nothing."""
+
+    subject: UUID
+    information: bool
+    large_print: bool
+    changed_at: AwareDatetime | None
 
 
 class DeliveryOut(BaseModel):

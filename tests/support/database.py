@@ -73,6 +73,11 @@ class RolledBackDatabase(Database):
         for told in tx.after_commit:
             told()
 
+    @override
+    async def at_once(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        async with self.write() as tx:
+            return await tx.fetch(sql, *args)
+
     async def _drop_temporary(self) -> None:
         assert self._one is not None
         found = await self._one.execute(

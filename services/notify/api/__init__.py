@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import messages, operation, receipts, templates
+from services.notify.api import messages, operation, preferences, receipts, templates
 
-ROUTERS: list[APIRouter] = [messages.router, templates.router, receipts.router, operation.router]
+ROUTERS: list[APIRouter] = [messages.router, preferences.router, templates.router, receipts.router, operation.router]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, status
 
 from services.notify.api.common import Manager, Reader, Wired
-from services.notify.schemas import AskedOut, AskIn, DeliveryOut, MessageOut, MessagesOut, SearchIn
+from services.notify.schemas import AskedOut, AskRequest, DeliveryOut, MessageOut, MessagesOut, SearchRequest
 from services.notify.usecases import ask, read
 from services.notify.usecases.read import Page, Shown
 from shared.contracts.vocabulary import Audience
@@ -18,7 +18,7 @@ Cursor = Annotated[str | None, Query(max_length=200, pattern=r"^[A-Za-z0-9_-]+$"
 
 
 @router.post("/messages:search")
-async def search_messages(wired: Wired, caller: Reader, body: SearchIn) -> MessagesOut:
+async def search_messages(wired: Wired, caller: Reader, body: SearchRequest) -> MessagesOut:
     """The messages of one person, newest first, each with its delivery log; the look is written down."""
     async with wired.database.write() as tx:
         page = await read.search(tx, wired, caller, body.subject, cursor=body.cursor, limit=body.limit)
@@ -40,7 +40,7 @@ async def list_inbox(
 
 
 @router.post("/messages", status_code=status.HTTP_202_ACCEPTED)
-async def ask_message(wired: Wired, _caller: Manager, body: AskIn) -> AskedOut:
+async def ask_message(wired: Wired, _caller: Manager, body: AskRequest) -> AskedOut:
     """Tell one person something that a decision asks for; under one key once, however often it is asked."""
     async with wired.database.write() as tx:
         message_id, fresh = await ask.ask_message(

@@ -9,9 +9,9 @@ from services.notify.schemas import (
     ChannelsOut,
     ChannelTextOut,
     Code,
-    PreviewIn,
     PreviewItemOut,
     PreviewOut,
+    PreviewRequest,
     TemplateOut,
     TemplatesOut,
     VersionOut,
@@ -29,7 +29,7 @@ async def list_templates(wired: Wired, _caller: Reader) -> TemplatesOut:
 
 
 @router.post("/templates/{code}:preview")
-async def preview_template(wired: Wired, _caller: Reader, code: Code, body: PreviewIn) -> PreviewOut:
+async def preview_template(wired: Wired, _caller: Reader, code: Code, body: PreviewRequest) -> PreviewOut:
     """What a template says with given values, or with long samples; nothing is sent."""
     shown = read.preview(read.find_template(wired, code), body.version, body.variables)
     return PreviewOut(items=[PreviewItemOut.model_validate(each, from_attributes=True) for each in shown])

@@ -1,6 +1,7 @@
 """One connection to JetStream: a bounded first connect, retrying publishes, streams and consumers kept as declared."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -211,10 +212,10 @@ class Bus:
         return (info.num_pending or 0, info.num_ack_pending or 0)
 
     async def close(self) -> None:
-        """Drain and close; consumers must have been stopped before."""
+        """Send what is buffered and close; consumers must have been stopped before."""
         self._closing = True
         if self._client and not self._client.is_closed:
-            try:
-                await asyncio.wait_for(self._client.drain(), timeout=5)
-            except (NatsError, TimeoutError):
-                await self._client.close()
+            # Not drain: it waits for callbacks of subscriptions, and pulls have none.
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await self._client.flush(timeout=2)
+            await self._client.close()

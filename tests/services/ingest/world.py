@@ -149,7 +149,9 @@ class World:
         found = await self.rows("SELECT source, body FROM evidence_segment")
         tables = [
             arrow.decode(row["body"])
-            .cast(pa.schema([("key", pa.uint64()), ("row_no", pa.uint32()), ("kind", pa.string()), ("full", pa.bool_())]))
+            .cast(
+                pa.schema([("key", pa.uint64()), ("row_no", pa.uint32()), ("kind", pa.string()), ("full", pa.bool_())])
+            )
             .append_column("source", pa.array([row["source"]] * len(arrow.decode(row["body"]))))
             for row in found
         ]

@@ -241,6 +241,32 @@ class TestReceipts:
         assert (await http.post("/v1/receipts/sms", content=body, headers=headers)).status_code == 401
 
 
+class TestPreferences:
+    async def test_information_can_be_opted_out_of_and_legal_notices_not(self, http, deps, database, manager, reader):
+        who = {"subject": str(subject(1))}
+        before = (await http.post("/v1/preferences:search", json=who, headers=reader)).json()
+        assert before == {**who, "information": True, "large_print": False, "changed_at": None}
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([(subject(1), uuid4(), YEAR, None)])))
+        asked = await http.post("/v1/preferences", json={**who, "information": False}, headers=manager)
+        assert asked.status_code == 200
+        assert [(row["status"], row["reason"]) for row in await deliveries(database)] == [("refused", "opted_out")]
+        later = (subject(1), uuid4(), YEAR + timedelta(days=31), YEAR)
+        await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([later])))
+        await http.post("/v1/messages", json=NOTICE, headers=manager)
+        found = await rows_of(
+            database,
+            "SELECT m.template, m.in_inbox, d.status FROM message m LEFT JOIN delivery d ON m.id = d.message_id",
+        )
+        assert sorted((row["template"], row["in_inbox"], row["status"]) for row in found if row["status"]) == [
+            ("certified", True, "refused"), ("stop_notice", True, "queued"),
+        ]  # fmt: skip
+        assert len(found) == 3
+        after = (await http.post("/v1/preferences:search", json=who, headers=reader)).json()
+        assert not after["information"]
+        assert (await http.post("/v1/preferences", json=who, headers=reader)).status_code == 403
+
+
 async def test_figures_count_messages_deliveries_and_refusals(http, deps, issuer):
     people = [subject(number) for number in range(1, 4)]
     await hear(deps, table_message(CONTACTS_CHANGED, contacts([(who, "phone") for who in people])))

@@ -24,7 +24,7 @@ def test_every_rule_set_of_the_service_loads_and_names_the_weak_sources() -> Non
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
-        ("points = 60", "points = 60\npionts = 70", "thresholds.pionts"),
+        ("points = 60", "points = 60\nmarks = 70", "thresholds.marks"),
         ("departments = 2", "departments = 1", "thresholds.departments"),
         ("window_months = 12", "", "window_months"),
         ('label = "无感互认量化组合规则(标准版)"', 'label = ""', "label"),

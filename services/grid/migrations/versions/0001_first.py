@@ -193,10 +193,10 @@ STATEMENTS = (
     CONSTRAINT ck_tasks_in_hands CHECK (state IN ('created', 'closed') OR worker_id IS NOT NULL),
     CONSTRAINT ck_tasks_never_a_pass CHECK (outcome NOT IN ('absent_informed_by', 'refused'))
 )""",
+    """CREATE INDEX ix_tasks_closed ON grid.tasks (subject) WHERE state = 'closed'""",
     """CREATE INDEX ix_tasks_created ON grid.tasks (grid_code) WHERE state = 'created'""",
     """CREATE INDEX ix_tasks_division ON grid.tasks (division, task_id) WHERE state <> 'closed'""",
     """CREATE INDEX ix_tasks_grid_code ON grid.tasks (grid_code, changed_at)""",
-    """CREATE INDEX ix_tasks_subject ON grid.tasks (subject)""",
     """CREATE INDEX ix_tasks_worker_id ON grid.tasks (worker_id, changed_at)""",
     """CREATE UNIQUE INDEX uq_tasks_open ON grid.tasks (subject, reason) WHERE state <> 'closed'""",
     """COMMENT ON COLUMN grid.tasks.rung IS 'whose turn it is'""",

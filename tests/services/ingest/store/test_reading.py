@@ -19,9 +19,7 @@ from services.ingest.store.unpacking import Limits
 from shared.kit.problems import ProblemError
 from tests.services.ingest.world import PACKINGS, csv_of, ndjson_of, parquet_of, xlsx_of, zipped
 
-LIMITS = Limits(
-    plain_bytes=3_000_000, ratio=200, columns=50, line_bytes=20_000, sheet_bytes=3_000_000, chunk_rows=7
-)
+LIMITS = Limits(plain_bytes=3_000_000, ratio=200, columns=50, line_bytes=20_000, sheet_bytes=3_000_000, chunk_rows=7)
 TABLE = {
     "证件号": ["341602194901011237", "34160219490101123x", " 3416 ", "", "１２３"],
     "无用": ["a", "b", "c", "d", "e"],

@@ -48,6 +48,9 @@ def any_saws(draw: st.DrawFn) -> Saw:
     return saw
 
 
+some_saws = st.lists(any_saws(), min_size=1, max_size=40)
+
+
 def signals(saws: list[Saw]) -> Signals:
     return from_rows([rows_of(saws)], ORIGINS) if saws else empty()
 

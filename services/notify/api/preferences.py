@@ -1,0 +1,28 @@
+"""How people want to be told."""
+
+from fastapi import APIRouter
+
+from services.notify.api.common import Manager, Reader, Wired
+from services.notify.schemas import PreferenceOut, PreferenceRequest, PreferenceSearch
+from services.notify.usecases import prefer
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["preferences"], responses=PROBLEM_RESPONSES)
+
+
+@router.post("/preferences")
+async def set_preference(wired: Wired, caller: Manager, body: PreferenceRequest) -> PreferenceOut:
+    """Keep what a person asks for: no information by text message, large print. Legal notices always reach him."""
+    async with wired.database.write() as tx:
+        kept = await prefer.prefer(
+            tx, wired, caller, body.subject, information=body.information, large_print=body.large_print
+        )
+    return PreferenceOut.model_validate(kept, from_attributes=True)
+
+
+@router.post("/preferences:search")
+async def get_preference(wired: Wired, _caller: Reader, body: PreferenceSearch) -> PreferenceOut:
+    """What a person has asked for, or the defaults."""
+    async with wired.database.read() as tx:
+        kept = await prefer.find_preference(tx, body.subject)
+    return PreferenceOut.model_validate(kept, from_attributes=True)

@@ -1,0 +1,29 @@
+"""Opting out of information, never of legal notices."""
+
+from uuid import UUID
+
+from services.notify.store import contacts, preferences
+from services.notify.store.preferences import Preference
+from services.notify.usecases.deps import Deps
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+
+
+async def prefer(
+    tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, *, information: bool, large_print: bool
+) -> Preference:
+    """Keep what a person asks for, and hold back at once what he no longer wants."""
+    now = deps.clock.now()
+    asked = Preference(subject=subject, information=information, large_print=large_print, changed_at=now)
+    # Messages of this person are written under the same lock, so none slips through between the two.
+    await contacts.lock_shard(tx, subject.hex[0])
+    await preferences.keep(tx, asked, by=caller.client_id, at=now)
+    if not information:
+        disturbing = [code for code, way in deps.ways.items() if way.disturbs]
+        await preferences.refuse_information(tx, subject, disturbing, now)
+    return asked
+
+
+async def find_preference(tx: ReadTx, subject: UUID) -> Preference:
+    """What a person asked for."""
+    return await preferences.find(tx, subject)

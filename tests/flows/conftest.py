@@ -1,0 +1,55 @@
+"""Two runs of a small demo city through five real services: one undisturbed, one in which each of them is killed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deploy.demo.run import DemoOptions, Run, opened, through
+from deploy.demo.screen import Result
+
+SOURCES = frozenset(
+    {
+        "medins_pharmacy", "transport_bus_card", "telecom_activity", "bank_self_service", "medins_inpatient",
+        "health_inpatient_emr", "wst_face", "health_home_visit", "police_hukou_cancel", "health_death_cert",
+        "civil_cremation", "prison_custody", "court_judgment",
+    }
+)  # fmt: skip
+SCALE, SEED = 0.002, 11
+SERVICES = ("ingest", "scoring", "recognition", "grid", "notify")
+
+
+@dataclass(frozen=True)
+class City:
+    """A run and what it ended with; the stack is still up."""
+
+    run: Run
+    result: Result
+
+    @property
+    def logs(self) -> Path:
+        return self.run.stack.folder.logs
+
+
+def options(folder: Path, **values: object) -> DemoOptions:
+    return DemoOptions(
+        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, **values
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+    """The undisturbed run."""
+    async with opened(options(tmp_path_factory.mktemp("city")), Console(quiet=True)) as run:
+        yield City(run, await through(run))
+
+
+@pytest.fixture(scope="session")
+async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The same city while every service is killed once in the middle of the upload."""
+    async with opened(options(tmp_path_factory.mktemp("disturbed"), kill=SERVICES), Console(quiet=True)) as run:
+        result = await through(run)
+        assert run.killed == len(SERVICES)
+        return result

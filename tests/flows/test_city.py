@@ -1,0 +1,126 @@
+"""The story of a city: files in, people certified, the partner answered, neighbours knocking, nothing lost."""
+
+import json
+from collections import Counter
+
+import httpx
+import polars as pl
+import pytest
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+
+
+def test_every_row_is_accounted_for_as_the_city_knows_it(city):
+    ledger = pl.read_parquet(city.run.city / "truth" / "ledger.parquet")
+    differing = {}
+    for path, batch in city.result.batches.items():
+        said = Counter(batch["quarantine_reasons"])
+        said.update({name: batch[name] for name in ("accepted", "duplicate", "out_of_window") if batch[name]})
+        known = Counter()
+        for row in ledger.filter(pl.col("path") == path).iter_rows(named=True):
+            known[row["reason"] or row["verdict"]] += row["rows"]
+        if said != +known:
+            differing[path] = (dict(said - known), dict(known - said))
+        assert batch["rows"] == batch["accepted"] + batch["duplicate"] + batch["out_of_window"] + batch["quarantined"]
+    assert not differing
+
+
+def test_people_are_certified_by_data_and_by_neighbours(city):
+    people = city.result.figures["recognition"]["certified_people"]
+    assert people["data"] > 0.15 * city.run.manifest.people
+    assert people["home"] == city.result.visited > 0
+
+
+def test_whoever_was_certified_was_alive_or_in_no_register(city):
+    accuracy = city.result.accuracy
+    assert accuracy.recognised_dead <= accuracy.dead_unregistered
+    assert accuracy.recognised_alive / accuracy.recognised > 0.98
+
+
+def test_every_registered_death_is_under_review(city):
+    accuracy = city.result.accuracy
+    assert accuracy.dead_registered > 0
+    assert accuracy.dead_registered_under_review == accuracy.dead_registered
+
+
+def test_everybody_has_an_answer_and_absence_never_reads_as_death(city):
+    accuracy = city.result.accuracy
+    assert accuracy.unknown == 0
+    assert accuracy.recognised + accuracy.not_yet + accuracy.under_review == accuracy.people == city.run.manifest.people
+
+
+def test_the_unmatched_have_tasks_and_the_suspected_have_cases(city):
+    grid, accuracy = city.result.figures["grid"], city.result.accuracy
+    assert accuracy.not_yet <= grid["tasks_open"]["unmatched"] <= accuracy.not_yet + accuracy.under_review
+    assert grid["cases_open"] >= accuracy.under_review > 0
+
+
+def test_each_result_became_a_message_and_the_gateway_has_what_it_was_sent(city):
+    notify = city.result.figures["notify"]
+    assert sum(notify["messages"].values()) >= city.result.accuracy.recognised + city.result.accuracy.not_yet
+    assert notify["deliveries"]["sms"] > 0
+    assert notify["failed"] == 0
+
+
+async def test_the_same_files_again_change_nothing(city):
+    client, run = city.run.client, city.run
+    services = ("ingest", "scoring", "recognition", "grid", "notify")
+    before = [await client.call("GET", name, "/v1/figures") for name in services]
+    for file in list(run.manifest.of("roster"))[:5]:
+        said = await client.upload("ingest", f"/v1/programs/{file.code}/roster", run.city / file.path, mode="full")
+        assert said["repeated"]
+    chosen = [file for file in run.manifest.of("source") if file.path in city.result.batches]
+    for file in chosen[::7]:
+        said = await client.upload("ingest", f"/v1/sources/{file.code}/batches", run.city / file.path)
+        assert said["repeated"]
+        assert said["accepted"] == city.result.batches[file.path]["accepted"]
+    await client.quiet(services, told=lambda _left: None)
+    assert [await client.call("GET", name, "/v1/figures") for name in services] == before
+
+
+def test_no_log_line_of_the_whole_flow_names_a_person(city):
+    truth = pl.read_parquet(city.run.city / "truth" / "truth.parquet")
+    roster = pl.read_csv(city.run.city / "rosters" / "ue_pension.csv", infer_schema=False)
+    secrets = {*truth["citizen_id"], *roster["手机号"].drop_nulls()}
+    names = set(truth["name"])
+    logs = [path for path in city.logs.iterdir() if path.suffix == ".log"]
+    assert len(logs) >= 6
+    for path in logs:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            assert not any(secret in line for secret in _numbers(line) & secrets), path.name
+            assert not names & _words(line), path.name
+
+
+def _numbers(line: str) -> set[str]:
+    return {word.upper() for word in "".join(c if c.isalnum() and c.isascii() else " " for c in line).split()}
+
+
+def _words(line: str) -> set[str]:
+    """Runs of Chinese characters."""
+    return set("".join(c if "\u4e00" <= c <= "\u9fff" else " " for c in line).split())
+
+
+async def test_services_refuse_who_may_not_ask(city):
+    async with httpx.AsyncClient() as stranger:
+        for name, path in {"ingest": "/v1/sources", "scoring": "/v1/rule-sets", "grid": "/v1/tasks",
+                           "recognition": "/v1/figures", "notify": "/v1/templates"}.items():  # fmt: skip
+            answer = await stranger.get(f"{city.run.client.gateway}/api/{name}{path}")
+            assert answer.status_code == 401
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert json.loads(answer.text)["code"] == "unauthorized"
+
+
+def test_services_killed_in_the_middle_leave_no_trace_in_the_counts(city, disturbed):
+    """kill -9 of each of the five services during the upload; the end is that of an undisturbed run."""
+    ours, theirs = city.result, disturbed
+    assert theirs.accuracy == ours.accuracy
+    assert theirs.visited == ours.visited
+    strip = {"batch_id", "received_at", "completed_at", "repeated", "batch_no"}
+    for path, batch in ours.batches.items():
+        other = theirs.batches[path]
+        assert {k: v for k, v in batch.items() if k not in strip} == {k: v for k, v in other.items() if k not in strip}
+    for service in ("ingest", "scoring", "grid"):
+        assert theirs.figures[service] == ours.figures[service], service
+    assert theirs.figures["recognition"]["certified_people"] == ours.figures["recognition"]["certified_people"]
+    assert theirs.figures["recognition"]["under_review"] == ours.figures["recognition"]["under_review"]
+    assert theirs.figures["notify"]["messages"] == ours.figures["notify"]["messages"]

@@ -1,0 +1,148 @@
+"""A second look: rosters that would end too many, files that fail too often."""
+
+import pytest
+
+from tests.services.ingest.world import IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
+
+pytestmark = pytest.mark.db
+
+
+def faulty(count: int = 30) -> bytes:
+    wrong = [number[:-1] + ("0" if number[-1] != "0" else "1") for number in IDS[:count]]
+    return csv_of(pharmacy(wrong + IDS[:10]))
+
+
+async def enrolments(world, program: str = PROGRAM) -> int:
+    found = await world.rows("SELECT count(*) AS n FROM enrolment WHERE ended_on IS NULL AND program = $1", program)
+    return found[0]["n"]
+
+
+async def changes(world) -> list[str]:
+    return [row["change"] for row in await world.said("ingest.enrolments.changed.v1")]
+
+
+async def test_a_full_roster_ends_whoever_is_missing(town):
+    said = (await town.enrol(roster(range(2, 32)))).json()
+    assert (said["new"], said["changed"], said["ended"], said["status"]) == (2, 0, 2, "completed")
+    assert sorted(await changes(town)) == ["ended"] * 2 + ["new"] * 32
+
+
+async def test_a_delta_ends_nobody(town):
+    said = (await town.enrol(roster([35]), mode="delta")).json()
+    assert (said["new"], said["ended"]) == (1, 0)
+    assert await enrolments(town) == 31
+
+
+async def test_a_changed_amount_is_said_to_the_fen(town):
+    amounts = ["220.10"] * 29 + ["1234.56"]
+    assert (await town.enrol(roster(range(30), 待遇金额=amounts))).json()["changed"] == 1
+    changed = [row for row in await town.said("ingest.enrolments.changed.v1") if row["change"] == "changed"]
+    assert [row["amount_fen"] for row in changed] == [123456]
+
+
+async def test_who_comes_back_is_new_again(town):
+    await town.enrol(roster(range(28)))
+    await town.enrol(roster(range(30)))
+    assert (await changes(town)).count("new") + (await changes(town)).count("changed") == 32
+    assert await enrolments(town) == 30
+
+
+async def test_a_roster_that_would_end_too_many_is_held_and_changes_nothing(town):
+    before = await changes(town)
+    answer = await town.enrol(roster(range(10)))
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (409, "roster_held")
+    assert problem["counts"] | {"ending": 20, "open": 30} == problem["counts"]
+    assert await enrolments(town) == 30
+    assert await changes(town) == before
+    assert (await town.get(f"/v1/batches/{problem['batch_id']}")).json()["status"] == "held"
+
+
+async def test_a_held_roster_is_taken_when_it_is_confirmed(town):
+    held = (await town.enrol(roster(range(10)))).json()
+    assert (await town.enrol(roster(range(10)))).status_code == 409
+    answer = await town.enrol(roster(range(10)), confirm=True)
+    assert (answer.status_code, answer.json()["ended"], answer.json()["batch_id"]) == (201, 20, held["batch_id"])
+    assert await enrolments(town) == 10
+    again = await town.enrol(roster(range(10)), confirm=True)
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+
+
+async def test_a_held_roster_that_was_overtaken_is_withdrawn(town):
+    held = (await town.enrol(roster(range(10)))).json()
+    await town.enrol(roster(range(29)))
+    assert (await town.get(f"/v1/batches/{held['batch_id']}")).json()["status"] == "withdrawn"
+
+
+async def test_the_first_roster_of_an_old_state_after_another_one_is_a_new_state(town):
+    await town.enrol(roster(range(28)))
+    again = await town.enrol(roster(range(30)))
+    assert (again.status_code, again.json()["repeated"]) == (201, False)
+    assert await enrolments(town) == 30
+
+
+async def test_programs_do_not_touch_each_other(town):
+    assert (await town.enrol(roster(range(3)), "low_income")).json()["new"] == 3
+    assert await enrolments(town) == 30
+    assert await enrolments(town, "low_income") == 3
+
+
+async def test_a_name_that_was_corrected_is_compared_from_then_on(town):
+    corrected = ["王小明", *NAMES[1:30]]
+    await town.enrol(roster(range(30), 姓名=corrected))
+    columns = {
+        "身份证号": [IDS[0]] * 2,
+        "姓名": ["王小明", NAMES[0]],
+        "签约日期": ["2023-05-09", "2023-05-10"],
+        "签字人": ["本人"] * 2,
+    }
+    said = (await town.send(csv_of(columns), "agri_project_sign")).json()
+    assert (said["accepted"], said["quarantine_reasons"]) == (1, {"name_mismatch": 1})
+
+
+async def test_contacts_are_said_once_until_they_change(town):
+    assert len(await town.said("ingest.contacts.changed.v1")) == 30
+    await town.enrol(roster(range(30), 待遇金额=["1"] * 30))
+    assert len(await town.said("ingest.contacts.changed.v1")) == 30
+    await town.enrol(roster(range(30), 手机号=["13900000000"] * 30))
+    assert len(await town.said("ingest.contacts.changed.v1")) == 60
+
+
+async def test_a_token_for_another_program_is_refused(town):
+    body = csv_of(roster([1]))
+    assert (await town.post(f"/v1/programs/{PROGRAM}/roster", body, programs=["low_income"])).status_code == 403
+
+
+async def test_a_file_that_fails_too_often_is_held_and_says_nothing(town):
+    before = await town.traces()
+    answer = await town.send(faulty())
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (409, "batch_held")
+    assert problem["counts"] == {"accepted": 10, "bad_check_digit": 30}
+    after = await town.traces()
+    assert after == before | {"batch": before["batch"] + 1, "raw": before["raw"] + 1, "quarantine_segment": 1}
+    batch = (await town.get(f"/v1/batches/{problem['batch_id']}")).json()
+    assert (batch["status"], batch["quarantined"]) == ("held", 30)
+    page = (await town.get(f"/v1/batches/{problem['batch_id']}/quarantine")).json()
+    assert len(page["items"]) == 30
+
+
+async def test_a_held_file_is_taken_when_it_is_confirmed(town):
+    held = (await town.send(faulty())).json()
+    assert (await town.send(faulty())).status_code == 409
+    answer = await town.send(faulty(), confirm=True)
+    said = answer.json()
+    assert (answer.status_code, said["batch_id"], said["accepted"], said["status"]) == (
+        201,
+        held["batch_id"],
+        10,
+        "completed",
+    )
+    assert len(await town.said("ingest.evidence.accepted.v1")) == 10
+    assert (await town.rows("SELECT count(*) AS n FROM quarantine_segment"))[0]["n"] == 1
+
+
+async def test_a_held_file_counts_nowhere_in_the_figures(town):
+    before = (await town.get("/v1/figures", "operate")).json()["rows"]
+    await town.send(faulty())
+    assert (await town.get("/v1/figures", "operate")).json()["rows"] == before
