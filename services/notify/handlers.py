@@ -46,7 +46,7 @@ async def on_contacts_changed(deps: Deps, tx: WriteTx, message: Message) -> None
 
 
 async def on_certificates_issued(deps: Deps, tx: WriteTx, message: Message) -> None:
-    await hear.hear_certificates(tx, deps, message.table(), shard=_shard(message))
+    await hear.hear_certificates(tx, deps, message.table(), shard=_shard(message), issued_on=_day(message, "issued_on"))
 
 
 async def on_certifications_due(deps: Deps, tx: WriteTx, message: Message) -> None:

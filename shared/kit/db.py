@@ -27,6 +27,7 @@ NAMING = {
 }
 
 _COPY_HEAD, _COPY_TAIL = 19, 2
+_QUICK_CONNECTIONS = 8
 
 # Trouble of the connection or the server, not of what was asked: count it, wait, try again.
 _OPERATIONAL = (
@@ -185,6 +186,20 @@ class Database:
         statement_seconds: float = 60.0,
     ) -> None:
         self.schema = schema
+        self._url = sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._acquire_seconds = acquire_seconds
+        self._quick: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._connect_args: dict[str, Any] = {
+            "server_settings": {
+                "search_path": schema,
+                "application_name": f"wugan-{schema}",
+                "statement_timeout": str(int(statement_seconds * 1000)),
+                "idle_in_transaction_session_timeout": "120000",
+                "jit": "off",
+            },
+            "timeout": 10,
+        }
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -192,16 +207,7 @@ class Database:
             pool_timeout=acquire_seconds,
             # Transactions are the driver's own: COPY and Core statements share them, and BEGIN costs no extra question.
             isolation_level="AUTOCOMMIT",
-            connect_args={
-                "server_settings": {
-                    "search_path": schema,
-                    "application_name": f"wugan-{schema}",
-                    "statement_timeout": str(int(statement_seconds * 1000)),
-                    "idle_in_transaction_session_timeout": "120000",
-                    "jit": "off",
-                },
-                "timeout": 10,
-            },
+            connect_args=self._connect_args,
         )
 
     @asynccontextmanager
@@ -247,9 +253,28 @@ class Database:
         Raises:
             UnavailableError: no free connection in time.
         """
-        async with self._connect() as (_, driver):
-            rows: list[asyncpg.Record] = await driver.fetch(sql, *args)
+        pool = self._quick or await self._open_quick()
+        try:
+            connection = await pool.acquire(timeout=self._acquire_seconds)
+        except TimeoutError as error:
+            detail = "The database is busy; try again shortly."
+            raise UnavailableError(detail) from error
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *args)
             return rows
+        finally:
+            await pool.release(connection)
+
+    async def _open_quick(self) -> asyncpg.Pool:
+        async def leave_as_is(_connection: object) -> None:
+            """Single statements leave nothing behind, so the usual question on return is spared."""
+
+        async with self._opening:
+            if self._quick is None:
+                self._quick = await asyncpg.create_pool(
+                    self._url, min_size=0, max_size=_QUICK_CONNECTIONS, reset=leave_as_is, **self._connect_args
+                )
+        return self._quick
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[tuple[AsyncConnection, asyncpg.Connection]]:
@@ -270,6 +295,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._quick is not None:
+            await self._quick.close()
         await self.engine.dispose()
 
 

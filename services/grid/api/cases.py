@@ -12,11 +12,11 @@ from services.grid.schemas.cases import (
     BasisIn,
     CaseDetailOut,
     CaseOut,
+    CaseReviewIn,
     CasesOut,
     ConclusionIn,
     FindingIn,
     RecusalIn,
-    ReviewIn,
     StepOut,
 )
 from services.grid.store import cases
@@ -73,7 +73,7 @@ async def post_finding(deps: Parts, caller: Village, case_id: UUID, body: Findin
 
 
 @router.post("/cases/{case_id}/review")
-async def post_review(deps: Parts, caller: Officer, case_id: UUID, body: ReviewIn) -> CaseOut:
+async def post_review(deps: Parts, caller: Officer, case_id: UUID, body: CaseReviewIn) -> CaseOut:
     """The town agrees with the finding or sends it back."""
     opinion = Opinion(outcome=body.verdict, note=body.note)
     async with deps.database.write() as tx:
@@ -96,7 +96,7 @@ async def post_recusal(deps: Parts, caller: Party, case_id: UUID, body: RecusalI
     """The caller withdraws, e.g. as family; he can take no step in this case any more."""
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return CaseOut.model_validate(await casework.recuse(tx, deps, caller, case_id, view, body.note))
+        return CaseOut.model_validate(await casework.withdraw(tx, deps, caller, case_id, view, body.note))
 
 
 def _basis(given: tuple[BasisIn, ...]) -> tuple[Basis, ...]:

@@ -16,9 +16,9 @@ from services.grid.schemas.work import (
     LineTaskOut,
     PromptOut,
     ReceiptOut,
-    SyncIn,
     SyncOut,
-    VisitIn,
+    VisitReportIn,
+    VisitReportsIn,
     WorklistOut,
 )
 from services.grid.store import tasks
@@ -79,7 +79,7 @@ async def get_worklist(
 
 
 @router.post("/visits")
-async def post_visit(deps: Parts, caller: Worker, body: VisitIn) -> ReceiptOut:
+async def post_visit(deps: Parts, caller: Worker, body: VisitReportIn) -> ReceiptOut:
     """One report from one door; repeating it is safe."""
     async with deps.database.write() as tx:
         receipts = await _record(tx, deps, caller, [body])
@@ -87,7 +87,7 @@ async def post_visit(deps: Parts, caller: Worker, body: VisitIn) -> ReceiptOut:
 
 
 @router.post("/visits:sync")
-async def sync_visits(deps: Parts, caller: Worker, body: SyncIn) -> SyncOut:
+async def sync_visits(deps: Parts, caller: Worker, body: VisitReportsIn) -> SyncOut:
     """What a phone collected offline: a receipt for each report, in their order; repeating it is safe."""
     async with deps.database.write() as tx:
         receipts = await _record(tx, deps, caller, body.visits)
@@ -107,7 +107,7 @@ def _line_task(deps: Deps, task: Task) -> LineTaskOut:
 
 
 async def _record(
-    tx: WriteTx, deps: Deps, caller: Caller, bodies: list[VisitIn] | tuple[VisitIn, ...]
+    tx: WriteTx, deps: Deps, caller: Caller, bodies: list[VisitReportIn] | tuple[VisitReportIn, ...]
 ) -> list[Receipt]:
     today = deps.clock.today()
     workers = {body.worker_id: await acting_worker(tx, caller, body.worker_id) for body in bodies}
@@ -123,7 +123,7 @@ async def _record(
     return await record_visits(tx, deps, reports, sent_by=caller.client_id)
 
 
-def _visit(deps: Deps, body: VisitIn, worker_id: str) -> Visit:
+def _visit(deps: Deps, body: VisitReportIn, worker_id: str) -> Visit:
     return Visit(
         visit_id=body.visit_id,
         task_id=body.task_id,
@@ -142,7 +142,7 @@ def _visit(deps: Deps, body: VisitIn, worker_id: str) -> Visit:
     )
 
 
-def _fingerprint(body: VisitIn, worker_id: str) -> bytes:
+def _fingerprint(body: VisitReportIn, worker_id: str) -> bytes:
     said = body.model_dump(mode="json", exclude={"worker_id", "visited_at"})
     at = datetime.timestamp(body.visited_at)
     return blake2b(repr((worker_id, at, sorted(said.items()))).encode(), digest_size=16).digest()

@@ -56,15 +56,3 @@ def _share_village(tasks: pl.DataFrame, members: pl.DataFrame, most: int) -> pl.
                 load[worker] -= len(ids)
                 heapq.heappush(free, (count + len(ids), neighbour))
     return pl.DataFrame(moved, schema=MOVES, orient="row")
-
-
-def spread(tasks: pl.DataFrame) -> dict[str, float]:
-    """How evenly work lies: mean, 99th percentile and maximum of open tasks a member."""
-    loads = tasks.group_by("worker_id").agg(load=pl.len())["load"]
-    if loads.is_empty():
-        return {"mean": 0.0, "p99": 0.0, "max": 0.0}
-    return {
-        "mean": round(float(loads.mean() or 0), 2),  # type: ignore[arg-type]  # a number
-        "p99": float(loads.quantile(0.99) or 0),
-        "max": float(loads.max() or 0),  # type: ignore[arg-type]  # a number
-    }

@@ -26,8 +26,3 @@ def add_working_days(start: date, days: int) -> date:
         if left <= 0:
             return day
     raise AssertionError  # count() never ends
-
-
-def working_days_between(start: date, end: date) -> int:
-    """Working days after `start` up to and including `end`; 0 where `end` is not later."""
-    return sum(is_working_day(start + timedelta(days=step)) for step in range(1, (end - start).days + 1))

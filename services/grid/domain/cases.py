@@ -33,7 +33,7 @@ class CaseAction(StrEnum):
     RETURN = "returned"
     REVIEW = "reviewed"
     SECOND_VISIT = "second_visit"
-    RECUSE = "recused"
+    RECUSAL = "recused"
     CONCLUDE = "concluded"
 
 
@@ -55,7 +55,7 @@ _OPEN = tuple(state for state in CaseState if state is not CaseState.CONCLUDED)
 
 _NEXT: dict[tuple[CaseState, CaseAction], CaseState] = {
     **{(state, action): state for state in _OPEN for action in (CaseAction.MERGE, CaseAction.ADD_EVIDENCE)},
-    **{(state, CaseAction.RECUSE): state for state in _OPEN},
+    **{(state, CaseAction.RECUSAL): state for state in _OPEN},
     (CaseState.DETECTED, CaseAction.ASSIGN): CaseState.ASSIGNED,
     (CaseState.DETECTED, CaseAction.VISIT): CaseState.DETECTED,
     (CaseState.ASSIGNED, CaseAction.VISIT): CaseState.IN_VERIFICATION,
@@ -122,7 +122,7 @@ def actors(steps: Iterable[Step], *actions: CaseAction) -> set[str]:
 
 def bars(steps: Sequence[Step], action: CaseAction, user: str) -> str | None:
     """Why this person may not take this step: recusal, his own visit, or two pairs of eyes; None when he may."""
-    if user in actors(steps, CaseAction.RECUSE):
+    if user in actors(steps, CaseAction.RECUSAL):
         return "recused"
     if action is CaseAction.FIND and user in actors(steps, CaseAction.VISIT):
         return "own_visit"

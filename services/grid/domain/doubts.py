@@ -1,15 +1,12 @@
 """What makes a report worth a second look: nothing here refuses it, a leader looks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
 
 from services.grid.domain.tasks import SIGHTINGS
 from services.grid.domain.visits import Visit
 
 _EARTH_METRES = 6_371_000
-_SAME_MINUTE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +45,3 @@ def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | N
     if visit.place and grid_place and metres(visit.place, grid_place) > place_metres:
         found.append("far_from_grid")
     return found
-
-
-def crowded_minute(times: Sequence[datetime]) -> bool:
-    """Whether a member's visits of a day fall into one minute, more than anybody can walk."""
-    minutes: dict[datetime, int] = {}
-    for at in times:
-        minute = at.replace(second=0, microsecond=0)
-        minutes[minute] = minutes.get(minute, 0) + 1
-    return max(minutes.values(), default=0) >= _SAME_MINUTE

@@ -101,9 +101,3 @@ def act_of(result: VisitResult, *, to_review: bool) -> TaskAction:
     if result not in FINAL_RESULTS:
         return TaskAction.ATTEMPT
     return TaskAction.SUBMIT if to_review else TaskAction.CONCLUDE
-
-
-def next_rung(rung: Rung) -> Rung | None:
-    """Whom to turn to next; None above the town."""
-    place = RUNGS.index(rung)
-    return RUNGS[place + 1] if place + 1 < len(RUNGS) else None

@@ -42,9 +42,6 @@ class View:
         return in_place and (not self.worker_ids or grid_code in self.grids or worker_id in self.worker_ids)
 
 
-NOTHING = View()
-
-
 def office_view(role: str, divisions: Sequence[str]) -> View:
     """The view of an office: its divisions; a city role without any sees everything, a village without any nothing."""
     if divisions:

@@ -1,6 +1,6 @@
 """What a member did and saw at a door: which reports can be taken, and what they mean for tasks and cases."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -127,8 +127,3 @@ def closing_visit(visits: Iterable[Visit]) -> Visit | None:
     A function of the set, so that phones may deliver in any order, twice, or in parts.
     """
     return min((visit for visit in visits if visit.final), key=lambda visit: visit.order, default=None)
-
-
-def attempts(visits: Sequence[Visit]) -> int:
-    """How often somebody knocked without a result that ends the task."""
-    return sum(not visit.final for visit in visits)

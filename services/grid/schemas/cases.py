@@ -28,7 +28,7 @@ class FindingIn(In):
     note: Text | None = None
 
 
-class ReviewIn(In):
+class CaseReviewIn(In):
     """Whether the town agrees with the finding."""
 
     verdict: Literal["agreed", "returned"]

@@ -29,7 +29,7 @@ class PlaceIn(In):
     lat: Annotated[float, Field(ge=-90, le=90)]
 
 
-class VisitIn(In):
+class VisitReportIn(In):
     """One report from one door. `visit_id` is made by the phone: sending twice is one visit."""
 
     visit_id: UUID
@@ -48,10 +48,10 @@ class VisitIn(In):
     note: Text | None = None
 
 
-class SyncIn(In):
+class VisitReportsIn(In):
     """What a phone collected while it was offline."""
 
-    visits: Annotated[tuple[VisitIn, ...], Field(min_length=1, max_length=500)]
+    visits: Annotated[tuple[VisitReportIn, ...], Field(min_length=1, max_length=500)]
 
 
 class ReceiptOut(Out):

@@ -1,6 +1,6 @@
 """Divisions, grids, workers and who stands in for whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -130,12 +130,6 @@ async def grids_of(tx: ReadTx, worker_ids: Iterable[str]) -> list[str]:
         list(worker_ids),
     )
     return [row["grid_code"] for row in rows]
-
-
-async def sealed_workers(tx: ReadTx, worker_ids: Sequence[str]) -> dict[str, bytes]:
-    """What is sealed of these people, by id."""
-    rows = await tx.fetch("SELECT worker_id, sealed FROM workers WHERE worker_id = ANY($1)", list(worker_ids))
-    return {row["worker_id"]: row["sealed"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     return changed
 
 
-async def recuse(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, note: str | None) -> Case:
+async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, note: str | None) -> Case:
     """Somebody withdraws from a case, e.g. as family; he can take no step in it any more.
 
     Raises:
@@ -154,10 +154,10 @@ async def recuse(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: V
         StepNotPossibleError: concluded already.
     """
     case, _ = await _take(tx, case_id, view)
-    if follow(case.state, CaseAction.RECUSE) is None:
+    if follow(case.state, CaseAction.RECUSAL) is None:
         detail = "The case is concluded."
         raise StepNotPossibleError(detail)
-    await _step(tx, deps, case, CaseAction.RECUSE, caller, Opinion(outcome="recused", note=note))
+    await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
     return case
 
 
@@ -186,7 +186,7 @@ async def _look_again(
     state = _next(case, steps, CaseAction.SECOND_VISIT, caller)
     now, today = deps.clock.now(), deps.clock.today()
     policy = deps.policies.on(today)
-    been = actors(steps, CaseAction.VISIT, CaseAction.RECUSE)
+    been = actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)
     other = await cases.another_worker(tx, case.grid_code or "", been)
     deadline = add_working_days(today, policy.case_working_days)
     changed = replace(

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.grid.domain.doubts import Prompt, flags, prompt_for
 from services.grid.domain.tasks import TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
-from services.grid.domain.visits import Visit, VisitStatus, shortcomings
+from services.grid.domain.visits import Visit, VisitStatus, closing_visit, shortcomings
 from services.grid.store import locks, tasks
 from services.grid.store import visits as store
 from services.grid.store.roll import places_of
@@ -180,9 +180,9 @@ async def take_effect(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> 
 def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:
     """What reports make of one task: the first final visit that happened closes it, attempts only mark it taken up."""
     about = [each for each in fresh if _answers(each.visit, task)]
-    ended = [each for each in (*about, *([closing] if closing else [])) if _ends(each)]
-    if ended:
-        first = min(ended, key=lambda each: each.visit.order).visit
+    before = [closing] if closing else []
+    first = closing_visit(each.visit for each in (*about, *before) if each.status is VisitStatus.CONCLUDED)
+    if first is not None:
         if task.closing_visit_id == first.visit_id:
             return None
         return TaskChange(
@@ -206,10 +206,6 @@ def _answers(visit: Visit, task: Task) -> bool:
     if visit.task_id == task.task_id:
         return True
     return task.reason is not TaskReason.SAMPLE and visit.visited_at >= task.created_at
-
-
-def _ends(each: StoredVisit) -> bool:
-    return each.visit.final and each.status is VisitStatus.CONCLUDED
 
 
 async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:

@@ -85,22 +85,29 @@ def one(template: str, key: bytes, variables: Mapping[str, object], **who: objec
     return Drafts(template=template, rows=pa.Table.from_pylist([row], schema=DRAFT_SCHEMA))
 
 
-def certified(table: pa.Table) -> Drafts:
-    """One message for each certificate of life that reaches further than what the person had before.
+def certified(table: pa.Table, issued_on: date) -> Drafts:
+    """One message a person and day on which a certificate of life reached further than what the person had before.
+
+    However many certificates a day brings, and in whatever order, the person is told once; the furthest end is told.
 
     Args:
         table: body of CERTIFICATES_ISSUED.
+        issued_on: business day on which they were issued.
     """
     frame = _frame(table.select(["subject", "certificate_id", "claim", "valid_until", "previous_until", "programs"]))
     told = frame.filter(
         (pl.col("claim") == Claim.ALIVE)
         & pl.col("valid_until").is_not_null()
         & (pl.col("previous_until").is_null() | (pl.col("valid_until") > pl.col("previous_until")))
-    ).unique("certificate_id", keep="first", maintain_order=True)
+    )
+    told = told.sort("valid_until", descending=True, maintain_order=True).unique(
+        "subject", keep="first", maintain_order=True
+    )
+    day = np.full((len(told), 1), (issued_on - _EPOCH).days, dtype=">i4").view(np.uint8).reshape(-1, 4)
     return _drafts(
         CERTIFIED,
         told,
-        keys=_bytes(told, "certificate_id"),
+        keys=np.hstack([_bytes(told, "subject"), day]),
         variables=pl.struct(valid_until=pl.col("valid_until").cast(pl.String), programs=pl.col("programs")),
         # A later end says all that an earlier one says.
         revision=(pl.col("valid_until") - pl.lit(_EPOCH)).dt.total_days(),

@@ -20,10 +20,10 @@ async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str,
     await contacts.wake_waiting(tx, deps.clock.now(), deps.opens(), deps.phone_channels())
 
 
-async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str) -> None:
+async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, issued_on: date) -> None:
     """Tell each newly certified person until when nothing has to be done."""
     await contacts.lock_shard(tx, shard)
-    await write(tx, deps, [rules.certified(table)])
+    await write(tx, deps, [rules.certified(table, issued_on)])
 
 
 async def hear_due(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, run_on: date) -> None:

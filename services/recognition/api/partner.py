@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Response, Security
 
-from services.recognition.api.deps import DepsOf, PurposeOf, allow_logged, asker, deny
+from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, allow_logged, asking, deny
 from services.recognition.domain.programs import Program
 from services.recognition.schemas.partner import (
     BatchIn,
@@ -23,7 +23,8 @@ from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, NotFoundError
 router = APIRouter(prefix="/v1", tags=["partner"], responses=PROBLEM_RESPONSES)
 
 CheckCaller = Annotated[Caller, Security(allow_logged("recognition.check", "check"))]
-BatchCaller = Annotated[Caller, Security(allow_logged("recognition.batch", "batch"))]
+CheckQuestion = Annotated[Question, Security(asking("recognition.check", "check"))]
+BatchQuestion = Annotated[Question, Security(asking("recognition.batch", "batch"))]
 
 
 @router.get("/programs")
@@ -40,33 +41,32 @@ async def get_program(code: str, caller: CheckCaller, found: DepsOf) -> ProgramO
     return _program(found, program)
 
 
-@router.post("/recognitions:check", response_model=RecognitionOut)
-async def check(body: CheckIn, request: Request, caller: CheckCaller, found: DepsOf, why: PurposeOf) -> Response:
+@router.post("/recognitions:check", response_model=RecognitionOut, openapi_extra=PURPOSE_HEADERS)
+async def check(body: CheckIn, question: CheckQuestion) -> Response:
     """May this program rely on this person's certificate today? Logged before the answer leaves, refusals too."""
-    who = asker(request, found, caller, "check", why=why, program=body.program)
+    found, caller, who = question.deps, question.caller, question.asker(body.program)
     try:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
-        async with found.database.write() as tx:
-            said = await recognise.check(found, tx, who, program, body.citizen_id, body.max_age_days)
+        fetch = found.database.at_once
+        said = await recognise.check(found, fetch, who, program, body.citizen_id, body.max_age_days)
     except (NotFoundError, MalformedError) as error:
         await deny(found, who, error)
         raise
     return _json(said)
 
 
-@router.post("/recognitions:batch", response_model=BatchOut)
-async def check_many(body: BatchIn, request: Request, caller: BatchCaller, found: DepsOf, why: PurposeOf) -> Response:
+@router.post("/recognitions:batch", response_model=BatchOut, openapi_extra=PURPOSE_HEADERS)
+async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
     """The same for up to a thousand people of one program; each item has its answer or its problem."""
-    who = asker(request, found, caller, "batch", why=why, program=body.program)
+    found, caller, who = question.deps, question.caller, question.asker(body.program)
     try:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
         _check_size(found, len(body.items))
     except ProblemError as error:
         await deny(found, who, error)
         raise
-    async with found.database.write() as tx:
-        ids = [each.citizen_id for each in body.items]
-        said = await recognise.check_many(found, tx, who, program, ids, body.max_age_days)
+    ids = [each.citizen_id for each in body.items]
+    said = await recognise.check_many(found, found.database.at_once, who, program, ids, body.max_age_days)
     return _json({"items": said})
 
 

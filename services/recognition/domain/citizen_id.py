@@ -2,8 +2,10 @@
 
 import re
 from datetime import date
+from operator import mul
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ZEROS = ord("0") * sum(_WEIGHTS)
 _CHECK = "10X98765432"
 _LONG = re.compile(r"[1-9]\d{16}[\dX]")
 _SHORT = re.compile(r"[1-9]\d{14}")
@@ -14,8 +16,7 @@ _HALF_WIDTH = {ord("０") + digit: str(digit) for digit in range(10)} | {
 
 def check_digit(first_seventeen: str) -> str:
     """Check character of ISO 7064 MOD 11-2, as GB 11643 uses it."""
-    total = sum(int(digit) * weight for digit, weight in zip(first_seventeen, _WEIGHTS, strict=True))
-    return _CHECK[total % 11]
+    return _CHECK[(sum(map(mul, first_seventeen.encode(), _WEIGHTS)) - _ZEROS) % 11]
 
 
 def normalise(text: str) -> str | None:

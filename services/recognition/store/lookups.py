@@ -1,6 +1,6 @@
 """The question every partner asks: lookup and usage log in one statement, so that no answer leaves unlogged."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -71,11 +71,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 
 
-def look_and_log_arguments(
-    asker: Asker, subjects: Sequence[UUID], *, cycle_months: int, today: date, max_age_days: int | None
-) -> tuple[object, ...]:
-    """Arguments of `LOOK_AND_LOG`."""
-    return (
+Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
+"""Runs one statement: `tx.fetch`, or `database.at_once` where the statement is the whole transaction."""
+
+
+async def look_and_log(
+    fetch: Fetch, asker: Asker, subjects: Sequence[UUID], *, cycle_months: int, today: date, max_age_days: int | None
+) -> list[asyncpg.Record]:
+    """What one program hears of these people, in their order, with a usage row for each, in one statement."""
+    return await fetch(
+        LOOK_AND_LOG,
         subjects,
         asker.program,
         cycle_months,
@@ -91,16 +96,6 @@ def look_and_log_arguments(
         asker.case_ref,
         asker.request_id,
     )
-
-
-async def look_and_log(
-    tx: WriteTx, asker: Asker, subjects: Sequence[UUID], *, cycle_months: int, today: date, max_age_days: int | None
-) -> list[asyncpg.Record]:
-    """What one program hears of these people, in their order, with a usage row for each."""
-    arguments = look_and_log_arguments(
-        asker, subjects, cycle_months=cycle_months, today=today, max_age_days=max_age_days
-    )
-    return await tx.fetch(LOOK_AND_LOG, *arguments)
 
 
 async def log_usage(tx: WriteTx, asker: Asker, *, subject: UUID | None, answer: str) -> None:

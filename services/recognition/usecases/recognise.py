@@ -11,10 +11,9 @@ from services.recognition.domain.answers import evidence_class, hints
 from services.recognition.domain.citizen_id import normalise
 from services.recognition.domain.programs import PLATFORM_CLAIMS, Program, ProgramVersion
 from services.recognition.store import lookups
-from services.recognition.store.lookups import Asker
+from services.recognition.store.lookups import Asker, Fetch
 from services.recognition.usecases.deps import Deps
 from shared.contracts.vocabulary import Answer, Channel, Claim
-from shared.kit.db import WriteTx
 from shared.kit.problems import MalformedError, NotFoundError
 
 BAD_ID = "bad_citizen_id"
@@ -41,7 +40,7 @@ def subject_of(deps: Deps, citizen_id: str) -> UUID | None:
 
 
 async def check(
-    deps: Deps, tx: WriteTx, asker: Asker, program: Program, citizen_id: str, max_age_days: int | None
+    deps: Deps, fetch: Fetch, asker: Asker, program: Program, citizen_id: str, max_age_days: int | None
 ) -> dict[str, Any]:
     """What one program hears of one person; logged in the same statement.
 
@@ -57,14 +56,14 @@ async def check(
     today = deps.clock.today()
     version = program.in_force(today)
     rows = await lookups.look_and_log(
-        tx, asker, [subject], cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
+        fetch, asker, [subject], cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
     )
     return Speaker(deps, asker, program, version).say(subject, rows[0])
 
 
 async def check_many(
     deps: Deps,
-    tx: WriteTx,
+    fetch: Fetch,
     asker: Asker,
     program: Program,
     citizen_ids: Sequence[str],
@@ -77,7 +76,7 @@ async def check_many(
     version = program.in_force(today)
     rows = iter(
         await lookups.look_and_log(
-            tx, asker, known, cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
+            fetch, asker, known, cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
         )
     )
     speaker = Speaker(deps, asker, program, version)

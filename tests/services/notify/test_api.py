@@ -25,6 +25,7 @@ from tests.services.notify.test_hearing import YEAR, deliveries, hear
 from tests.services.notify.world import (
     MORNING,
     RECEIPT_SECRET,
+    TODAY,
     certificates,
     contacts,
     fact_message,
@@ -90,7 +91,8 @@ class TestSearch:
     async def test_pages_follow_each_other_and_a_cursor_is_its_questions_own(self, http, deps, clock, reader):
         for number in range(5):
             row = (subject(1), uuid4(), YEAR + timedelta(days=number), None)
-            await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([row])))
+            issued_on = (TODAY + timedelta(days=number)).isoformat()
+            await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([row]), issued_on=issued_on))
             clock.move(timedelta(minutes=1))
         seen, cursor = [], None
         while True:
@@ -252,7 +254,8 @@ class TestPreferences:
         assert asked.status_code == 200
         assert [(row["status"], row["reason"]) for row in await deliveries(database)] == [("refused", "opted_out")]
         later = (subject(1), uuid4(), YEAR + timedelta(days=31), YEAR)
-        await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([later])))
+        tomorrow = (TODAY + timedelta(days=1)).isoformat()
+        await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([later]), issued_on=tomorrow))
         await http.post("/v1/messages", json=NOTICE, headers=manager)
         found = await rows_of(
             database,

@@ -31,16 +31,30 @@ def test_a_certificate_that_reaches_further_is_told_once():
                 (subject(1), first, YEAR, None),
                 (subject(5), uuid4(), None, None),
             ]
-        )
+        ),
+        TODAY,
     ).rows
-    assert [UUID(bytes=each) for each in told["subject"].to_pylist()] == [subject(1), subject(2)]
-    assert orjson.loads(told["variables"][0].as_py()) == {"valid_until": "2024-10-31", "programs": 3}
+    by_subject = dict(zip(map(bytes, told["subject"].to_pylist()), told["variables"].to_pylist(), strict=True))
+    assert set(by_subject) == {subject(1).bytes, subject(2).bytes}
+    assert orjson.loads(by_subject[subject(1).bytes]) == {"valid_until": "2024-10-31", "programs": 3}
 
 
 def test_only_the_certificate_of_life_is_told():
     assert (
-        drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)], claim="not_in_custody")).rows.num_rows == 0
+        drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)], claim="not_in_custody"), TODAY).rows.num_rows
+        == 0
     )
+
+
+def test_several_certificates_of_a_day_are_one_message_that_tells_the_furthest_end():
+    ends = [YEAR, YEAR + timedelta(days=31), YEAR + timedelta(days=61)]
+    alone = [drafts.certified(certificates([(subject(1), uuid4(), end, None)]), TODAY).rows for end in ends]
+    together = drafts.certified(certificates([(subject(1), uuid4(), end, None) for end in ends]), TODAY).rows
+    assert len({row["id"][0].as_py() for row in alone}) == 1
+    assert together.num_rows == 1
+    assert orjson.loads(together["variables"][0].as_py())["valid_until"] == ends[-1].isoformat()
+    tomorrow = drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)]), TODAY + timedelta(days=1)).rows
+    assert tomorrow["id"][0].as_py() != alone[0]["id"][0].as_py()
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5), st.booleans()), max_size=20), st.randoms())
@@ -50,7 +64,7 @@ def test_order_and_repetition_of_certificates_make_the_same_messages(rows, chanc
     unique = list({row[1]: row for row in table}.values())
     shuffled = unique * 2
     chance.shuffle(shuffled)
-    one, other = (drafts.certified(certificates(each)).rows.to_pylist() for each in (unique, shuffled))
+    one, other = (drafts.certified(certificates(each), TODAY).rows.to_pylist() for each in (unique, shuffled))
     assert sorted(one, key=lambda row: row["id"]) == sorted(other, key=lambda row: row["id"])
 
 
@@ -118,7 +132,7 @@ def test_what_events_fill_in_fits_the_templates():
         received_at=world.MORNING,
     )  # fmt: skip
     made = [
-        drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)])),
+        drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)]), TODAY),
         *drafts.due(due([(subject(1), TODAY + timedelta(days=days)) for days in (20, 50, 80)]), TODAY),
         drafts.suspicions(suspicions([(subject(1), uuid4(), "suspected_death", 1)])),
         drafts.revoked(revoked),

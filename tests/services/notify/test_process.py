@@ -24,7 +24,6 @@ from shared.contracts.events import (
     SUSPICION_RAISED,
     TableEvent,
 )
-from shared.kit import migrations
 from shared.kit.app import create_app
 from shared.kit.bus import Bus, Message
 from shared.kit.clock import set_clock
@@ -90,11 +89,12 @@ async def quiet(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
 
 @pytest.mark.timeout(120)
 async def test_events_become_text_messages_and_receipts_proof(
-    service_databases, own_nats, issuer, monkeypatch, tmp_path: Path
+    committing_database_for, service_databases, own_nats, issuer, monkeypatch, tmp_path: Path
 ):
+    # Migrates, and empties the schema after this test.
+    await committing_database_for("notify")
     clock_file = tmp_path / "clock.json"
     set_clock(clock_file, MORNING)
-    await migrations.upgrade("notify", service_databases.url("notify"))
     settings = settings_for(
         NotifySettings,
         database_url=service_databases.url("notify"),

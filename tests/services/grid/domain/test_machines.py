@@ -51,14 +51,6 @@ class TestTask:
     def test_absent_and_refused_are_only_attempts(self, result, to_review):
         assert act_of(result, to_review=to_review) is TaskAction.ATTEMPT
 
-    def test_rungs_end_at_the_town(self):
-        rung: tasks.Rung | None = tasks.Rung.MEMBER
-        seen: list[tasks.Rung] = []
-        while rung is not None:
-            seen.append(rung)
-            rung = tasks.next_rung(rung)
-        assert seen == list(tasks.RUNGS)
-
 
 class TestCase:
     def test_every_state_can_be_reached(self):
