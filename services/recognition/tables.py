@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from services.recognition.domain.enrolments import Status
-from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState, RunState
 from shared.contracts.vocabulary import CaseConclusion, Channel, Claim, Decision, Level, Strength, SuspicionKind
 from shared.kit.db import metadata_for
@@ -216,6 +216,7 @@ DECISION = sa.Table(
     sa.Column("effect", sa.Text, nullable=False),
     sa.Column("event_on", sa.Date),
     sa.Column("stops_from", sa.Date, nullable=False),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False, comment="a month, when it was decided"),
     sa.Column("grounds", sa.Text, nullable=False),
     sa.Column("decided_by", sa.Text, nullable=False),
     sa.Column("decided_at", _INSTANT, nullable=False),
@@ -232,6 +233,25 @@ DECISION = sa.Table(
     _one_of("state", DecisionState),
     sa.UniqueConstraint("decision_id", "subject", "program"),
     comment="What two named people decided; the only way to a stop",
+)
+
+ARREARS = sa.Table(
+    "arrears",
+    METADATA,
+    sa.Column("decision_id", _UUID, sa.ForeignKey("recognition.decision.decision_id"), primary_key=True),
+    sa.Column("subject", _UUID, nullable=False, index=True),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, comment="of the suspension; it alone decides what is paid back"),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("suspended_from", sa.Date, nullable=False),
+    sa.Column("paid_again_from", sa.Date, nullable=False),
+    sa.Column("arrears_fen", sa.BigInteger, nullable=False),
+    sa.Column("lifted_by", sa.Text, nullable=False),
+    sa.Column("lifted_at", _INSTANT, nullable=False),
+    _one_of("reason", SuspensionReason),
+    _one_of("rule", ArrearsRule),
+    sa.CheckConstraint("arrears_fen >= 0", name="arrears_fen"),
+    comment="What a lifted stop pays back",
 )
 
 PROOF = sa.Table(

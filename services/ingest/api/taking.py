@@ -129,7 +129,7 @@ def rules(deps: IngestDeps) -> verdicts.Rules:
     return verdicts.Rules(
         today=today,
         window_starts_on=window_start(today, deps.settings.ingest_window_months),
-        subjects=deps.keys.subjects.many,
+        subjects=deps.keys.subject.many,
         name_hashes=deps.keys.name_hashes,
     )
 
@@ -194,10 +194,15 @@ def _faulty(batch: Batch) -> HeldError:
 
 async def _take(deps: IngestDeps, source: Source, received: Received, batch: Batch, *, confirmed: bool) -> Batch:
     database, people = deps.platform.database, await deps.people.get()
-    judged = await asyncio.to_thread(_judged, deps, source, received, people)
+    # Judging and compressing need nothing of each other; both must be over before anything is said or undone.
+    keeping = asyncio.create_task(asyncio.to_thread(deps.raw.keep, received))
+    try:
+        judged = await asyncio.to_thread(_judged, deps, source, received, people)
+    finally:
+        await asyncio.wait({keeping})
+    await keeping
     stop = evidence.Stop(share=deps.settings.ingest_stop_share, rows=deps.settings.ingest_stop_rows)
     stopped = not confirmed and not batch.chunks_done and stop.stops(judged.counts)
-    await asyncio.to_thread(deps.raw.keep, received)
     if stopped:
         quarantine = await asyncio.to_thread(judged.quarantine)
         async with database.write() as tx:

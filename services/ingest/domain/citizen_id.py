@@ -8,21 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Array, matrix_of, texts_of
+from services.ingest.domain.columns import Array, is_day, matrix_of, number_at, places_of, texts_of
 
 GOOD, MISSING, MALFORMED, BAD_CHECK = 0, 1, 2, 3
 _LONG, _SHORT = 18, 15
-_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.float32)
+_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], dtype=np.uint8)
 _CHECK = np.frombuffer(b"10X98765432", dtype=np.uint8)
-_DIGIT_0, _DIGIT_9 = 48, 57
-# Month lengths with 29 February; the leap day itself is checked by year.
-_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int32)
-_MONTHS, _FEBRUARY, _LEAP_DAY = 12, 2, 29
+_NINE = 9
 _FIRST_YEAR = 1880
 _WIDE = {chr(0xFF10 + digit): str(digit) for digit in range(10)} | {"\uff38": "X", "\uff58": "X"}
 _BLANK = r"[\s\u3000\u00a0\ufeff'\-]"
-_HIGH, _LOW = 10.0 ** np.arange(7, -1, -1), 10.0 ** np.arange(8, -1, -1)
-_LOW_SIZE = np.uint64(10**9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +68,14 @@ def _faults(numbers: pl.Series, this_year: int) -> Array:
 
 def check_digits(first17: Array) -> Array:
     """Check characters (uint8) of an array of ASCII digits, shape (n, 17)."""
-    # At most 17 x 9 x 10: exact in float32, whose matrix product is far faster than that of integers.
-    sums = (first17.astype(np.float32) - _DIGIT_0) @ _WEIGHTS
-    return _CHECK[sums.astype(np.int32) % 11]
+    return _check_of(places_of(first17))
+
+
+def _check_of(places: Array) -> Array:
+    sums = np.zeros(places.shape[1], dtype=np.uint16)
+    for weight, place in zip(_WEIGHTS, places, strict=False):
+        sums += place * weight
+    return _CHECK[sums % 11]
 
 
 def _lengthened(clean: pl.Series) -> pl.Series:
@@ -90,30 +90,18 @@ def _lengthened(clean: pl.Series) -> pl.Series:
 
 
 def _fault_of(matrix: Array, this_year: int) -> Array:
-    body, last = matrix[:, :17], matrix[:, 17]
-    digits: Array = np.all((body >= _DIGIT_0) & (body <= _DIGIT_9), axis=1)
-    shaped = digits & (((last >= _DIGIT_0) & (last <= _DIGIT_9)) | (last == ord("X")))
-    # Other bytes give sums out of range; they are no longer asked for their check digit.
-    right = check_digits(np.where(digits[:, None], body, _DIGIT_0)) == last
-    born = _can_be_born(matrix[:, 6:14].astype(np.int32) - _DIGIT_0, this_year)
+    places, last = places_of(matrix), matrix[:, 17]
+    digits = places[:17].max(axis=0) <= _NINE
+    shaped = digits & ((places[17] <= _NINE) | (last == ord("X")))
+    right = _check_of(places[:17]) == last
+    year, month = number_at(places, 6, 10, np.uint16), number_at(places, 10, 12, np.uint16)
+    born = (year >= _FIRST_YEAR) & (year <= this_year) & is_day(year, month, number_at(places, 12, 14, np.uint16))
     return np.where(~(shaped & born), MALFORMED, np.where(right, GOOD, BAD_CHECK)).astype(np.uint8)
-
-
-def _can_be_born(digits: Array, this_year: int) -> Array:
-    year = digits[:, 0] * 1000 + digits[:, 1] * 100 + digits[:, 2] * 10 + digits[:, 3]
-    month, day = digits[:, 4] * 10 + digits[:, 5], digits[:, 6] * 10 + digits[:, 7]
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    longest = _DAYS[np.where((month >= 1) & (month <= _MONTHS), month, 0)]
-    born = (year >= _FIRST_YEAR) & (year <= this_year) & (day >= 1) & (day <= longest)
-    return np.asarray(born & ~((month == _FEBRUARY) & (day == _LEAP_DAY) & ~leap))
 
 
 def codes_of(good: pl.Series) -> Array:
     """Good numbers as uint64: their first 17 digits, which fix the last character."""
-    digits = matrix_of(good, _LONG)[:, :17].astype(np.float64) - _DIGIT_0
-    # Both products stay below 2**53 and are exact; all 17 digits at once would not be.
-    high, low = digits[:, :8] @ _HIGH, digits[:, 8:] @ _LOW
-    return high.astype(np.uint64) * _LOW_SIZE + low.astype(np.uint64)
+    return number_at(places_of(matrix_of(good, _LONG)), 0, 17, np.uint64)
 
 
 def birth_and_sex(numbers: pl.Series) -> pl.DataFrame:

@@ -3,8 +3,14 @@
 import re
 from datetime import date
 
+import numpy as np
 import polars as pl
 
+from services.ingest.domain.columns import Array, is_day, matrix_of, number_at, places_of
+
+_DAY, _NINE = 10, 9
+_SEPARATORS = np.frombuffer(b"-/.", dtype=np.uint8)
+_BEFORE_TIME = np.frombuffer(b" T", dtype=np.uint8)
 _HEAD = 11  # as long as a day without spaces; whatever follows is the time of day
 # A month stands alone only where no day, not even a broken one, follows: nothing is guessed.
 _SEPARATED = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})(?:\s?[-/.月]\s?(\d{1,2})(?!\d)|(?!\d)(?!\s?[-/.月]\s?\d))")
@@ -34,7 +40,50 @@ def parse_one(text: str, *, whole: bool = True) -> date | None:
 
 def parse(raw: pl.Series) -> pl.Series:
     """Days of a column of strings; null where there is none."""
-    texts = raw.cast(pl.String).str.strip_chars()
+    texts = raw.cast(pl.String)
+    days = _usual(texts)
+    rest = (days.is_null() & texts.is_not_null()).arg_true()
+    return days.scatter(rest, _parsed(texts.gather(rest).str.strip_chars())) if len(rest) else days
+
+
+def _usual(texts: pl.Series) -> pl.Series:
+    """Days of the forms that nearly all files have, 2023-05-01 with or without a time and 20230501; null elsewhere."""
+    lengths = texts.str.len_bytes().fill_null(0).to_numpy()
+    days = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[D]")
+    for width, read in _USUAL.items():
+        rows = np.flatnonzero(lengths == width)
+        if len(rows):
+            days[rows] = read(matrix_of(texts if len(rows) == len(texts) else texts.gather(rows), width))
+    return pl.Series(days, dtype=pl.Date)
+
+
+def _separated(matrix: Array) -> Array:
+    places = places_of(matrix)
+    digits = np.max(places[[0, 1, 2, 3, 5, 6, 8, 9]], axis=0) <= _NINE
+    good = digits & (matrix[:, 4] == matrix[:, 7]) & np.isin(matrix[:, 4], _SEPARATORS)
+    if len(places) > _DAY:
+        good &= np.isin(matrix[:, _DAY], _BEFORE_TIME)
+    return _days(good, number_at(places, 0, 4, np.uint16), number_at(places, 5, 7, np.uint16),
+                 number_at(places, 8, 10, np.uint16))  # fmt: skip
+
+
+def _compact(matrix: Array) -> Array:
+    places = places_of(matrix)
+    return _days(places.max(axis=0) <= _NINE, number_at(places, 0, 4, np.uint16), number_at(places, 4, 6, np.uint16),
+                 number_at(places, 6, 8, np.uint16))  # fmt: skip
+
+
+def _days(good: Array, year: Array, month: Array, day: Array) -> Array:
+    months = (year.astype(np.int32) - 1970) * 12 + month - 1
+    days = months.astype("datetime64[M]").astype("datetime64[D]") + (day.astype(np.int32) - 1)
+    return np.where(good & is_day(year, month, day) & (year > 0), days, np.datetime64("NaT"))
+
+
+_USUAL = {_DAY: _separated, 19: _separated, 8: _compact}
+
+
+def _parsed(texts: pl.Series) -> pl.Series:
+    """Days of trimmed texts of any form."""
     days = _each(texts.str.slice(0, _HEAD), cut=_HEAD)
     rest = (days.is_null() & texts.is_not_null()).arg_true()
     # Rare forms, with spaces within, may be longer.

@@ -1,6 +1,8 @@
 """The people of the vault as sorted columns: which subject is which person, and whether a name is his."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -8,12 +10,47 @@ import numpy as np
 from services.ingest.domain.columns import Array
 
 UNKNOWN = -1
+_PLACE_BITS = 21
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def halves(subjects: Array) -> tuple[Array, Array]:
     """First and second eight bytes of subjects of shape (n, 16) as uint64, so that their order is that of the bytes."""
     words = np.ascontiguousarray(subjects).view(">u8").astype(np.uint64)
     return words[:, 0], words[:, 1]
+
+
+class Memo:
+    """Where people were found before, by the code of their id: a newer one takes the place of an older one.
+
+    Args:
+        bits: two to this power places of 12 bytes; memory is taken as they fill.
+    """
+
+    def __init__(self, *, bits: int = _PLACE_BITS) -> None:
+        self._shift = np.uint64(64 - bits)
+        self._codes = np.zeros(1 << bits, dtype=np.uint64)
+        self._found = np.zeros(1 << bits, dtype=np.int32)
+        self._lock = Lock()
+
+    def find(self, codes: Array, ask: Callable[[Array], Array]) -> Array:
+        """What belongs to each code, int32.
+
+        Args:
+            codes: uint64, never 0.
+            ask: what belongs to the codes at some positions, where it is not known yet.
+        """
+        places = ((codes * _SPREAD) >> self._shift).astype(np.int64)
+        with self._lock:
+            found, unknown = self._found[places], np.flatnonzero(self._codes[places] != codes)
+        if len(unknown):
+            distinct, first, which = np.unique(codes[unknown], return_index=True, return_inverse=True)
+            answers = ask(unknown[first])
+            found[unknown] = answers[which]
+            free, chosen = np.unique(places[unknown[first]], return_index=True)
+            with self._lock:
+                self._codes[free], self._found[free] = distinct[chosen], answers[chosen]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +63,7 @@ class PeopleIndex:
         person_no: int64, dense numbers of the vault.
         name_hash: uint64, keyed hash of the normalised name.
         version: of the vault when this was read.
+        memo: positions of people asked for before.
     """
 
     subjects: Array
@@ -34,6 +72,7 @@ class PeopleIndex:
     person_no: Array
     name_hash: Array
     version: int
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @classmethod
     def build(cls, subjects: Array, person_no: Array, name_hash: Array, version: int) -> Self:

@@ -31,7 +31,7 @@ KINDS = tuple(each.value for each in EvidenceKind)
 SEEN = KINDS.index(EvidenceKind.SEEN.value)
 _OPEN, _LEFT_OUT, _WRONG = 255, 254, 255
 
-Subjects = Callable[[pl.Series], Array]
+Subjects = Callable[[list[str]], Array]
 NameHashes = Callable[[list[str]], Array]
 
 
@@ -42,7 +42,7 @@ class Rules:
     Attributes:
         today: business date.
         window_starts_on: positive evidence before this day is out of the window.
-        subjects: good 18-digit ids to subjects of shape (n, 16).
+        subjects: good ids to subjects of shape (n, 16).
         name_hashes: normalised names to uint64.
     """
 
@@ -94,7 +94,7 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
         rules: date, window, keys.
     """
     checked = citizen_id.check(frame[CITIZEN_ID], this_year=rules.today.year)
-    raw_day = frame[OCCURRED_ON].cast(pl.String).str.strip_chars()
+    raw_day = frame[OCCURRED_ON].cast(pl.String)
     days = dates.parse(raw_day)
     day = days.to_physical().fill_null(-1).to_numpy().astype(np.int32)
     person = _persons(checked, people, rules)
@@ -103,7 +103,9 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
     def settle(chosen: Array, name: str) -> None:
         verdict[(verdict == _OPEN) & chosen] = CODE[name]
 
-    no_day = (raw_day.str.len_bytes().fill_null(0) == 0).to_numpy()
+    no_day = np.zeros(len(frame), dtype=bool)
+    blank = np.flatnonzero(day < 0)
+    no_day[blank] = (raw_day.gather(blank).str.strip_chars().str.len_bytes().fill_null(0) == 0).to_numpy()
     no_id = checked.fault == citizen_id.MISSING
     settle(no_day if source.id_may_be_blank else no_day | no_id, "missing_field")
     settle(no_id, "no_citizen_id")
@@ -128,8 +130,8 @@ def _persons(checked: citizen_id.Checked, people: PeopleIndex, rules: Rules) -> 
     rows = np.flatnonzero(checked.fault == citizen_id.GOOD)
     if len(rows):
         numbers = checked.numbers if len(rows) == len(person) else checked.numbers.gather(rows)
-        _, first, which = np.unique(citizen_id.codes_of(numbers), return_index=True, return_inverse=True)
-        person[rows] = people.find(rules.subjects(numbers.gather(first)))[which]
+        codes = citizen_id.codes_of(numbers)
+        person[rows] = people.memo.find(codes, lambda at: people.find(rules.subjects(numbers.gather(at).to_list())))
     return person
 
 

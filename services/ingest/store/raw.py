@@ -81,7 +81,7 @@ class RawStore:
         draft = f"{place}.{uuid4().hex}"
         try:
             with received.path.open("rb") as source, self._fs.open(draft, "wb") as target:
-                zstandard.ZstdCompressor(level=3).copy_stream(source, target, read_size=_PIECE)
+                zstandard.ZstdCompressor(level=1).copy_stream(source, target, read_size=_PIECE)
             self._fs.mv(draft, place)
         except OSError as error:
             if self._fs.exists(draft):

@@ -10,9 +10,9 @@ from services.recognition.domain.programs import Program
 from services.recognition.schemas.partner import (
     BatchIn,
     BatchOut,
-    CheckIn,
     ProgramOut,
     ProgramsOut,
+    QuestionIn,
     RecognitionOut,
 )
 from services.recognition.usecases import recognise
@@ -27,22 +27,8 @@ CheckQuestion = Annotated[Question, Security(asking("recognition.check", "check"
 BatchQuestion = Annotated[Question, Security(asking("recognition.batch", "batch"))]
 
 
-@router.get("/programs")
-async def list_programs(caller: CheckCaller, found: DepsOf) -> ProgramsOut:
-    """Programs the token speaks for."""
-    items = [_program(found, each) for code, each in found.programs.items() if caller.may_program(code)]
-    return ProgramsOut(items=items)
-
-
-@router.get("/programs/{code}")
-async def get_program(code: str, caller: CheckCaller, found: DepsOf) -> ProgramOut:
-    """One program under the rule in force today."""
-    program = recognise.program_for(found, code, allowed=caller.may_program(code))
-    return _program(found, program)
-
-
 @router.post("/recognitions:check", response_model=RecognitionOut, openapi_extra=PURPOSE_HEADERS)
-async def check(body: CheckIn, question: CheckQuestion) -> Response:
+async def check(body: QuestionIn, question: CheckQuestion) -> Response:
     """May this program rely on this person's certificate today? Logged before the answer leaves, refusals too."""
     found, caller, who = question.deps, question.caller, question.asker(body.program)
     try:
@@ -68,6 +54,20 @@ async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
     ids = [each.citizen_id for each in body.items]
     said = await recognise.check_many(found, found.database.at_once, who, program, ids, body.max_age_days)
     return _json({"items": said})
+
+
+@router.get("/programs")
+async def list_programs(caller: CheckCaller, found: DepsOf) -> ProgramsOut:
+    """Programs the token speaks for."""
+    items = [_program(found, each) for code, each in found.programs.items() if caller.may_program(code)]
+    return ProgramsOut(items=items)
+
+
+@router.get("/programs/{code}")
+async def get_program(code: str, caller: CheckCaller, found: DepsOf) -> ProgramOut:
+    """One program under the rule in force today."""
+    program = recognise.program_for(found, code, allowed=caller.may_program(code))
+    return _program(found, program)
 
 
 def _check_size(found: Deps, people: int) -> None:

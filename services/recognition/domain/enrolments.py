@@ -48,7 +48,7 @@ def needs_decision(step: Step) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What two named people decided."""
+    """Who decided, and who stands behind it."""
 
     decided_by: str
     confirmed_by: str | None

@@ -38,7 +38,7 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CheckIn(_In):
+class QuestionIn(_In):
     """One question. `name` is accepted from callers that have it; this service holds no names to compare it with."""
 
     program: ProgramCode

@@ -49,11 +49,11 @@ async def compare_rule_sets(
     )
 
 
-@router.get("/rule-sets/{name}")
-async def get_rule_set(name: str, _caller: Reader, deps: RouteDeps) -> RuleSetOut:
+@router.get("/rule-sets/{rule_set}")
+async def get_rule_set(rule_set: str, _caller: Reader, deps: RouteDeps) -> RuleSetOut:
     """One rule set by `code@version`."""
     today = deps.clock.today()
-    found = deps.rules(name, today)
+    found = deps.rules(rule_set, today)
     return rule_set_out(found, in_force=found is deps.rules(None, today))
 
 

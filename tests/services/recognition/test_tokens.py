@@ -71,7 +71,7 @@ async def ask(http, said, key=KEY, **form):
 
 
 async def test_a_client_of_the_kit_gets_a_token_the_guard_accepts(app, http, guard):
-    async with httpx.AsyncClient(httpx.AsyncClient(transport=httpx.ASGITransport(app))) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
         source = TokenSource(client, issuer_url=URL, client_id="p-1", key=KEY)
         caller = await guard.caller(await source.get())
     assert (caller.client_id, caller.role, caller.department, caller.user) == ("p-1", "partner", "hrss", "p-1")

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ def message(event: Event, body: bytes, *, shard: str | None = None, attributes=N
     return Message(id=uuid4(), event=event, shard=shard, attributes=attributes or {}, happened_at=at, body=body)
 
 
-def table_message(event, rows: list[dict], attributes: dict[str, str], at: datetime = NOW) -> Message:
+def table_message(event, rows: list[dict[str, Any]], attributes: dict[str, str], at: datetime = NOW) -> Message:
     columns = {name: pa.array([row[name] for row in rows], type=_plain(kind)) for name, kind in event.columns.items()}
     table = arrow.conform(event, pa.table(columns), attributes)
     shard = UUID(bytes=rows[0]["subject"]).hex[0]
@@ -73,7 +74,9 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_dictionary(kind) else kind
 
 
-def assessment(who: UUID, decision: str = "certifiable", as_of: date | None = date(2023, 9, 10), **changes) -> dict:
+def assessment(
+    who: UUID, decision: str = "certifiable", as_of: date | None = date(2023, 9, 10), **changes
+) -> dict[str, Any]:
     strong = decision == "certifiable"
     return {
         "subject": who.bytes,
@@ -90,11 +93,11 @@ def assessment(who: UUID, decision: str = "certifiable", as_of: date | None = da
     }
 
 
-def assessed(*rows: dict, at: datetime = NOW) -> Message:
+def assessed(*rows: dict[str, Any], at: datetime = NOW) -> Message:
     return table_message(ASSESSMENTS_CHANGED, list(rows), {"rule_set": "base@1", "assessed_on": "2023-11-01"}, at)
 
 
-def enrolment(who: UUID, change: str = "new", **changes) -> dict:
+def enrolment(who: UUID, change: str = "new", **changes) -> dict[str, Any]:
     return {
         "subject": who.bytes,
         "change": change,
@@ -111,7 +114,7 @@ def enrolment(who: UUID, change: str = "new", **changes) -> dict:
     }
 
 
-def enrolled(*rows: dict, program: str = "resident_pension", received_at: datetime = NOW) -> Message:
+def enrolled(*rows: dict[str, Any], program: str = "resident_pension", received_at: datetime = NOW) -> Message:
     attributes = {"program": program, "department": "hrss", "received_at": received_at.isoformat()}
     return table_message(ENROLMENTS_CHANGED, list(rows), attributes)
 
@@ -175,11 +178,11 @@ class World:
             async with self.deps.database.write() as tx:
                 await self._by_event[each.event.name](tx, each)
 
-    async def rows(self, sql: str, *args: object) -> list[dict]:
+    async def rows(self, sql: str, *args: object) -> list[dict[str, Any]]:
         async with self.deps.database.read() as tx:
             return [dict(row) for row in await tx.fetch(sql, *args)]
 
-    async def said(self, event: Event) -> list[dict]:
+    async def said(self, event: Event) -> list[dict[str, Any]]:
         """Rows said so far under an event, oldest first."""
         rows = await self.rows("SELECT body FROM outbox WHERE subject LIKE $1 ORDER BY seq", f"{event.name}%")
         return [row for each in rows for row in arrow.decode(each["body"]).to_pylist()]

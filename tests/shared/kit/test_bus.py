@@ -1,6 +1,7 @@
 """Saying and hearing over the real broker and the real database: once, in order, whatever dies in between."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -185,7 +186,7 @@ async def test_a_table_arrives_whole_by_its_shards(database, bus, outbox):
             await until(lambda: sum(map(len, heard.values())) >= 5_000)
     finally:
         await consumers.stop()
-    assert sorted(sum(heard.values(), [])) == sorted(table.column("subject").to_pylist())
+    assert sorted(itertools.chain.from_iterable(heard.values())) == sorted(table.column("subject").to_pylist())
     assert set(heard) == set(SHARDS)
 
 

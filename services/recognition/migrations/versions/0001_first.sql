@@ -270,6 +270,7 @@ CREATE TABLE recognition.decision (
     effect TEXT NOT NULL, 
     event_on DATE, 
     stops_from DATE NOT NULL, 
+    amount_fen BIGINT NOT NULL, 
     grounds TEXT NOT NULL, 
     decided_by TEXT NOT NULL, 
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -292,7 +293,33 @@ CREATE TABLE recognition.decision (
 
 COMMENT ON TABLE recognition.decision IS 'What two named people decided; the only way to a stop';
 
+COMMENT ON COLUMN recognition.decision.amount_fen IS 'a month, when it was decided';
+
 COMMENT ON COLUMN recognition.decision.notice_until IS 'last day to answer before it takes effect';
+
+CREATE TABLE recognition.arrears (
+    decision_id UUID NOT NULL, 
+    subject UUID NOT NULL, 
+    program TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    rule TEXT NOT NULL, 
+    suspended_from DATE NOT NULL, 
+    paid_again_from DATE NOT NULL, 
+    arrears_fen BIGINT NOT NULL, 
+    lifted_by TEXT NOT NULL, 
+    lifted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_arrears PRIMARY KEY (decision_id), 
+    CONSTRAINT ck_arrears_reason CHECK (reason IN ('overdue', 'imprisonment', 'detained_acquitted', 'detained_convicted', 'missing_returned', 'missing_declared_dead', 'false_death', 'not_confirmed', 'employed', 'own_request')), 
+    CONSTRAINT ck_arrears_rule CHECK (rule IN ('all', 'all_with_increases', 'none', 'from_request', 'refund')), 
+    CONSTRAINT ck_arrears_arrears_fen CHECK (arrears_fen >= 0), 
+    CONSTRAINT fk_arrears_decision_id_decision FOREIGN KEY(decision_id) REFERENCES recognition.decision (decision_id)
+);
+
+CREATE INDEX ix_arrears_subject ON recognition.arrears (subject);
+
+COMMENT ON TABLE recognition.arrears IS 'What a lifted stop pays back';
+
+COMMENT ON COLUMN recognition.arrears.reason IS 'of the suspension; it alone decides what is paid back';
 
 CREATE TABLE recognition.enrolment (
     subject UUID NOT NULL, 

@@ -21,7 +21,7 @@ SHE, HE = make_id(1), make_id(2)
 WRONG_DIGIT = SHE[:-1] + ("0" if SHE[-1] != "0" else "1")
 
 
-def subjects(numbers: pl.Series) -> np.ndarray:
+def subjects(numbers) -> np.ndarray:
     digests = b"".join(hashlib.md5(number.encode()).digest() for number in numbers)
     return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 16)
 

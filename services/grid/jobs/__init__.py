@@ -7,7 +7,7 @@ from datetime import date
 import structlog
 
 from services.grid.usecases.deps import Deps
-from services.grid.usecases.upkeep import go_round
+from services.grid.jobs.upkeep import go_round
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,99 @@
+"""The officer's API: proposals, decisions of two, and their lifting."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Security
+
+from services.recognition.api.deps import DepsOf
+from services.recognition.domain.states import ProposalState
+from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
+from services.recognition.store import decisions
+from services.recognition.usecases import decide
+from services.recognition.usecases.decide import Lift
+from shared.kit.auth import Caller, allow
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+
+Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+@router.get("/proposals")
+async def list_proposals(
+    caller: Officer,
+    found: DepsOf,
+    state: ProposalState = ProposalState.OPEN,
+    after: UUID | None = None,
+    limit: Limit = 50,
+) -> ProposalsOut:
+    """Proposals of the officer's programs, oldest first."""
+    programs = [code for code in found.programs if caller.may_program(code)]
+    async with found.database.read() as tx:
+        listed = await decisions.list_proposals(tx, programs=programs, state=state, after=after, limit=limit)
+    items = [ProposalOut.model_validate(each) for each in listed]
+    return ProposalsOut(items=items, next=items[-1].proposal_id if len(items) == limit else None)
+
+
+@router.get("/proposals/{proposal_id}")
+async def get_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> ProposalOut:
+    """One proposal."""
+    async with found.database.read() as tx:
+        return ProposalOut.model_validate(await decide.get_proposal(tx, proposal_id, caller))
+
+
+@router.post("/proposals/{proposal_id}:decide")
+async def decide_proposal(proposal_id: UUID, body: DecideIn, caller: Officer, found: DepsOf) -> ProposalOut:
+    """Decide to stop; nothing happens before another officer confirms."""
+    async with found.database.write() as tx:
+        said = await decide.decide(found, tx, proposal_id, caller, grounds=body.grounds, begins=body.stops_from)
+    return ProposalOut.model_validate(said)
+
+
+@router.post("/proposals/{proposal_id}:confirm")
+async def confirm_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+    """Confirm another officer's decision: notice is given, with time to answer."""
+    async with found.database.write() as tx:
+        return DecisionOut.model_validate(await decide.confirm(found, tx, proposal_id, caller))
+
+
+@router.post("/proposals/{proposal_id}:reject")
+async def reject_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> ProposalOut:
+    """Find nothing to stop."""
+    async with found.database.write() as tx:
+        return ProposalOut.model_validate(await decide.reject(found, tx, proposal_id, caller))
+
+
+@router.get("/decisions/{decision_id}")
+async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+    """One decision."""
+    async with found.database.read() as tx:
+        return DecisionOut.model_validate(await decide.get_decision(tx, decision_id, caller))
+
+
+@router.post("/decisions/{decision_id}:carry-out")
+async def carry_out(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+    """Suspend or terminate, after the notice has run."""
+    async with found.database.write() as tx:
+        return DecisionOut.model_validate(await decide.carry_out(found, tx, decision_id, caller))
+
+
+@router.post("/decisions/{decision_id}:withdraw")
+async def withdraw(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+    """Give up an announced stop."""
+    async with found.database.write() as tx:
+        return DecisionOut.model_validate(await decide.withdraw(found, tx, decision_id, caller))
+
+
+@router.post("/decisions/{decision_id}:lift")
+async def lift(decision_id: UUID, body: LiftIn, caller: Officer, found: DepsOf) -> LiftedOut:
+    """Resume or reinstate in one step; what is paid back follows from the reason."""
+    why = Lift(reason=body.reason, passed_on=body.passed_on, requested_on=body.requested_on)
+    async with found.database.write() as tx:
+        lifted = await decide.lift(found, tx, decision_id, caller, why)
+    return LiftedOut(
+        decision=DecisionOut.model_validate(lifted.decided),
+        paid_again_from=lifted.paid_again_from,
+        arrears_fen=lifted.arrears_fen,
+    )

@@ -1,0 +1,90 @@
+"""Shapes of the officer's API."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
+from services.recognition.domain.states import DecisionState, ProposalState
+
+Grounds = Annotated[
+    str, Field(min_length=4, max_length=2000, pattern=r"^[^\x00]+$", description="why, in the officer's words")
+]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DecideIn(_In):
+    """What one officer decides; without `stops_from` the program's rule says when."""
+
+    grounds: Grounds
+    stops_from: date | None = None
+
+
+class LiftIn(_In):
+    """Why a stop ends."""
+
+    reason: SuspensionReason
+    passed_on: date
+    requested_on: date | None = None
+
+
+class ProposalOut(BaseModel):
+    """A proposal. `subject` is the person's pseudonym; who he is only ingest tells, to those who may ask."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    proposal_id: UUID
+    subject: UUID
+    program: str
+    case_id: UUID | None
+    reason: EndingEvent
+    effect: Effect
+    event_on: date | None
+    stops_from: date | None
+    state: ProposalState
+    opened_at: AwareDatetime
+    grounds: str | None
+    decided_by: str | None
+    decided_at: AwareDatetime | None
+
+
+class ProposalsOut(BaseModel):
+    """Proposals, oldest first; `next` continues after the last one."""
+
+    items: list[ProposalOut]
+    next: UUID | None
+
+
+class DecisionOut(BaseModel):
+    """A decision two people stand behind."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    decision_id: UUID
+    proposal_id: UUID
+    subject: UUID
+    program: str
+    reason: EndingEvent
+    effect: Effect
+    event_on: date | None
+    stops_from: date
+    grounds: str
+    decided_by: str
+    decided_at: AwareDatetime
+    confirmed_by: str
+    confirmed_at: AwareDatetime
+    state: DecisionState
+    notice_until: date
+
+
+class LiftedOut(BaseModel):
+    """A lifted stop and what it pays back."""
+
+    decision: DecisionOut
+    paid_again_from: date
+    arrears_fen: int

@@ -1,0 +1,208 @@
+"""Proposals and decisions of named people, and what they do to an enrolment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.recognition.domain.enrolments import Status
+from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.states import DecisionState, ProposalState
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What may have to be stopped."""
+
+    proposal_id: UUID
+    subject: UUID
+    program: str
+    case_id: UUID | None
+    reason: EndingEvent
+    effect: Effect
+    event_on: date | None
+    stops_from: date | None
+    state: ProposalState
+    opened_at: datetime
+    grounds: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision two people stand behind."""
+
+    decision_id: UUID
+    proposal_id: UUID
+    subject: UUID
+    program: str
+    reason: EndingEvent
+    effect: Effect
+    event_on: date | None
+    stops_from: date
+    amount_fen: int
+    grounds: str
+    decided_by: str
+    decided_at: datetime
+    confirmed_by: str
+    confirmed_at: datetime
+    state: DecisionState
+    notice_until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """The part of an enrolment a decision touches."""
+
+    status: Status
+    listed: bool
+    amount_fen: int
+    received_at: datetime
+    decision_id: UUID | None
+
+
+_PROPOSAL = ", ".join(Proposal.__dataclass_fields__)
+_DECISION = ", ".join(Decided.__dataclass_fields__)
+_WORDS: dict[str, Any] = {"reason": EndingEvent, "effect": Effect}
+
+
+def _proposal(row: asyncpg.Record) -> Proposal:
+    words = {name: word(row[name]) for name, word in _WORDS.items()}
+    return Proposal(**{**row, **words, "state": ProposalState(row["state"])})
+
+
+def _decided(row: asyncpg.Record) -> Decided:
+    words = {name: word(row[name]) for name, word in _WORDS.items()}
+    return Decided(**{**row, **words, "state": DecisionState(row["state"])})
+
+
+async def list_proposals(
+    tx: ReadTx, *, programs: list[str], state: ProposalState, after: UUID | None, limit: int
+) -> list[Proposal]:
+    """Proposals of these programs in one state, oldest first, from the one after `after`."""
+    rows = await tx.fetch(
+        f"SELECT {_PROPOSAL} FROM proposal WHERE program = ANY ($1) AND state = $2 "  # noqa: S608  (column names)
+        "AND ($3::uuid IS NULL OR proposal_id > $3) ORDER BY proposal_id LIMIT $4",
+        programs,
+        state,
+        after,
+        limit,
+    )
+    return [_proposal(row) for row in rows]
+
+
+async def find_proposal(tx: ReadTx, proposal_id: UUID) -> Proposal | None:
+    """One proposal; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    rows = await tx.fetch(f"SELECT {_PROPOSAL} FROM proposal WHERE proposal_id = $1{hold}", proposal_id)  # noqa: S608
+    return _proposal(rows[0]) if rows else None
+
+
+async def find_decision(tx: ReadTx, decision_id: UUID) -> Decided | None:
+    """One decision; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1{hold}", decision_id)  # noqa: S608
+    return _decided(rows[0]) if rows else None
+
+
+async def get_enrolment(tx: WriteTx, subject: UUID, program: str) -> Enrolment:
+    """An enrolment, held until the end of the transaction."""
+    rows = await tx.fetch(
+        "SELECT status, listed, amount_fen, received_at, decision_id FROM enrolment "
+        "WHERE subject = $1 AND program = $2 FOR UPDATE",
+        subject,
+        program,
+    )
+    return Enrolment(**{**rows[0], "status": Status(rows[0]["status"])})
+
+
+async def set_status(tx: WriteTx, subject: UUID, program: str, status: Status, decision_id: UUID | None) -> None:
+    """Write the state people decided; the schema refuses a stop without their decision."""
+    await tx.run(
+        "UPDATE enrolment SET status = $3, decision_id = $4 WHERE subject = $1 AND program = $2",
+        subject,
+        program,
+        status,
+        decision_id,
+    )
+
+
+async def mark_decided(
+    tx: WriteTx, proposal_id: UUID, *, by: str, at: datetime, grounds: str, stops_from: date
+) -> None:
+    """Note what one officer decided."""
+    await tx.run(
+        "UPDATE proposal SET state = 'decided', decided_by = $2, decided_at = $3, grounds = $4, stops_from = $5 "
+        "WHERE proposal_id = $1",
+        proposal_id,
+        by,
+        at,
+        grounds,
+        stops_from,
+    )
+
+
+async def close_proposal(tx: WriteTx, proposal_id: UUID, state: ProposalState, *, at: datetime) -> None:
+    """End a proposal."""
+    await tx.run("UPDATE proposal SET state = $2, closed_at = $3 WHERE proposal_id = $1", proposal_id, state, at)
+
+
+async def add_decision(tx: WriteTx, decided: Decided) -> None:
+    """Keep a decision; the schema refuses one person alone."""
+    values = [getattr(decided, name) for name in Decided.__dataclass_fields__]
+    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
+    await tx.run(f"INSERT INTO decision ({_DECISION}) VALUES ({places})", *values)  # noqa: S608  (column names)
+
+
+async def set_decision_state(tx: WriteTx, decision_id: UUID, state: DecisionState, at: datetime) -> None:
+    """Move a decision on."""
+    column = "effective_at" if state is DecisionState.EFFECTIVE else "lifted_at"
+    await tx.run(
+        f"UPDATE decision SET state = $2, {column} = $3 WHERE decision_id = $1",  # noqa: S608  (one of two names)
+        decision_id,
+        state,
+        at,
+    )
+
+
+async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
+    tx: WriteTx,
+    decided: Decided,
+    *,
+    reason: str,
+    rule: str,
+    suspended_from: date,
+    paid_again_from: date,
+    arrears_fen: int,
+    by: str,
+    at: datetime,
+) -> None:
+    """Keep what a lifted stop pays back."""
+    await tx.run(
+        "INSERT INTO arrears (decision_id, subject, program, reason, rule, suspended_from, paid_again_from, "
+        "arrears_fen, lifted_by, lifted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        decided.decision_id,
+        decided.subject,
+        decided.program,
+        reason,
+        rule,
+        suspended_from,
+        paid_again_from,
+        arrears_fen,
+        by,
+        at,
+    )
+
+
+async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
+    """Proposals on a person still open or decided by one officer, and decisions announced or in effect."""
+    rows = await tx.fetch(
+        "SELECT (SELECT count(*) FROM proposal WHERE subject = $1 AND state IN ('open', 'decided')) + "
+        "(SELECT count(*) FROM decision WHERE subject = $1 AND state IN ('notice', 'effective')) AS left_over",
+        subject,
+    )
+    return int(rows[0]["left_over"])

@@ -1,0 +1,208 @@
+"""The officer's API: two people, a notice, a stop, and the way back."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED
+from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
+
+pytestmark = pytest.mark.db
+SHE = subject(1)
+
+
+@pytest.fixture
+def officer(issuer):
+    def headers(name: str = "officer-1", programs=("resident_pension",), role: str = "officer"):
+        return issuer.headers("recognition.manage", role=role, programs=programs, user=name)
+
+    return headers
+
+
+async def proposed(world, http, officer, *, kind: str = "suspected_death", program: str = "resident_pension"):
+    await world.hear(enrolled(enrolment(SHE), program=program), concluded(SHE, "confirmed", kind=kind))
+    listed = await http.get("/v1/proposals", headers=officer(programs=["*"]))
+    return listed.json()["items"][0]["proposal_id"]
+
+
+async def decide(http, officer, proposal, name: str = "officer-1", **changes):
+    body = {"grounds": "死亡证明已核对", **changes}
+    return await http.post(f"/v1/proposals/{proposal}:decide", json=body, headers=officer(name))
+
+
+async def confirm(http, officer, proposal, name: str = "officer-2"):
+    return await http.post(f"/v1/proposals/{proposal}:confirm", headers=officer(name))
+
+
+async def stopped(world, http, officer, kind: str = "suspected_death"):
+    proposal = await proposed(world, http, officer, kind=kind)
+    await decide(http, officer, proposal)
+    decision = (await confirm(http, officer, proposal)).json()["decision_id"]
+    world.deps.clock.move(timedelta(days=31))
+    answer = await http.post(f"/v1/decisions/{decision}:carry-out", headers=officer())
+    assert answer.status_code == 200
+    return decision
+
+
+async def status(world):
+    return (await world.rows("SELECT status FROM enrolment"))[0]["status"]
+
+
+async def test_two_officers_and_a_notice_lead_to_a_stop(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    assert (await decide(http, officer, proposal)).json()["state"] == "decided"
+    assert await status(world) == "active"
+    confirmed = (await confirm(http, officer, proposal)).json()
+    assert (confirmed["state"], confirmed["notice_until"], confirmed["stops_from"]) == (
+        "notice",
+        "2023-12-01",
+        "2023-09-01",
+    )
+    assert await status(world) == "notice_of_intended_stop"
+    early = await http.post(f"/v1/decisions/{confirmed['decision_id']}:carry-out", headers=officer())
+    assert (early.status_code, early.json()["code"]) == (409, "notice_runs")
+    world.deps.clock.move(timedelta(days=31))
+    late = await http.post(f"/v1/decisions/{confirmed['decision_id']}:carry-out", headers=officer())
+    assert late.json()["state"] == "effective"
+    assert await status(world) == "terminated"
+
+
+async def test_one_officer_alone_stops_nobody(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    assert (await confirm(http, officer, proposal)).status_code == 409
+    await decide(http, officer, proposal, "officer-1")
+    alone = await confirm(http, officer, proposal, "officer-1")
+    assert (alone.status_code, alone.json()["code"]) == (403, "four_eyes")
+    assert await status(world) == "active"
+
+
+@pytest.mark.parametrize("path", ["decide", "confirm", "reject"])
+async def test_another_departments_proposal_is_not_there(world, http, officer, path):
+    proposal = await proposed(world, http, officer)
+    answer = await http.post(
+        f"/v1/proposals/{proposal}:{path}", json={"grounds": "说明"}, headers=officer(programs=["dibao"])
+    )
+    assert answer.status_code in {404, 422}
+    assert (await http.get("/v1/proposals", headers=officer(programs=["dibao"]))).json()["items"] == []
+    assert await status(world) == "active"
+
+
+@pytest.mark.parametrize("role", ["partner", "operator", "service", "citizen"])
+async def test_only_officers_decide(world, http, officer, role):
+    proposal = await proposed(world, http, officer)
+    answer = await http.post(
+        f"/v1/proposals/{proposal}:decide", json={"grounds": "说明说明"}, headers=officer(role=role)
+    )
+    assert answer.status_code == 403
+
+
+async def test_a_rejected_proposal_ends_the_review(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    await world.hear(assessed(assessment(SHE)))
+    assert await world.said(CERTIFICATES_ISSUED) == []
+    answer = await http.post(f"/v1/proposals/{proposal}:reject", headers=officer())
+    assert answer.json()["state"] == "rejected"
+    assert (await decide(http, officer, proposal)).status_code == 409
+
+
+async def test_an_answer_within_the_notice_gives_the_stop_up(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    await decide(http, officer, proposal)
+    decision = (await confirm(http, officer, proposal)).json()["decision_id"]
+    given_up = await http.post(f"/v1/decisions/{decision}:withdraw", headers=officer())
+    assert given_up.json()["state"] == "withdrawn"
+    assert await status(world) == "active"
+
+
+async def test_a_stop_for_a_death_revokes_what_certifies_life_after_it(world, http, officer):
+    await world.hear(
+        assessed(assessment(SHE, as_of=date(2023, 9, 10))), assessed(assessment(SHE, as_of=date(2023, 8, 1)))
+    )
+    await stopped(world, http, officer)
+    revoked = await world.rows("SELECT c.as_of FROM revocation r JOIN certificate c USING (subject, certificate_id)")
+    assert revoked == [{"as_of": date(2023, 9, 10)}]
+    assert await world.rows("SELECT as_of FROM holding") == [{"as_of": date(2023, 8, 1)}]
+    said = await world.rows("SELECT 1 FROM outbox WHERE subject = $1", CERTIFICATE_REVOKED.name)
+    assert len(said) == 1
+
+
+async def test_a_revoked_certificate_does_not_come_back_by_a_redelivery(world, http, officer):
+    late = assessed(assessment(SHE, as_of=date(2023, 9, 10)))
+    await world.hear(late)
+    await stopped(world, http, officer)
+    await world.hear(late)
+    assert await world.rows("SELECT 1 FROM holding") == []
+
+
+async def test_a_false_death_is_reinstated_in_one_step_with_all_arrears(world, http, officer):
+    decision = await stopped(world, http, officer)
+    body = {"reason": "false_death", "passed_on": "2023-12-05"}
+    lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2023-12-01", 3 * 20_000)
+    assert await status(world) == "active"
+
+
+async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, officer):
+    decision = await stopped(world, http, officer)
+    body = {"reason": "overdue", "passed_on": "2023-12-05"}
+    assert (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).status_code == 409
+    assert await status(world) == "terminated"
+
+
+@pytest.mark.parametrize(
+    ("reason", "requested_on", "arrears"),
+    [
+        ("imprisonment", None, 0),
+        ("detained_acquitted", None, 4 * 20_000),
+        ("missing_returned", None, 4 * 20_000),
+        ("own_request", None, 0),
+        ("own_request", "2023-11-20", 2 * 20_000),
+        ("employed", None, 0),
+    ],
+)
+async def test_the_reason_decides_what_is_paid_back(world, http, officer, reason, requested_on, arrears):
+    decision = await stopped(world, http, officer, "suspected_incarceration")
+    assert await status(world) == "suspended"
+    body = {"reason": reason, "passed_on": "2023-12-05", "requested_on": requested_on}
+    lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-01-01", arrears)
+    assert await status(world) == "active"
+
+
+async def test_what_changes_a_payee_stops_nobody(world, http, officer):
+    proposal = await proposed(world, http, officer, program="farmland")
+    both = [officer(name, programs=["farmland"]) for name in ("officer-1", "officer-2")]
+    await http.post(f"/v1/proposals/{proposal}:decide", json={"grounds": "户主去世"}, headers=both[0])
+    confirmed = (await http.post(f"/v1/proposals/{proposal}:confirm", headers=both[1])).json()
+    assert (confirmed["effect"], confirmed["state"]) == ("change_payee", "effective")
+    assert await status(world) == "active"
+
+
+async def test_proposals_come_in_pages(world, http, officer):
+    for number in range(3):
+        await world.hear(enrolled(enrolment(subject(number))), concluded(subject(number), "confirmed"))
+    first = (await http.get("/v1/proposals?limit=2", headers=officer())).json()
+    rest = (await http.get(f"/v1/proposals?limit=2&after={first['next']}", headers=officer())).json()
+    assert len(first["items"]) == 2
+    assert (len(rest["items"]), rest["next"]) == (1, None)
+
+
+async def test_the_schema_refuses_one_person_alone(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    await decide(http, officer, proposal)
+    await confirm(http, officer, proposal)
+    with pytest.raises(Exception, match="four_eyes"):
+        async with world.deps.database.write() as tx:
+            await tx.run("UPDATE decision SET confirmed_by = decided_by")
+
+
+async def test_a_decision_on_one_enrolment_stops_no_other(world, http, officer):
+    decision = await stopped(world, http, officer)
+    await world.hear(enrolled(enrolment(SHE), program="old_age_allow"))
+    with pytest.raises(Exception, match="fk_enrolment_decision"):
+        async with world.deps.database.write() as tx:
+            await tx.run(
+                "UPDATE enrolment SET status = 'suspended', decision_id = $1::text::uuid WHERE program = $2",
+                decision,
+                "old_age_allow",
+            )
