@@ -6,8 +6,8 @@ from datetime import date
 
 import structlog
 
-from services.grid.usecases.deps import Deps
 from services.grid.jobs.upkeep import go_round
+from services.grid.usecases.deps import Deps
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ import pytest
 
 from services.grid.domain.doubts import metres, prompt_for
 from services.grid.jobs import DailyRound
-from services.grid.policies import Policies
 from services.grid.jobs.upkeep import go_round
+from services.grid.policies import Policies
 from services.grid.usecases.visiting import prompt_of
 from tests.services.grid.town import NOW, VILLAGE, Town, due, enrolled, roll_csv, subject, visit
 
