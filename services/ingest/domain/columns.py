@@ -28,7 +28,7 @@ def places_of(matrix: Array) -> Array:
 
 def number_at(places: Array, start: int, stop: int, kind: type[np.unsignedinteger[Any]]) -> Array:
     """The number that the digits of some places write, for each text; a wrong digit gives a wrong number."""
-    number = places[start].astype(kind)
+    number: Array = places[start].astype(kind)
     for place in places[start + 1 : stop]:
         number *= kind(10)
         number += place

@@ -86,15 +86,41 @@ def _csv(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.D
     except csv.Error:
         raise _damaged() from None
     chosen = _chosen(headers, match, limits)
+    if not text.quoted:
+        yield from _even(_blocks(text.path, len(headers), _at(headers, chosen), delimiter, limits), limits)
+        return
     frame = pl.scan_csv(
-        text.path,
-        separator=delimiter,
-        infer_schema=False,
-        truncate_ragged_lines=True,
-        quote_char='"' if text.quoted else None,
-        encoding="utf8",
+        text.path, separator=delimiter, infer_schema=False, truncate_ragged_lines=True, quote_char='"', encoding="utf8"
     )
     yield from _streamed(frame, chosen, limits)
+
+
+def _at(headers: Sequence[str], chosen: Mapping[str, str]) -> Mapping[int, str]:
+    """Place to canonical name; of two columns with one header the first."""
+    return {headers.index(header): name for header, name in chosen.items()}
+
+
+def _blocks(
+    path: Path, width: int, chosen: Mapping[int, str], delimiter: str, limits: Limits
+) -> Iterator[pl.DataFrame]:
+    """Rows below the first line of a text without quotation marks, some megabytes at once: a line is a row."""
+    names = [f"c{place}" for place in range(width)]
+    with path.open("rb") as opened:
+        while not opened.readline().strip(b"\xef\xbb\xbf \t\r\n"):
+            pass
+        while block := opened.read(limits.block_bytes):
+            frame = pl.read_csv(
+                block + opened.readline(),
+                has_header=False,
+                schema=dict.fromkeys(names, pl.String),
+                columns=sorted(chosen),
+                separator=delimiter,
+                quote_char=None,
+                truncate_ragged_lines=True,
+                missing_columns="insert",
+                raise_if_empty=False,
+            )
+            yield frame.select(pl.col(f"c{place}").alias(name) for place, name in chosen.items())
 
 
 def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:

@@ -32,7 +32,12 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is read at most, against bombs and accidents."""
+    """How much is read at most, against bombs and accidents; and how much at once.
+
+    Attributes:
+        chunk_rows: rows of a chunk.
+        block_bytes: text parsed at once.
+    """
 
     plain_bytes: int
     ratio: int
@@ -40,6 +45,7 @@ class Limits:
     line_bytes: int
     sheet_bytes: int
     chunk_rows: int
+    block_bytes: int = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)

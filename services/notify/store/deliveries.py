@@ -42,6 +42,12 @@ SELECT ch.message_id, ch.attempt, ch.subject, ch.template, ch.lane, ch.status, m
        m.variables::text AS variables, c.sealed
 FROM changed ch JOIN message m ON m.id = ch.message_id LEFT JOIN contact c ON c.subject = ch.subject
 """
+# Answer and receipt of one message may come at the same moment: the later one must see what the earlier one wrote, and
+# both must take the rows in one order.
+_LOCK: Final = """
+SELECT count(*) FROM (SELECT FROM delivery WHERE channel = $1 AND message_id = ANY($2::uuid[])
+                      ORDER BY message_id, attempt FOR UPDATE) locked
+"""
 _RECORD: Final = """
 WITH said AS (
     SELECT * FROM unnest($2::uuid[], $3::int2[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int2[],
@@ -201,6 +207,7 @@ async def record(
     Returns:
         Deliveries that reached and those that failed for good.
     """
+    await tx.fetch(_LOCK, channel, [result.id for result, _, _ in results])
     rows = await tx.fetch(
         _RECORD,
         channel,
@@ -219,6 +226,7 @@ async def record(
 
 async def record_receipts(tx: WriteTx, channel: str, receipts: Sequence[Receipt], now: datetime) -> list[Ended]:
     """Merge receipts in; returns what changed by them, so that hearing one twice says nothing twice."""
+    await tx.fetch(_LOCK, channel, [receipt.id for receipt in receipts])
     rows = await tx.fetch(
         _RECEIPTS,
         channel,

@@ -331,6 +331,32 @@ class TestReceipts:
             await send.record(tx, deps, "sms", late, ready)
         assert await states(database) == [(1, "delivered", None)]
 
+    @pytest.mark.parametrize("outcome", [Outcome.HANDED, Outcome.AGAIN])
+    async def test_a_receipt_at_the_very_moment_of_the_answer_is_not_lost(
+        self, committing_database_for, client, outcome
+    ):
+        database = await committing_database_for("notify")
+        deps = make_deps(database, client=client, sms=sms_settings())
+        await certify(deps, *(subject(number) for number in range(1, 51)))
+        async with database.write() as tx:
+            claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
+        ready = send.make_ready(deps, "sms", claimed)
+        receipts = [receipt(each.id) for each in reversed(ready.outgoing)]
+
+        async def take() -> int:
+            async with database.write() as tx:
+                return await send.take_receipts(tx, deps, "sms", receipts)
+
+        async with database.write() as tx:
+            results = [Result(id=each.id, outcome=outcome) for each in ready.outgoing]
+            await send.record(tx, deps, "sms", results, ready)
+            callback = asyncio.create_task(take())
+            await asyncio.sleep(0.3)
+        assert await callback == 50
+        found = [row[:2] for row in await states(database)]
+        assert found.count((1, "delivered")) == 50
+        assert found.count((2, "merged")) == (50 if outcome is Outcome.AGAIN else 0)
+
     async def test_a_receipt_for_a_lost_answer_stops_the_next_try(self, deps, database, clock, sandbox):
         await certify(deps, subject(1))
         async with database.write() as tx:

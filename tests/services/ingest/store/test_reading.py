@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
@@ -58,6 +59,16 @@ def forms():
     yield "xlsx", xlsx_of(TABLE)
     yield "ndjson", ndjson_of(TABLE)
     yield "parquet", parquet_of(TABLE)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 30, 64, 300, 100_000])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_where_a_block_ends_makes_no_difference(block_bytes, ending, tmp_path):
+    lines = ["", "证件号,无用,时间,姓名", "1,x,2,三", "", ",,,", "2,x", "3,x,4,五,六,七", " 4 ,,5,", "5,x,6,末"]
+    frame = read(ending.join(lines).encode(), tmp_path, replace(LIMITS, block_bytes=block_bytes))
+    assert frame.rows() == [
+        ("1", "三", "2"), ("", "", ""), ("", "", ""), ("2", "", ""), ("3", "五", "4"), (" 4 ", "", "5"), ("5", "末", "6"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
