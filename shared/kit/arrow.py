@@ -10,7 +10,11 @@ from shared.contracts.vocabulary import SHARDS
 
 MAX_ROWS = 20_000
 MAX_BYTES = 900 * 1024
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+_SMALL_BYTES = 32 * 1024
+_PACKED = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+# Below a few pages a compressor costs more than it saves, on both sides: a context for each buffer of each column.
+_PLAIN = pa.ipc.IpcWriteOptions(use_threads=False)
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
 
 
 class TableShapeError(ValueError):
@@ -18,9 +22,10 @@ class TableShapeError(ValueError):
 
 
 def encode(table: pa.Table) -> bytes:
-    """`table` as an Arrow IPC stream, zstd-compressed."""
+    """`table` as an Arrow IPC stream, zstd-compressed where that pays."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
+    options = _PACKED if table.nbytes > _SMALL_BYTES else _PLAIN
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table.combine_chunks())
     body: bytes = sink.getvalue().to_pybytes()
     return body
@@ -33,7 +38,7 @@ def decode(body: bytes) -> pa.Table:
         TableShapeError: not an Arrow stream.
     """
     try:
-        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+        with pa.ipc.open_stream(pa.py_buffer(body), options=_READ) as reader:
             return reader.read_all()
     except (pa.ArrowInvalid, OSError) as error:
         msg = "the body is not an Arrow IPC stream"
@@ -47,7 +52,7 @@ def schema_of(body: bytes) -> pa.Schema:
         TableShapeError: not an Arrow stream.
     """
     try:
-        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+        with pa.ipc.open_stream(pa.py_buffer(body), options=_READ) as reader:
             return reader.schema
     except (pa.ArrowInvalid, OSError) as error:
         msg = "the body is not an Arrow IPC stream"

@@ -118,6 +118,7 @@ def _blocks(
                 quote_char=None,
                 truncate_ragged_lines=True,
                 missing_columns="insert",
+                extra_columns="ignore",
                 raise_if_empty=False,
             )
             yield frame.select(pl.col(f"c{place}").alias(name) for place, name in chosen.items())
