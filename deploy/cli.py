@@ -74,6 +74,33 @@ def demo(
 
 
 @app.command()
+def token(
+    client_id: Annotated[str, typer.Argument(help="A client of the stack, e.g. demo-operator or demo-partner.")],
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Print an access token of a client of a running stack, for a first call by hand."""
+    from deploy.local.ask import token as fetch  # noqa: PLC0415  (loaded when called)
+    from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
+    from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
+
+    try:
+        typer.echo(fetch(client_id, data=data, gateway=gateway))
+    except (StackError, ProblemError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command("dead-letters", add_help_option=False, context_settings=_PASSED_ON)
+def dead_letters(context: typer.Context) -> None:
+    """Messages no service could handle: list, redrive."""
+    from deploy.dead_letters import app as letters  # noqa: PLC0415  (loaded when called)
+
+    letters(args=context.args, prog_name="wugan dead-letters")
+
+
+@app.command()
 def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> None:
     """Bring every schema up to date on a platform that is not running."""
     from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)

@@ -187,9 +187,14 @@ async def _grids(run: Run, files: list[CityFile]) -> None:
 async def _rosters(run: Run, files: list[CityFile]) -> None:
     total = sum(file.rows for file in files)
     async with run.stage("31 rosters", total) as task:
-        for file in files:  # one after the other: people are in several of them
-            await run.client.upload("ingest", f"/v1/programs/{file.code}/roster", run.city / file.path, mode="full")
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(file: CityFile) -> None:
+            async with gate:
+                await run.client.upload("ingest", f"/v1/programs/{file.code}/roster", run.city / file.path, mode="full")
             run.progress.advance(task, file.rows)
+
+        await asyncio.gather(*(one(file) for file in files))
 
 
 async def _sources(run: Run, files: list[CityFile]) -> None:

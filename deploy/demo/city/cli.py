@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.demo.city.deliveries import CITY_RECORDS, TooSmallError
 from deploy.demo.city.generate import NoRoomError, OccupiedFolderError, generate
-from deploy.demo.city.manifest import Manifest, NotACityError, read_manifest
+from deploy.demo.city.manifest import TRUTH, Manifest, NotACityError, read_manifest
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,6 +58,22 @@ def show_city(*, out: Annotated[Path, typer.Option(help="Folder of a generated c
     except NotACityError as error:
         Console(stderr=True).print(str(error), style="red")
         raise typer.Exit(1) from error
+
+
+@app.command("someone")
+def show_someone(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of a generated city.")] = Path("city"),
+    program: Annotated[str, typer.Option(help="Code of a program the person draws.")] = "resident_pension",
+    state: Annotated[str, typer.Option(help="alive, dead, missing, in_custody, ...")] = "alive",
+) -> None:
+    """Print the id number of one invented person, for a first question by hand."""
+    people = pl.read_parquet(out / TRUTH)
+    found = people.filter(pl.col("programs").list.contains(program) & (pl.col("state") == state))
+    if found.is_empty():
+        Console(stderr=True).print(f"nobody in {out} draws {program} and is {state}", style="red")
+        raise typer.Exit(1)
+    sys.stdout.write(found["citizen_id"][0] + "\n")
 
 
 def _print(manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ from services.ingest.usecases.evidence import Chunk
 from shared.kit import arrow
 from shared.kit.auth import Caller
 from shared.kit.problems import ConflictError
+
+_ROSTER_ROWS = 100_000
 
 
 class HeldError(ConflictError):
@@ -96,6 +98,34 @@ class JudgedFile:
         """Number of rows and encoded reasons of each chunk."""
         tables = [evidence.quarantine_table(each.judged.verdict, each.first_row) for each in self.chunks()]
         return [(table.num_rows, arrow.encode(table)) for table in tables if table.num_rows]
+
+
+@dataclass(slots=True, kw_only=True)
+class JudgedRosterFile:
+    """A roster, judged; its good rows wait in files, as the upload itself does.
+
+    Attributes:
+        counts: rows by verdict or reason.
+        reasons: row number and reason of rows not taken.
+    """
+
+    scratch: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: list[pl.DataFrame] = field(default_factory=list)
+    parts: list[Path] = field(default_factory=list)
+
+    def add(self, judged: roster.JudgedRoster) -> None:
+        """Take the next rows."""
+        path = self.scratch / f"roster-{len(self.parts)}.arrow"
+        judged.good.write_ipc(path, compression="lz4")
+        self.parts.append(path)
+        self.counts.update(judged.counts)
+        self.reasons.append(judged.reasons)
+
+    def rows(self) -> Iterator[pl.DataFrame]:
+        """The good rows, some at a time."""
+        for path in self.parts:
+            yield pl.read_ipc(path)
 
 
 def new_batch(deps: IngestDeps, caller: Caller, kind: str, code: str, received: Received, filename: str) -> NewBatch:
@@ -247,7 +277,9 @@ async def take_roster(
             await asyncio.to_thread(deps.raw.keep, received)
             said = rosters.Roster(
                 program=program,
-                judged=judged,
+                counts=judged.counts,
+                reasons=pl.concat(judged.reasons),
+                parts=judged.rows,
                 full=full,
                 today=deps.platform.clock.today(),
                 at=deps.platform.clock.now(),
@@ -265,9 +297,15 @@ async def take_roster(
     return batch, False
 
 
-def _judged_roster(deps: IngestDeps, received: Received) -> roster.JudgedRoster:
-    frames = list(read_chunks(received.path, received.scratch, roster.match, deps.limits))
-    if not frames:
+def _judged_roster(deps: IngestDeps, received: Received) -> JudgedRosterFile:
+    judged, today = JudgedRosterFile(scratch=received.scratch), deps.platform.clock.today()
+    limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROSTER_ROWS))
+    row, seen = 0, roster.NOBODY
+    for frame in read_chunks(received.path, received.scratch, roster.match, limits):
+        part = roster.judge_roster(frame, today=today, first_row=row, seen=seen)
+        judged.add(part)
+        row, seen = row + len(frame), np.union1d(seen, part.codes)
+    if not row:
         detail = "The roster has a first line but no rows; send it with its people."
         raise UnreadableFileError(detail)
-    return roster.judge_roster(pl.concat(frames, how="diagonal"), today=deps.platform.clock.today())
+    return judged

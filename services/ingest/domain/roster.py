@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import citizen_id, dates, names
+from services.ingest.domain.columns import Array
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "citizen_id": ("身份证号", "身份证号码", "公民身份号码", "证件号码", "id_no"),
@@ -23,6 +24,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "family_phone": ("联系人手机", "家属手机", "家属联系电话", "family_phone"),
 }
 """Accepted headers by canonical column."""
+NOBODY: Array = np.empty(0, dtype=np.uint64)
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
@@ -31,18 +33,20 @@ _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citiz
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRoster:
-    """A roster's rows.
+    """Rows of a roster.
 
     Attributes:
-        good: one row a person: number, name, phone, family_phone, card_tail, division, group_no, amount_fen,
+        good: one row a person: row_no, number, name, phone, family_phone, card_tail, division, group_no, amount_fen,
             started_on, due_on, household_no, born_on, sex.
         counts: rows by verdict or reason (`accepted`, `duplicate`, faults).
         reasons: row number and reason of each row not taken.
+        codes: of the ids of the good rows, uint64.
     """
 
     good: pl.DataFrame
     counts: Mapping[str, int]
     reasons: pl.DataFrame
+    codes: Array
 
 
 def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -54,12 +58,14 @@ def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return found, missing
 
 
-def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
-    """Judge the rows of a roster.
+def judge_roster(frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: Array = NOBODY) -> JudgedRoster:
+    """Judge rows of a roster.
 
     Args:
         frame: canonical columns as strings; optional ones may be absent.
         today: nobody is born later.
+        first_row: number of the first of these rows within the file.
+        seen: codes of the people in the rows before.
     """
     whole = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in frame.columns)
     checked = citizen_id.check(whole["citizen_id"], this_year=today.year)
@@ -69,7 +75,7 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
     )
     table = pl.DataFrame(
         {
-            "row_no": np.arange(len(whole), dtype=np.uint32),
+            "row_no": np.arange(first_row, first_row + len(whole), dtype=np.uint32),
             "number": checked.numbers,
             "name": whole["name"].str.strip_chars(),
             "compared": names.normalise(whole["name"]),
@@ -93,10 +99,9 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
         .then(pl.lit("missing_field"))
         .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | pl.col("amount_fen").is_null())
         .then(pl.lit("wrong_code"))
-        .when(pl.col("number").is_duplicated() & ~pl.col("number").is_first_distinct())
-        .then(pl.lit("duplicate"))
     )
     table = table.with_columns(reason.alias("reason"))
+    table, codes = _first_of_each(table, seen)
     good = table.filter(pl.col("reason").is_null()).drop("reason", "no_amount")
     counts = {"accepted": len(good)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
@@ -105,4 +110,16 @@ def judge_roster(frame: pl.DataFrame, *, today: date) -> JudgedRoster:
         good=pl.concat([good, citizen_id.birth_and_sex(good["number"])], how="horizontal"),
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
+        codes=codes,
     )
+
+
+def _first_of_each(table: pl.DataFrame, seen: Array) -> tuple[pl.DataFrame, Array]:
+    """Rows of people who came before become duplicates; and the codes of those who had not."""
+    rows = table["reason"].is_null().arg_true()
+    codes = citizen_id.codes_of(table["number"].gather(rows))
+    distinct, first = np.unique(codes, return_index=True)
+    new = ~np.isin(distinct, seen)
+    again = np.setdiff1d(np.arange(len(codes)), first[new])
+    repeated = rows.gather(again)
+    return table.with_columns(table["reason"].scatter(repeated, ["duplicate"] * len(repeated))), distinct[new]

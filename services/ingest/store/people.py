@@ -1,7 +1,7 @@
 """The vault and the roster in PostgreSQL: people are sealed, enrolments are rows."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -39,34 +39,49 @@ async def load_people(tx: ReadTx, version: int) -> PeopleIndex:
     )
 
 
-async def stage(tx: WriteTx, rows: pa.Table) -> None:
-    """Put the good rows of a roster into a temporary table `staged`, one a person."""
+async def make_stage(tx: WriteTx) -> None:
+    """A temporary table `staged` for the good rows of a roster, one a person."""
     await tx.run(
-        "CREATE TEMP TABLE staged (subject uuid PRIMARY KEY, name_hash bigint, contact_hash bigint, amount_fen bigint, "
-        "division text, group_no smallint, household uuid, sex text, born_on date, started_on date, due_on date"
-        ") ON COMMIT DROP"
+        "CREATE TEMP TABLE staged (subject uuid PRIMARY KEY, row_no integer NOT NULL, name_hash bigint, "
+        "contact_hash bigint, amount_fen bigint, division text, group_no smallint, household uuid, sex text, "
+        "born_on date, started_on date, due_on date) ON COMMIT DROP"
     )
+
+
+async def stage(tx: WriteTx, rows: pa.Table) -> None:
+    """Put rows into `staged`."""
     await tx.copy("staged", rows)
+
+
+async def measure_stage(tx: WriteTx) -> None:
+    """Tell the planner how much is staged."""
     await tx.run("ANALYZE staged")
 
 
-async def changed_people(tx: WriteTx) -> list[tuple[bytes, bool]]:
-    """Subjects of the staged rows whose person is new or whose contact differs; True where new."""
-    rows = await tx.fetch(
-        "SELECT s.subject, p.subject IS NULL AS new FROM staged s LEFT JOIN person p USING (subject) "
-        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash"
+async def changed_rows(tx: WriteTx) -> np.ndarray:
+    """Row numbers of staged people who are new or whose contact differs, int32."""
+    rows = await tx.columns(
+        "SELECT s.row_no FROM staged s LEFT JOIN person p USING (subject) "
+        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash",
+        [("row_no", ">i4")],
     )
-    return [(row["subject"].bytes, row["new"]) for row in rows]
+    return rows["row_no"].astype(np.int32)
 
 
-async def save_people(tx: WriteTx, rows: pa.Table) -> None:
-    """Insert or update people: subject, name_hash, contact_hash, sealed, key_id, division, group_no."""
-    if not rows.num_rows:
-        return
+INCOMING = ["subject", "name_hash", "contact_hash", "sealed", "key_id", "division", "group_no"]
+"""Columns of people to be kept."""
+
+
+async def make_incoming(tx: WriteTx) -> None:
+    """A temporary table `incoming` for people to be kept."""
     await tx.run(
         "CREATE TEMP TABLE incoming (subject uuid, name_hash bigint, contact_hash bigint, sealed bytea, key_id text, "
         "division text, group_no smallint) ON COMMIT DROP"
     )
+
+
+async def save_people(tx: WriteTx, rows: pa.Table) -> None:
+    """Insert or update people, columns INCOMING."""
     await tx.copy("incoming", rows)
     await tx.run(
         "INSERT INTO person (subject, name_hash, contact_hash, sealed, key_id, division, group_no) "
@@ -75,6 +90,11 @@ async def save_people(tx: WriteTx, rows: pa.Table) -> None:
         "sealed = excluded.sealed, "
         "key_id = excluded.key_id, division = excluded.division, group_no = excluded.group_no"
     )
+    await tx.run("TRUNCATE incoming")
+
+
+async def grow_version(tx: WriteTx) -> None:
+    """Note that the vault has changed."""
     await tx.run("INSERT INTO vault (version) VALUES (1) ON CONFLICT (one) DO UPDATE SET version = vault.version + 1")
 
 
@@ -82,6 +102,7 @@ _DIFFERS = (
     "(e.amount_fen, e.division, e.group_no, e.household, e.started_on, e.due_on) IS DISTINCT FROM "
     "(s.amount_fen, s.division, s.group_no, s.household, s.started_on, s.due_on)"
 )
+_SAID = "amount_fen, division, group_no, household, sex, born_on, started_on, ended_on, due_on"
 _MERGE = f"""
 WITH merged AS (
     INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, born_on, started_on,
@@ -95,16 +116,23 @@ WITH merged AS (
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
         due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no
     RETURNING e.*, (xmax = 0) AS fresh
-) SELECT * FROM merged"""  # noqa: S608  (our columns)
+) INSERT INTO differs (subject, change, {_SAID})
+SELECT subject, CASE WHEN fresh THEN 'new' ELSE 'changed' END, {_SAID} FROM merged"""  # noqa: S608  (our columns)
+_END = f"""
+WITH gone AS (
+    UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL
+    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) RETURNING e.*
+) INSERT INTO differs (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM gone"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
     ("group_no", pa.int16()), ("household", pa.binary(16)), ("sex", pa.string()), ("born_on", pa.date32()),
     ("started_on", pa.date32()), ("ended_on", pa.date32()), ("due_on", pa.date32()),
 ]  # fmt: skip
+_AT_ONCE = 25_000
 
 
-async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bool, today: date) -> pa.Table:
-    """Bring the enrolments of a program to the staged rows; returns what differs, shaped as the event says it.
+async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bool, today: date) -> None:
+    """Bring the enrolments of a program to the staged rows; what differs is in the temporary table `differs`.
 
     Args:
         tx: the transaction that staged the rows.
@@ -113,23 +141,26 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bo
         full: whether who is not staged has ended.
         today: when they ended.
     """
-    changed = await tx.fetch(_MERGE, program, batch_no)
-    ended = []
+    await tx.run(
+        "CREATE TEMP TABLE differs (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
+        "amount_fen bigint, division text, group_no smallint, household uuid, sex text, born_on date, started_on date, "
+        "ended_on date, due_on date) ON COMMIT DROP"
+    )
+    await tx.run(_MERGE, program, batch_no)
     if full:
-        ended = await tx.fetch(
-            "UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL "
-            "AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) RETURNING e.*",
-            program,
-            today,
-            batch_no,
-        )
-    rows = [(row, "new" if row["fresh"] else "changed") for row in changed] + [(row, "ended") for row in ended]
-    columns: dict[str, list[object]] = {name: [] for name, _ in _SHAPE}
-    for row, change in rows:
-        for name, _ in _SHAPE:
-            value = change if name == "change" else row[name]
-            columns[name].append(value.bytes if isinstance(value, UUID) else value)
-    return pa.table({name: pa.array(columns[name], kind) for name, kind in _SHAPE})
+        await tx.run(_END, program, today, batch_no)
+
+
+async def differences(tx: WriteTx) -> AsyncIterator[pa.Table]:
+    """What differs, some rows at a time, shaped as the event says it."""
+    place = 0
+    while rows := await tx.fetch("SELECT * FROM differs WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
+        place = rows[-1]["place"]
+        yield pa.table({name: pa.array([_plain(row[name]) for row in rows], kind) for name, kind in _SHAPE})
+
+
+def _plain(value: object) -> object:
+    return value.bytes if isinstance(value, UUID) else value
 
 
 async def share_ending(tx: WriteTx, program: str) -> tuple[int, int]:

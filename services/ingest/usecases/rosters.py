@@ -1,5 +1,7 @@
 """Rosters: people sealed into the vault, enrolments brought up to date, the differences said."""
 
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -9,7 +11,6 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.roster import JudgedRoster
 from services.ingest.store import batches, people
 from services.ingest.store.batches import Batch
 from services.ingest.usecases.hashing import Keys
@@ -19,6 +20,7 @@ from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 
 HELD = "held"
+_SEALED_AT_ONCE = 25_000
 _CONTACT = ("name", "phone", "family_phone", "card_tail", "division", "group_no")
 
 
@@ -27,13 +29,18 @@ class Roster:
     """A judged roster on its way into the database.
 
     Attributes:
+        counts: rows by verdict or reason.
+        reasons: row number and reason of each row not taken.
+        parts: its good rows, some at a time, as often as they are asked for.
         full: whoever is not in it has ended.
         end_share: share of open enrolments it may end without a second look.
         confirmed: somebody has looked.
     """
 
     program: str
-    judged: JudgedRoster
+    counts: Mapping[str, int]
+    reasons: pl.DataFrame
+    parts: Callable[[], Iterator[pl.DataFrame]]
     full: bool
     today: date
     at: datetime
@@ -49,47 +56,68 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     """
     await people.lock_vault(tx)
     now = await batches.lock_batch(tx, batch)
-    if now.status not in {"taking", "held"}:
+    if now.status not in {"taking", HELD}:
         return now
-    good, subjects = _keyed(roster.judged.good, keys)
-    await people.stage(tx, _staged(good, subjects, keys))
+    await _stage(tx, keys, roster)
     ending, open_before = await people.share_ending(tx, roster.program) if roster.full else (0, 0)
     if ending > roster.end_share * open_before and not roster.confirmed:
-        held = replace(now, status=HELD, counts={**roster.judged.counts, "ending": ending, "open": open_before})
+        held = replace(now, status=HELD, counts={**roster.counts, "ending": ending, "open": open_before})
         await batches.save_progress(tx, held)
         await batches.save_status(tx, held)
         return held
-    received = {"received_at": batch.received_at.isoformat()}
-    changed = dict(await people.changed_people(tx))
-    chosen = np.fromiter((subject.tobytes() in changed for subject in subjects), dtype=bool, count=len(subjects))
-    sealed = _sealed(good.filter(pl.Series(chosen)), subjects[chosen], keys)
-    await people.save_people(tx, sealed.select(
-        ["subject", "name_hash", "contact_hash", "sealed", "key_id", "division", "group_no"]
-    ))  # fmt: skip
-    await outbox.say_table(tx, CONTACTS_CHANGED, _contacts(sealed), received)
-    differs = await people.merge_enrolments(tx, roster.program, batch.batch_no, full=roster.full, today=roster.today)
-    await outbox.say_table(
-        tx,
-        ENROLMENTS_CHANGED,
-        differs,
-        {"program": roster.program, "department": batch.department, **received},
-    )
-    names = pl.Series(differs.column("change").to_pylist(), dtype=pl.String)
-    counts = {**roster.judged.counts, **{kind: int((names == kind).sum()) for kind in ("new", "changed", "ended")}}
-    quarantine = roster.judged.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
+    await _save_people(tx, outbox, keys, now, roster)
+    changes = await _save_enrolments(tx, outbox, now, roster)
+    quarantine = roster.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
     await batches.save_quarantine(tx, now, 0, len(quarantine), arrow.encode(quarantine) if len(quarantine) else None)
-    done = replace(now, status="completed", counts=counts, chunks_done=1, completed_at=roster.at)
+    done = replace(now, status="completed", counts={**roster.counts, **changes}, chunks_done=1, completed_at=roster.at)
     await batches.save_progress(tx, done)
     await batches.save_status(tx, done)
     await batches.withdraw_older_held(tx, done, at=roster.at)
     return done
 
 
+async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> None:
+    await people.make_stage(tx)
+    for part in roster.parts():
+        good, subjects = await asyncio.to_thread(_keyed, part, keys)
+        await people.stage(tx, await asyncio.to_thread(_staged, good, subjects, keys))
+    await people.measure_stage(tx)
+
+
+async def _save_people(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> None:
+    changed = await people.changed_rows(tx)
+    if not len(changed):
+        return
+    await people.make_incoming(tx)
+    for part in roster.parts():
+        chosen = part.filter(pl.Series(np.isin(part["row_no"].to_numpy(), changed)))
+        for some in chosen.iter_slices(_SEALED_AT_ONCE):
+            sealed = await asyncio.to_thread(_sealed, some, keys)
+            await people.save_people(tx, sealed.select(people.INCOMING))
+            await outbox.say_table(
+                tx, CONTACTS_CHANGED, _contacts(sealed), {"received_at": batch.received_at.isoformat()}
+            )
+    await people.grow_version(tx)
+
+
+async def _save_enrolments(tx: WriteTx, outbox: Outbox, batch: Batch, roster: Roster) -> dict[str, int]:
+    """Enrolments new, changed and ended."""
+    attributes = {
+        "program": roster.program,
+        "department": batch.department,
+        "received_at": batch.received_at.isoformat(),
+    }
+    await people.merge_enrolments(tx, roster.program, batch.batch_no, full=roster.full, today=roster.today)
+    counts = dict.fromkeys(("new", "changed", "ended"), 0)
+    async for differs in people.differences(tx):
+        await outbox.say_table(tx, ENROLMENTS_CHANGED, differs, attributes)
+        for change in differs.column("change").to_pylist():
+            counts[change] += 1
+    return counts
+
+
 def _keyed(good: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, np.ndarray]:
-    contact = pl.concat_str(
-        [pl.col(name).cast(pl.String).fill_null("") for name in _CONTACT],
-        separator="\x1f",
-    )
+    contact = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in _CONTACT], separator="\x1f")
     texts = good.select(contact).to_series().to_list()
     return (
         good.with_columns(
@@ -105,15 +133,25 @@ def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
     known = households.drop_nulls().unique().to_list()
     pseudonyms = dict(zip(known, (keys.household.one(text).bytes for text in known), strict=True))
     table = good.select(
-        "name_hash", "contact_hash", "amount_fen", "division", "group_no", "sex", "born_on", "started_on", "due_on"
+        pl.col("row_no").cast(pl.Int32),
+        "name_hash",
+        "contact_hash",
+        "amount_fen",
+        "division",
+        "group_no",
+        "sex",
+        "born_on",
+        "started_on",
+        "due_on",
     ).to_arrow()
     table = table.append_column("subject", arrow.subject_array(subjects))
     column = pa.array([pseudonyms.get(text) for text in households.to_list()], pa.binary(16))
     return table.append_column("household", column)
 
 
-def _sealed(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
+def _sealed(some: pl.DataFrame, keys: Keys) -> pa.Table:
     """People whose data are new, each sealed for the vault (with the id) and for notify (without)."""
+    good, subjects = _keyed(some, keys)
     vault, owners = keys.vault, [subject.tobytes() for subject in subjects]
     rows = good.select("number", "name", "phone", "family_phone", "card_tail").rows()
     whole = [
