@@ -22,8 +22,9 @@ async def _each(data: Path, gateway: str, *, redrive: bool) -> list[tuple[str, d
     async with client(gateway, f"{gateway}/api/recognition", "demo-operator", key) as caller:
         for service in SERVICES:
             said = await caller.call("GET", service, "/v1/dead-letters")
-            for letter in said["items"]:
-                found.append((service, letter, redrive and await _redrive(caller, service, letter["id"])))
+            found += [
+                (service, letter, redrive and await _redrive(caller, service, letter["id"])) for letter in said["items"]
+            ]
     return found
 
 

@@ -31,7 +31,7 @@ class Result:
     batches: Mapping[str, Mapping[str, Any]]
     figures: Mapping[str, Mapping[str, Any]]
     accuracy: Accuracy
-    visited: int
+    visited: Mapping[str, int]
     urls: Mapping[str, str]
     data: Path
 
@@ -58,7 +58,8 @@ def _flow(result: Result) -> Table:
     for channel, count in sorted(by_channel.items()):
         table.add_row(f"certified by {channel}", _share(count, people))
     table.add_row("unmatched → grid tasks", f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}")
-    table.add_row("visits paid", f"{result.visited:,}")
+    found = ", ".join(f"{name} {count:,}" for name, count in sorted(result.visited.items()))
+    table.add_row("visits paid", f"{sum(result.visited.values()):,}: {found}")
     table.add_row("suspicions → cases", f"{grid['cases_open'] + grid['cases_concluded']:,}, payments stopped: 0")
     table.add_row("messages", f"{sum(notify['messages'].values()):,} (deliveries {notify['deliveries']})")
     return table
@@ -67,7 +68,8 @@ def _flow(result: Result) -> Table:
 def _truth(accuracy: Accuracy) -> Table:
     table = Table(title="Held against the truth", show_header=False, title_justify="left")
     table.add_row("certified, and alive", _share(accuracy.recognised_alive, accuracy.recognised))
-    table.add_row("certified, but dead", _share(accuracy.recognised_dead, accuracy.recognised))
+    table.add_row("certified, and dead today", _share(accuracy.recognised_dead, accuracy.recognised))
+    table.add_row("  seen in person before they died", f"{accuracy.recognised_dead_seen_before:,}")
     table.add_row("dead", f"{accuracy.dead:,}, in no register {accuracy.dead_unregistered:,}")
     registered = accuracy.dead_registered
     table.add_row("dead in a register: suspected", _share(accuracy.dead_registered_under_review, registered))
@@ -98,7 +100,7 @@ def write_figures(result: Result, path: Path) -> None:
         "figures": result.figures,
         "seconds": dict(result.seconds),
         "through": result.through,
-        "visited": result.visited,
+        "visited": dict(result.visited),
         "rows": {name: result.rows(name) for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined")},
     }
     path.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")

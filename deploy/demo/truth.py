@@ -22,6 +22,7 @@ class Accuracy:
     recognised: int
     recognised_alive: int
     recognised_dead: int
+    recognised_dead_seen_before: int
     dead: int
     dead_registered: int
     dead_registered_under_review: int
@@ -65,6 +66,8 @@ def compare(answered: pl.DataFrame) -> Accuracy:
         recognised=recognised.sum(),
         recognised_alive=(recognised & ~dead).sum(),
         recognised_dead=(recognised & dead).sum(),
+        # An in-person act before the death: the certificate was right on its day, and no register has told since.
+        recognised_dead_seen_before=(recognised & dead & (pl.col("strong_seen_on") <= pl.col("died_on"))).sum(),
         dead=dead.sum(),
         dead_registered=(dead & known).sum(),
         dead_registered_under_review=(dead & known & review).sum(),

@@ -1,52 +1,94 @@
-"""Some grid members knock: worklists fetched and visits posted as the phones of a few villages would."""
+"""Some grid members knock: worklists fetched and visits posted as phones would, and at the door stands the truth."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import uuid_utils.compat as uuids
 
+from deploy.demo.city.manifest import TRUTH
 from deploy.demo.client import Client, RefusedError
 
 _GRIDS = 40
 _AT_ONCE = 4
+_AT_THE_DOOR = {
+    "dead": "dead",
+    "in_custody": "in_custody",
+    "detained": "in_custody",
+    "abroad": "seen_by_video",
+    "moved": "seen_by_video",
+    "missing": "absent_informed_by",
+}
+"""What a member finds by what is true; everybody else opens the door himself."""
 
 
-async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> int:
-    """Let the members of the first grids with open tasks visit; everybody at the door is truly seen alive.
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who would be found behind a door."""
+
+    state: str
+    died_on: date | None
+
+
+def doors(city: Path) -> Mapping[tuple[str, str], Door]:
+    """What is true of a person, by the code of his grid and his name: all a member at the door knows."""
+    people = pl.read_parquet(city / TRUTH, columns=["name", "division", "group_no", "state", "died_on"])
+    code = pl.col("division") + pl.col("group_no").cast(pl.String).str.zfill(3)
+    rows = people.select(code, "name", "state", "died_on").rows()
+    return {(grid, name): Door(state, died_on) for grid, name, state, died_on in rows}
+
+
+async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> Counter[str]:
+    """Let the members of some grids visit whoever they were asked to.
 
     Returns:
-        The number of visits.
+        The number of visits by what was found.
+
+    Raises:
+        RefusedError: the platform took a report for impossible.
     """
     grids = pl.read_csv(city / "grids" / "grids.csv", infer_schema=False)["grid_code"].to_list()
-    gate = asyncio.Semaphore(_AT_ONCE)
+    behind, gate = doors(city), asyncio.Semaphore(_AT_ONCE)
+    found: Counter[str] = Counter()
 
-    async def one(grid: str) -> int:
+    async def one(grid: str) -> None:
         async with gate:
             worklist = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
-            due = [task for line in worklist["items"] for task in line["tasks"] if task["reason"] == "unmatched"]
-            items = [_visit(task, worklist["as_of"]) for task in due]
+            items = [
+                _visit(task, behind[grid, line["name"]], worklist["as_of"])
+                for line in worklist["items"]
+                for task in line["tasks"]
+                if task["reason"] == "unmatched"
+            ]
             if not items:
-                return 0
+                return
             said = await client.call("POST", "grid", "/v1/visits:sync", body={"visits": items})
         if refused := [each for each in said["items"] if each["reception"] == "refused"]:
             msg = f"{len(refused)} visits were refused: {', '.join(refused[0]['reasons'])}"
             raise RefusedError(msg)
+        found.update(item["result"] for item in items)
         told(len(items))
-        return len(items)
 
-    return sum(await asyncio.gather(*(one(grid) for grid in grids[:_GRIDS])))
+    await asyncio.gather(*(one(grid) for grid in grids[:_GRIDS]))
+    return found
 
 
-def _visit(task: dict[str, Any], now: str) -> dict[str, Any]:
+def _visit(task: dict[str, Any], door: Door, now: str) -> dict[str, Any]:
+    result = _AT_THE_DOOR.get(door.state, "seen_alive")
+    seen = result.startswith("seen")
     return {
         "visit_id": str(uuids.uuid7()),
         "task_id": task["task_id"],
         "worker_id": task["worker_id"],
-        "result": "seen_alive",
+        "result": result,
         "visited_at": now,
-        "id_card_read": True,
-        "form": {"seen": True, "talked": True, "explained": True, "registered": True, "problems": False},
+        "id_card_read": result == "seen_alive",
+        "event_on": door.died_on.isoformat() if result == "dead" and door.died_on else None,
+        "informant": None if seen else "relative",
+        "form": {"seen": seen, "talked": True, "explained": True, "registered": True, "problems": False},
     }

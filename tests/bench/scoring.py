@@ -86,31 +86,35 @@ async def hear(database: Database, clock: FixedClock, bodies: Sequence[bytes]) -
             await handlers.on_evidence_accepted(tx, message)
 
 
-async def measure(database: Database) -> dict[str, float]:
+async def measure(database: Database, *, people: int = PEOPLE, rows: int = SIGNALS) -> dict[str, float]:
     """The figures on an empty, migrated schema of scoring."""
     clock = FixedClock(datetime(2023, 11, 1, 4, tzinfo=UTC))
     rules = policies.in_force(policies.load(), "standard", TODAY)
     means = Means(outbox=Outbox("scoring", clock, asyncio.Event()), rules=rules, today=TODAY, rows=1_000_000)
     async with database.write() as tx:
         await signals.ensure_heads(tx)
-    bodies = list(messages())
+    bodies = list(messages(people=people, rows=rows))
     started = time.perf_counter()
     await hear(database, clock, bodies)
-    figures = {"messages_heard_per_second": len(bodies) / (time.perf_counter() - started)}
-    figures["signals_swept_per_second"] = await _swept(database, means)
+    seconds = time.perf_counter() - started
+    figures = {"messages_heard_per_second": len(bodies) / seconds}
+    taken, swept = await _swept(database, means)
+    figures["signals_swept_per_second"] = taken / swept
+    figures["signals_merged_per_second"] = taken / (seconds + swept)
     figures |= await _assessed_anew(database, means)
     figures["milliseconds_for_one_record"] = await _one_record(database, means, clock, bodies[-1])
     return figures
 
 
-async def _swept(database: Database, means: Means) -> float:
+async def _swept(database: Database, means: Means) -> tuple[int, float]:
+    """Signals taken, and seconds."""
     started, taken, more = time.perf_counter(), 0, True
     while more:
         async with database.write() as tx:
             outcome = await sweep(tx, means, 0)
         assert outcome is not None
         taken, more = taken + outcome.signals, outcome.more
-    return taken / (time.perf_counter() - started)
+    return taken, time.perf_counter() - started
 
 
 async def _assessed_anew(database: Database, means: Means) -> dict[str, float]:

@@ -33,10 +33,10 @@ class City:
         return self.run.stack.folder.logs
 
 
-def options(folder: Path, **values: object) -> DemoOptions:
+def options(folder: Path, *, kill: tuple[str, ...] = ()) -> DemoOptions:
     return DemoOptions(
-        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, **values
-    )  # type: ignore[arg-type]
+        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, kill=kill
+    )
 
 
 @pytest.fixture(scope="session")

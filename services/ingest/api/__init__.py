@@ -1,5 +1,5 @@
 """HTTP in: uploads, single events, batches, the catalogue, looks at people."""
 
-from services.ingest.api import lookups, uploads
+from services.ingest.api import lookups, mending, uploads
 
-ROUTERS = (uploads.router, lookups.router)
+ROUTERS = (uploads.router, mending.router, lookups.router)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.ingest.api.deps import Auditor, Deps, Operator, Reader, Revealer
+from services.ingest.api.deps import Auditor, Deps, IngestDeps, Operator, Reader, Revealer
 from services.ingest.api.uploads import batch_out
 from services.ingest.domain.catalogue import facts
 from services.ingest.domain.evidence import origin_of
@@ -42,7 +42,12 @@ async def get_source(source: str, deps: Deps, _caller: Reader) -> SourceOut:
     return SourceOut(**facts(deps.source(source)))
 
 
-async def _batch(deps: Deps, caller: Caller, batch_id: UUID) -> Batch:
+async def batch_of(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
+    """A batch the caller may see.
+
+    Raises:
+        NotFoundError: there is none, or it is another department's.
+    """
     async with deps.platform.database.read() as tx:
         batch = await batches.find_batch(tx, batch_id)
     if batch is None or (caller.department is not None and caller.department != batch.department):
@@ -54,7 +59,7 @@ async def _batch(deps: Deps, caller: Caller, batch_id: UUID) -> Batch:
 @router.get("/batches/{batch_id}")
 async def get_batch(batch_id: UUID, deps: Deps, caller: Reader) -> BatchOut:
     """A batch and its counts."""
-    return batch_out(await _batch(deps, caller, batch_id), repeated=False)
+    return batch_out(await batch_of(deps, caller, batch_id), repeated=False)
 
 
 @router.get("/batches/{batch_id}/quarantine")
@@ -66,7 +71,7 @@ async def list_quarantine(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> QuarantineOut:
     """Rows that were not taken, by number and reason; a department finds them in its own file."""
-    batch = await _batch(deps, caller, batch_id)
+    batch = await batch_of(deps, caller, batch_id)
     async with deps.platform.database.read() as tx:
         rows = await batches.list_quarantine(tx, batch.batch_no, after=after, limit=limit)
     return QuarantineOut(
@@ -84,7 +89,8 @@ async def reveal(asked: RevealIn, deps: Deps, caller: Revealer) -> PeopleOut:
     async with database.read() as tx:
         found = await people.sealed_of(tx, asked.subjects)
     items = []
-    for subject, sealed, division in found:
+    # Those of other places look the same as those nobody knows.
+    for subject, sealed, division in (row for row in found if caller.may_division(row[2])):
         said = opened(deps.keys, subject, sealed)
         items.append(
             PersonOut(

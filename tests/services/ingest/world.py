@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -57,11 +57,11 @@ IDS = [make_id(number) for number in range(1, 41)]
 NAMES = [f"张{chr(0x4E00 + number * 7)}" for number in range(1, 41)]
 
 
-def csv_of(columns: dict[str, Sequence[object]], delimiter: str = ",") -> bytes:
+def csv_of(columns: dict[str, Any], delimiter: str = ",") -> bytes:
     return pl.DataFrame(columns).write_csv(separator=delimiter).encode()
 
 
-def xlsx_of(columns: dict[str, Sequence[object]]) -> bytes:
+def xlsx_of(columns: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out)
     sheet = book.add_worksheet()
@@ -73,11 +73,11 @@ def xlsx_of(columns: dict[str, Sequence[object]]) -> bytes:
     return out.getvalue()
 
 
-def ndjson_of(columns: dict[str, Sequence[object]]) -> bytes:
+def ndjson_of(columns: dict[str, Any]) -> bytes:
     return pl.DataFrame(columns).write_ndjson().encode()
 
 
-def parquet_of(columns: dict[str, Sequence[object]]) -> bytes:
+def parquet_of(columns: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     pl.DataFrame(columns).write_parquet(out)
     return out.getvalue()
@@ -90,7 +90,7 @@ def zipped(body: bytes, name: str = "file.csv") -> bytes:
     return out.getvalue()
 
 
-PACKINGS = {
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "gzip": gzip.compress,
     "zstd": zstandard.ZstdCompressor().compress,
@@ -98,12 +98,12 @@ PACKINGS = {
 }
 
 
-def pharmacy(ids: Sequence[str], days: Sequence[str] | str = "2023-05-09") -> dict[str, Sequence[object]]:
+def pharmacy(ids: Sequence[str], days: Sequence[str] | str = "2023-05-09") -> dict[str, Any]:
     return {"身份证号": ids, "购药时间": [days] * len(ids) if isinstance(days, str) else days}
 
 
-def roster(numbers: Sequence[int], **changes: Sequence[object]) -> dict[str, Sequence[object]]:
-    columns: dict[str, Sequence[object]] = {
+def roster(numbers: Sequence[int], **changes: Sequence[object]) -> dict[str, Any]:
+    columns: dict[str, Any] = {
         "身份证号": [IDS[number] for number in numbers],
         "姓名": [NAMES[number] for number in numbers],
         "手机号": [f"138{number:08d}" for number in numbers],
@@ -129,7 +129,7 @@ class World:
     async def send(self, body: bytes, source: str = "medins_pharmacy", **query: object) -> httpx.Response:
         return await self.post(f"/v1/sources/{source}/batches?{httpx.QueryParams(query)}", body)  # type: ignore[arg-type]
 
-    async def enrol(self, columns: dict[str, Sequence[object]], program: str = PROGRAM, **query: object) -> Any:
+    async def enrol(self, columns: dict[str, Any], program: str = PROGRAM, **query: object) -> Any:
         path = f"/v1/programs/{program}/roster?{httpx.QueryParams(query)}"  # type: ignore[arg-type]
         return await self.post(path, csv_of(columns))
 

@@ -132,7 +132,8 @@ async def test_a_failing_handler_is_tried_again_and_its_effect_stays_single(data
 
 
 async def test_poison_is_parked_whole_and_redriven_once(database, bus, outbox):
-    service, cured = name(), []
+    service = name()
+    cured: list[bool] = []
     ear = Ear(fails=lambda number, _times: PoisonError("bad") if number == 3_000_001 and not cured else None)
     async with relaying(bus, database, outbox), listening(bus, database, ear, service) as consumers:
         async with database.write() as tx:

@@ -51,7 +51,9 @@ def test_library_lines_and_tracebacks_are_masked_too():
     try:
         configure_logging("test", "INFO")
         sink = io.StringIO()
-        root.handlers[0].setStream(sink)
+        handler = root.handlers[0]
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(sink)
         logging.getLogger("some.library").warning("row %s failed for %s", 1, ID18)
         try:
             raise ValueError(ID15)

@@ -27,7 +27,7 @@ FILES = {name: body for name, (body, _) in UNREADABLE.items() if body is not Non
 }
 
 
-async def refused(answer) -> dict:
+async def refused(answer):
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == PROBLEM_JSON
     problem = answer.json()

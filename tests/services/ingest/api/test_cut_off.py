@@ -32,7 +32,7 @@ class Flaky:
         self._count()
         return await self._outbox.say_table(*args, **options)
 
-    def _count(self):
+    def _count(self) -> None:
         self._left -= 1
         if self._left == 0:
             raise self._error
@@ -44,7 +44,7 @@ def many_rows(seed: int = 0, rows: int = ROWS) -> bytes:
     return csv_of(pharmacy([IDS[number] for number in chance.integers(0, 40, rows)], [str(day) for day in days]))
 
 
-async def state(world) -> tuple:
+async def state(world):
     """What does not depend on ids given out along the way."""
     evidence = await world.evidence()
     said = sorted(
@@ -132,6 +132,7 @@ async def test_a_batch_of_a_killed_process_is_seen_as_taking_until_it_is_sent_ag
     [row] = await real_town.rows("SELECT batch_id, chunks_done FROM batch WHERE kind = 'source'")
     async with platform.database.read() as tx:
         batch = await find_batch(tx, row["batch_id"])
+    assert batch is not None
     assert (batch.status, batch.chunks_done, batch.rows) == ("taking", 2, 2000)
 
 

@@ -14,7 +14,7 @@ def faulty(count: int = 30) -> bytes:
 
 async def enrolments(world, program: str = PROGRAM) -> int:
     found = await world.rows("SELECT count(*) AS n FROM enrolment WHERE ended_on IS NULL AND program = $1", program)
-    return found[0]["n"]
+    return int(found[0]["n"])
 
 
 async def changes(world) -> list[str]:

@@ -1,0 +1,119 @@
+"""What becomes of a batch after its first judgement: faulty rows go back, a held batch is released or withdrawn."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from services.ingest.api import taking
+from services.ingest.api.deps import Deps, IngestDeps, Uploader
+from services.ingest.api.lookups import batch_of
+from services.ingest.api.uploads import batch_out
+from services.ingest.schemas import BatchOut
+from services.ingest.store import batches, mending
+from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.store.raw import Received
+from services.ingest.usecases import evidence
+from shared.kit.auth import Caller
+from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
+
+router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
+_TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+_FILE = {200: {"content": {each: {"schema": {"type": "string", "format": "binary"}} for each in _TYPES.values()}}}
+
+
+async def _own(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
+    batch = await batch_of(deps, caller, batch_id)
+    if batch.kind == "roster" and not caller.may_program(batch.code):
+        detail = "The token does not speak for this program."
+        raise ForbiddenError(detail)
+    return batch
+
+
+async def _file_of(deps: IngestDeps, batch: Batch) -> Received:
+    try:
+        if batch.kind == "event":
+            raise FileNotFoundError
+        return await asyncio.to_thread(deps.raw.fetch, batch.sha256.split(".")[0])
+    except FileNotFoundError as error:
+        detail = "The file of this batch is not kept; send it again."
+        raise NotFoundError(detail) from error
+
+
+@router.get("/batches/{batch_id}/quarantine/file", response_class=StreamingResponse, responses=_FILE)
+async def download_quarantine(
+    batch_id: UUID,
+    deps: Deps,
+    caller: Uploader,
+    form: Annotated[Literal["csv", "xlsx"], Query(alias="format")] = "csv",
+) -> StreamingResponse:
+    """Rows that were not taken, as they were sent, with the reason beside each: mend them and send the file back.
+
+    For whoever may deliver this source: the rows hold identity numbers.
+    """
+    batch = await _own(deps, caller, batch_id)
+    async with deps.platform.database.read() as tx:
+        quarantine = await batches.quarantine_of(tx, batch.batch_no)
+    received = await _file_of(deps, batch)
+    try:
+        frames = mending.rows_with_reasons(received, quarantine, deps.limits)
+        pieces = mending.as_csv(frames) if form == "csv" else await asyncio.to_thread(mending.as_xlsx, frames, received)
+    except BaseException:
+        deps.raw.forget(received)
+        raise
+    headers = {"Content-Disposition": f'attachment; filename="{batch.code}-{batch.batch_no}-quarantine.{form}"'}
+    return StreamingResponse(_sent(deps, received, pieces), media_type=_TYPES[form], headers=headers)
+
+
+async def _sent(deps: IngestDeps, received: Received, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+    finally:
+        deps.raw.forget(received)
+
+
+@router.post("/batches/{batch_id}:release")
+async def release_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchOut:
+    """Let a held batch through: somebody has looked at it. Anything but a held one stays as it is."""
+    batch = await _own(deps, caller, batch_id)
+    if batch.status != "held":
+        return batch_out(batch, repeated=True)
+    received = await _file_of(deps, batch)
+    try:
+        new = NewBatch(
+            kind=batch.kind,
+            code=batch.code,
+            department=batch.department,
+            client_id=batch.client_id,
+            sha256=received.sha256,
+            filename=batch.filename,
+            size_bytes=batch.size_bytes,
+            received_at=batch.received_at,
+        )
+        if batch.kind == "roster":
+            # Only a full roster can end anybody, and so be held.
+            batch, _ = await taking.take_roster(deps, batch.code, received, new, full=True, confirmed=True)
+        else:
+            batch, _ = await taking.take_source(deps, deps.source(batch.code), received, new, confirmed=True)
+    finally:
+        deps.raw.forget(received)
+    return batch_out(batch, repeated=False)
+
+
+@router.post("/batches/{batch_id}:withdraw")
+async def withdraw_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchOut:
+    """Give a held batch up; it never said anything.
+
+    A completed batch has spoken: what it said can only be outweighed, not taken back here.
+    """
+    batch = await _own(deps, caller, batch_id)
+    async with deps.platform.database.write() as tx:
+        now = await evidence.withdraw_held(tx, batch, at=deps.platform.clock.now())
+    if now.status != "withdrawn":
+        detail = "Only a held batch can be withdrawn; this one has been said already."
+        raise ConflictError(detail)
+    return batch_out(now, repeated=batch.status == "withdrawn")

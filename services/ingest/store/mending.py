@@ -1,0 +1,122 @@
+"""Rows that were not taken, as the department sent them, with the reason beside each: to be mended and sent back."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import xlsxwriter
+
+from services.ingest.store.problems import FileTooLargeError
+from services.ingest.store.raw import Received
+from services.ingest.store.reading import read_chunks
+from services.ingest.store.unpacking import Limits
+
+ROW, REASON = "原文件数据行号", "未采纳原因"
+REASONS = {
+    "missing_field": "必填项为空",
+    "no_citizen_id": "无身份证号,仅作线索",
+    "bad_citizen_id": "身份证号格式不正确",
+    "bad_check_digit": "身份证号校验码不正确",
+    "impossible_date": "日期无法识别",
+    "future_date": "日期晚于今天",
+    "wrong_code": "代码不在约定范围内",
+    "not_counted": "按规则不计入(如电话随访、代办)",
+    "not_a_beneficiary": "不是待遇领取人员",
+    "name_mismatch": "姓名与登记不一致",
+    "duplicate": "与名册内其他行重复",
+}
+_BOM = "\ufeff"
+_FORMULA = r"^[=+\-@\t\r]"
+_SHEET_ROWS = 1_048_575
+_PIECE = 1 << 18
+
+
+def _all(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Every column under its own name; ours from an earlier download are left out."""
+    return {header: header for header in headers if header not in {ROW, REASON}}, []
+
+
+def rows_with_reasons(received: Received, quarantine: pa.Table, limits: Limits) -> Iterator[pl.DataFrame]:
+    """The rows of a file that are in quarantine, with all their columns, their number and the reason in Chinese.
+
+    Args:
+        received: the file as it was sent.
+        quarantine: row numbers and reasons, in order.
+        limits: those the file was read under.
+    """
+    numbers = quarantine.column("row_no").to_numpy()
+    reasons = pl.Series(pl.from_arrow(quarantine.column("reason"))).replace_strict(REASONS, default="其他")
+    first = 0
+    for frame in read_chunks(received.path, received.scratch, _all, limits):
+        start, stop = np.searchsorted(numbers, [first, first + len(frame)])
+        if stop > start:
+            chosen = numbers[start:stop].astype(np.int64)
+            yield frame[chosen - first].with_columns(
+                # People count data rows from 1.
+                pl.Series(ROW, chosen + 1).cast(pl.String),
+                reasons[int(start) : int(stop)].alias(REASON),
+            )
+        first += len(frame)
+
+
+def as_csv(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:
+    """CSV in UTF-8 that a spreadsheet opens without running anything in it."""
+    started = False
+    for frame in frames:
+        if not started:
+            out = io.StringIO()
+            csv.writer(out).writerow(frame.columns)
+            yield (_BOM + out.getvalue()).encode()
+            started = True
+        yield _harmless(frame).write_csv(include_header=False).encode()
+    if not started:
+        yield (_BOM + f"{ROW},{REASON}\r\n").encode()
+
+
+def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
+    text = pl.col(pl.String)
+    return frame.with_columns(pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text).name.keep())
+
+
+def as_xlsx(frames: Iterator[pl.DataFrame], received: Received) -> Iterator[bytes]:
+    """XLSX of text cells, written row by row into the scratch folder of the file and read from there.
+
+    Raises:
+        FileTooLargeError: more rows than a sheet holds.
+    """
+    path = received.scratch / "quarantine.xlsx"
+    _write_xlsx(frames, path)
+    return _pieces(path)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            yield piece
+
+
+def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:
+    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        row = 0
+        for frame in frames:
+            if row + len(frame) > _SHEET_ROWS:
+                detail = "More rows than a sheet holds; ask for CSV."
+                raise FileTooLargeError(detail)
+            if not row:
+                _write_row(sheet, 0, frame.columns)
+            for values in frame.iter_rows():
+                row += 1
+                _write_row(sheet, row, values)
+        if not row:
+            _write_row(sheet, 0, [ROW, REASON])
+
+
+def _write_row(sheet: xlsxwriter.worksheet.Worksheet, row: int, values: Sequence[str | None]) -> None:
+    for place, value in enumerate(values):
+        if value:
+            sheet.write_string(row, place, value)

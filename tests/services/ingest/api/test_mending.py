@@ -1,0 +1,131 @@
+"""Faulty rows go back with their reasons; a held batch is released or withdrawn."""
+
+import io
+
+import fastexcel
+import polars as pl
+import pytest
+
+from services.ingest.domain.verdicts import OUT_OF_WINDOW, VERDICTS
+from services.ingest.store.mending import REASON, REASONS, ROW
+from tests.services.ingest.api.test_held import faulty
+from tests.services.ingest.world import IDS, PACKINGS, csv_of, ndjson_of, parquet_of, pharmacy, roster, xlsx_of
+
+pytestmark = pytest.mark.db
+BAD = IDS[3][:-1] + ("0" if IDS[3][-1] != "0" else "1")
+TABLE = pharmacy([IDS[0], BAD, IDS[1], "=1+1", IDS[35]]) | {"药店": ["甲", "@乙", "丙", "丁", ""]}
+
+
+def test_every_reason_has_its_sentence():
+    assert set(VERDICTS[OUT_OF_WINDOW + 1 :]) <= set(REASONS)
+
+
+@pytest.mark.parametrize("form", [csv_of, xlsx_of, ndjson_of, parquet_of])
+@pytest.mark.parametrize("packing", ["plain", "zip"])
+async def test_rows_come_back_as_they_were_sent_with_the_reason(town, form, packing):
+    said = (await town.send(PACKINGS[packing](form(TABLE)))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert answer.status_code == 200
+    frame = pl.read_csv(answer.content, infer_schema=False).fill_null("")
+    assert frame.to_dict(as_series=False) == {
+        "身份证号": [BAD, "'=1+1", IDS[35]],
+        "购药时间": ["2023-05-09"] * 3,
+        "药店": ["'@乙", "丁", ""],
+        ROW: ["2", "4", "5"],
+        REASON: [REASONS["bad_check_digit"], REASONS["bad_citizen_id"], REASONS["not_a_beneficiary"]],
+    }
+    assert town.leftovers() == []
+
+
+async def test_a_sheet_holds_the_same_as_text(town):
+    said = (await town.send(csv_of(TABLE))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file?format=xlsx", "ingest.upload")
+    frame = fastexcel.read_excel(answer.content).load_sheet(0, dtypes="string").to_polars()
+    assert frame["身份证号"].to_list() == [BAD, "=1+1", IDS[35]]
+    assert frame[ROW].to_list() == ["2", "4", "5"]
+    assert town.leftovers() == []
+
+
+async def test_a_mended_download_is_taken_and_only_what_is_new_counts(town):
+    said = (await town.send(csv_of(TABLE))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    mended = answer.content.replace(BAD.encode(), IDS[3].encode())
+    again = (await town.send(mended)).json()
+    assert (again["rows"], again["accepted"], again["quarantine_reasons"]) == (
+        3,
+        1,
+        {"bad_citizen_id": 1, "not_a_beneficiary": 1},
+    )
+    twice = await town.get(f"/v1/batches/{again['batch_id']}/quarantine/file", "ingest.upload")
+    assert pl.read_csv(io.BytesIO(twice.content), infer_schema=False).columns == [*TABLE, ROW, REASON]
+
+
+async def test_rows_over_many_chunks_keep_their_numbers(town):
+    ids = [IDS[number % 30] if number % 700 else BAD for number in range(2500)]
+    said = (await town.send(csv_of(pharmacy(ids)))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert pl.read_csv(answer.content, infer_schema=False)[ROW].to_list() == ["1", "701", "1401", "2101"]
+
+
+async def test_a_roster_gives_its_faulty_rows_back_too(town):
+    columns = roster(range(30), 待遇金额=["220.10"] * 29 + ["很多"])
+    said = (await town.enrol(columns)).json()
+    assert said["reasons"] == {"wrong_code": 1}
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert pl.read_csv(answer.content, infer_schema=False)["待遇金额"].to_list() == ["很多"]
+
+
+async def test_a_clean_batch_gives_an_empty_file(town):
+    said = (await town.send(csv_of(pharmacy(IDS[:3])))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert answer.text == f"\ufeff{ROW},{REASON}\r\n"
+
+
+async def test_only_the_deliverer_gets_rows_back(town):
+    said = (await town.send(csv_of(TABLE))).json()
+    path = f"/v1/batches/{said['batch_id']}/quarantine/file"
+    assert (await town.get(path)).status_code == 403
+    assert (await town.get(path, "ingest.upload", department="police")).status_code == 404
+
+
+async def test_a_released_batch_is_taken(town):
+    held = (await town.send(faulty())).json()
+    answer = await town.post(f"/v1/batches/{held['batch_id']}:release", b"")
+    assert (answer.status_code, answer.json()["status"], answer.json()["accepted"]) == (200, "completed", 10)
+    again = await town.post(f"/v1/batches/{held['batch_id']}:release", b"")
+    assert again.json() == answer.json() | {"repeated": True}
+    assert len(await town.said("ingest.evidence.accepted.v1")) == 10
+    assert town.leftovers() == []
+
+
+async def test_a_released_roster_ends_whom_it_ends(town):
+    held = (await town.enrol(roster(range(10)))).json()
+    answer = await town.post(f"/v1/batches/{held['batch_id']}:release", b"")
+    assert answer.json()["status"] == "completed"
+    assert (await town.rows("SELECT count(*) AS n FROM enrolment WHERE ended_on IS NULL"))[0]["n"] == 10
+
+
+async def test_a_withdrawn_batch_says_nothing_for_ever(town):
+    held = (await town.send(faulty())).json()
+    answer = await town.post(f"/v1/batches/{held['batch_id']}:withdraw", b"")
+    assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")
+    assert (await town.post(f"/v1/batches/{held['batch_id']}:release", b"")).json()["status"] == "withdrawn"
+    assert (await town.send(faulty())).json()["status"] == "withdrawn"
+    assert await town.said("ingest.evidence.accepted.v1") == []
+
+
+async def test_what_has_been_said_cannot_be_withdrawn_here(town):
+    said = (await town.send(csv_of(pharmacy(IDS[:3])))).json()
+    answer = await town.post(f"/v1/batches/{said['batch_id']}:withdraw", b"")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+async def test_a_grid_member_sees_names_of_his_own_place_only(town):
+    body = {"subjects": [town.deps.keys.subject.one(IDS[7]).hex], "purpose": "task"}
+
+    async def names(*divisions):
+        headers = town.issuer.headers("ingest.reveal", divisions=divisions)
+        return (await town.client.post("/v1/people:reveal", json=body, headers=headers)).json()["items"]
+
+    assert len(await names("3416")) == 1
+    assert await names("3401") == []
