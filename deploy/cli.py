@@ -92,6 +92,37 @@ def token(
         raise typer.Exit(1) from error
 
 
+@app.command()
+def submit(  # noqa: PLR0913  (options of a command)
+    path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder with one folder of files a source.")],
+    *,
+    source: Annotated[str | None, typer.Option(help="Code of the source; default: the folder a file lies in.")] = None,
+    client_id: Annotated[str, typer.Option(help="Registered client that may deliver.")] = "demo-department",
+    key: Annotated[Path | None, typer.Option(help="Its private key; default: that of the stack in --data.")] = None,
+    confirm: Annotated[bool, typer.Option(help="Let files through that were held for their faults.")] = False,
+    data: Data = Path("var/stack"),
+    gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Send files of a department; broken off and called again, it goes on where it was."""
+    from rich.console import Console  # noqa: PLC0415  (loaded when called)
+
+    from deploy.submit import SubmitOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.submit import submit as send  # noqa: PLC0415  (loaded when called)
+    from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
+
+    chosen = key or data / "secrets" / "clients" / f"{client_id}.pem"
+    if not chosen.exists():
+        typer.echo(f"wugan: {chosen} is not there: name the key of {client_id} with --key", err=True)
+        raise typer.Exit(1)
+    options = SubmitOptions(path=path, source=source, gateway=gateway, client_id=client_id, key=chosen, confirm=confirm)
+    try:
+        code = send(options, Console())
+    except ProblemError as error:
+        typer.echo(f"wugan: {error}", err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
 @app.command("dead-letters", add_help_option=False, context_settings=_PASSED_ON)
 def dead_letters(context: typer.Context) -> None:
     """Messages no service could handle: list, redrive."""

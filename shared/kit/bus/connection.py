@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
 from shared.contracts.events import Event
 from shared.kit.bus.pull import Pull
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 _STORE_FULL = 10077
 _DELIVER_POLICY_FIXED = 10012
 _DAY = 86_400
+_PAGE = 256  # of the server's consumer list
 _GIB = 1 << 30
 _PUBLISH_BUDGET = 30.0  # a leader change takes up to 8 s; twice that and a reserve
 _LIMITS: dict[str, tuple[int, int]] = {
@@ -203,13 +204,21 @@ class Bus:
             raise UnavailableError(detail)
         return Pull(self._client, stream, durable)
 
-    async def pending(self, stream: str, durable: str) -> tuple[int, int]:
-        """Messages not yet delivered, and delivered but not yet acknowledged; (0, 0) when there is no consumer."""
-        try:
-            info = await self.context.consumer_info(stream, durable)
-        except NotFoundError:
-            return (0, 0)
-        return (info.num_pending or 0, info.num_ack_pending or 0)
+    async def pending(self, stream: str, durables: Collection[str]) -> tuple[int, int]:
+        """Messages of a stream not yet delivered to these consumers, and delivered but not yet acknowledged.
+
+        One question for a page of consumers: one for each would keep the server busy with nothing else.
+        """
+        undelivered = unacknowledged = offset = 0
+        while True:
+            page = await self.context.consumers_info(stream, offset=offset)
+            for info in page:
+                if info.name in durables:
+                    undelivered += info.num_pending or 0
+                    unacknowledged += info.num_ack_pending or 0
+            offset += len(page)
+            if len(page) < _PAGE:
+                return undelivered, unacknowledged
 
     async def close(self) -> None:
         """Send what is buffered and close; consumers must have been stopped before."""

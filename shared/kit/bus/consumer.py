@@ -250,8 +250,10 @@ class Consumers:
 
     async def pending(self) -> tuple[int, int]:
         """Messages not yet delivered to these consumers, and delivered but not yet acknowledged."""
-        lanes = [(sub.event.stream, names[0]) for sub in self.subscriptions for names in sub.durables(self.service)]
-        counts = await asyncio.gather(*(self.bus.pending(stream, durable) for stream, durable in lanes))
+        streams: dict[str, set[str]] = {}
+        for sub in self.subscriptions:
+            streams.setdefault(sub.event.stream, set()).update(names[0] for names in sub.durables(self.service))
+        counts = await asyncio.gather(*(self.bus.pending(stream, names) for stream, names in streams.items()))
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
     async def redrive(self, letter: inbox.DeadLetter) -> bool:
