@@ -7,15 +7,24 @@ from typing import cast
 
 import services.ingest as card
 from services.ingest import handlers
-from services.ingest.api import ROUTERS
+from services.ingest.api import ROUTERS, taking
 from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.api.uploads import STREAMED
+from services.ingest.domain.catalogue import Source
+from services.ingest.jobs.pull import Puller
+from services.ingest.jobs.retention import Retention
+from services.ingest.jobs.watch import Watch
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import load_sources
-from services.ingest.store.raw import RawStore
+from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.store.raw import RawStore, Received
 from services.ingest.tables import METADATA
 from services.ingest.usecases.hashing import Keys
-from shared.kit.app import Parts, Platform, Service
+from shared.kit.app import Background, Parts, Platform, Service
+
+
+class UnknownSourceError(Exception):
+    """A folder of the settings names a source that is not in the catalogue."""
 
 
 @asynccontextmanager
@@ -23,18 +32,33 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     """The parts of ingest on a running platform."""
     settings = cast(IngestSettings, platform.settings)
     folder = settings.data_dir.absolute()
-    yield Parts(
-        deps=IngestDeps(
-            platform=platform,
-            settings=settings,
-            sources=load_sources(),
-            keys=Keys.from_settings(settings.subject_key, settings.name_key, settings.vault_keys),
-            raw=RawStore(settings.ingest_raw_url or f"file://{folder / 'raw'}", folder / f"scratch-{settings.port}"),
-            people=PeopleCache(platform.database),
-            turn=asyncio.Semaphore(settings.ingest_files_at_once),
-        ),
-        subscriptions=handlers.SUBSCRIPTIONS,
+    deps = IngestDeps(
+        platform=platform,
+        settings=settings,
+        sources=load_sources(),
+        keys=Keys.from_settings(settings.subject_key, settings.name_key, settings.vault_keys),
+        raw=RawStore(settings.ingest_raw_url or f"file://{folder / 'raw'}", folder / f"scratch-{settings.port}"),
+        people=PeopleCache(platform.database),
+        turn=asyncio.Semaphore(settings.ingest_files_at_once),
     )
+    if unknown := [pull.source for pull in settings.ingest_pulls if pull.source not in deps.sources]:
+        msg = f"WUGAN_INGEST_PULLS names {unknown[0]}, which is no source of the catalogue"
+        raise UnknownSourceError(msg)
+    yield Parts(deps=deps, subscriptions=handlers.SUBSCRIPTIONS, background=_loops(deps))
+
+
+def _loops(deps: IngestDeps) -> list[Background]:
+    database, clock, settings = deps.platform.database, deps.platform.clock, deps.settings
+
+    async def take(source: Source, received: Received, new: NewBatch) -> Batch:
+        return (await taking.take_source(deps, source, received, new))[0]
+
+    puller = Puller(database=database, clock=clock, sources=deps.sources, raw=deps.raw, settings=settings, take=take)
+    return [
+        Watch(database, clock, deps.sources, settings).run,
+        Retention(database, clock, deps.sources, deps.raw, settings).run,
+        puller.run,
+    ]
 
 
 SERVICE = Service(

@@ -76,6 +76,21 @@ class SourceOut(BaseModel):
     columns: dict[str, list[str]]
 
 
+class QualityOut(BaseModel):
+    """How well a source delivered over some days."""
+
+    source: str
+    department: str
+    days: int
+    state: str = Field(description="delivering, silent (longer than its frequency allows) or never")
+    rows: int
+    accepted_share: float | None
+    match_rate: float | None = Field(description="rows of people in the vault, of all that could be looked up")
+    latency_days: float | None = Field(description="mean, from event to receipt, over accepted rows")
+    silent_days: int | None = Field(description="since the last delivery; null: there never was one")
+    allowed_days: int
+
+
 class SourcesOut(BaseModel):
     """The catalogue."""
 

@@ -2,11 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from shared.kit.settings import KitSettings
 
 _MIB = 1 << 20
+
+
+class Pull(BaseModel):
+    """A folder or bucket from which files of a source are fetched."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    url: str = Field(description="fsspec URL, e.g. file:///srv/medins or s3://bucket/medins")
+    every_seconds: Annotated[float, Field(ge=1)] = 300.0
 
 
 class IngestSettings(KitSettings):
@@ -31,6 +41,12 @@ class IngestSettings(KitSettings):
         default=20, description="fewer faulty rows than this never hold a batch"
     )
     ingest_files_at_once: Annotated[int, Field(ge=1, le=16)] = 2
+    ingest_pulls: tuple[Pull, ...] = Field(
+        default=(), description='JSON: [{"source": …, "url": …, "every_seconds": …}]'
+    )
+    ingest_watch_seconds: Annotated[float, Field(gt=0)] = 300.0
+    ingest_quality_days: Annotated[int, Field(ge=1, le=366)] = Field(default=30, description="span of quality figures")
+    ingest_roster_months: Annotated[int, Field(ge=1, le=240)] = Field(default=24, description="rosters' files are kept")
     ingest_end_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.2, description="share of enrolments a full roster may end without a second look"
     )

@@ -69,7 +69,16 @@ batch = sa.Table(
     sa.Column("counts", pg.JSONB, nullable=False, server_default="{}"),
     sa.Column("received_at", INSTANT, nullable=False),
     sa.Column("completed_at", INSTANT),
+    sa.Column("latency_days", sa.BigInteger, nullable=False, server_default="0", comment="sum over accepted rows"),
+    sa.Column("raw_kept", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: the file is gone"),
     sa.UniqueConstraint("kind", "code", "sha256"),
+    sa.Index(
+        "ix_batch_sha256",
+        "sha256",
+        postgresql_ops={"sha256": "text_pattern_ops"},
+        postgresql_where=sa.text("kind <> 'event'"),
+    ),
+    sa.Index("ix_batch_code_received_at", "code", "received_at"),
     sa.CheckConstraint("kind IN ('source', 'event', 'roster')", name="kind"),
     sa.CheckConstraint("status IN ('taking', 'completed', 'held', 'withdrawn')", name="status"),
     sa.CheckConstraint("(status IN ('completed', 'withdrawn')) = (completed_at IS NOT NULL)", name="completed"),
@@ -84,6 +93,24 @@ evidence_segment = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("body", pg.BYTEA, nullable=False, comment="Arrow IPC: key, row_no, kind, full"),
     sa.Index("ix_evidence_segment_batch_no", "batch_no"),
+)
+evidence_event = sa.Table(
+    "evidence_event",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("month", sa.Integer, primary_key=True),
+    sa.Column("key", sa.BigInteger, primary_key=True, comment="as in segments; single events are rows"),
+    sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Index("ix_evidence_event_batch_no", "batch_no"),
+)
+pulled = sa.Table(
+    "pulled",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, primary_key=True, comment="digest of address, size and time of the file"),
+    sa.Column("outcome", sa.Text, nullable=False, comment="status of the batch, or the code of the problem"),
+    sa.Column("batch_id", pg.UUID(as_uuid=True)),
+    sa.Column("at", INSTANT, nullable=False),
 )
 quarantine_segment = sa.Table(
     "quarantine_segment",

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+Ours = TypeVar("Ours")
+Theirs = TypeVar("Theirs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,8 @@ class Budget:
     least: float | None = None
     most: float | None = None
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
         limit, sign = (self.least, "≥") if self.least is not None else (self.most, "≤")
         return f"{self.of} {sign} {number(limit or 0.0)}"
 
@@ -59,7 +61,7 @@ class Figure:
             "baseline": _rounded(self.baseline),
             "ratio": _rounded(self.ratio),
             "unit": self.unit,
-            "budget": str(self.budget) if self.budget else None,
+            "budget": self.budget.words if self.budget else None,
             "met": self.met,
             "note": self.note,
             "ours_runs": [_rounded(each) for each in self.ours_runs],
@@ -93,8 +95,8 @@ def figure(
 
 
 async def in_turn(
-    ours: Callable[[], Awaitable[T]], baseline: Callable[[], Awaitable[T]], times: int
-) -> tuple[list[T], list[T]]:
+    ours: Callable[[], Awaitable[Ours]], baseline: Callable[[], Awaitable[Theirs]], times: int
+) -> tuple[list[Ours], list[Theirs]]:
     """Results of both, measured A B A B."""
     mine, theirs = [], []
     for _ in range(times):

@@ -73,7 +73,7 @@ def say_missed(console: Console, sections: Mapping[str, Sequence[Figure]]) -> in
     """Name the budgets that were missed; returns how many."""
     missed = [each for figures in sections.values() for each in figures if each.met is False]
     for each in missed:
-        console.print(f"[red]missed[/red]: {each.name}: {each.budget}, here {number(each.ours)} {each.unit}"
+        console.print(f"[red]missed[/red]: {each.name}: {each.budget.words if each.budget else ''}, here {number(each.ours)} {each.unit}"
                       f" (ratio {number(each.ratio)})")  # fmt: skip
     return len(missed)
 
@@ -94,5 +94,5 @@ def _budget(each: Figure, colours: str) -> str:
         return ""
     word = "met" if each.met else "missed"
     if colours:
-        return f"{each.budget} [{'green' if each.met else 'red'}]{word}[/]"
-    return f"{each.budget}: {word}"
+        return f"{each.budget.words} [{'green' if each.met else 'red'}]{word}[/]"
+    return f"{each.budget.words}: {word}"

@@ -1,5 +1,6 @@
 """What can be asked: batches, quarantine, the catalogue, where evidence came from, names for those who must knock."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.ingest.schemas import (
     FiguresOut,
     PeopleOut,
     PersonOut,
+    QualityOut,
     QuarantineOut,
     QuarantineRowOut,
     RevealIn,
@@ -24,6 +26,7 @@ from services.ingest.schemas import (
 from services.ingest.store import batches, people
 from services.ingest.store.batches import Batch
 from services.ingest.usecases.rosters import opened
+from services.ingest.usecases.watching import qualities
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
@@ -40,6 +43,29 @@ async def list_sources(deps: Deps, _caller: Reader) -> SourcesOut:
 async def get_source(source: str, deps: Deps, _caller: Reader) -> SourceOut:
     """One source: which columns it takes under which headers, and what its rows say."""
     return SourceOut(**facts(deps.source(source)))
+
+
+@router.get("/sources/{source}/quality")
+async def get_quality(
+    source: str, deps: Deps, _caller: Reader, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> QualityOut:
+    """How well a source delivers: usable rows, known people, lateness, silence."""
+    declared, clock = deps.source(source), deps.platform.clock
+    async with deps.platform.database.read() as tx:
+        since = clock.now() - timedelta(days=days)
+        found = (await qualities(tx, {source: declared}, since=since, today=clock.today()))[source]
+    return QualityOut(
+        source=source,
+        department=declared.department,
+        days=days,
+        state=found.state,
+        rows=found.rows,
+        accepted_share=found.accepted_share,
+        match_rate=found.match_rate,
+        latency_days=found.latency_days,
+        silent_days=found.silent_days,
+        allowed_days=found.allowed_days,
+    )
 
 
 async def batch_of(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
@@ -110,7 +136,7 @@ async def get_evidence(evidence_id: Annotated[int, Path(ge=0)], deps: Deps, _cal
     batch_no, row_no = origin_of(evidence_id)
     async with deps.platform.database.read() as tx:
         batch = await batches.find_batch_by_no(tx, batch_no)
-        known = batch is not None and await batches.find_row(tx, batch_no, row_no)
+        known = batch is not None and await batches.find_row(tx, batch, row_no)
     if batch is None or not known:
         detail = "No evidence has this id."
         raise NotFoundError(detail)

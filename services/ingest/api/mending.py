@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -22,7 +22,8 @@ from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-_FILE = {200: {"content": {each: {"schema": {"type": "string", "format": "binary"}} for each in _TYPES.values()}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
 
 
 async def _own(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
@@ -35,8 +36,6 @@ async def _own(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
 
 async def _file_of(deps: IngestDeps, batch: Batch) -> Received:
     try:
-        if batch.kind == "event":
-            raise FileNotFoundError
         return await asyncio.to_thread(deps.raw.fetch, batch.sha256.split(".")[0])
     except FileNotFoundError as error:
         detail = "The file of this batch is not kept; send it again."

@@ -99,7 +99,7 @@ async def post_event(source: Code, event: EventIn, deps: Deps, caller: Uploader)
     async with deps.platform.database.write() as tx:
         batch = await batches.open_batch(tx, new)
         chunk = Chunk(first_row=0, judged=judged, people=people)
-        batch = await evidence.take_chunk(tx, deps.platform.outbox, declared, batch, chunk)
+        batch = await evidence.take_event(tx, deps.platform.outbox, declared, batch, chunk)
         batch = await evidence.finish(tx, deps.platform.outbox, batch, at=new.received_at)
     name = next(iter(batch.counts))
     quarantined = verdicts.CODE[name] > verdicts.OUT_OF_WINDOW

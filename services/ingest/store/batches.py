@@ -18,7 +18,7 @@ from shared.kit.problems import ConflictError
 
 _COLUMNS = (
     "batch_no, batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, chunks_done, "
-    "counts::text AS counts, received_at, completed_at"
+    "counts::text AS counts, received_at, completed_at, latency_days"
 )
 
 _QUARANTINE = pa.schema([("row_no", pa.uint32()), ("reason", pa.string())])
@@ -31,6 +31,7 @@ class Batch:
     Attributes:
         counts: rows by verdict or reason.
         chunks_done: chunks whose effect is committed; a batch cut off goes on behind them.
+        latency_days: from event to receipt, summed over accepted rows.
     """
 
     batch_no: int
@@ -47,6 +48,7 @@ class Batch:
     counts: Mapping[str, int]
     received_at: datetime
     completed_at: datetime | None
+    latency_days: int
 
     @property
     def rows(self) -> int:
@@ -156,10 +158,11 @@ async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
 async def save_progress(tx: WriteTx, batch: Batch) -> None:
     """Keep counts and chunks of a batch."""
     await tx.run(
-        "UPDATE batch SET chunks_done = $2, counts = $3::text::jsonb WHERE batch_no = $1",
+        "UPDATE batch SET chunks_done = $2, counts = $3::text::jsonb, latency_days = $4 WHERE batch_no = $1",
         batch.batch_no,
         batch.chunks_done,
         orjson.dumps(batch.counts).decode(),
+        batch.latency_days,
     )
 
 
@@ -256,9 +259,29 @@ async def list_quarantine(tx: ReadTx, batch_no: int, *, after: int, limit: int) 
     return found
 
 
-async def find_row(tx: ReadTx, batch_no: int, row_no: int) -> bool:
+async def event_keys(tx: ReadTx, source: str, months: Sequence[int]) -> np.ndarray:
+    """Keys of single events accepted of a source in these months, uint64."""
+    rows = await tx.fetch("SELECT key FROM evidence_event WHERE source = $1 AND month = ANY($2::int[])", source, months)
+    return np.array([row["key"] for row in rows], dtype=np.uint64)
+
+
+async def save_event(tx: WriteTx, batch: Batch, month: int, key: int) -> bool:
+    """Keep a single accepted event; False when the same was kept before."""
+    tag = await tx.run(
+        "INSERT INTO evidence_event (source, month, key, batch_no) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        batch.code,
+        month,
+        key,
+        batch.batch_no,
+    )
+    return tag.endswith("1")
+
+
+async def find_row(tx: ReadTx, batch: Batch, row_no: int) -> bool:
     """Whether a row of a batch was accepted as evidence."""
-    rows = await tx.fetch("SELECT body FROM evidence_segment WHERE batch_no = $1", batch_no)
+    if batch.kind == "event":
+        return row_no == 0 and bool(await tx.fetch("SELECT FROM evidence_event WHERE batch_no = $1", batch.batch_no))
+    rows = await tx.fetch("SELECT body FROM evidence_segment WHERE batch_no = $1", batch.batch_no)
     return any((arrow.decode(row["body"]).column("row_no").to_numpy() == row_no).any() for row in rows)
 
 

@@ -96,12 +96,20 @@ class RawStore:
             self._fs.rm(place)
 
     def fetch(self, sha256: str) -> Received:
-        """A local copy of a kept file."""
+        """A local copy of a kept file.
+
+        Raises:
+            FileNotFoundError: it is not kept.
+        """
         folder = self._scratch / uuid4().hex
         folder.mkdir()
         path = folder / "body"
-        with self._fs.open(self._place(sha256), "rb") as source, path.open("wb") as target:
-            zstandard.ZstdDecompressor().copy_stream(source, target)
+        try:
+            with self._fs.open(self._place(sha256), "rb") as source, path.open("wb") as target:
+                zstandard.ZstdDecompressor().copy_stream(source, target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return Received(path=path, scratch=folder, sha256=sha256, size=path.stat().st_size)
 
     def forget(self, received: Received) -> None:

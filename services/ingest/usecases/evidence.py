@@ -21,6 +21,7 @@ from services.ingest.store.problems import UnreadableFileError
 from shared.contracts.events import BATCH_COMPLETED, EVIDENCE_ACCEPTED, BatchCompleted
 from shared.contracts.vocabulary import Identity, Polarity
 from shared.kit import arrow
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 
@@ -89,6 +90,17 @@ class _Made:
     quarantined: int
     counts: Mapping[str, int]
     said: pa.Table
+    latency_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """Rows judged accepted so far with their keys, and what is known of the same months."""
+
+    rows: Array
+    keys: Array
+    bodies: list[bytes]
+    events: Array
 
 
 async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, chunk: Chunk) -> Batch:
@@ -106,25 +118,28 @@ async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
         return now
     rest = Chunk(first_row=chunk.first_row + done, judged=chunk.judged.since(done), people=chunk.people)
     rows, keys = verdicts.accepted_keys(rest.judged, rest.people)
-    months = np.unique(evidence.months_of(evidence.days_of(keys)))
-    bodies = await batches.evidence_bodies(tx, source.code, months.tolist())
-    made = await asyncio.to_thread(_make, rest, rows, keys, bodies, now.batch_no)
+    months = np.unique(evidence.months_of(evidence.days_of(keys))).tolist()
+    bodies = await batches.evidence_bodies(tx, source.code, months)
+    events = await batches.event_keys(tx, source.code, months)
+    made = await asyncio.to_thread(_make, rest, _New(rows=rows, keys=keys, bodies=bodies, events=events), now)
     await batches.save_evidence(tx, now, now.chunks_done, made.segments)
     await batches.save_quarantine(tx, now, now.chunks_done, made.quarantined, made.quarantine)
     counts = Counter(now.counts)
     counts.update(made.counts)
-    progress = replace(now, chunks_done=now.chunks_done + 1, counts=counts)
+    progress = replace(
+        now, chunks_done=now.chunks_done + 1, counts=counts, latency_days=now.latency_days + made.latency_days
+    )
     await batches.save_progress(tx, progress)
     await outbox.say_table(tx, EVIDENCE_ACCEPTED, made.said, _attributes(source, now.received_at))
     return progress
 
 
-def _make(chunk: Chunk, rows: Array, keys: Array, bodies: list[bytes], batch_no: int) -> _Made:
+def _make(chunk: Chunk, found: _New, batch: Batch) -> _Made:
     judged = chunk.judged
-    new = evidence.fresh(keys, batches.keys_in(bodies))
+    new = evidence.fresh(found.keys, np.concatenate([batches.keys_in(found.bodies), found.events]))
     verdict = judged.verdict.copy()
-    verdict[rows[~new]] = verdicts.DUPLICATE
-    kept, kept_keys = rows[new], keys[new]
+    verdict[found.rows[~new]] = verdicts.DUPLICATE
+    kept, kept_keys = found.rows[new], found.keys[new]
     table = _evidence_table(judged, kept, kept_keys, chunk.first_row)
     quarantine = quarantine_table(verdict, chunk.first_row)
     return _Made(
@@ -132,8 +147,39 @@ def _make(chunk: Chunk, rows: Array, keys: Array, bodies: list[bytes], batch_no:
         quarantine=arrow.encode(quarantine) if quarantine.num_rows else None,
         quarantined=quarantine.num_rows,
         counts=verdicts.counts_of(verdict),
-        said=_event_table(chunk, kept, table, batch_no),
+        said=_event_table(chunk, kept, table, batch.batch_no),
+        latency_days=_latency(batch, judged.day[kept]),
     )
+
+
+def _latency(batch: Batch, days: Array) -> int:
+    """Days from event to receipt, summed."""
+    received = evidence.day_number(batch.received_at.astimezone(SHANGHAI).date())
+    return int((received - days.astype(np.int64)).sum())
+
+
+async def take_event(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, chunk: Chunk) -> Batch:
+    """Keep and say a single event, a chunk of one row; the same event again changes nothing."""
+    now = await batches.lock_batch(tx, batch)
+    if now.status != "taking":
+        return now
+    verdict = chunk.judged.verdict.copy()
+    rows, keys = verdicts.accepted_keys(chunk.judged, chunk.people)
+    latency = 0
+    if len(rows):
+        [month] = evidence.months_of(evidence.days_of(keys)).tolist()
+        bodies = await batches.evidence_bodies(tx, source.code, [month])
+        new = evidence.fresh(keys, await asyncio.to_thread(batches.keys_in, bodies))
+        if new.all() and await batches.save_event(tx, now, month, int(keys[0])):
+            table = _evidence_table(chunk.judged, rows, keys, 0)
+            said = _event_table(chunk, rows, table, now.batch_no)
+            await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, _attributes(source, now.received_at))
+            latency = _latency(now, chunk.judged.day)
+        else:
+            verdict[:] = verdicts.DUPLICATE
+    done = replace(now, chunks_done=1, counts=verdicts.counts_of(verdict), latency_days=latency)
+    await batches.save_progress(tx, done)
+    return done
 
 
 def _attributes(source: Source, received_at: datetime) -> dict[str, str]:

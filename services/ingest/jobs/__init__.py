@@ -1,0 +1,1 @@
+"""Time in: sources watched for silence, old data forgotten, folders looked into."""

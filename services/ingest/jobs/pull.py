@@ -1,0 +1,145 @@
+"""Fetch files from folders and buckets in which departments put them, each once, on a schedule."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import structlog
+
+from services.ingest.domain.catalogue import Source
+from services.ingest.settings import IngestSettings, Pull
+from services.ingest.store import watching
+from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.store.raw import RawStore, Received
+from shared.kit.clock import Clock, wall
+from shared.kit.db import Database
+from shared.kit.problems import ProblemError
+
+log = structlog.get_logger(__name__)
+
+Take = Callable[[Source, Received, NewBatch], Awaitable[Batch]]
+_PIECE = 1 << 20
+_LOOK_SECONDS = 1.0
+# What programs write beside a file while they are still at it.
+_UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
+_PASSING = frozenset({"unavailable", "storage_full", "conflict"})
+
+
+class Puller:
+    """Looks into every folder of the settings when its time has come.
+
+    Args:
+        database: where it is noted which files were fetched.
+        clock: for the time of receipt.
+        sources: the catalogue.
+        raw: receives the files.
+        settings: which folders.
+        take: takes a received file in.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        sources: Mapping[str, Source],
+        raw: RawStore,
+        settings: IngestSettings,
+        take: Take,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sources = sources
+        self._raw = raw
+        self._settings = settings
+        self._take = take
+        self._next: dict[str, float] = {}
+        self._seen: dict[str, set[str]] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled; a folder that cannot be reached is tried again at its next time."""
+        while self._settings.ingest_pulls:
+            for pull in self._settings.ingest_pulls:
+                if wall() >= self._next.get(pull.url, 0.0):
+                    self._next[pull.url] = wall() + pull.every_seconds
+                    try:
+                        await self.look(pull)
+                    except OSError as error:
+                        log.warning("pull_unreachable", source=pull.source, reason=type(error).__name__)
+            await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.Event().wait()
+
+    async def look(self, pull: Pull) -> int:
+        """Fetch what is new in a folder and no longer changes; the number of files fetched."""
+        store, root = await asyncio.to_thread(fsspec.core.url_to_fs, pull.url)
+        found = await asyncio.to_thread(_listed, store, root)
+        steady = self._seen.get(pull.url, set())
+        self._seen[pull.url] = set(found)
+        count = 0
+        for fingerprint, path in found.items():
+            # A file seen for the first time may still be being written: it is taken at the next look.
+            if fingerprint not in steady:
+                continue
+            async with self._database.read() as tx:
+                if await watching.was_pulled(tx, pull.source, fingerprint):
+                    continue
+            await self._fetch(pull, store, path, fingerprint)
+            count += 1
+        return count
+
+    async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> None:  # noqa: ANN401  (fsspec)
+        source = self._sources[pull.source]
+        try:
+            received = await self._raw.receive(_read(store, path), limit=self._settings.ingest_max_upload_bytes)
+            try:
+                batch = await self._take(source, received, self._new(source, received, path))
+            finally:
+                self._raw.forget(received)
+            outcome, batch_id = batch.status, batch.batch_id
+        except ProblemError as problem:
+            if problem.code in _PASSING:
+                log.warning("pull_postponed", source=pull.source, code=problem.code)
+                return
+            outcome, batch_id = problem.code, None
+        log.info("pulled", source=pull.source, outcome=outcome)
+        async with self._database.write() as tx:
+            await watching.note_pulled(
+                tx, pull.source, fingerprint, outcome=outcome, batch_id=batch_id, at=self._clock.now()
+            )
+
+    def _new(self, source: Source, received: Received, path: str) -> NewBatch:
+        return NewBatch(
+            kind="source",
+            code=source.code,
+            department=source.department,
+            client_id="pull",
+            sha256=received.sha256,
+            filename=PurePosixPath(path).name[:200],
+            size_bytes=received.size,
+            received_at=self._clock.now(),
+        )
+
+
+def _listed(store: Any, root: str) -> dict[str, str]:  # noqa: ANN401  (fsspec)
+    """Files by a digest of where, how long and how old they are; hidden and unfinished ones are left alone."""
+    store.invalidate_cache()
+    files: dict[str, str] = {}
+    for path, info in sorted(store.find(root, detail=True).items()):
+        name = PurePosixPath(path).name
+        if name.startswith((".", "~")) or name.endswith(_UNFINISHED):
+            continue
+        marks = [path, *(str(info.get(key)) for key in ("size", "mtime", "LastModified", "ETag", "etag"))]
+        files[blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()] = path
+    return files
+
+
+async def _read(store: Any, path: str) -> AsyncIterator[bytes]:  # noqa: ANN401  (fsspec)
+    opened = await asyncio.to_thread(store.open, path, "rb")
+    try:
+        while piece := await asyncio.to_thread(opened.read, _PIECE):
+            yield piece
+    finally:
+        await asyncio.to_thread(opened.close)

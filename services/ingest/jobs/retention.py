@@ -1,0 +1,67 @@
+"""Forget what has been kept long enough: evidence by month, raw files and quarantine by receipt."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, time
+
+import structlog
+
+from services.ingest.domain.catalogue import Source
+from services.ingest.domain.evidence import window_start
+from services.ingest.settings import IngestSettings
+from services.ingest.store import watching
+from services.ingest.store.raw import RawStore
+from shared.kit.clock import SHANGHAI, Clock
+from shared.kit.db import Database
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 60.0
+
+
+class Retention:
+    """Once a business day."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        sources: Mapping[str, Source],
+        raw: RawStore,
+        settings: IngestSettings,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sources = sources
+        self._raw = raw
+        self._settings = settings
+        self._done_on: date | None = None
+
+    async def run(self) -> None:
+        """Forget until cancelled."""
+        while True:
+            if self._done_on != self._clock.today():
+                await self.forget()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def forget(self) -> None:
+        """Forget now; done again, it changes nothing."""
+        today = self._clock.today()
+        for source in self._sources.values():
+            first = window_start(today, source.retention_months)
+            async with self._database.write() as tx:
+                month = (first.year - 1970) * 12 + first.month - 1
+                dropped = await watching.forget_evidence(tx, source.code, month)
+            await self._drop_files("source", source.code, first)
+            if dropped:
+                log.info("evidence_forgotten", source=source.code, segments=dropped)
+        await self._drop_files("roster", None, window_start(today, self._settings.ingest_roster_months))
+        self._done_on = today
+
+    async def _drop_files(self, kind: str, code: str | None, first: date) -> None:
+        before = datetime.combine(first, time(), SHANGHAI)
+        async with self._database.write() as tx:
+            digests = await watching.forget_files(tx, kind, code, before)
+            # Within the transaction: a file that cannot be dropped today is asked for again tomorrow.
+            for sha256 in digests:
+                await asyncio.to_thread(self._raw.drop, sha256)

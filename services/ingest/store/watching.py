@@ -1,0 +1,106 @@
+"""What is asked over many batches: how sources deliver, what may be forgotten, what was pulled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.ingest.domain.verdicts import VERDICTS
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """Completed deliveries of a source.
+
+    Attributes:
+        counts: rows by verdict since the asked instant.
+        latency_days: summed over its accepted rows.
+        last_at: receipt of the last one ever.
+    """
+
+    counts: Mapping[str, int]
+    latency_days: int
+    last_at: datetime | None
+
+
+async def deliveries(tx: ReadTx, since: datetime) -> Mapping[str, Deliveries]:
+    """Of every source that ever delivered, by code."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in await tx.fetch(
+        "SELECT code, key, sum(value::bigint)::bigint AS n FROM batch, jsonb_each_text(counts) "
+        "WHERE kind IN ('source', 'event') AND status = 'completed' AND received_at >= $1 GROUP BY code, key",
+        since,
+    ):
+        if row["key"] in VERDICTS:
+            counts.setdefault(row["code"], {})[row["key"]] = row["n"]
+    rows = await tx.fetch(
+        "SELECT code, max(received_at) AS last_at, "
+        "coalesce(sum(latency_days) FILTER (WHERE received_at >= $1), 0)::bigint AS latency "
+        "FROM batch WHERE kind IN ('source', 'event') AND status = 'completed' GROUP BY code",
+        since,
+    )
+    return {
+        row["code"]: Deliveries(counts=counts.get(row["code"], {}), latency_days=row["latency"], last_at=row["last_at"])
+        for row in rows
+    }
+
+
+async def forget_evidence(tx: WriteTx, source: str, before_month: int) -> int:
+    """Drop evidence of a source older than a month (months since 1970); returns rows and segments dropped."""
+    dropped = 0
+    for table in ("evidence_segment", "evidence_event"):
+        tag = await tx.run(
+            f"DELETE FROM {table} WHERE source = $1 AND month < $2",  # noqa: S608  (our tables)
+            source,
+            before_month,
+        )
+        dropped += int(tag.rsplit(" ", 1)[-1])
+    return dropped
+
+
+async def forget_files(tx: WriteTx, kind: str, code: str | None, before: datetime) -> list[str]:
+    """Note that the files of old batches go, and drop their quarantine; digests of files no younger batch needs.
+
+    Args:
+        tx: the transaction.
+        kind: source | roster.
+        code: of the source; None for every one.
+        before: received before this instant.
+    """
+    rows = await tx.fetch(
+        "WITH old AS (UPDATE batch SET raw_kept = false WHERE kind = $1 AND ($2::text IS NULL OR code = $2) "
+        "AND received_at < $3 AND raw_kept AND status IN ('completed', 'withdrawn') RETURNING batch_no, sha256), "
+        "gone AS (DELETE FROM quarantine_segment WHERE batch_no IN (SELECT batch_no FROM old)) "
+        "SELECT DISTINCT split_part(sha256, '.', 1) AS sha256 FROM old",
+        kind,
+        code,
+        before,
+    )
+    needed = await tx.fetch(
+        "SELECT DISTINCT split_part(sha256, '.', 1) AS sha256 FROM batch WHERE raw_kept AND kind <> 'event' "
+        "AND split_part(sha256, '.', 1) = ANY($1::text[])",
+        [row["sha256"] for row in rows],
+    )
+    kept = {row["sha256"] for row in needed}
+    return [row["sha256"] for row in rows if row["sha256"] not in kept]
+
+
+async def was_pulled(tx: ReadTx, source: str, fingerprint: str) -> bool:
+    """Whether a file was fetched before, whatever became of it."""
+    return bool(await tx.fetch("SELECT FROM pulled WHERE source = $1 AND fingerprint = $2", source, fingerprint))
+
+
+async def note_pulled(
+    tx: WriteTx, source: str, fingerprint: str, *, outcome: str, batch_id: UUID | None, at: datetime
+) -> None:
+    """Note what became of a fetched file."""
+    await tx.run(
+        "INSERT INTO pulled (source, fingerprint, outcome, batch_id, at) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (source, fingerprint) DO UPDATE SET outcome = $3, batch_id = $4, at = $5",
+        source,
+        fingerprint,
+        outcome,
+        batch_id,
+        at,
+    )

@@ -1,0 +1,92 @@
+"""The harness itself: medians, budgets, and what is kept of the document."""
+
+import asyncio
+import json
+
+import pytest
+from rich.console import Console
+
+from tests.bench import load, report
+from tests.bench.figures import Budget, figure, in_turn
+
+
+def test_a_figure_is_the_median_of_its_runs_beside_that_of_the_baseline():
+    made = figure("x", "rows/s", [1.0, 100.0, 8.0], [4.0, 2.0, 50.0], budget=Budget(least=2.0))
+    assert (made.ours, made.baseline, made.ratio, made.met) == (8.0, 4.0, 2.0, True)
+
+
+@pytest.mark.parametrize(
+    ("budget", "met"),
+    [
+        (Budget(of="ours", most=10), True),
+        (Budget(of="ours", most=9), False),
+        (Budget(of="ours", least=11), False),
+        (Budget(least=0.5), False),  # there is no baseline to be compared with
+        (None, None),
+    ],
+)
+def test_a_budget_is_of_the_ratio_or_of_our_own_figure(budget, met):
+    assert figure("x", "ms", 10.0, budget=budget).met is met
+
+
+async def test_both_sides_are_measured_in_turn():
+    order = []
+
+    async def run(name: str) -> str:
+        order.append(name)
+        return name
+
+    assert await in_turn(lambda: run("a"), lambda: run("b"), 2) == (["a", "a"], ["b", "b"])
+    assert order == ["a", "b", "a", "b"]
+
+
+def test_what_is_written_by_hand_below_the_line_stays(tmp_path):
+    sections, about = {"Disk": [figure("x", "rows/s", 2.0, 1.0, note="y")]}, {"Disk": "z"}
+    report.write(tmp_path, sections, {"date": "1"}, about)
+    path = tmp_path / "benchmarks.md"
+    path.write_text(path.read_text(encoding="utf-8") + "\nOur own words.\n", encoding="utf-8")
+    report.write(tmp_path, sections, {"date": "2"}, about)
+    text = path.read_text(encoding="utf-8")
+    assert text.count(report.MARKER) == text.count("Our own words.") == 1
+    assert "date: 2" in text
+    assert json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))["figures"][0]["ratio"] == 2.0
+
+
+def test_missed_budgets_are_named():
+    console = Console(record=True, quiet=True)
+    sections = {"a": [figure("x", "ms", 10.0, budget=Budget(of="ours", most=1)), figure("y", "ms", 1.0)]}
+    assert report.say_missed(console, sections) == 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 100.0])
+async def test_the_load_generator_counts_every_answer(rate):
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while head := await _head(reader):
+            await reader.readexactly(int(head.rsplit(b": ", 1)[1]))
+            asked += 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    said = await load.work(
+        load.Job(
+            port=port, path="/", headers={}, bodies=["{}"], connections=2, seconds=0.3, warm_seconds=0.0, rate=rate
+        )
+    )
+    server.close()
+    assert said.refused == 0
+    assert said.example == "{}"
+    assert 0 < said.answers <= asked <= said.answers + 4
+    if rate:
+        assert said.answers <= 0.3 * rate + 2
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""

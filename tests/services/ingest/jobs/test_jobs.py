@@ -1,0 +1,163 @@
+"""Silence is seen, old data go, files put into folders are fetched once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import fsspec
+import pytest
+from prometheus_client import REGISTRY
+
+from services.ingest.api import taking
+from services.ingest.jobs.pull import Puller
+from services.ingest.jobs.retention import Retention
+from services.ingest.jobs.watch import Watch
+from services.ingest.settings import Pull
+from tests.services.ingest.api.test_held import faulty
+from tests.services.ingest.world import IDS, csv_of, pharmacy
+
+pytestmark = pytest.mark.db
+
+
+def parts(world) -> tuple[Any, Any, Any]:
+    deps = world.deps
+    return deps.platform.database, deps.platform.clock, deps.sources
+
+
+async def test_quality_tells_shares_latency_and_silence(town):
+    await town.send(csv_of(pharmacy([*IDS[:8], IDS[35], "12"], "2023-10-22")))
+    found = (await town.get("/v1/sources/medins_pharmacy/quality")).json()
+    assert {name: found[name] for name in ("rows", "accepted_share", "latency_days", "silent_days", "state")} == {
+        "rows": 10,
+        "accepted_share": 0.8,
+        "latency_days": 10.0,
+        "silent_days": 0,
+        "state": "delivering",
+    }
+    assert found["match_rate"] == pytest.approx(8 / 9)
+    town.deps.platform.clock.move(timedelta(days=40))
+    later = (await town.get("/v1/sources/medins_pharmacy/quality")).json()
+    assert (later["state"], later["silent_days"], later["rows"]) == ("silent", 40, 0)
+    assert (await town.get("/v1/sources/air_boarding/quality")).json()["state"] == "never"
+    assert (await town.get("/v1/sources/no_such/quality")).status_code == 404
+
+
+async def test_a_held_batch_is_no_delivery(town):
+    await town.send(faulty())
+    assert (await town.get("/v1/sources/medins_pharmacy/quality")).json()["state"] == "never"
+
+
+async def test_a_source_that_falls_silent_is_noticed_and_shown(town):
+    await town.send(csv_of(pharmacy(IDS[:3])))
+    watch = Watch(*parts(town), town.deps.settings)
+    assert await watch.look() == frozenset()
+    town.deps.platform.clock.move(timedelta(days=10))
+    assert await watch.look() == {"medins_pharmacy"}
+    labels = {"source": "medins_pharmacy"}
+    assert REGISTRY.get_sample_value("ingest_source_silent", labels) == 1
+    assert REGISTRY.get_sample_value("ingest_source_silent_days", labels) == 10
+    await town.send(csv_of(pharmacy(IDS[:4])))
+    assert await watch.look() == frozenset()
+
+
+async def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(town):
+    old = (await town.send(csv_of(pharmacy([*IDS[:5], "12"], "2022-12-01")))).json()
+    await town.send(csv_of(pharmacy(IDS[:5], "2023-10-31")))
+    retention = Retention(*parts(town), town.deps.raw, town.deps.settings)
+    await retention.forget()
+    assert (await town.evidence()).num_rows == 10
+    assert len(town.raw_files()) == 3
+    town.deps.platform.clock.move(timedelta(days=30 * 15))  # December 2022 is more than 24 months ago
+    await retention.forget()
+    assert (await town.evidence()).num_rows == 5
+    assert len(town.raw_files()) == 3
+    town.deps.platform.clock.move(timedelta(days=30 * 12))
+    await retention.forget()
+    await retention.forget()
+    assert await town.evidence() is None
+    assert town.raw_files() == []
+    assert (await town.rows("SELECT count(*) AS n FROM quarantine_segment"))[0]["n"] == 0
+    batch = (await town.get(f"/v1/batches/{old['batch_id']}")).json()
+    assert (batch["status"], batch["rows"]) == ("completed", 6)
+    gone = await town.get(f"/v1/batches/{old['batch_id']}/quarantine/file", "ingest.upload")
+    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+    assert town.leftovers() == []
+
+
+@pytest.fixture
+def puller(town):
+    database, clock, sources = parts(town)
+
+    async def take(source, received, new):
+        return (await taking.take_source(town.deps, source, received, new))[0]
+
+    return Puller(
+        database=database, clock=clock, sources=sources, raw=town.deps.raw, settings=town.deps.settings, take=take
+    )
+
+
+async def outcomes(world) -> list[str]:
+    return sorted(row["outcome"] for row in await world.rows("SELECT outcome FROM pulled"))
+
+
+async def test_a_file_put_into_a_folder_is_fetched_once(town, puller, tmp_path):
+    inbox = tmp_path / "inbox"
+    (inbox / "may").mkdir(parents=True)
+    pull = Pull(source="medins_pharmacy", url=f"file://{inbox}")
+    (inbox / "may" / "a.csv").write_bytes(csv_of(pharmacy(IDS[:5])))
+    assert [await puller.look(pull) for _ in range(3)] == [0, 1, 0]
+    assert await outcomes(town) == ["completed"]
+    assert len(await town.said("ingest.evidence.accepted.v1")) == 5
+    [batch] = await town.rows("SELECT filename, department, client_id FROM batch WHERE kind = 'source'")
+    assert batch == {"filename": "a.csv", "department": "medins", "client_id": "pull"}
+
+
+async def test_a_file_still_being_written_is_left_until_it_rests(town, puller, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    pull = Pull(source="medins_pharmacy", url=f"file://{inbox}")
+    body = csv_of(pharmacy(IDS[:5]))
+    (inbox / "a.csv").write_bytes(body[:60])
+    (inbox / "b.csv.part").write_bytes(body)
+    (inbox / ".hidden.csv").write_bytes(body)
+    assert await puller.look(pull) == 0
+    (inbox / "a.csv").write_bytes(body)
+    assert [await puller.look(pull) for _ in range(3)] == [0, 1, 0]
+    assert len(await town.said("ingest.evidence.accepted.v1")) == 5
+
+
+async def test_a_bad_or_held_file_is_noted_and_not_asked_for_again(town, puller, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "bad.csv").write_bytes(b"a,b\n1,2\n")
+    (inbox / "held.csv").write_bytes(faulty())
+    pull = Pull(source="medins_pharmacy", url=f"file://{inbox}")
+    assert [await puller.look(pull) for _ in range(3)] == [0, 2, 0]
+    assert await outcomes(town) == ["batch_held", "missing_columns"]
+    assert town.leftovers() == []
+
+
+async def test_a_bucket_is_read_like_a_folder(town, puller):
+    store = fsspec.filesystem("memory")
+    store.pipe("/medins/a.csv", csv_of(pharmacy(IDS[:5])))
+    pull = Pull(source="medins_pharmacy", url="memory://medins")
+    assert [await puller.look(pull) for _ in range(2)] == [0, 1]
+    store.rm("/medins", recursive=True)
+
+
+async def test_the_loop_goes_on_when_a_folder_cannot_be_reached(town, puller, monkeypatch, tmp_path):
+    looked = []
+
+    async def unreachable(pull):
+        looked.append(pull.source)
+        raise OSError
+
+    monkeypatch.setattr(puller, "look", unreachable)
+    settings = town.deps.settings.model_copy(
+        update={"ingest_pulls": (Pull(source="air_boarding", url="x", every_seconds=1),)}
+    )
+    monkeypatch.setattr(puller, "_settings", settings)
+    running = asyncio.create_task(puller.run())
+    await asyncio.sleep(2.3)
+    running.cancel()
+    assert len(looked) >= 2
