@@ -115,14 +115,13 @@ WITH merged AS (
     ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division,
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
         due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no
-    RETURNING e.*, (xmax = 0) AS fresh
-) INSERT INTO differs (subject, change, {_SAID})
-SELECT subject, CASE WHEN fresh THEN 'new' ELSE 'changed' END, {_SAID} FROM merged"""  # noqa: S608  (our columns)
+    RETURNING e.subject, (xmax = 0) AS fresh
+) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
 _END = f"""
-WITH gone AS (
+WITH over AS (
     UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL
     AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) RETURNING e.*
-) INSERT INTO differs (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM gone"""  # noqa: S608  (our columns)
+) INSERT INTO gone (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM over"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
     ("group_no", pa.int16()), ("household", pa.binary(16)), ("sex", pa.string()), ("born_on", pa.date32()),
@@ -131,30 +130,30 @@ _SHAPE = [
 _AT_ONCE = 25_000
 
 
-async def merge_enrolments(tx: WriteTx, program: str, batch_no: int, *, full: bool, today: date) -> None:
-    """Bring the enrolments of a program to the staged rows; what differs is in the temporary table `differs`.
+async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bring the enrolments of a program to the staged rows.
 
-    Args:
-        tx: the transaction that staged the rows.
-        program: its code.
-        batch_no: the roster.
-        full: whether who is not staged has ended.
-        today: when they ended.
+    Returns:
+        Row numbers of the roster that are new or changed, int32 and ascending; and which of them are new.
     """
+    await tx.run("CREATE TEMP TABLE differs (row_no integer NOT NULL, fresh boolean NOT NULL) ON COMMIT DROP")
+    await tx.run(_MERGE, program, batch_no)
+    rows = await tx.columns("SELECT row_no, fresh FROM differs", [("row_no", ">i4"), ("fresh", "u1")])
+    row_no = rows["row_no"].astype(np.int32)
+    order = np.argsort(row_no)
+    return row_no[order], rows["fresh"][order].astype(bool)
+
+
+async def end_enrolments(tx: WriteTx, program: str, batch_no: int, *, today: date) -> AsyncIterator[pa.Table]:
+    """End the enrolments of a program that are not staged; they come some at a time, shaped as the event says them."""
     await tx.run(
-        "CREATE TEMP TABLE differs (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
+        "CREATE TEMP TABLE gone (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
         "amount_fen bigint, division text, group_no smallint, household uuid, sex text, born_on date, started_on date, "
         "ended_on date, due_on date) ON COMMIT DROP"
     )
-    await tx.run(_MERGE, program, batch_no)
-    if full:
-        await tx.run(_END, program, today, batch_no)
-
-
-async def differences(tx: WriteTx) -> AsyncIterator[pa.Table]:
-    """What differs, some rows at a time, shaped as the event says it."""
+    await tx.run(_END, program, today, batch_no)
     place = 0
-    while rows := await tx.fetch("SELECT * FROM differs WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
+    while rows := await tx.fetch("SELECT * FROM gone WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
         place = rows[-1]["place"]
         yield pa.table({name: pa.array([_plain(row[name]) for row in rows], kind) for name, kind in _SHAPE})
 

@@ -58,7 +58,7 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     now = await batches.lock_batch(tx, batch)
     if now.status not in {"taking", HELD}:
         return now
-    await _stage(tx, keys, roster)
+    staged = await _stage(tx, keys, roster)
     ending, open_before = await people.share_ending(tx, roster.program) if roster.full else (0, 0)
     if ending > roster.end_share * open_before and not roster.confirmed:
         held = replace(now, status=HELD, counts={**roster.counts, "ending": ending, "open": open_before})
@@ -66,7 +66,7 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
         await batches.save_status(tx, held)
         return held
     await _save_people(tx, outbox, keys, now, roster)
-    changes = await _save_enrolments(tx, outbox, now, roster)
+    changes = await _save_enrolments(tx, outbox, now, roster, staged)
     quarantine = roster.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
     await batches.save_quarantine(tx, now, 0, len(quarantine), arrow.encode(quarantine) if len(quarantine) else None)
     done = replace(now, status="completed", counts={**roster.counts, **changes}, chunks_done=1, completed_at=roster.at)
@@ -76,12 +76,16 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     return done
 
 
-async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> None:
+async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
+    """Stage every part; what was staged, without a name or number in it."""
     await people.make_stage(tx)
+    tables = []
     for part in roster.parts():
         good, subjects = await asyncio.to_thread(_keyed, part, keys)
-        await people.stage(tx, await asyncio.to_thread(_staged, good, subjects, keys))
+        tables.append(await asyncio.to_thread(_staged, good, subjects, keys))
+        await people.stage(tx, tables[-1])
     await people.measure_stage(tx)
+    return tables
 
 
 async def _save_people(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> None:
@@ -100,20 +104,35 @@ async def _save_people(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ro
     await people.grow_version(tx)
 
 
-async def _save_enrolments(tx: WriteTx, outbox: Outbox, batch: Batch, roster: Roster) -> dict[str, int]:
+async def _save_enrolments(
+    tx: WriteTx, outbox: Outbox, batch: Batch, roster: Roster, staged: list[pa.Table]
+) -> dict[str, int]:
     """Enrolments new, changed and ended."""
     attributes = {
         "program": roster.program,
         "department": batch.department,
         "received_at": batch.received_at.isoformat(),
     }
-    await people.merge_enrolments(tx, roster.program, batch.batch_no, full=roster.full, today=roster.today)
-    counts = dict.fromkeys(("new", "changed", "ended"), 0)
-    async for differs in people.differences(tx):
-        await outbox.say_table(tx, ENROLMENTS_CHANGED, differs, attributes)
-        for change in differs.column("change").to_pylist():
-            counts[change] += 1
+    row_no, fresh = await people.merge_enrolments(tx, roster.program, batch.batch_no)
+    for table in staged:
+        await outbox.say_table(tx, ENROLMENTS_CHANGED, _differing(table, row_no, fresh), attributes)
+    counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
+    if roster.full:
+        async for gone in people.end_enrolments(tx, roster.program, batch.batch_no, today=roster.today):
+            await outbox.say_table(tx, ENROLMENTS_CHANGED, gone, attributes)
+            counts["ended"] += gone.num_rows
     return counts
+
+
+def _differing(staged: pa.Table, row_no: np.ndarray, fresh: np.ndarray) -> pa.Table:
+    """The staged rows that are new or changed, shaped as the event says them."""
+    numbers = staged.column("row_no").to_numpy()
+    at = np.searchsorted(row_no, numbers)
+    inside = np.minimum(at, max(len(row_no) - 1, 0))
+    chosen = (row_no[inside] == numbers) if len(row_no) else np.zeros(len(numbers), dtype=bool)
+    change = pa.DictionaryArray.from_arrays(pa.array(fresh[at[chosen]].astype(np.int8)), pa.array(["changed", "new"]))
+    table = staged.filter(pa.array(chosen))
+    return table.append_column("change", change).append_column("ended_on", pa.nulls(table.num_rows, pa.date32()))
 
 
 def _keyed(good: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, np.ndarray]:
