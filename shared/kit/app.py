@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -27,6 +28,8 @@ from shared.kit.outbox import Outbox, Relay
 from shared.kit.settings import KitSettings
 
 log = structlog.get_logger(__name__)
+
+_PARTITION_SECONDS = 6 * 3600.0
 
 Background = Callable[[], Awaitable[None]]
 
@@ -145,23 +148,34 @@ def _end_process() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+async def _keep_partitions(database: Database, service: Service) -> None:
+    for table in ("outbox", *service.partitioned):
+        await migrations.ensure_partitions(database, table)
+
+
+async def _keep_ahead(database: Database, service: Service) -> None:
+    """Partitions are made months before they are needed, however long the process runs."""
+    while True:
+        await asyncio.sleep(_PARTITION_SECONDS)
+        await _keep_partitions(database, service)
+
+
 @asynccontextmanager
 async def running(service: Service, settings: KitSettings, app: FastAPI) -> AsyncIterator[None]:
     """Platform, parts, consumers and loops, started in order and stopped in reverse."""
     async with platform(service, settings) as base, service.build(base) as parts:
-        for table in ("outbox", *service.partitioned):
-            await migrations.ensure_partitions(base.database, table)
+        await _keep_partitions(base.database, service)
         app.state.platform, app.state.deps = base, parts.deps
         app.state.working = parts.working or _nothing
         base.consumers = Consumers(
             service=service.name, bus=base.bus, database=base.database, subscriptions=parts.subscriptions
         )
         relay = Relay(base.database, base.bus, base.outbox.wake)
-        loops: list[Background] = [relay.run]
+        loops: list[Background] = [relay.run, partial(_keep_ahead, base.database, service)]
         if settings.consumers_enabled:
             await base.consumers.start()
             loops.extend(parts.background)
-        tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "loop"), loop)) for loop in loops]
+        tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "partitions"), loop)) for loop in loops]
         log.info("started", port=settings.port)
         try:
             yield

@@ -5,11 +5,12 @@ import secrets
 from collections.abc import Sequence
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kit import trace
 from shared.kit.clock import wall
-from shared.kit.problems import TooLargeError
+from shared.kit.problems import TooLargeError, too_large
 from shared.kit.telemetry import HTTP_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -58,22 +59,32 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, self._limited(scope, headers, receive), answer)
+            if self._declares_too_much(scope, headers):
+                # Answered here: the framework would make a plain 400 of an error that comes up while it reads the body.
+                await too_large(Request(scope), self._limit)(scope, receive, answer)
+            else:
+                await self._app(scope, self._limited(scope, receive), answer)
         finally:
             self._note(scope, status, wall() - started)
             structlog.contextvars.unbind_contextvars("request_id")
 
-    def _limited(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
-        if any(pattern.fullmatch(scope["path"]) for pattern in self._streamed):
-            return receive
+    def _is_streamed(self, scope: Scope) -> bool:
+        return any(pattern.fullmatch(scope["path"]) for pattern in self._streamed)
+
+    def _declares_too_much(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         declared = headers.get(b"content-length", b"0")
+        return declared.isdigit() and int(declared) > self._limit and not self._is_streamed(scope)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        if self._is_streamed(scope):
+            return receive
         taken = 0
 
         async def limited() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit or (declared.isdigit() and int(declared) > self._limit):
+            if taken > self._limit:
                 detail = f"At most {self._limit} bytes."
                 raise TooLargeError(detail)
             return message

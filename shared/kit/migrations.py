@@ -3,13 +3,17 @@
 from datetime import UTC, date, datetime
 from importlib import resources
 
+import asyncpg
 import sqlalchemy as sa
+import structlog
 from alembic import command, context, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.kit.db import Database, sqlalchemy_url
+
+log = structlog.get_logger(__name__)
 
 
 def _config(service: str, url: str = "") -> Config:
@@ -86,14 +90,12 @@ PLATFORM_TABLES = (
         subject text NOT NULL,
         headers jsonb NOT NULL,
         body bytea NOT NULL,
-        hold bigint,
         published_at timestamptz,
         CONSTRAINT pk_outbox PRIMARY KEY (seq, created_at)
     ) PARTITION BY RANGE (created_at)""",
     # Bodies are zstd already: compressing them again costs time and gains nothing.
     "ALTER TABLE {schema}.outbox ALTER COLUMN body SET STORAGE EXTERNAL",
-    "CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL AND hold IS NULL",
-    "CREATE INDEX ix_outbox_held ON {schema}.outbox (hold) WHERE hold IS NOT NULL",
+    "CREATE INDEX ix_outbox_pending ON {schema}.outbox (seq) WHERE published_at IS NULL",
     "CREATE TABLE {schema}.outbox_rest PARTITION OF {schema}.outbox DEFAULT",
     """CREATE TABLE {schema}.inbox (
         consumer text NOT NULL,
@@ -123,16 +125,22 @@ def create_platform_tables(schema: str) -> None:
 
 
 async def ensure_partitions(database: Database, table: str, *, months: int = 3) -> None:
-    """Make the monthly partitions of `table` exist for this month and the next ones; others go to the default."""
+    """Make the monthly partitions of `table` exist for this month and the next ones; others go to the default.
+
+    A month whose rows have already gone to the default partition stays there: that is slower, not wrong.
+    """
     start = datetime.now(UTC).date().replace(day=1)
-    async with database.write() as tx:
-        for _ in range(months):
-            end = _next_month(start)
-            await tx.run(
-                f"CREATE TABLE IF NOT EXISTS {table}_{start:%Y%m} PARTITION OF {table} "
-                f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
-            )
-            start = end
+    for _ in range(months):
+        end = _next_month(start)
+        try:
+            async with database.write() as tx:
+                await tx.run(
+                    f"CREATE TABLE IF NOT EXISTS {table}_{start:%Y%m} PARTITION OF {table} "
+                    f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+                )
+        except asyncpg.CheckViolationError:
+            log.warning("partition_stays_in_default", table=table, month=f"{start:%Y-%m}")
+        start = end
 
 
 def _next_month(day: date) -> date:

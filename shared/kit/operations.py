@@ -60,7 +60,7 @@ async def flow(request: Request, _caller: Operator) -> FlowOut:
     base: Platform = request.app.state.platform
     async with base.database.read() as tx:
         counts = await tx.fetch(
-            "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL AND hold IS NULL) AS outbox,"
+            "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox,"
             " (SELECT count(*) FROM dead_letter WHERE redriven_at IS NULL) AS dead"
         )
     waiting = await base.consumers.pending() if base.consumers else (0, 0)

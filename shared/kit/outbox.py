@@ -23,6 +23,7 @@ from shared.contracts.events import Fact, FactEvent, TableEvent
 from shared.kit import arrow, trace
 from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, driver_of, is_operational
+from shared.kit.problems import UnavailableError
 from shared.kit.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
 
 log = structlog.get_logger(__name__)
@@ -43,10 +44,8 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("headers", pg.JSONB, nullable=False),
         sa.Column("body", pg.BYTEA, nullable=False),
-        sa.Column("hold", sa.BigInteger, comment="not yet said: waits until the whole it belongs to is released"),
         sa.Column("published_at", sa.DateTime(timezone=True)),
-        sa.Index("ix_outbox_pending", "seq", postgresql_where=sa.text("published_at IS NULL AND hold IS NULL")),
-        sa.Index("ix_outbox_held", "hold", postgresql_where=sa.text("hold IS NOT NULL")),
+        sa.Index("ix_outbox_pending", "seq", postgresql_where=sa.text("published_at IS NULL")),
         postgresql_partition_by="RANGE (created_at)",
     )
 
@@ -71,8 +70,12 @@ class Outbox:
             msg = f"{event.name} carries {event.model.__name__}"
             raise TypeError(msg)
         chosen = event_id or uuids.uuid7()
-        headers = self._headers(event.name, chosen, JSON_TYPE)
-        await self._insert(tx, [(chosen, event.name, headers, fact.model_dump_json().encode())])
+        body = fact.model_dump_json().encode()
+        if len(body) > arrow.MAX_BYTES:
+            # The broker would refuse it for ever, and everything behind it would wait.
+            msg = f"{event.name} is {len(body)} bytes, more than a message may have"
+            raise ValueError(msg)
+        await self._insert(tx, [(chosen, event.name, self._headers(event.name, chosen, JSON_TYPE), body)])
         return chosen
 
     async def say_table(
@@ -81,8 +84,6 @@ class Outbox:
         event: TableEvent,
         table: pa.Table,
         attributes: Mapping[str, str] | None = None,
-        *,
-        hold: int | None = None,
     ) -> int:
         """Say the rows of `table`, cut by shard and size, in the transaction that made them true.
 
@@ -91,7 +92,6 @@ class Outbox:
             event: the declared event.
             table: at least the columns of `event`, in any order; rows keep their order within a shard.
             attributes: values of the whole table.
-            hold: number of a whole this is a part of; it is said when the whole is released.
 
         Returns:
             Number of messages.
@@ -106,17 +106,8 @@ class Outbox:
         for shard, _, body in arrow.split(shaped):
             subject, chosen = f"{event.name}.{shard}", uuids.uuid7()
             rows.append((chosen, subject, self._headers(event.name, chosen, ARROW_TYPE), body))
-        await self._insert(tx, rows, hold)
+        await self._insert(tx, rows)
         return len(rows)
-
-    async def release(self, tx: WriteTx, hold: int) -> None:
-        """Let everything held under a number be said, in the order in which it was held."""
-        await tx.run("UPDATE outbox SET hold = NULL WHERE hold = $1", hold)
-        self._wake_after(tx)
-
-    async def discard(self, tx: WriteTx, hold: int) -> None:
-        """Forget what is held under a number: it was never said."""
-        await tx.run("DELETE FROM outbox WHERE hold = $1", hold)
 
     def _headers(self, name: str, event_id: UUID, content_type: str) -> dict[str, str]:
         headers = {
@@ -130,13 +121,11 @@ class Outbox:
         context = trace.current()
         return headers | {trace.HEADER: context} if context else headers
 
-    async def _insert(
-        self, tx: WriteTx, rows: Sequence[tuple[UUID, str, dict[str, str], bytes]], hold: int | None = None
-    ) -> None:
+    async def _insert(self, tx: WriteTx, rows: Sequence[tuple[UUID, str, dict[str, str], bytes]]) -> None:
         driver = await tx.driver()
         await driver.executemany(
-            "INSERT INTO outbox (id, subject, headers, body, hold) VALUES ($1, $2, $3::text::jsonb, $4, $5)",
-            [(one, subject, orjson.dumps(headers).decode(), body, hold) for one, subject, headers, body in rows],
+            "INSERT INTO outbox (id, subject, headers, body) VALUES ($1, $2, $3::text::jsonb, $4)",
+            [(one, subject, orjson.dumps(headers).decode(), body) for one, subject, headers, body in rows],
         )
         self._wake_after(tx)
 
@@ -208,10 +197,13 @@ class Relay:
     async def _publish_some(self, connection: asyncpg.Connection) -> int:
         rows = await connection.fetch(
             "SELECT seq, created_at, id, subject, headers::text AS headers, body FROM outbox "
-            "WHERE published_at IS NULL AND hold IS NULL ORDER BY seq LIMIT $1",
+            "WHERE published_at IS NULL ORDER BY seq LIMIT $1",
             _BATCH,
         )
-        OUTBOX_PENDING.set(len(rows))
+        if len(rows) < _BATCH:
+            OUTBOX_PENDING.set(len(rows))
+        else:
+            OUTBOX_PENDING.set(await connection.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL"))
         OUTBOX_OLDEST.set(max(0.0, wall() - rows[0]["created_at"].timestamp()) if rows else 0.0)
         if not rows:
             return 0
@@ -219,8 +211,8 @@ class Relay:
         for row in rows:
             lanes[row["subject"]].append(row)
         # One subject keeps its order; different subjects wait for the broker's fsync together.
-        published = await asyncio.gather(*(self._publish_lane(lane) for lane in lanes.values()), return_exceptions=True)
-        done = [row for lane in published if not isinstance(lane, BaseException) for row in lane]
+        ends = await asyncio.gather(*(self._publish_lane(lane) for lane in lanes.values()))
+        done = [row for published, _ in ends for row in published]
         await connection.execute(
             "UPDATE outbox SET published_at = now() WHERE published_at IS NULL "
             "AND seq = ANY($1::bigint[]) AND created_at = ANY($2::timestamptz[])",
@@ -228,13 +220,19 @@ class Relay:
             list({row["created_at"] for row in done}),
         )
         OUTBOX_PUBLISHED.inc(len(done))
-        for lane in published:
-            if isinstance(lane, BaseException):
-                raise lane
+        for _, trouble in ends:
+            if trouble is not None:
+                raise trouble
         return len(done)
 
-    async def _publish_lane(self, rows: Sequence[asyncpg.Record]) -> Sequence[asyncpg.Record]:
-        for row in rows:
+    async def _publish_lane(
+        self, rows: Sequence[asyncpg.Record]
+    ) -> tuple[Sequence[asyncpg.Record], UnavailableError | None]:
+        """The rows that were published, in their order, and what stopped the rest."""
+        for place, row in enumerate(rows):
             headers = orjson.loads(row["headers"])
-            await self._publisher.publish(row["subject"], row["body"], headers, message_id=str(row["id"]))
-        return rows
+            try:
+                await self._publisher.publish(row["subject"], row["body"], headers, message_id=str(row["id"]))
+            except UnavailableError as error:
+                return rows[:place], error
+        return rows, None

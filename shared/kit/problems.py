@@ -118,7 +118,15 @@ def _respond(request: Request, error: ProblemError) -> JSONResponse:
     )
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def too_large(request: Request, limit: int) -> JSONResponse:
+    """The answer to a body that declares more than `limit` bytes."""
+    return _respond(request, TooLargeError(f"At most {limit} bytes."))
+
+
+def _pointer(location: tuple[int | str, ...], kind: str) -> str:
+    # The name of a member nobody declared is input too.
+    if kind == "extra_forbidden":
+        location = location[:-1]
     return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
@@ -133,7 +141,11 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # pydantic's `input` and `ctx` may hold an id number, so only place and kind leave.
     errors = [
-        {"pointer": _pointer(tuple(each["loc"])), "code": each["type"], "detail": each["msg"].split(", got")[0]}
+        {
+            "pointer": _pointer(tuple(each["loc"]), each["type"]),
+            "code": each["type"],
+            "detail": each["msg"].split(", got")[0],
+        }
         for each in error.errors()
     ]
     return _respond(request, MalformedError("See `errors` for the places to mend.", extra={"errors": errors}))

@@ -22,8 +22,8 @@ OUTBOX_PUBLISHED = Counter("outbox_published_total", "Outbox rows published and 
 
 MASK = "‹masked›"
 # 18 or 15 digits that could be a citizen id, wherever they stand; phone numbers of the mainland.
-_ID = re.compile(r"(?<![0-9A-Za-z])(?:[1-9]\d{16}[\dXx]|[1-9]\d{14})(?![0-9A-Za-z])")
-_PHONE = re.compile(r"(?<![0-9A-Za-z])1[3-9]\d{9}(?![0-9A-Za-z])")
+_ID = re.compile(r"(?<!\d)(?:[1-9]\d{5}[ -]?\d{8}[ -]?\d{3}[\dXx]|[1-9]\d{14})(?!\d)")
+_PHONE = re.compile(r"(?:(?<!\d)|(?<=\+86)|(?<=\b86))1[3-9]\d{9}(?!\d)")
 _PERSONAL_KEYS = frozenset({"name", "citizen_id", "phone", "family_phone", "address", "id_no", "card_no"})
 
 EventDict = MutableMapping[str, Any]
@@ -41,10 +41,11 @@ def mask_value(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return MASK if _ID.fullmatch(str(value)) or _PHONE.fullmatch(str(value)) else value
     if isinstance(value, dict):
-        return {key: MASK if key in _PERSONAL_KEYS else mask_value(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set):
+        return {mask_text(str(key)): MASK if key in _PERSONAL_KEYS else mask_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [mask_value(each) for each in value]
-    return value
+    # Whatever else there is (bytes, exceptions, objects) leaves as text, so it is masked as text.
+    return value if value is None or isinstance(value, bool | float) else mask_text(str(value))
 
 
 def mask_processor(_logger: object, _method: str, event: EventDict) -> EventDict:

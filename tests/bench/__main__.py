@@ -8,10 +8,11 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from rich.console import Console
@@ -31,8 +32,7 @@ CITY_RECORDS = 38_370_000
 _WIDTH = 150
 _DOCS = Path(__file__).parents[2] / "docs"
 _ASSESSED = "signals_assessed_anew_per_second_"
-# Not in main: the processes that are started for one measurement shall be quiet too.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,12 @@ async def _ingest(bench: Bench) -> list[Figure]:
     return [_ingested(each) for each in rows]
 
 
+def _rows_of_ingest(count: int, people: int) -> list[dict[str, object]]:
+    # The service's log lines have no place beside a progress bar, and its processes write where this one does.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ingest.rows(count=count, people=people)
+
+
 def _ingested(row: Mapping[str, Any]) -> Figure:
     budget = None
     if row["target"] is not None:
@@ -102,13 +108,14 @@ async def _scoring(bench: Bench) -> list[Figure]:
     async with bench.schemas("scoring") as (database,):
         job = by_hand.Job(url=database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
                           people=people, rows=rows)  # fmt: skip
-        ours, theirs = [await asyncio.to_thread(_alone, work, job) for work in (by_hand.ours, by_hand.theirs)]
+        ours, theirs = [await _alone(work, job) for work in (by_hand.ours, by_hand.theirs)]
     return _scored(ours, theirs)
 
 
-def _alone(work: Callable[[by_hand.Job], dict[str, float]], job: by_hand.Job) -> dict[str, float]:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, (job,))
+async def _alone(work: Callable[..., T], *args: object) -> T:
+    """The result of work in a fresh process, so that its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
 
 
 def _scored(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[Figure]:
@@ -223,6 +230,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     logging.basicConfig(level=logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found, facts = asyncio.run(_run(chosen.names, chosen.scale, console))
     console.print(report.table(found))
     missed = report.say_missed(console, found)

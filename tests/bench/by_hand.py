@@ -1,6 +1,7 @@
 """Scoring as one would write it by hand in SQL: signals as rows with a unique key, assessed by one statement."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from services.scoring.domain.rules import Per
 from shared.kit import arrow
 from shared.kit.db import Database, WriteTx
 from tests.bench import scoring
-from tests.bench.machine import peak_of_this_process_mib
+from tests.bench.machine import peak_mib
 
 _TABLES = """
 CREATE TABLE bench_source (source smallint PRIMARY KEY, strong boolean, department text, points int, cap int,
@@ -87,7 +88,7 @@ async def _ours(job: Job) -> dict[str, float]:
             " pg_total_relation_size('signal_block') / (SELECT sum(rows) FROM signal_block)::float AS bytes"
         ))[0]  # fmt: skip
     await database.close()
-    return {**figures, **_plain(row), "peak_mib": peak_of_this_process_mib()}
+    return {**figures, **_plain(row), "peak_mib": peak_mib(os.getpid())}
 
 
 async def _theirs(job: Job) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import time
@@ -57,7 +56,7 @@ def day_of_the_code() -> str:
 
 
 def peak_mib(pid: int) -> float:
-    """Most memory a running process has used."""
+    """Most memory a running process has used; getrusage would count its parent's too, from before it began."""
     return int(_line(f"/proc/{pid}/status", "VmHWM").split()[0]) / 1024
 
 
@@ -84,8 +83,3 @@ def _fsync_ms(folder: Path) -> float:
             waits.append((time.perf_counter() - started) * 1000)
     path.unlink()
     return statistics.median(waits)
-
-
-def peak_of_this_process_mib() -> float:
-    """Most memory this process has used."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

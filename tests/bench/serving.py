@@ -218,13 +218,13 @@ class _Bench:
         _same_answers(mine[0], theirs[0])
         half = statistics.median(each.per_second for each in mine) / 2
         mine_half, theirs_half = await in_turn(
-            lambda: self._check_ours(half), lambda: self._check_bare(half), max(times // 2, 1)
+            lambda: self._check_ours(half), lambda: self._check_bare(half), max(times - 2, 1)
         )
         mine_plain, textbook = await in_turn(
-            self._check_ours, lambda: self._check_bare(path=_TEXTBOOK), max(times // 2, 1)
+            self._check_ours, lambda: self._check_bare(path=_TEXTBOOK), max(times - 2, 1)
         )
         async with self._not_waiting_for_the_disk():
-            mine_quick, theirs_quick = await in_turn(self._check_ours, self._check_bare, max(times // 2, 1))
+            mine_quick, theirs_quick = await in_turn(self._check_ours, self._check_bare, max(times - 2, 1))
         return [
             figure("single checks", "requests/s", *_rates(mine, theirs), budget=Budget(least=0.8),
                    note=f"bare FastAPI and asyncpg with the same one statement, tuned, {_PER_SIDE}"),

@@ -1,5 +1,6 @@
 """The built-in issuer: a signed assertion in, a short-lived access token out (RFC 7523, RFC 9068)."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from shared.kit.http import ASSERTION_TYPE
 
 LONGEST_ASSERTION = 60.0
 LEEWAY = 5.0
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _REQUIRED = ("grant_type", "client_assertion_type", "client_assertion")
 
 
@@ -144,9 +146,12 @@ def _claimed_client(assertion: str) -> str:
     """The client an assertion names, before anything of it is believed."""
     try:
         payload = orjson.loads(jws.extract_compact(assertion.encode()).payload)
-        return str(payload["iss"])
+        claimed = str(payload["iss"])
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise OAuthError("invalid_client", "client_assertion must be a signed JWT", 401) from error
+    if not _CLIENT_ID.fullmatch(claimed):
+        raise OAuthError("invalid_client", "iss must be the id of a registered client", 401)
+    return claimed
 
 
 def _user(issuer: Issuer, client: Client, named: object) -> str:

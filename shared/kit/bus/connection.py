@@ -34,7 +34,6 @@ _LIMITS: dict[str, tuple[int, int]] = {
     "RECOGNITION": (90, 8 * _GIB),
     "GRID": (30, 2 * _GIB),
     "NOTIFY": (14, 4 * _GIB),
-    "DLQ": (180, 2 * _GIB),
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,7 +34,8 @@ from shared.kit.telemetry import (
 log = structlog.get_logger(__name__)
 
 TRIES = 8
-_MAX_DELIVER = 1000  # finite; parking after TRIES is ours, this bounds only a database that stays away for days
+_DEATHS = 100  # deliveries without an end: nothing but a process that dies each time gets there within minutes
+_MAX_DELIVER = 10_000  # finite; parking is ours, this bounds only a database that stays away for days
 # Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
 _ACK_WAIT = 20.0
 _HEARTBEAT = 6.0
@@ -109,6 +111,7 @@ class Consumers:
     subscriptions: Sequence[Subscription]
     concurrency: int = 8
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _failures: Counter[tuple[str, int]] = field(default_factory=Counter)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _places: asyncio.Semaphore | None = None
 
@@ -192,11 +195,12 @@ class Consumers:
                 for raw in raws:
                     await self._handle(subscription, durable, shard, [raw])
                 return
-            await self._give_back(durable, raws[0], raws[0].metadata.num_delivered or 1, error)
+            await self._give_back(durable, raws[0], error)
             MESSAGES_RETRIED.labels(label).inc()
             return
         for raw in raws:
             await raw.ack()
+            self._failures.pop((durable, raw.metadata.sequence.stream), None)
         MESSAGES_HANDLED.labels(label).inc(len(fresh))
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
         if subscription.after:
@@ -212,12 +216,16 @@ class Consumers:
                 await subscription.handler(tx, message)
         return fresh
 
-    async def _give_back(self, durable: str, raw: Msg, tries: int, error: Exception) -> None:
+    async def _give_back(self, durable: str, raw: Msg, error: Exception) -> None:
         if is_operational(error):
+            # Trouble of the surroundings is no failure of the message: it waits, longer each time, and is never parked.
             log.warning("message_waits", consumer=durable, reason=type(error).__name__)
             await self._until_database_answers()
-            await raw.nak(delay=1.0)
+            await raw.nak(delay=min(30.0, 0.5 * (raw.metadata.num_delivered or 1)))
             return
+        place = (durable, raw.metadata.sequence.stream)
+        self._failures[place] += 1
+        tries = self._failures[place]
         poison = isinstance(error, PoisonError | ValidationError | arrow.TableShapeError)
         if not poison and tries < TRIES:
             log.warning("message_retried", consumer=durable, tries=tries, exc_info=error)
@@ -237,6 +245,7 @@ class Consumers:
                 reason=f"{type(error).__name__} after {tries} tries",
             )
         DEAD_LETTERS.labels(durable).inc()
+        del self._failures[place]
         await raw.ack_sync()
 
     async def _until_database_answers(self) -> None:
@@ -281,7 +290,7 @@ def _event_id(headers: dict[str, str], raw: Msg) -> UUID:
 
 
 def _read(event: Event, shard: str | None, raw: Msg) -> Message:
-    if (raw.metadata.num_delivered or 1) > TRIES:
+    if (raw.metadata.num_delivered or 1) > _DEATHS:
         msg = "the process died each time it was handled"
         raise PoisonError(msg)
     headers = {key: str(value) for key, value in (raw.headers or {}).items()}

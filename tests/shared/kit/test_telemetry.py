@@ -34,6 +34,17 @@ def test_nesting_hides_nothing(value):
     assert not any(secret in text for secret in (ID18, ID15, PHONE))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [f"a{ID18}", "341602 19490101 1234", f"+86{PHONE}", ID18.encode(), ValueError(ID18), {ID18: 1}, {"k": (PHONE,)}],
+    ids=repr,
+)
+def test_other_forms_hide_nothing_either(value):
+    text = repr(mask_value(value))
+    assert MASK in text
+    assert not any(secret in text for secret in (ID18, PHONE, "19490101"))
+
+
 def test_keys_that_name_personal_data_lose_their_value_whole():
     event = mask_processor(None, "info", {"event": "seen", "name": "张三", "rows": 3})
     assert event == {"event": "seen", "name": MASK, "rows": 3}
