@@ -140,6 +140,45 @@ class CaseConclusion(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class TaskStage(StrEnum):
+    """With whom a task lies; each lateness moves it one step."""
+
+    MEMBER = "member"
+    LEADER = "leader"
+    ASSISTANT = "assistant"
+    TOWN = "town"
+
+
+class CorrectionStatus(StrEnum):
+    """Where a correction of a department's record stands."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class NoticeKind(StrEnum):
+    """What a legal notice is about."""
+
+    INTENDED_STOP = "intended_stop"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    TERMINATED = "terminated"
+    ARREARS = "arrears"
+    REFUND = "refund"
+    APOLOGY = "apology"
+
+
+class SubscriptionStatus(StrEnum):
+    """Where a partner's webhook endpoint stands."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    ENDED = "ended"
+
+
 class Answer(StrEnum):
     """What a program hears; absence of a record is `unknown` or `not_yet`, never a word about death."""
 

@@ -1,0 +1,64 @@
+"""Every message between services: its subject, who says it, and the exact shape of its body; one module a speaker.
+
+An event is listed here once somebody says it and somebody hears it; until then it stands in its speaker's module only.
+"""
+
+from shared.contracts.events.base import EVIDENCE_IDS, SUBJECT, WORD, WORDS, Event, Fact, FactEvent, TableEvent
+from shared.contracts.events.grid import CASE_CONCLUDED, VISIT_CONCLUDED, CaseConcluded, VisitConcluded
+from shared.contracts.events.ingest import (
+    BATCH_COMPLETED,
+    CONTACTS_CHANGED,
+    ENROLMENTS_CHANGED,
+    EVIDENCE_ACCEPTED,
+    BatchCompleted,
+)
+from shared.contracts.events.notify import MESSAGE_DELIVERED
+from shared.contracts.events.recognition import (
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CertificateRevoked,
+)
+from shared.contracts.events.scoring import ASSESSMENTS_CHANGED, SUSPICION_RAISED
+
+EVENTS: tuple[Event, ...] = (
+    EVIDENCE_ACCEPTED,
+    ENROLMENTS_CHANGED,
+    CONTACTS_CHANGED,
+    BATCH_COMPLETED,
+    ASSESSMENTS_CHANGED,
+    SUSPICION_RAISED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CERTIFICATE_REVOKED,
+    VISIT_CONCLUDED,
+    CASE_CONCLUDED,
+    MESSAGE_DELIVERED,
+)
+__all__ = [
+    "ASSESSMENTS_CHANGED",
+    "BATCH_COMPLETED",
+    "CASE_CONCLUDED",
+    "CERTIFICATES_ISSUED",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATIONS_DUE",
+    "CONTACTS_CHANGED",
+    "ENROLMENTS_CHANGED",
+    "EVENTS",
+    "EVIDENCE_ACCEPTED",
+    "EVIDENCE_IDS",
+    "MESSAGE_DELIVERED",
+    "SUBJECT",
+    "SUSPICION_RAISED",
+    "VISIT_CONCLUDED",
+    "WORD",
+    "WORDS",
+    "BatchCompleted",
+    "CaseConcluded",
+    "CertificateRevoked",
+    "Event",
+    "Fact",
+    "FactEvent",
+    "TableEvent",
+    "VisitConcluded",
+]

@@ -1,0 +1,131 @@
+"""What grid says."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.events.base import Fact, FactEvent
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, TaskReason, TaskStage, VisitResult
+
+
+class VisitConcluded(Fact):
+    """What a grid member found at the door, after review where the rule asks for one."""
+
+    visit_id: UUID
+    task_id: UUID
+    subject: UUID
+    result: VisitResult
+    visited_on: date
+    visited_at: datetime
+    division: Annotated[str, Field(pattern=r"^\d{12}$")]
+    worker_id: str
+    id_card_read: bool
+
+
+VISIT_CONCLUDED = FactEvent(
+    name="grid.visit.concluded.v1", model=VisitConcluded, doc="A visit is over; what was found."
+)
+
+
+class CaseConcluded(Fact):
+    """What people concluded about a suspicion."""
+
+    case_id: UUID
+    subject: UUID
+    kind: SuspicionKind
+    conclusion: CaseConclusion
+    event_on: date | None
+    concluded_at: datetime
+    verified_by: str
+    concluded_by: str
+    evidence_ids: tuple[int, ...] = ()  # what the suspicion rested on; a false death is corrected at its source
+
+
+CASE_CONCLUDED = FactEvent(
+    name="grid.case.concluded.v1", model=CaseConcluded, doc="People concluded a case; four eyes."
+)
+
+
+class TaskOverdue(Fact):
+    """A task was not done in time and goes one step up: member, leader, assistant, town."""
+
+    task_id: UUID
+    subject: UUID
+    reason: TaskReason
+    stage: TaskStage  # to whom it went
+    division: str
+    worker_id: str | None  # who had it
+    deadline_on: date
+    overdue_at: datetime
+
+
+TASK_OVERDUE = FactEvent(name="grid.task.overdue.v1", model=TaskOverdue, doc="A task was late and went one step up.")
+
+
+class ConfirmedPerson(Fact):
+    """One line of a village's list of confirmed changes."""
+
+    subject: UUID
+    kind: SuspicionKind
+    case_id: UUID | None
+    event_on: date | None
+
+
+class ReportLocked(Fact):
+    """A village's month is closed: signed by its head, checked by the town, taken by the county."""
+
+    division: str
+    month: str  # YYYY-MM
+    zero: bool  # signed as without any change
+    suspected: int
+    confirmed: list[ConfirmedPerson]
+    signed_by: str
+    locked_at: datetime
+
+
+REPORT_LOCKED = FactEvent(name="grid.report.locked.v1", model=ReportLocked, doc="A village's monthly report is final.")
+
+
+class StopRequestConcluded(Fact):
+    """Whether a request to stop a benefit is as it says; two people looked."""
+
+    request_id: UUID
+    subject: UUID
+    programs: list[str]
+    confirmed: bool
+    relation: str
+    reason: str
+    event_on: date | None
+    verified_by: str
+    concluded_by: str
+    concluded_at: datetime
+
+
+STOP_REQUEST_CONCLUDED = FactEvent(
+    name="grid.stop_request.concluded.v1", model=StopRequestConcluded, doc="A request to stop was verified by people."
+)
+
+
+class WorkerDay(Fact):
+    """One grid member's day."""
+
+    worker_id: str
+    tasks: int
+    overdue: int
+
+
+class WorkdayPlanned(Fact):
+    """What the grid members of a town have to do today."""
+
+    division: str  # town, 9 digits
+    day: date
+    workers: list[WorkerDay]
+
+
+WORKDAY_PLANNED = FactEvent(
+    name="grid.workday.planned.v1",
+    model=WorkdayPlanned,
+    doc="The day of a town's grid members; said each working morning.",
+)
