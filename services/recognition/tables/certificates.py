@@ -1,0 +1,55 @@
+"""Certificates, their revocation, and which of them count."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from services.recognition.tables.base import INSTANT, METADATA, UUID, WORDS, one_of
+from shared.contracts.vocabulary import Channel, Claim, Strength
+
+CERTIFICATE = sa.Table(
+    "certificate",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("certificate_id", UUID, primary_key=True, comment="follows from subject, claim, as_of, channel, cap"),
+    sa.Column("claim", sa.Text, nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False, comment="day of the event"),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("strength", sa.Text, nullable=False),
+    sa.Column("rule_set", sa.Text, nullable=False),
+    sa.Column("cap_months", sa.SmallInteger, comment="longest validity its rule set allows"),
+    sa.Column("evidence_ids", pg.ARRAY(sa.BigInteger), nullable=False),
+    sa.Column("evidence_class", WORDS, nullable=False, comment="classes the person may read"),
+    sa.Column("issued_on", sa.Date, nullable=False),
+    sa.Column("origin", UUID, comment="visit, session or peer certificate it came from"),
+    one_of("claim", Claim),
+    one_of("channel", Channel),
+    one_of("strength", Strength),
+    sa.CheckConstraint("cap_months > 0", name="cap"),
+    sa.CheckConstraint("as_of <= issued_on", name="as_of"),
+    comment="Formal results; rows are never changed, a trigger refuses it",
+)
+
+REVOCATION = sa.Table(
+    "revocation",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("certificate_id", UUID, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("successor_id", UUID),
+    sa.Column("decision_id", UUID),
+    sa.Column("revoked_at", INSTANT, nullable=False),
+    comment="Certificates that no longer hold, and why",
+)
+
+HOLDING = sa.Table(
+    "holding",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("claim", sa.Text, primary_key=True),
+    sa.Column("cap_months", sa.SmallInteger, primary_key=True, comment="0: no cap"),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("certificate_id", UUID, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("strength", sa.Text, nullable=False),
+    comment="Newest certificate in force per person, claim and cap: what every answer looks at",
+)

@@ -1,0 +1,36 @@
+"""Certification runs and the people they did not find."""
+
+import sqlalchemy as sa
+
+from services.recognition.domain.states import RunState
+from services.recognition.tables.base import INSTANT, METADATA, UUID, one_of
+
+RUN = sa.Table(
+    "certification_run",
+    METADATA,
+    sa.Column("run_id", UUID, primary_key=True),
+    sa.Column("run_on", sa.Date, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("requested_at", INSTANT, nullable=False),
+    sa.Column("finished_at", INSTANT),
+    sa.Column("shards_done", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("due", sa.BigInteger, nullable=False, server_default="0", comment="people whose certification runs out"),
+    sa.Column("said", sa.BigInteger, nullable=False, server_default="0", comment="of them, told of for the first time"),
+    one_of("state", RunState),
+    sa.Index(
+        "ix_certification_run_pending", "requested_at", postgresql_where=sa.text("state IN ('queued', 'running')")
+    ),
+    comment="Monthly runs that look for people nobody has seen",
+)
+
+DUE = sa.Table(
+    "due",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("due_on", sa.Date, nullable=False, comment="earliest end over the person's programs"),
+    sa.Column("run_id", UUID, nullable=False),
+    sa.Column("run_on", sa.Date, nullable=False),
+    sa.Column("cleared_on", sa.Date, comment="day a certificate ended it"),
+    comment="People a run did not find; one row a person and cycle",
+)
