@@ -2,8 +2,8 @@
 
 Owns: contacts (sealed), people who must not be written to, preferences, templates, channels, messages, deliveries.
 Hears: contacts changed, certificates issued and revoked, certifications due, suspicions raised, cases concluded,
-batches completed.
-Says: `notify.message.delivered.v1`, the proof that someone was told.
+batches completed, notices given.
+Says: `notify.message.delivered.v1`, the proof that someone was told, and `notify.message.failed.v1`, that he was tried.
 Answers: the messages of a person with their delivery log, the inboxes of officers and departments, templates with
 preview, channels, notices other services ask for, receipts of providers.
 """

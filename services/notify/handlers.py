@@ -19,6 +19,7 @@ from shared.contracts.events import (
     CertificateRevoked,
     Event,
 )
+from shared.contracts.events.recognition import NOTICE_GIVEN, NoticeGiven
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.db import WriteTx
 
@@ -34,6 +35,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (SUSPICION_RAISED, partial(on_suspicion_raised, deps)),
         (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
         (CASE_CONCLUDED, partial(on_case_concluded, deps)),
+        (NOTICE_GIVEN, partial(on_notice_given, deps)),
         (BATCH_COMPLETED, partial(on_batch_completed, deps)),
     )
     return [Subscription(event=event, handler=handler) for event, handler in heard]
@@ -64,6 +66,10 @@ async def on_certificate_revoked(deps: Deps, tx: WriteTx, message: Message) -> N
 
 async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_case(tx, deps, message.fact(CaseConcluded))
+
+
+async def on_notice_given(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_notice(tx, deps, message.fact(NoticeGiven))
 
 
 async def on_batch_completed(deps: Deps, tx: WriteTx, message: Message) -> None:

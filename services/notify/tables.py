@@ -67,7 +67,9 @@ MESSAGE = sa.Table(
     sa.Column("id", _UUID, primary_key=True, comment="made from the template and what the event is about"),
     sa.Column("subject", _UUID, comment="whom it is for or about; null where it is about no person"),
     sa.Column("audience", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, comment="department slug, for the audience department"),
+    sa.Column("recipient", sa.Text, comment="department, grid member or partner, for such an audience"),
+    sa.Column("division", sa.Text, comment="where it belongs to, if it is about no person; prefix of 12 digits"),
+    sa.Column("about", _UUID, comment="notice or event it tells of; null for a merged message"),
     sa.Column("template", sa.Text, nullable=False),
     sa.Column("version", sa.SmallInteger, nullable=False),
     sa.Column("variables", pg.JSONB, nullable=False, comment="typed values; never a name, phone or id number"),
@@ -104,7 +106,10 @@ DELIVERY = sa.Table(
     sa.Column("lane", sa.SmallInteger, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column(
-        "personal", sa.Boolean, nullable=False, comment="to the person himself: refused once he is recorded as dead"
+        "personal",
+        sa.Boolean,
+        nullable=False,
+        comment="to the person himself; once he is recorded as dead it is refused, a legal one goes to the family",
     ),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("due_at", _AT, nullable=False, comment="not before; business time"),
@@ -126,6 +131,7 @@ DELIVERY = sa.Table(
     sa.CheckConstraint("(leased_until IS NOT NULL) = (status = 'sending')", name="leased"),
     sa.Index("ix_delivery_queue", "channel", "lane", "due_at", postgresql_where=sa.text("status = 'queued'")),
     sa.Index("ix_delivery_leased", "leased_until", postgresql_where=sa.text("status = 'sending'")),
+    sa.Index("ix_delivery_handed", "channel", "handed_at", postgresql_where=sa.text("status = 'handed'")),
     sa.Index("ix_delivery_waiting", "subject", postgresql_where=sa.text("status = 'waiting'")),
     sa.Index("ix_delivery_subject", "subject", "channel"),
 )

@@ -35,6 +35,19 @@ class NotAReceiptError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What it means when a provider never says what became of a message.
+
+    Attributes:
+        days: after which it is taken as an answer.
+        delivered: no news is good news (a letter box that bounced nothing); else the message counts as failed.
+    """
+
+    days: int
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Generic[SettingsT]):
     """A way to reach people.
 
@@ -54,6 +67,7 @@ class Channel(Generic[SettingsT]):
         waits: seconds before the second, third, ... try.
         quiet_hours: whether it disturbs.
         speaks_like: channel whose texts it uses where a template has none for it.
+        silence: what it means when a message was handed over and no receipt came; None: nothing.
     """
 
     code: str
@@ -69,6 +83,7 @@ class Channel(Generic[SettingsT]):
     waits: Sequence[float] = (5, 30, 120, 600, 1800)
     quiet_hours: bool = False
     speaks_like: str | None = None
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

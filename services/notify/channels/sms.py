@@ -17,7 +17,7 @@ import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.notify.channels import Channel, NotAReceiptError, Send
+from services.notify.channels import Channel, NotAReceiptError, Send, Silence
 from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result
 from services.notify.domain.lint import sms_parts
 from services.notify.domain.signing import SignatureError, verify
@@ -207,4 +207,5 @@ CHANNEL = Channel(
     read_receipts=read_receipts,
     batch=_BATCH,
     quiet_hours=True,
+    silence=Silence(days=3),
 )

@@ -38,6 +38,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     AGAIN = "again"
     REJECTED = "rejected"
+    IMPOSSIBLE = "impossible"  # nobody was asked: no address, no text
 
 
 class Told(StrEnum):
@@ -56,7 +57,8 @@ class Outgoing:
     Attributes:
         id: of the message: the provider takes it once under this id, however often it is handed over.
         attempt: counted from 1.
-        to: phone, address or token, as the channel needs it.
+        to: phone, address or account, as the channel needs it.
+        division: village of the person, or where the message belongs to, if known.
         approval: approval code of the text, where the channel has one.
         legal: before others, also at the provider.
     """
@@ -64,6 +66,7 @@ class Outgoing:
     id: UUID
     attempt: int
     to: str
+    division: str | None
     title: str
     text: str
     template: str

@@ -12,15 +12,12 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from shared.contracts.events import BatchCompleted, CertificateRevoked
 from shared.contracts.vocabulary import CaseConclusion, Claim, SuspicionKind
 
 CERTIFIED: Final = "certified"
 DUE_STEPS: Final[tuple[tuple[int, str], ...]] = ((30, "due_30"), (60, "due_60"))
 DUE_FIRST: Final = "due_90"
 SUSPICION_OPENED: Final = "suspicion_opened"
-REVOKED: Final = "certificate_revoked"
-QUARANTINED: Final = "batch_quarantined"
 
 DEATH_KINDS: Final = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
 """Kinds of suspicion under which somebody stands recorded as dead in some register."""
@@ -32,6 +29,8 @@ DRAFT_SCHEMA: Final = pa.schema(
         "id": pa.binary(16),
         "subject": pa.binary(16),
         "recipient": pa.string(),
+        "division": pa.string(),
+        "about": pa.binary(16),
         "variables": pa.string(),
         "revision": pa.int32(),
     }
@@ -48,8 +47,8 @@ class Drafts:
 
     Attributes:
         template: its code.
-        rows: of `DRAFT_SCHEMA`, each id once; `recipient` is a department where it is for one, `revision` grows with
-            what is known.
+        rows: of `DRAFT_SCHEMA`, each id once; `recipient` is a department, grid member or partner where it is for one,
+            `about` what it tells of where that is one thing, `revision` grows with what is known.
     """
 
     template: str
@@ -73,12 +72,14 @@ def message_id(template: str, key: bytes) -> UUID:
 
 
 def one(template: str, key: bytes, variables: Mapping[str, object], **who: object) -> Drafts:
-    """One message; `who` gives subject (UUID) or recipient."""
-    subject = who.get("subject")
+    """One message; `who` gives subject and about (UUID), recipient and division (text)."""
+    subject, about = who.get("subject"), who.get("about")
     row = {
         "id": message_id(template, key).bytes,
         "subject": subject.bytes if isinstance(subject, UUID) else None,
         "recipient": who.get("recipient"),
+        "division": who.get("division"),
+        "about": about.bytes if isinstance(about, UUID) else None,
         "variables": orjson.dumps(dict(variables)).decode(),
         "revision": 0,
     }
@@ -156,6 +157,7 @@ def suspicions(table: pa.Table) -> Drafts:
         SUSPICION_OPENED,
         newest,
         keys=_bytes(newest, "suspicion_id"),
+        about=_bytes(newest, "suspicion_id"),
         variables=pl.struct(
             kind=pl.col("kind"),
             confidence=pl.col("confidence"),
@@ -173,32 +175,8 @@ def recorded_dead(table: pa.Table) -> pa.Table:
     dead = frame.group_by("subject", maintain_order=True).agg(
         since=pl.col("event_on").min(), reason=pl.col("kind").min()
     )
-    subjects = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(dead), [None, _buffer(_bytes(dead, "subject"))])
     rest = dead.select("since", "reason").to_arrow().cast(pa.schema({"since": pa.date32(), "reason": pa.string()}))
-    return rest.add_column(0, pa.field("subject", pa.binary(16)), subjects)
-
-
-def revoked(fact: CertificateRevoked) -> Drafts:
-    """A message for the officer: a certificate no longer holds."""
-    variables = {"reason": fact.reason, "revoked_on": fact.revoked_at.date().isoformat()}
-    return one(REVOKED, fact.certificate_id.bytes, variables, subject=fact.subject)
-
-
-def quarantined(fact: BatchCompleted) -> Drafts | None:
-    """A message for the department whose file had rows that could not be used; None when all could."""
-    if fact.quarantined == 0:
-        return None
-    reason, rows = max(fact.quarantine_reasons.items(), key=lambda each: (each[1], each[0]), default=("other", 0))
-    variables = {
-        "source": fact.source,
-        "batch_no": fact.batch_no,
-        "rows": fact.rows,
-        "accepted": fact.accepted,
-        "quarantined": fact.quarantined,
-        "reason": reason,
-        "reason_rows": rows,
-    }
-    return one(QUARANTINED, fact.batch_id.bytes, variables, recipient=fact.department)
+    return rest.add_column(0, pa.field("subject", pa.binary(16)), _ids(_bytes(dead, "subject")))
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -212,19 +190,31 @@ def _bytes(frame: pl.DataFrame, column: str) -> np.ndarray:
     return np.frombuffer(raw, dtype=np.uint8).reshape(-1, 16)
 
 
-def _buffer(array: np.ndarray) -> pa.Buffer:
-    return pa.py_buffer(np.ascontiguousarray(array))
+def _ids(array: np.ndarray) -> pa.FixedSizeBinaryArray:
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(array), [None, pa.py_buffer(np.ascontiguousarray(array))]
+    )
 
 
-def _drafts(template: str, frame: pl.DataFrame, *, keys: np.ndarray, variables: pl.Expr, revision: pl.Expr) -> Drafts:
+def _drafts(
+    template: str,
+    frame: pl.DataFrame,
+    *,
+    keys: np.ndarray,
+    variables: pl.Expr,
+    revision: pl.Expr,
+    about: np.ndarray | None = None,
+) -> Drafts:
     said = frame.select(variables=variables.struct.json_encode(), revision=revision.cast(pl.Int32))
     ids, subjects = message_ids(template, keys), _bytes(frame, "subject")
     count = len(frame)
     rows = pa.table(
         {
-            "id": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, _buffer(ids)]),
-            "subject": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, _buffer(subjects)]),
+            "id": _ids(ids),
+            "subject": _ids(subjects),
             "recipient": pa.nulls(count, pa.string()),
+            "division": pa.nulls(count, pa.string()),
+            "about": pa.nulls(count, pa.binary(16)) if about is None else _ids(about),
             "variables": said["variables"].to_arrow().cast(pa.string()),
             "revision": pa.array(said["revision"].to_numpy() if count else [], pa.int32()),
         },

@@ -1,7 +1,7 @@
 """Which channels a message takes: those its template has words for and that this process can use."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.notify.domain.delivery import Reach
 from services.notify.domain.template import ChannelText, Template, Version
@@ -17,6 +17,8 @@ class Way:
         disturbs: quiet hours, one a day and opting out apply.
         on: it can send here.
         speaks_like: whose text it uses where there is none of its own.
+        for_family: in a plan: there are words for the family, where the person is recorded as dead.
+        without_phone: in a plan: only people without a phone are told by it.
     """
 
     code: str
@@ -25,6 +27,8 @@ class Way:
     disturbs: bool
     on: bool
     speaks_like: str | None = None
+    for_family: bool = False
+    without_phone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def words_for(version: Version, code: str, ways: Mapping[str, Way]) -> ChannelTe
 def plan(template: Template, version: Version, ways: Mapping[str, Way]) -> Plan:
     """The plan of a template; where no channel that is tried at once can send, the first fallback is tried at once."""
     said = {code: text for code in _in_order(version, ways) if (text := words_for(version, code, ways))}
-    usable = [ways[code] for code in said if ways[code].on]
+    usable = [_with_words(ways[code], text) for code, text in said.items() if ways[code].on]
     sending = [way for way in usable if not way.at_once]
     first = [way for way in sending if not said[way.code].fallback]
     fallback = [way for way in sending if said[way.code].fallback]
@@ -78,6 +82,10 @@ def plan(template: Template, version: Version, ways: Mapping[str, Way]) -> Plan:
 def next_fallback(made: Plan, tried: Collection[str]) -> Way | None:
     """The channel to try after those in `tried` did not reach; None when there is none left."""
     return next((way for way in made.fallback if way.code not in tried), None)
+
+
+def _with_words(way: Way, text: ChannelText) -> Way:
+    return replace(way, for_family=text.family_text is not None, without_phone=text.without_phone)
 
 
 def _in_order(version: Version, ways: Mapping[str, Way]) -> list[str]:

@@ -26,12 +26,14 @@ class ChannelText:
         text: with `{variable}` in it.
         family_text: the same for a helper in the family, where the person has no phone of his own.
         fallback: said only after an earlier channel has not reached.
+        without_phone: said only to people known to have no phone, not even in the family.
     """
 
     title: str
     text: str
     family_text: str | None = None
     fallback: bool = False
+    without_phone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,76 @@ REVOCATIONS: Final[Mapping[str, str]] = {
     "superseded": "已由新的认证取代",
 }
 
+PROGRAMS: Final[Mapping[str, str]] = {
+    "dibao": "最低生活保障",
+    "dis_living": "困难残疾人生活补贴",
+    "dis_nursing": "重度残疾人护理补贴",
+    "ex_village_cadre": "离任村干部生活补助",
+    "ex_village_doctor": "退出村医生活补助",
+    "farmland": "耕地地力保护补贴",
+    "film_projectionist": "农村老放映员生活补助",
+    "fp_only_child": "独生子女父母奖励",
+    "fp_reward": "农村部分计划生育家庭奖励扶助",
+    "fp_special": "计划生育家庭特别扶助",
+    "gi_pension": "机关事业单位养老金",
+    "land_loss_pension": "被征地农民养老金",
+    "medins_retiree": "职工医保退休人员个人账户划拨",
+    "old_age_allow": "高龄津贴",
+    "orphan": "孤儿和事实无人抚养儿童基本生活费",
+    "reservoir": "大中型水库移民后期扶持直补",
+    "resident_pension": "城乡居民基本养老金",
+    "sickness_allowance": "病残津贴",
+    "survivor_allowance": "企业职工遗属定期待遇",
+    "teacher_old": "原民办代课教师教龄补助",
+    "tekun": "特困人员救助供养",
+    "ue_pension": "企业职工基本养老金",
+    "unemployment": "失业保险金",
+    "unit_survivor": "机关事业单位遗属生活困难补助",
+    "vet_bereaved": "三属定期抚恤金",
+    "vet_demob_sick": "在乡复员和带病回乡退伍军人定期补助",
+    "vet_disabled": "残疾军人抚恤金",
+    "vet_rural_soldier": "农村籍退役士兵老年生活补助",
+    "vet_war": "参战参试退役人员生活补助",
+    "wi_disability": "工伤伤残津贴和生活护理费",
+    "wi_survivor": "工亡供养亲属抚恤金",
+}
+"""Names of the programs as recognition's files have them; a test holds the two together."""
+
+ENDINGS: Final[Mapping[str, str]] = {
+    "death": "登记信息显示已去世",
+    "declared_dead": "法院宣告死亡",
+    "missing": "长期下落不明",
+    "imprisonment": "登记信息显示正在服刑",
+    "sentenced_community": "社区矫正",
+    "detention": "登记信息显示被羁押",
+    "criminal_punishment": "受到刑事处罚",
+    "nationality_lost": "国籍发生变化",
+    "duplicate_receipt": "重复领取同类待遇",
+    "other_pension": "已领取其他养老待遇",
+    "employment": "已就业",
+    "military_service": "已入伍",
+    "work_refused": "多次不接受介绍的工作",
+    "moved_away": "户籍已迁出",
+    "moved_abroad": "已移居境外",
+    "remarriage": "婚姻状况发生变化",
+    "adulthood": "已满规定年龄",
+    "adoption": "已被依法收养",
+    "birth_or_adoption": "子女情况发生变化",
+    "parent_found": "父母已取得联系",
+    "supporter_found": "已有法定赡养人",
+    "ability_regained": "劳动能力已恢复",
+    "disability_changed": "残疾等级发生变化",
+    "household_extinct": "家庭已无成员",
+    "income_changed": "家庭收入发生变化",
+    "overdue": "资格认证已到期",
+    "own_request": "本人或家属提出申请",
+    "false_death": "死亡登记有误",
+    "false_evidence": "所依据的数据有误",
+    "certified": "资格已重新认证",
+    "wrongful_stop": "此前暂停有误",
+}
+"""Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
+
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _LABEL_LENGTH = 30
 
@@ -136,6 +206,29 @@ def _label(value: object) -> str:
     return value
 
 
+def _programs(value: object) -> str:
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        msg = "is not a list of programs"
+        raise ValueShapeError(msg)
+    first = _word(PROGRAMS)(value[0])
+    return first if len(value) == 1 else f"{first}等{len(value)}项待遇"
+
+
+def _ending(value: object) -> str:
+    # An officer may have written the reason in his own words; a code nobody knows yet must not stand in a notice.
+    if isinstance(value, str) and (known := ENDINGS.get(value)):
+        return known
+    return "情况发生变化" if isinstance(value, str) and re.fullmatch(r"[\x00-\x7f]*", value) else _label(value)
+
+
+def _amount(value: object) -> str:
+    return "金额待核定" if value is None else _yuan(value)
+
+
+def _deadline(value: object) -> str:
+    return "收到后尽快" if value is None else f"{_date(value)}前"
+
+
 def _name(value: object) -> str:
     if not isinstance(value, str) or not value:
         msg = "is not a name"
@@ -165,6 +258,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "count": Kind(read=_count, sample=12345),
     "yuan": Kind(read=_yuan, sample=1234567),
     "card_tail": Kind(read=_card_tail, sample="6789"),
+    "amount": Kind(read=_amount, sample=1234567),
+    "deadline": Kind(read=_deadline, sample="2024-12-31"),
+    "programs": Kind(read=_programs, sample=[_longest(PROGRAMS)] * 31),
+    "ending": Kind(read=_ending, sample=_longest(ENDINGS)),
     "label": Kind(read=_label, sample="城乡居民基本养老保险待遇"),
     "department": Kind(read=_word(DEPARTMENTS), sample=_longest(DEPARTMENTS)),
     "suspicion": Kind(read=_word(SUSPICIONS), sample=_longest(SUSPICIONS)),

@@ -41,10 +41,11 @@ ON CONFLICT (subject) DO UPDATE
 SET since = least(kept.since, excluded.since), reason = least(kept.reason, excluded.reason),
     recorded_at = greatest(kept.recorded_at, excluded.recorded_at)
 """
+# What the law wants said stays: whoever takes it to be sent finds that it goes to the family.
 _REFUSE: Final = """
 UPDATE delivery d SET status = 'refused', reason = 'recorded_dead', ended_at = $1
 FROM arrived_dead a JOIN do_not_write n USING (subject)
-WHERE d.subject = a.subject AND n.blocked AND d.personal AND d.status IN ('waiting', 'queued')
+WHERE d.subject = a.subject AND n.blocked AND d.personal AND d.lane > 0 AND d.status IN ('waiting', 'queued')
 """
 _LIFT: Final = """
 INSERT INTO do_not_write AS kept (subject, since, reason, lifted_at) VALUES ($1, NULL, 'lifted', $2)

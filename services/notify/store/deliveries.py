@@ -9,18 +9,20 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.notify.domain.delivery import Outcome, Receipt, Result
+from services.notify.domain.delivery import Receipt, Result
 from services.notify.domain.plan import Way
 from shared.kit.db import ReadTx, WriteTx
 
-# Between the look and the call somebody may be recorded as dead, or have had his message of the day.
+# Between the look and the call somebody may be recorded as dead, or have had his message of the day. A legal notice to
+# somebody recorded as dead goes to his family.
 _CLAIM: Final = """
 WITH picked AS (
-    SELECT message_id, attempt, subject, lane, personal, due_at FROM delivery
-    WHERE channel = $1 AND status = 'queued' AND due_at <= $2::timestamptz AND lane <= $3
+    SELECT message_id, attempt, subject, lane, due_at,
+           personal AND EXISTS (SELECT FROM do_not_write n WHERE n.subject = delivery.subject AND n.blocked) AS dead
+    FROM delivery WHERE channel = $1 AND status = 'queued' AND due_at <= $2::timestamptz AND lane <= $3
     ORDER BY lane, due_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ), judged AS (
-    SELECT p.*, p.personal AND EXISTS (SELECT FROM do_not_write n WHERE n.subject = p.subject AND n.blocked) AS dead,
+    SELECT p.*, p.dead AND p.lane > 0 AS refused,
            $5::bool AND p.lane > 0 AND p.subject IS NOT NULL AND (
                row_number() OVER (PARTITION BY p.subject, p.lane > 0 ORDER BY p.lane, p.due_at, p.message_id) > 1
                OR EXISTS (SELECT FROM delivery o
@@ -29,17 +31,19 @@ WITH picked AS (
     FROM picked p
 ), changed AS (
     UPDATE delivery d
-    SET status = CASE WHEN j.dead THEN 'refused' WHEN j.held THEN 'queued' ELSE 'sending' END,
-        reason = CASE WHEN j.dead THEN 'recorded_dead' WHEN j.held THEN 'one_a_day' END,
-        due_at = CASE WHEN j.held AND NOT j.dead THEN $7::timestamptz ELSE d.due_at END,
-        ended_at = CASE WHEN j.dead THEN $2::timestamptz END,
-        leased_until = CASE WHEN j.dead OR j.held THEN NULL ELSE $8::timestamptz END
+    SET status = CASE WHEN j.refused THEN 'refused' WHEN j.held THEN 'queued' ELSE 'sending' END,
+        reason = CASE WHEN j.refused THEN 'recorded_dead' WHEN j.held THEN 'one_a_day' END,
+        due_at = CASE WHEN j.held AND NOT j.refused THEN $7::timestamptz ELSE d.due_at END,
+        ended_at = CASE WHEN j.refused THEN $2::timestamptz END,
+        leased_until = CASE WHEN j.refused OR j.held THEN NULL ELSE $8::timestamptz END,
+        personal = d.personal AND NOT j.dead
     FROM judged j
     WHERE d.message_id = j.message_id AND d.channel = $1 AND d.attempt = j.attempt
-    RETURNING d.message_id, d.attempt, d.subject, d.template, d.lane, d.status
+    RETURNING d.message_id, d.attempt, d.subject, d.template, d.lane, d.status, d.personal
 )
 SELECT ch.message_id, ch.attempt, ch.subject, ch.template, ch.lane, ch.status, m.version, m.recipient,
-       m.variables::text AS variables, c.sealed
+       m.variables::text AS variables, c.sealed, coalesce(m.division, c.division) AS division,
+       m.audience IN ('citizen', 'family') AND NOT ch.personal AS to_family
 FROM changed ch JOIN message m ON m.id = ch.message_id LEFT JOIN contact c ON c.subject = ch.subject
 """
 # Answer and receipt of one message may come at the same moment: the later one must see what the earlier one wrote, and
@@ -70,12 +74,14 @@ WITH said AS (
            CASE WHEN n.subject IS NULL THEN 'queued' ELSE 'refused' END, d.again_at,
            CASE WHEN n.subject IS NOT NULL THEN 'recorded_dead' END,
            CASE WHEN n.subject IS NOT NULL THEN $10::timestamptz END
-    FROM done d LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND d.personal
+    FROM done d LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND d.personal AND d.lane > 0
     WHERE d.outcome = 'again' AND d.again_at IS NOT NULL
     ON CONFLICT DO NOTHING
 )
-SELECT message_id, subject, template, outcome FROM done
-WHERE outcome IN ('delivered', 'rejected') OR (outcome = 'again' AND again_at IS NULL)
+SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, s.reason,
+       d.outcome = 'delivered' AS delivered, d.outcome <> 'impossible' AS tried
+FROM done d JOIN message m ON m.id = d.message_id JOIN said s ON s.message_id = d.message_id
+WHERE d.outcome IN ('delivered', 'rejected', 'impossible') OR (d.outcome = 'again' AND d.again_at IS NULL)
 """
 _RETURN: Final = (
     "UPDATE delivery SET status = 'queued', leased_until = NULL WHERE status = 'sending' AND leased_until < $1"
@@ -98,12 +104,13 @@ WITH said AS (
         ended_at = $5::timestamptz, handed_at = coalesce(d.handed_at, $5::timestamptz),
         reason = CASE WHEN n.reached THEN NULL ELSE nullif(n.reason, '') END
     FROM newest n WHERE d.message_id = n.message_id AND d.channel = $1 AND d.attempt = n.attempt AND d.status = n.status
-    RETURNING d.message_id, d.subject, d.template, n.reached
+    RETURNING d.message_id, d.subject, d.template, n.reached, coalesce(d.reason, '') AS reason
 ), stopped AS (
     UPDATE delivery q SET status = 'merged', reason = 'reached_before', ended_at = $5::timestamptz
     FROM done WHERE done.reached AND q.message_id = done.message_id AND q.channel = $1 AND q.status = 'queued'
 )
-SELECT message_id, subject, template, reached FROM done
+SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, d.reason, d.reached AS delivered, true AS tried
+FROM done d JOIN message m ON m.id = d.message_id
 """
 _FALL_BACK: Final = """
 INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at, reason)
@@ -115,7 +122,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[]) AS w (message_id, ch
 JOIN message m ON m.id = w.message_id
 LEFT JOIN contact c ON c.subject = m.subject
 LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked AND m.audience = 'citizen'
-WHERE n.subject IS NULL
+WHERE n.subject IS NULL OR m.lane = 0
 ON CONFLICT DO NOTHING
 """
 _TRIED: Final = "SELECT message_id, channel FROM delivery WHERE message_id = ANY($1::uuid[])"
@@ -123,7 +130,22 @@ _WAITED_TOO_LONG: Final = """
 UPDATE delivery d SET status = 'failed', ended_at = $2
 WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery WHERE status = 'waiting' AND due_at < $1 LIMIT 1000
                         FOR UPDATE SKIP LOCKED))
-RETURNING message_id, subject, template, 'rejected' AS outcome
+RETURNING message_id, subject, template, NULL::uuid AS about, channel, 'no_phone' AS reason, false AS delivered,
+          false AS tried
+"""
+# A provider that never says what became of a message: after a while its silence is taken as an answer.
+_SILENT: Final = """
+WITH ended AS (
+    UPDATE delivery d
+    SET status = CASE WHEN $4::bool THEN 'delivered' ELSE 'failed' END, ended_at = $3::timestamptz,
+        reason = CASE WHEN $4::bool THEN NULL ELSE 'no_receipt' END
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery
+                            WHERE status = 'handed' AND channel = $1 AND handed_at < $2::timestamptz
+                            LIMIT 1000 FOR UPDATE SKIP LOCKED))
+    RETURNING d.message_id, d.subject, d.template
+)
+SELECT e.*, m.about, $1 AS channel, 'no_receipt' AS reason, $4::bool AS delivered, true AS tried
+FROM ended e JOIN message m ON m.id = e.message_id
 """
 _WORKING: Final = """
 SELECT (SELECT count(*) FROM delivery WHERE status = 'sending')
@@ -137,7 +159,9 @@ class Claimed:
     """A delivery that this process alone may hand over until the lease ends.
 
     Attributes:
+        division: village of the person, or where the message belongs to.
         sealed: the contact, still sealed; None where there is none.
+        to_family: to the family, never to the person, who is recorded as dead.
     """
 
     message_id: UUID
@@ -148,16 +172,28 @@ class Claimed:
     version: int
     variables: dict[str, object]
     sealed: bytes | None
+    division: str | None
+    to_family: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A delivery that needs something more: it reached, or it failed for good."""
+    """A delivery that needs something more: it reached, or it failed for good.
+
+    Attributes:
+        about: what the message tells of, where that is one thing.
+        reason: why it failed.
+        tried: somebody was asked to take it to the person; False where there was nobody to send it to.
+    """
 
     message_id: UUID
     subject: UUID | None
+    about: UUID | None
     template: str
+    channel: str
     delivered: bool
+    reason: str
+    tried: bool
     at: datetime
 
 
@@ -196,6 +232,8 @@ def _claimed(row: asyncpg.Record) -> Claimed:
         version=row["version"],
         variables=orjson.loads(row["variables"]),
         sealed=row["sealed"],
+        division=row["division"],
+        to_family=row["to_family"],
     )
 
 
@@ -221,7 +259,7 @@ async def record(
         [again for _, _, again in results],
         now,
     )
-    return [_ended(row, delivered=row["outcome"] == Outcome.DELIVERED, at=now) for row in rows]
+    return [_ended(row, now) for row in rows]
 
 
 async def record_receipts(tx: WriteTx, channel: str, receipts: Sequence[Receipt], now: datetime) -> list[Ended]:
@@ -235,13 +273,11 @@ async def record_receipts(tx: WriteTx, channel: str, receipts: Sequence[Receipt]
         [receipt.reason for receipt in receipts],
         now,
     )
-    return [_ended(row, delivered=row["reached"], at=now) for row in rows]
+    return [_ended(row, now) for row in rows]
 
 
-def _ended(row: asyncpg.Record, *, delivered: bool, at: datetime) -> Ended:
-    return Ended(
-        message_id=row["message_id"], subject=row["subject"], template=row["template"], delivered=delivered, at=at
-    )
+def _ended(row: asyncpg.Record, at: datetime) -> Ended:
+    return Ended(**dict(row), at=at)
 
 
 async def return_expired(tx: WriteTx, wall_now: datetime) -> int:
@@ -251,7 +287,12 @@ async def return_expired(tx: WriteTx, wall_now: datetime) -> int:
 
 async def give_up_waiting(tx: WriteTx, before: datetime, now: datetime) -> list[Ended]:
     """End deliveries that have waited for a phone since before `before`, at most a thousand."""
-    return [_ended(row, delivered=False, at=now) for row in await tx.fetch(_WAITED_TOO_LONG, before, now)]
+    return [_ended(row, now) for row in await tx.fetch(_WAITED_TOO_LONG, before, now)]
+
+
+async def end_silent(tx: WriteTx, channel: str, before: datetime, now: datetime, *, delivered: bool) -> list[Ended]:
+    """End what was handed over before `before` and never answered for, at most a thousand."""
+    return [_ended(row, now) for row in await tx.fetch(_SILENT, channel, before, now, delivered)]
 
 
 async def list_tried(tx: ReadTx, ids: Sequence[UUID]) -> dict[UUID, set[str]]:

@@ -4,40 +4,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
 
-TOLD_SCHEMA: Final = pa.schema({"subject": pa.binary(16), "message_id": pa.binary(16), "template": pa.string()})
+TOLD_SCHEMA: Final = pa.schema(
+    {"subject": pa.binary(16), "message_id": pa.binary(16), "about": pa.binary(16), "template": pa.string()}
+)
+
+_ID: Final = pa.binary(16)
+_NOTHING: Final = UUID(int=0)
 
 _DRAFT: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS draft (id uuid NOT NULL, subject uuid, recipient text, variables text NOT NULL,"
-    " revision integer NOT NULL, template text NOT NULL) ON COMMIT DELETE ROWS"
+    "CREATE TEMP TABLE IF NOT EXISTS draft (id uuid NOT NULL, subject uuid, recipient text, division text,"
+    " about uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL) ON COMMIT DELETE ROWS"
 )
-# One statement: what is written decides which deliveries there are. A message known already only learns more.
+# One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
+# is recorded as dead is told nothing; what the law wants said goes to the family instead.
 _WRITE: Final = """
 WITH said AS (
     SELECT * FROM unnest($1::text[], $2::int2[], $3::text[], $4::int2[], $5::bool[])
     AS s (template, version, audience, lane, in_inbox)
 ), way AS (
-    SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bool[]) AS w (template, channel, reach, disturbs)
+    SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bool[], $12::bool[], $13::bool[])
+    AS w (template, channel, reach, disturbs, for_family, without_phone)
 ), written AS (
-    INSERT INTO message AS m (id, subject, audience, recipient, template, version, variables, lane, revision,
-                              in_inbox, refused, created_at)
-    SELECT d.id, d.subject, s.audience, d.recipient, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
-           s.in_inbox AND n.subject IS NULL, CASE WHEN n.subject IS NOT NULL THEN 'recorded_dead' END, $10::timestamptz
+    INSERT INTO message AS m (id, subject, audience, recipient, division, about, template, version,
+                              variables, lane, revision, in_inbox, refused, created_at)
+    SELECT d.id, d.subject, CASE WHEN n.subject IS NOT NULL AND s.lane = 0 THEN 'family' ELSE s.audience END,
+           d.recipient, d.division, d.about, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
+           s.in_inbox AND n.subject IS NULL,
+           CASE WHEN n.subject IS NOT NULL AND s.lane > 0 THEN 'recorded_dead' END, $10::timestamptz
     FROM draft d JOIN said s USING (template)
     LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND s.audience = 'citizen'
     ON CONFLICT (id) DO UPDATE
     SET variables = excluded.variables, revision = excluded.revision, version = excluded.version
     WHERE excluded.revision > m.revision
-    RETURNING m.id, m.subject, m.template, m.audience, m.lane, m.revision, m.in_inbox, m.refused,
+    RETURNING m.id, m.subject, m.about, m.template, m.audience, m.lane, m.revision, m.in_inbox, m.refused,
               old.id IS NULL AS fresh
 ), sent AS (
     INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at,
@@ -52,12 +63,13 @@ WITH said AS (
                                     WHEN c.subject IS NULL THEN 'no_contact'
                                     WHEN c.reachable = 'none' THEN 'no_phone' END AS lacks) p
     WHERE m.fresh AND m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
+      AND (w.for_family OR m.audience <> 'family') AND (c.reachable = 'none' OR NOT w.without_phone)
     RETURNING status
 )
 SELECT template, count(*) FILTER (WHERE fresh) AS fresh,
        count(*) FILTER (WHERE fresh AND refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM sent WHERE status = 'queued') AS queued,
-       string_agg(uuid_send(subject) || uuid_send(id), ''::bytea)
+       string_agg(uuid_send(subject) || uuid_send(id) || uuid_send(coalesce(about, $14::uuid)), ''::bytea)
            FILTER (WHERE fresh AND in_inbox AND audience IN ('citizen', 'family')) AS told
 FROM written GROUP BY template
 """
@@ -80,7 +92,7 @@ class Written:
         fresh: messages that were not there before.
         refused: messages to people recorded as dead, among them.
         queued: deliveries that a sender can take.
-        told: fresh messages in people's inboxes: subject, message_id, template.
+        told: fresh messages in people's inboxes: subject, message_id, about, template.
     """
 
     fresh: int
@@ -122,6 +134,9 @@ async def write_drafts(
         [way.disturbs for _, way in ways],
         now,
         opens,
+        [way.for_family for _, way in ways],
+        [way.without_phone for _, way in ways],
+        _NOTHING,
     )
     latest = [each.template.code for each in used if each.template.latest_only]
     if latest and any(row["fresh"] for row in rows):
@@ -140,10 +155,11 @@ def _sum(rows: Sequence[asyncpg.Record]) -> Written:
 
 
 def _told(template: str, raw: bytes) -> pa.Table:
-    pairs = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 32)
-    names = pa.array([template] * len(pairs), pa.string())
+    triples = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 48)
+    names = pa.array([template] * len(triples), pa.string())
+    about = pc.if_else(pa.array(triples[:, 32:].any(axis=1)), subject_array(triples[:, 32:]), pa.scalar(None, _ID))
     return pa.table(
-        [subject_array(pairs[:, :16]), subject_array(pairs[:, 16:]), names],
+        [subject_array(triples[:, :16]), subject_array(triples[:, 16:32]), about, names],
         schema=TOLD_SCHEMA,
     )
 

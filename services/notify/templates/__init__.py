@@ -31,6 +31,7 @@ class _ChannelFile(_Strict):
     text: Sentence
     family_text: Sentence | None = None
     fallback: bool = False
+    without_phone: bool = False
 
 
 class _VersionFile(_Strict):
@@ -121,7 +122,13 @@ def _version(file: _VersionFile) -> Version:
 
 def _texts(files: Mapping[str, _ChannelFile]) -> dict[str, ChannelText]:
     return {
-        code: ChannelText(title=said.title, text=said.text, family_text=said.family_text, fallback=said.fallback)
+        code: ChannelText(
+            title=said.title,
+            text=said.text,
+            family_text=said.family_text,
+            fallback=said.fallback,
+            without_phone=said.without_phone,
+        )
         for code, said in files.items()
     }
 

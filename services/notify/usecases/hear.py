@@ -6,10 +6,12 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from services.notify.domain import drafts as rules
+from services.notify.domain import facts
 from services.notify.domain.drafts import Drafts
 from services.notify.store import contacts, messages
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED, BatchCompleted, CaseConcluded, CertificateRevoked
+from shared.contracts.events.recognition import NoticeGiven
 from shared.kit.db import WriteTx
 
 
@@ -56,12 +58,18 @@ async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
 async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:
     """Tell the officer that a certificate no longer holds."""
     await contacts.lock_shard(tx, fact.subject.hex[0])
-    await write(tx, deps, [rules.revoked(fact)])
+    await write(tx, deps, [facts.revoked(fact)])
+
+
+async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
+    """Tell a person, or his family where he is recorded as dead, what touches his money."""
+    await contacts.lock_shard(tx, fact.subject.hex[0])
+    await write(tx, deps, [facts.notice(fact)])
 
 
 async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:
     """Tell a department which of its rows could not be used."""
-    if draft := rules.quarantined(fact):
+    if draft := facts.quarantined(fact):
         await write(tx, deps, [draft])
 
 

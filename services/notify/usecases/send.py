@@ -19,6 +19,7 @@ from services.notify.store import deliveries
 from services.notify.store.deliveries import Claimed, Ended, Times
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED
+from shared.contracts.events.notify import MESSAGE_FAILED
 from shared.kit.clock import wall
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import ReadTx, WriteTx
@@ -81,21 +82,22 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         version = template.version(each.version)
         said = words_for(version, channel, deps.ways)
         contact = _open(deps, each)
-        to, by_family = _address(deps.channels[channel].channel.reaches, contact)
+        to, by_family = _address(deps.channels[channel].channel.reaches, each, contact)
         words = said.family_text if said and by_family else said.text if said else None
         if said is None or words is None or not to:
-            return Result(id=each.message_id, outcome=Outcome.REJECTED, reason="nobody_to_send_to")
+            return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="nobody_to_send_to")
         values = read_values(version, {**each.variables, "name": contact.get("name") or "您"})
     except SealBrokenError:
         log.exception("contact_cannot_be_opened", channel=channel)
-        return Result(id=each.message_id, outcome=Outcome.REJECTED, reason="seal_broken")
+        return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="seal_broken")
     except (KeyError, UnknownVersionError, ValueShapeError) as error:
         log.exception("text_cannot_be_made", channel=channel, template=each.template)
-        return Result(id=each.message_id, outcome=Outcome.REJECTED, reason=f"no_text_{type(error).__name__}".lower())
+        return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason=f"no_text_{type(error).__name__}".lower())
     return Outgoing(
         id=each.message_id,
         attempt=each.attempt,
         to=to,
+        division=each.division,
         title=fill(said.title, values),
         text=fill(words, values),
         template=each.template,
@@ -111,13 +113,16 @@ def _open(deps: Deps, each: Claimed) -> dict[str, str | None]:
     return opened
 
 
-def _address(reach: Reach, contact: Mapping[str, str | None]) -> tuple[str, bool]:
-    """Where to, and whether that is a helper in the family."""
-    if reach is not Reach.PHONE:
-        return "", False
-    if phone := contact.get("phone"):
-        return phone, False
-    return contact.get("family_phone") or "", True
+def _address(reach: Reach, each: Claimed, contact: Mapping[str, str | None]) -> tuple[str, bool]:
+    """Where to, and whether that is the family."""
+    if reach is Reach.PHONE:
+        own = None if each.to_family else contact.get("phone")
+        return (own, False) if own else (contact.get("family_phone") or "", True)
+    if reach is Reach.VILLAGE:
+        return each.division or "", each.to_family
+    if reach is Reach.ADDRESS:
+        return contact.get("email") or each.recipient or "", each.to_family
+    return str(each.subject or each.recipient or ""), each.to_family
 
 
 async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result], ready: Ready) -> None:
@@ -128,21 +133,24 @@ async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result
         attempt = ready.attempts[result.id]
         again = retry_at(now, attempt, waits, random.random()) if result.outcome is Outcome.AGAIN else None  # noqa: S311  (jitter)
         rows.append((result, attempt, again))
-    await finish(tx, deps, channel, await deliveries.record(tx, channel, rows, now))
+    await finish(tx, deps, await deliveries.record(tx, channel, rows, now))
 
 
 async def take_receipts(tx: WriteTx, deps: Deps, channel: str, receipts: Sequence[Receipt]) -> int:
     """Merge a provider's receipts in. Returns how many told something new."""
     ended = await deliveries.record_receipts(tx, channel, receipts, deps.clock.now())
-    await finish(tx, deps, channel, ended)
+    await finish(tx, deps, ended)
     return len(ended)
 
 
-async def finish(tx: WriteTx, deps: Deps, channel: str, ended: Sequence[Ended]) -> None:
-    """Say which messages reached, and try those that did not on another channel."""
-    reached = [each for each in ended if each.delivered and each.subject is not None]
-    if reached:
-        await deps.outbox.say_table(tx, MESSAGE_DELIVERED, _told(channel, reached))
+async def finish(tx: WriteTx, deps: Deps, ended: Sequence[Ended]) -> None:
+    """Say which messages reached and which attempts failed, and try those that failed on another channel."""
+    about_people = [each for each in ended if each.subject is not None and each.tried]
+    if reached := [each for each in about_people if each.delivered]:
+        await deps.outbox.say_table(tx, MESSAGE_DELIVERED, _told(reached, "delivered_at"))
+    if missed := [each for each in about_people if not each.delivered]:
+        reasons = pa.array([each.reason or "failed" for each in missed], pa.string())
+        await deps.outbox.say_table(tx, MESSAGE_FAILED, _told(missed, "failed_at").append_column("reason", reasons))
     if failed := [each for each in ended if not each.delivered]:
         await _fall_back(tx, deps, failed)
 
@@ -162,25 +170,33 @@ async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended]) -> None:
         tx.after_commit.append(deps.wake.set)
 
 
-def _told(channel: str, reached: Sequence[Ended]) -> pa.Table:
+def _told(ended: Sequence[Ended], at: str) -> pa.Table:
     return pa.table(
         {
-            "subject": pa.array([each.subject.bytes for each in reached if each.subject], pa.binary(16)),
-            "message_id": pa.array([each.message_id.bytes for each in reached], pa.binary(16)),
-            "template": pa.array([each.template for each in reached], pa.string()),
-            "channel": pa.array([channel] * len(reached), pa.string()),
-            "delivered_at": pa.array([each.at for each in reached], pa.timestamp("us", "UTC")),
+            "subject": pa.array([each.subject.bytes for each in ended if each.subject], pa.binary(16)),
+            "message_id": pa.array([each.message_id.bytes for each in ended], pa.binary(16)),
+            "about": pa.array([each.about.bytes if each.about else None for each in ended], pa.binary(16)),
+            "template": pa.array([each.template for each in ended], pa.string()),
+            "channel": pa.array([each.channel for each in ended], pa.string()),
+            at: pa.array([each.at for each in ended], pa.timestamp("us", "UTC")),
         }
     )
 
 
 async def tidy(tx: WriteTx, deps: Deps) -> int:
-    """Take back what dead senders held, and end what has waited for a phone too long. Returns what was taken back."""
+    """Take back what dead senders held, end what has waited too long for a phone or a receipt.
+
+    Returns:
+        What was taken back.
+    """
     back = await deliveries.return_expired(tx, datetime.fromtimestamp(wall(), UTC))
     now = deps.clock.now()
     ended = await deliveries.give_up_waiting(tx, now - timedelta(days=deps.wait_days), now)
-    if ended:
-        await _fall_back(tx, deps, ended)
+    for code, each in deps.channels.items():
+        if silence := each.channel.silence:
+            before = now - timedelta(days=silence.days)
+            ended += await deliveries.end_silent(tx, code, before, now, delivered=silence.delivered)
+    await finish(tx, deps, ended)
     return back
 
 

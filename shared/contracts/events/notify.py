@@ -14,6 +14,7 @@ MESSAGE_DELIVERED = TableEvent(
     columns={
         "subject": SUBJECT,
         "message_id": pa.binary(16),
+        "about": pa.binary(16),  # notice or event it told of; null for a merged message
         "template": WORD,
         "channel": WORD,
         "delivered_at": pa.timestamp("us", "UTC"),

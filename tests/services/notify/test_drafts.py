@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.domain import drafts
+from services.notify.channels import discover as discover_channels
+from services.notify.domain import drafts, facts
 from services.notify.domain.template import wrong_variables
 from services.notify.templates import discover
 from shared.contracts.events import BatchCompleted, CertificateRevoked
 from tests.services.notify import world
 from tests.services.notify.world import TODAY, certificates, due, subject, suspicions
 
-TEMPLATES = discover({"inbox", "sms"})
+TEMPLATES = discover(set(discover_channels()))
 YEAR = date(2024, 10, 31)
 
 
@@ -112,9 +113,9 @@ def test_a_batch_without_quarantine_tells_nobody():
         accepted=10, duplicate=0, out_of_window=0, quarantined=0, quarantine_reasons={},
         received_at=datetime(2023, 11, 1, tzinfo=UTC),
     )  # fmt: skip
-    assert drafts.quarantined(batch) is None
+    assert facts.quarantined(batch) is None
     faulty = batch.model_copy(update={"quarantined": 3, "quarantine_reasons": {"bad_check_digit": 2, "future_date": 1}})
-    made = drafts.quarantined(faulty)
+    made = facts.quarantined(faulty)
     assert made is not None
     row = made.rows.to_pylist()[0]
     assert row["recipient"] == "medins"
@@ -135,8 +136,8 @@ def test_what_events_fill_in_fits_the_templates():
         drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)]), TODAY),
         *drafts.due(due([(subject(1), TODAY + timedelta(days=days)) for days in (20, 50, 80)]), TODAY),
         drafts.suspicions(suspicions([(subject(1), uuid4(), "suspected_death", 1)])),
-        drafts.revoked(revoked),
-        drafts.quarantined(batch),
+        facts.revoked(revoked),
+        facts.quarantined(batch),
     ]
     assert len(made) == 7
     for each in made:

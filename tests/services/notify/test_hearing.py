@@ -16,10 +16,12 @@ from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     CONTACTS_CHANGED,
+    MESSAGE_DELIVERED,
     SUSPICION_RAISED,
     BatchCompleted,
     CaseConcluded,
     CertificateRevoked,
+    TableEvent,
 )
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit import arrow
@@ -82,8 +84,8 @@ async def deliveries(database: Database) -> list[dict[str, Any]]:
     return await rows_of(database, "SELECT * FROM delivery ORDER BY subject, channel, attempt")
 
 
-async def said(database: Database) -> list[dict[str, Any]]:
-    bodies = await rows_of(database, "SELECT subject, body FROM outbox ORDER BY seq")
+async def said(database: Database, event: TableEvent = MESSAGE_DELIVERED) -> list[dict[str, Any]]:
+    bodies = await rows_of(database, "SELECT body FROM outbox WHERE subject LIKE $1 || '.%' ORDER BY seq", event.name)
     return [row for each in bodies for row in arrow.decode(each["body"]).to_pylist()]
 
 

@@ -26,6 +26,8 @@ from shared.contracts.events import (
     FactEvent,
     TableEvent,
 )
+from shared.contracts.events.recognition import NOTICE_GIVEN, NoticeGiven
+from shared.contracts.vocabulary import NoticeKind
 from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import Clock, FixedClock
@@ -166,3 +168,15 @@ async def drain(deps: Deps, channel: str = "sms") -> None:
 async def rows_of(database: Database, sql: str, *args: object) -> list[dict[str, Any]]:
     async with database.read() as tx:
         return [dict(row) for row in await tx.fetch(sql, *args)]
+
+
+def notice(number: int, who: UUID, kind: NoticeKind = NoticeKind.INTENDED_STOP, **values: Any) -> Message:
+    """A legal notice of recognition's."""
+    fact = NoticeGiven(
+        **{
+            "notice_id": UUID(int=number), "subject": who, "kind": kind, "programs": ["old_age_allow"],
+            "reason": "death", "amount_fen": 12345, "deadline_on": date(2023, 12, 1), "decision_id": None,
+            "given_at": MORNING, **values,
+        }
+    )  # fmt: skip
+    return fact_message(NOTICE_GIVEN, fact)

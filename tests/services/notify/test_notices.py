@@ -1,0 +1,220 @@
+"""Legal notices: told by two channels at least, proof kept, never to somebody recorded as dead."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+
+from deploy.sandbox.app import SandboxOptions, create_app
+from deploy.sandbox.sms import Behaviour
+from services.notify import templates as template_files
+from services.notify.channels import discover as discover_channels
+from services.notify.domain import facts
+from services.notify.domain.template import LEGAL_LANE, fill, read_values, wrong_variables
+from services.notify.domain.words import ENDINGS, KINDS, PROGRAMS
+from services.notify.usecases import send
+from services.recognition import programs as program_files
+from services.recognition.domain.programs import EndingEvent
+from shared.contracts.events import CONTACTS_CHANGED, MESSAGE_DELIVERED, SUSPICION_RAISED
+from shared.contracts.events.notify import MESSAGE_FAILED
+from shared.contracts.events.recognition import NoticeGiven
+from shared.contracts.vocabulary import NoticeKind
+from shared.kit.clock import FixedClock
+from tests.services.notify.test_hearing import deliveries, hear, said
+from tests.services.notify.test_sending import receipt
+from tests.services.notify.world import (
+    MORNING,
+    contacts,
+    drain,
+    make_deps,
+    notice,
+    rows_of,
+    sms_settings,
+    subject,
+    suspicions,
+    table_message,
+)
+
+NOTICE = UUID(int=77)
+
+
+@pytest.fixture
+async def database(database_for):
+    return await database_for("notify")
+
+
+@pytest.fixture
+def clock():
+    return FixedClock(MORNING)
+
+
+@pytest.fixture
+async def sandbox():
+    app = create_app(SandboxOptions())
+    yield app
+    await app.state.callbacks.close()
+    app.state.keep.close()
+
+
+@pytest.fixture
+async def deps(database, clock, sandbox):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        yield make_deps(database, clock=clock, client=client, sms=sms_settings())
+
+
+async def death(deps, who: UUID) -> None:
+    await hear(deps, table_message(SUSPICION_RAISED, suspicions([(who, uuid4(), "suspected_death", 1)])))
+
+
+@pytest.mark.db
+class TestProof:
+    async def test_a_notice_goes_out_by_every_channel_and_says_what_it_is_about(self, deps, database, sandbox):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        for _ in range(2):
+            await hear(deps, notice(77, subject(1)))
+        await drain(deps)
+        await drain(deps, "letter")
+        assert [(row["channel"], row["status"]) for row in await deliveries(database)] == [
+            ("letter", "handed"), ("sms", "handed"),
+        ]  # fmt: skip
+        (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
+        assert sent["text"] == (
+            "【亳州人社】张建国您好！您的高龄津贴拟暂停发放，原因：登记信息显示已去世。如情况不符，请2023年12月1日前致电12333，"
+            "可上门核实，不用开证明。"
+        )
+        (message,) = await rows_of(database, "SELECT id, about, lane FROM message")
+        assert (message["about"], message["lane"]) == (NOTICE, LEGAL_LANE)
+        async with database.write() as tx:
+            await send.take_receipts(tx, deps, "sms", [receipt(message["id"])])
+        told = await said(database, MESSAGE_DELIVERED)
+        assert [(row["channel"], row["about"]) for row in told] == [("inbox", NOTICE.bytes), ("sms", NOTICE.bytes)]
+
+    async def test_an_attempt_that_reached_nobody_is_said_once_with_its_reason(self, deps, database, sandbox):
+        sandbox.state.gateways.behaviours[1] = Behaviour(answer="reject")
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(77, subject(1)))
+        await drain(deps)
+        await drain(deps)
+        (missed,) = await said(database, MESSAGE_FAILED)
+        assert (missed["channel"], missed["about"], missed["reason"]) == ("sms", NOTICE.bytes, "rejected")
+
+    async def test_where_there_was_nobody_to_send_to_nothing_is_proved(self, deps, database):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(77, subject(1)))
+        async with database.write() as tx:
+            await tx.run("UPDATE contact SET sealed = '\\x00'")
+        await drain(deps)
+        assert ("sms", "failed", "seal_broken") in [
+            (row["channel"], row["status"], row["reason"]) for row in await deliveries(database)
+        ]
+        assert await said(database, MESSAGE_FAILED) == []
+
+    async def test_a_gateway_and_a_village_that_never_answer_end_as_attempts(self, deps, database, clock):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(77, subject(1)))
+        await drain(deps)
+        await drain(deps, "letter")
+        ended = []
+        for days in (2, 2, 12):
+            clock.move(timedelta(days=days))
+            async with database.write() as tx:
+                await send.tidy(tx, deps)
+            ended.append([row["channel"] for row in await said(database, MESSAGE_FAILED)])
+        assert ended == [[], ["sms"], ["sms", "letter"]]
+        assert {row["reason"] for row in await said(database, MESSAGE_FAILED)} == {"no_receipt"}
+        (message,) = await rows_of(database, "SELECT id FROM message")
+        async with database.write() as tx:
+            assert await send.take_receipts(tx, deps, "sms", [receipt(message["id"])]) == 1
+
+    async def test_a_legal_notice_waits_for_no_morning_and_no_opting_out(self, deps, database, clock, sandbox):
+        clock.move(timedelta(hours=14))
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        async with database.write() as tx:
+            await tx.run("INSERT INTO preference VALUES ($1, false, false, now(), 'app')", subject(1))
+        await hear(deps, notice(77, subject(1)))
+        await hear(deps, notice(78, subject(1), NoticeKind.SUSPENDED))
+        await drain(deps)
+        assert sandbox.state.keep.count_sms()["messages"] == 2
+
+
+@pytest.mark.db
+class TestTheDead:
+    @pytest.mark.parametrize("when", ["before", "queued", "failed once"])
+    async def test_the_family_is_told_instead_of_a_person_recorded_as_dead(self, deps, database, clock, sandbox, when):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        if when == "before":
+            await death(deps, subject(1))
+        await hear(deps, notice(77, subject(1)))
+        if when == "failed once":
+            sandbox.state.gateways.behaviours[1] = Behaviour(answer="error")
+            await drain(deps)
+            sandbox.state.gateways.behaviours[1] = Behaviour()
+            clock.move(timedelta(minutes=1))
+        if when != "before":
+            await death(deps, subject(1))
+        await drain(deps)
+        await drain(deps, "letter")
+        (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
+        assert sent["to"] == "13800000001"
+        assert "您家人张建国的高龄津贴" in sent["text"]
+        (message,) = await rows_of(
+            database, "SELECT audience, in_inbox, refused FROM message WHERE template ~ 'notice'"
+        )
+        assert message["refused"] is None
+        if when == "before":
+            assert (message["audience"], message["in_inbox"]) == ("family", False)
+            assert await said(database, MESSAGE_DELIVERED) == []
+        assert ("letter", "handed") in [(row["channel"], row["status"]) for row in await deliveries(database)]
+
+    async def test_without_a_phone_in_the_family_the_village_hands_a_letter_out(self, deps, database, sandbox):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
+        await death(deps, subject(1))
+        await hear(deps, notice(77, subject(1)))
+        await drain(deps)
+        await drain(deps, "letter")
+        assert sandbox.state.keep.count_sms()["messages"] == 0
+        assert [(row["channel"], row["status"]) for row in await deliveries(database)] == [
+            ("letter", "handed"), ("sms", "waiting"),
+        ]  # fmt: skip
+
+
+class TestWords:
+    TEMPLATES = template_files.discover(set(discover_channels()))
+
+    @pytest.mark.parametrize("kind", list(NoticeKind))
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_every_kind_fills_its_template(self, kind, empty):
+        fact = NoticeGiven(
+            notice_id=NOTICE, subject=subject(1), kind=kind, programs=["old_age_allow", "dibao"], reason="overdue",
+            amount_fen=None if empty else 100, deadline_on=None if empty else MORNING.date(), decision_id=None,
+            given_at=MORNING,
+        )  # fmt: skip
+        drafted = facts.notice(fact)
+        template = self.TEMPLATES[drafted.template]
+        assert (template.legal, set(template.versions[0].channels)) == (True, {"inbox", "sms", "letter"})
+        values = orjson.loads(drafted.rows["variables"][0].as_py())
+        assert wrong_variables(template.versions[0], values) == {}
+        texts = read_values(template.versions[0], {**values, "name": "张建国"})
+        for each in template.versions[0].channels.values():
+            assert "高龄津贴等2项待遇" in fill(each.text, texts)
+            if each.family_text:
+                assert "您家人张建国" in fill(each.family_text, texts)
+
+    def test_programs_and_reasons_are_those_recognition_has(self):
+        assert {code: program.label for code, program in program_files.load().items()} == PROGRAMS
+        assert {each.value for each in EndingEvent} <= set(ENDINGS)
+
+    @pytest.mark.parametrize(
+        ("kind", "value", "text"),
+        [
+            ("programs", ["dibao"], "最低生活保障"),
+            ("ending", "newer_code", "情况发生变化"),
+            ("ending", "本人来电说明", "本人来电说明"),
+            ("amount", None, "金额待核定"),
+            ("deadline", None, "收到后尽快"),
+        ],
+    )
+    def test_values_read_in_plain_words(self, kind, value, text):
+        assert KINDS[kind].read(value) == text
