@@ -1,23 +1,44 @@
-"""Events in: evidence and conclusions are only kept; the sweep decides."""
+"""Events in: evidence, corrections, hints and conclusions are only kept; the sweep decides."""
 
 from collections.abc import Callable, Sequence
+
+import structlog
 
 from services.scoring.store.columns import UnreadableError
 from services.scoring.usecases import hear
 from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded
+from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.db import WriteTx
+
+log = structlog.get_logger(__name__)
 
 
 async def on_evidence_accepted(tx: WriteTx, message: Message) -> None:
     """Sources saw people on days."""
-    if message.shard is None:
-        msg = "evidence comes on the subject of a shard"
-        raise PoisonError(msg)
     try:
-        await hear.keep_evidence(tx, int(message.shard, 16), message.body)
+        await hear.keep_evidence(tx, _shard(message), message.body)
     except UnreadableError as error:
         raise PoisonError(str(error)) from error
+
+
+async def on_evidence_corrected(tx: WriteTx, message: Message) -> None:
+    """A department took back what it had said."""
+    try:
+        await hear.keep_corrections(tx, _shard(message), message.table())
+    except UnreadableError as error:
+        raise PoisonError(str(error)) from error
+
+
+async def on_hints_recorded(tx: WriteTx, message: Message) -> None:
+    """Records without a number, and whom they may mean."""
+    table = message.table()
+    try:
+        kept = await hear.keep_hints(tx, _shard(message), table)
+    except UnreadableError as error:
+        raise PoisonError(str(error)) from error
+    if kept < table.num_rows:
+        log.info("hints_without_a_rule", rows=table.num_rows - kept)
 
 
 async def on_case_concluded(tx: WriteTx, message: Message) -> None:
@@ -32,9 +53,18 @@ async def on_case_concluded(tx: WriteTx, message: Message) -> None:
     )
 
 
+def _shard(message: Message) -> int:
+    if message.shard is None:
+        msg = "what is heard of people comes on the subject of a shard"
+        raise PoisonError(msg)
+    return int(message.shard, 16)
+
+
 def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:
     """What scoring hears; `wake` is called after each commit."""
     return (
         Subscription(event=EVIDENCE_ACCEPTED, handler=on_evidence_accepted, after=wake, together=16),
+        Subscription(event=EVIDENCE_CORRECTED, handler=on_evidence_corrected, after=wake),
+        Subscription(event=HINTS_RECORDED, handler=on_hints_recorded, after=wake),
         Subscription(event=CASE_CONCLUDED, handler=on_case_concluded, after=wake),
     )

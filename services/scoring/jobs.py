@@ -190,7 +190,13 @@ class Sweeper:
         )
 
     def _means(self, today: date, rules: RuleSet) -> Means:
-        return Means(outbox=self.outbox, rules=rules, today=today, rows=self.settings.scoring_sweep_rows)
+        return Means(
+            outbox=self.outbox,
+            rules=rules,
+            today=today,
+            now=self.clock.now(),
+            rows=self.settings.scoring_sweep_rows,
+        )
 
     async def _sweep(self, tx: WriteTx, job: Job) -> Outcome | None:
         today = self.clock.today()

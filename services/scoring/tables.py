@@ -36,7 +36,8 @@ ORIGIN = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("department", sa.Text, nullable=False),
     sa.Column("strong", sa.Boolean, nullable=False),
-    sa.UniqueConstraint("source", "department", "strong"),
+    sa.Column("candidates", sa.SmallInteger, nullable=False, server_default="1", comment="whom a record may mean"),
+    sa.UniqueConstraint("source", "department", "strong", "candidates"),
     sa.CheckConstraint("number BETWEEN 0 AND 511", name="number"),
     comment="Where signals come from; a signal names its origin by number",
 )

@@ -90,7 +90,8 @@ async def measure(database: Database, *, people: int = PEOPLE, rows: int = SIGNA
     """The figures on an empty, migrated schema of scoring."""
     clock = FixedClock(datetime(2023, 11, 1, 4, tzinfo=UTC))
     rules = policies.in_force(policies.load(), "standard", TODAY)
-    means = Means(outbox=Outbox("scoring", clock, asyncio.Event()), rules=rules, today=TODAY, rows=1_000_000)
+    means = Means(outbox=Outbox("scoring", clock, asyncio.Event()), rules=rules, today=TODAY, now=clock.now(),
+                  rows=1_000_000)  # fmt: skip
     async with database.write() as tx:
         await signals.ensure_heads(tx)
     bodies = list(messages(people=people, rows=rows))

@@ -23,6 +23,7 @@ from services.scoring.domain.opinions import (
     lists,
 )
 from services.scoring.domain.signals import Array, Kind, Origins, Signals, day_number
+from services.scoring.domain.standing import standing, taken_back
 from services.scoring.domain.weighing import (
     MILLI,
     Combination,
@@ -44,24 +45,38 @@ def assess(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
 
 
 def _assess_piece(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
-    seen = positive_rows(signals, scale)
-    strongest = newest_strong(signals, scale, seen)
-    weak = weigh(signals, scale, seen, strongest.row < 0)
-    judged, marked = _judged(signals, origins, scale)
-    return _Draft(signals, origins, scale, strongest, weak).opinions(judged, marked)
-
-
-def _judged(signals: Signals, origins: Origins, scale: Scale) -> tuple[dict[int, Judgement], Array]:
-    """Judgements of the people of whom anything but positive evidence is known, and who they are."""
     marked = np.zeros(signals.people, dtype=bool)
+    marked[_others(signals, scale)] = True
+    counted = standing(signals, origins)
+    seen = positive_rows(counted, scale)
+    strongest = newest_strong(counted, scale, seen)
+    weak = weigh(counted, scale, seen, strongest.row < 0)
+    judged = _judged(counted, origins, scale)
+    return _Draft(counted, origins, scale, strongest, weak).opinions(judged, marked, _unfounded(signals, counted))
+
+
+def _others(signals: Signals, scale: Scale) -> Array:
+    """Positions of the people of whom anything but positive evidence is known."""
     rows = np.flatnonzero((signals.kind != Kind.SEEN) & (signals.day <= scale.until))
-    people = np.unique(np.searchsorted(signals.starts, rows, side="right") - 1)
-    marked[people] = True
-    judged = {}
-    for person in people.tolist():
-        sightings = sightings_of(signals, origins, scale, person)
-        judged[person] = judge(sightings, scale.rules, scale.today)
-    return judged, marked
+    return np.unique(np.searchsorted(signals.starts, rows, side="right") - 1)
+
+
+def _judged(counted: Signals, origins: Origins, scale: Scale) -> dict[int, Judgement]:
+    """Judgements of the people of whom anything but positive evidence counts."""
+    return {
+        person: judge(sightings_of(counted, origins, scale, person), scale.rules, scale.today)
+        for person in _others(counted, scale).tolist()
+    }
+
+
+def _unfounded(signals: Signals, counted: Signals) -> dict[int, frozenset[int]]:
+    """Evidence that a suspicion may have rested on before: taken back since, or a hint, which counts by the day."""
+    found = taken_back(signals)
+    rows = np.flatnonzero(counted.kind == Kind.HINT)
+    persons = np.searchsorted(counted.starts, rows, side="right") - 1
+    for person, evidence in zip(persons.tolist(), counted.evidence[rows].tolist(), strict=True):
+        found[person] = found.get(person, frozenset()) | {evidence}
+    return found
 
 
 def sightings_of(signals: Signals, origins: Origins, scale: Scale, person: int) -> list[Sighting]:
@@ -78,6 +93,7 @@ def sightings_of(signals: Signals, origins: Origins, scale: Scale, person: int) 
             full=full,
             monthly=bool(scale.monthly[origin]),
             evidence=evidence,
+            candidates=origins.items[origin].candidates,
         )
         for kind, day, origin, full, evidence in zip(*(column[rows].tolist() for column in columns), strict=True)
         if day <= scale.until
@@ -104,7 +120,7 @@ class _Draft:
         self.classes_of_origin = np.asarray([1 << class_of(item.department) for item in origins.items], dtype=np.uint16)
         self.words: dict[str, int] = {}
 
-    def opinions(self, judged: dict[int, Judgement], marked: Array) -> Opinions:
+    def opinions(self, judged: dict[int, Judgement], marked: Array, unfounded: dict[int, frozenset[int]]) -> Opinions:
         """The finished columns."""
         signals, weak, strong, together = self.signals, self.weak, self.strong, self.together
         passed = strong | together
@@ -130,6 +146,7 @@ class _Draft:
             reasons=self._reasons(blocked, judged),
             words=list(self.words),
             suspicions={person: each.suspicions for person, each in judged.items() if each.suspicions},
+            unfounded=unfounded,
         )
 
     def _classes(self, blocked: Array) -> Array:

@@ -13,6 +13,7 @@ from services.scoring.domain.classes import department_label, labels_of
 from services.scoring.domain.opinions import CERTIFIABLE, DECISIONS, LEVELS, STRENGTHS, SUSPECTED, Opinions
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import Origins, Signals, day_of
+from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import MILLI, Combination, Scale, Strongest, newest_strong, positive_rows, weigh
 from shared.contracts.vocabulary import Confidence, Decision, Level, Strength, SuspicionKind
 
@@ -39,6 +40,7 @@ _REASON_WORDS = {
     "seen_in_person_after": "此后仍有本人到场记录",
     "card_used_after": "此后仍有持卡记录",
     "seen_in_person_since": "此后有本人到场记录",
+    "unidentified_record": "一条没有身份证号的死亡记录可能指向本人,此后未见本人任何记录",
     "hypothesis:false_death": "可能一:本人健在,死亡登记有误",
     "hypothesis:card_use_after_death": "可能二:本人已故,证卡被他人使用",
     "hypothesis:reappeared": "可能一:本人已重新出现",
@@ -110,6 +112,7 @@ class Explanation:
 def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
     """The explanation of the opinion of the one person in `signals`."""
     opinion = assess(signals, origins, scale)
+    signals = standing(signals, origins)
     seen = positive_rows(signals, scale)
     strongest = newest_strong(signals, scale, seen)
     weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))

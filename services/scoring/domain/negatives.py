@@ -24,12 +24,13 @@ _WORDS = {
     Kind.SENTENCED_CUSTODY: "sentenced_custody",
     Kind.DETAINED: "detained",
     Kind.DECLARED_MISSING: "declared_missing",
+    Kind.HINT: "unidentified_record",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One signal of the judged person; `monthly` when its day only tells the month."""
+    """One signal of the judged person; `monthly` when its day only tells the month, `candidates` whom it may mean."""
 
     kind: Kind
     day: int
@@ -39,6 +40,7 @@ class Sighting:
     full: bool
     monthly: bool
     evidence: int
+    candidates: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +83,10 @@ class Judgement:
 
 def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgement:
     """What the signals of one person, known by `today`, make people look into."""
-    death = _death(sightings, rules.negatives)
+    death = _death(sightings, rules.negatives, today)
     missing = _missing(sightings, rules.negatives)
     custody = _custody(sightings, rules, today)
-    against = _contradiction(sightings, rules.negatives, death=death is not None, missing=missing is not None)
+    against = _contradiction(sightings, rules.negatives)
     notes = ("community_sentence",) if any(each.kind is Kind.SENTENCED_COMMUNITY for each in sightings) else ()
     found = tuple(each for each in (death, missing, custody, against) if each is not None)
     return Judgement(suspicions=found, notes=notes)
@@ -97,8 +99,9 @@ def _standing(sightings: Iterable[Sighting], kinds: frozenset[Kind], refutation:
     return [each for each in sightings if each.kind in kinds and each.day > until], len(refuted)
 
 
-def _death(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
+def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Suspicion | None:
     records, episode = _standing(sightings, _DEATHS, Kind.REFUTED_DEATH)
+    records += _unidentified(sightings, weights, today)
     if not records:
         return None
     registers = [each for each in records if each.kind is Kind.DIED and each.full]
@@ -113,6 +116,22 @@ def _death(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | Non
     return _suspicion(
         SuspicionKind.DEATH, confidence, _sure(records), records, reasons=reasons, episode=episode, blocks=True
     )
+
+
+def _unidentified(sightings: Sequence[Sighting], weights: Negatives, today: date) -> list[Sighting]:
+    """Records without a number that the rules let count: they mean few people, and this one has been silent since."""
+    rule = weights.unidentified
+    hints, _ = _standing(sightings, frozenset({Kind.HINT}), Kind.REFUTED_DEATH)
+    if rule is None or not hints:
+        return []
+    seen = [each for each in sightings if each.kind is Kind.SEEN]
+    return [
+        each
+        for each in hints
+        if each.candidates <= rule.candidates
+        and day_number(today) - each.day >= rule.silent_days
+        and not any(_is_after(one, each.day) for one in seen)
+    ]
 
 
 def _missing(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
@@ -150,17 +169,14 @@ def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Susp
     return _suspicion(kind, confidence, records, [*records, last], reasons=reasons, episode=episode, blocks=False)
 
 
-def _contradiction(
-    sightings: Sequence[Sighting], weights: Negatives, *, death: bool, missing: bool
-) -> Suspicion | None:
+def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
     """Positive evidence after a death or disappearance: two hypotheses, both kept, the likelier one first."""
-    if death:
-        records, _ = _standing(sightings, _DEATHS, Kind.REFUTED_DEATH)
-        alive, misuse = "hypothesis:false_death", "hypothesis:card_use_after_death"
-    elif missing:
+    records, _ = _standing(sightings, _DEATHS, Kind.REFUTED_DEATH)
+    alive, misuse = "hypothesis:false_death", "hypothesis:card_use_after_death"
+    if not records:
         records, _ = _standing(sightings, frozenset({Kind.DECLARED_MISSING}), Kind.REFUTED_MISSING)
         alive, misuse = "hypothesis:reappeared", "hypothesis:card_use_by_other"
-    else:
+    if not records:
         return None
     explained = [each.day for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
     since = max(max(each.day for each in _sure(records)) + weights.grace_days, max(explained, default=-1))
@@ -192,10 +208,12 @@ def _is_after(sighting: Sighting, since: int) -> bool:
 
 def _sure(records: Sequence[Sighting]) -> Sequence[Sighting]:
     """Records of registers and courts if there are any; hints date an event only where nothing better does."""
-    return [each for each in records if each.full and each.kind is not Kind.HOSPITAL_DEATH] or records
+    return [each for each in records if each.full and each.kind not in (Kind.HOSPITAL_DEATH, Kind.HINT)] or records
 
 
 def _confidence(record: Sighting, weights: Negatives) -> Confidence:
+    if record.kind is Kind.HINT:
+        return Confidence.HINT
     if record.kind in (Kind.HOSPITAL_DEATH, Kind.DETAINED):
         return weights.hospital_death
     return weights.full if record.full else weights.id_only

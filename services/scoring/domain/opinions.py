@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ STRENGTHS = (None, Strength.WEAK, Strength.STRONG)
 LOW, MEDIUM, STRONG, CONFLICT = range(4)
 INSUFFICIENT, CERTIFIABLE, SUSPECTED = range(3)
 NO_STRENGTH, WEAK_EVIDENCE, STRONG_EVIDENCE = range(3)
+
+T = TypeVar("T")
 
 _PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 
@@ -63,6 +66,7 @@ class Opinions:
         reasons: positions in `words`.
         words: reason codes.
         suspicions: for the positions of people who have some.
+        unfounded: by position, evidence on which an earlier suspicion may have rested but this one need not.
     """
 
     subjects: Array
@@ -78,6 +82,7 @@ class Opinions:
     reasons: Lists
     words: Sequence[str]
     suspicions: dict[int, tuple[Suspicion, ...]]
+    unfounded: dict[int, frozenset[int]]
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -101,11 +106,8 @@ class Opinions:
             evidence=self.evidence.take(people),
             reasons=self.reasons.take(people),
             words=self.words,
-            suspicions={
-                place: self.suspicions[person]
-                for place, person in enumerate(people.tolist())
-                if person in self.suspicions
-            },
+            suspicions=_at(self.suspicions, people),
+            unfounded=_at(self.unfounded, people),
         )
 
     def digests(self) -> Array:
@@ -118,6 +120,12 @@ class Opinions:
         digest = _mix(digest ^ _sums(self.evidence, _mix(self.evidence.values.astype(np.uint64))))
         reasons = words[self.reasons.values] if len(words) else np.empty(0, dtype=np.uint64)
         return _mix(digest ^ _sums(self.reasons, reasons)).view(np.int64)
+
+
+def _at(found: dict[int, T], people: Array) -> dict[int, T]:
+    if not found:
+        return {}
+    return {place: found[person] for place, person in enumerate(people.tolist()) if person in found}
 
 
 def _mix(value: Array) -> Array:
@@ -145,11 +153,14 @@ def concatenated(parts: Sequence[Opinions]) -> Opinions:
     if len(parts) == 1:
         return parts[0]
     words: dict[str, int] = {}
-    codes, suspicions, before = [], {}, 0
+    codes, before = [], 0
+    suspicions: dict[int, tuple[Suspicion, ...]] = {}
+    unfounded: dict[int, frozenset[int]] = {}
     for part in parts:
         known = np.asarray([words.setdefault(word, len(words)) for word in part.words], dtype=np.int64)
         codes.append(known[part.reasons.values] if len(known) else part.reasons.values)
         suspicions.update({before + person: found for person, found in part.suspicions.items()})
+        unfounded.update({before + person: ids for person, ids in part.unfounded.items()})
         before += len(part)
     return Opinions(
         subjects=np.concatenate([part.subjects for part in parts]),
@@ -165,6 +176,7 @@ def concatenated(parts: Sequence[Opinions]) -> Opinions:
         reasons=Lists(starts=_starts([part.reasons for part in parts]), values=np.concatenate(codes)),
         words=list(words),
         suspicions=suspicions,
+        unfounded=unfounded,
     )
 
 

@@ -51,6 +51,19 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unidentified:
+    """When a death record without a number makes people look; never more than a hint.
+
+    Attributes:
+        candidates: people it may mean, at most.
+        silent_days: for so long after it nothing at all has been seen of the candidate.
+    """
+
+    candidates: int
+    silent_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Negatives:
     """How much negative evidence weighs.
 
@@ -62,6 +75,7 @@ class Negatives:
         independence_days: registers of two departments agree when their dates are at most this far apart.
         grace_days: evidence up to so many days after a death is no contradiction.
         listed: evidence ids at most that a contradiction lists, the earliest ones.
+        unidentified: when a record without a number counts; never where the rules are silent.
     """
 
     full: Confidence
@@ -71,6 +85,7 @@ class Negatives:
     independence_days: int
     grace_days: int
     listed: int
+    unidentified: Unidentified | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Signals in columns: which source saw which person on which day; sorted, without repeats, merged by union.
 
 A signal is a fact, and facts only add up: `union` is commutative, associative and idempotent, so that messages may come
-late, twice, in any order and on any worker. Everything that is sorted is sorted by one 64-bit word per row.
+late, twice, in any order and on any worker. Everything that is sorted is sorted by one 64-bit word per row. What a
+department takes back is one more fact; `domain.standing` says what counts in the end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,11 +26,14 @@ MAX_SUBJECTS = 1 << 25  # in one table of signals, which is one shard
 
 # The word of a row, from the top: person 25 bits, source 9, day 16, kind 4, not identified in full 1, origin 9.
 _PERSON, _SOURCE, _DAY, _KIND, _UNSURE = (np.uint64(shift) for shift in (39, 30, 14, 10, 9))
-_FACT = np.uint64(10)  # below: how surely and through which origin, of which the best is kept
 
 
 class Kind(IntEnum):
-    """Evidence kinds as they are stored, and the conclusions of people that outweigh evidence; numbers never change."""
+    """Evidence kinds as they are stored, and what outweighs evidence; numbers never change.
+
+    `REFUTED_…` are conclusions of people, `TAKEN_BACK` names evidence its department withdrew, and `HINT` is a death
+    record without a number that may mean this person among others.
+    """
 
     SEEN = 0
     DIED = 1
@@ -45,6 +49,8 @@ class Kind(IntEnum):
     REFUTED_INCARCERATION = 11
     REFUTED_MISSING = 12
     REFUTED_CONFLICT = 13
+    TAKEN_BACK = 14
+    HINT = 15
 
 
 KIND_OF_WORD = {word.value: Kind[word.name] for word in EvidenceKind}
@@ -67,11 +73,19 @@ def subject_words(subjects: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a signal comes from, as its message said: source, delivering department, strength of its evidence."""
+    """Where a signal comes from, as its message said.
+
+    Attributes:
+        source: code of the source.
+        department: slug of the department that delivered.
+        strong: strength of its evidence.
+        candidates: how many people one record may mean; 1 for all but hints.
+    """
 
     source: str
     department: str
     strong: bool
+    candidates: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,7 +116,7 @@ def origins_of(items: Sequence[Origin]) -> Origins:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signals:
-    """Signals of many people, sorted by person, source, day and kind, each fact once.
+    """Signals of many people, sorted by person, source, day and kind, each record once.
 
     Attributes:
         subjects: n sorted, distinct byte strings of 16.
@@ -290,7 +304,7 @@ def distinct(subjects: Array) -> tuple[Array, Array]:
 
 
 def _sorted(subjects: Array, person: Array, rows: Rows, origins: Origins) -> Signals:
-    """Rows in order, each fact once: the best identified one, and of those the smallest evidence id."""
+    """Rows in order, each record once: the best identified ones first, and of those the smallest evidence id."""
     if len(subjects) > MAX_SUBJECTS:
         msg = "too many people for one table of signals"
         raise OverflowError(msg)
@@ -302,14 +316,9 @@ def _sorted(subjects: Array, person: Array, rows: Rows, origins: Origins) -> Sig
     word |= rows.origin.astype(np.uint64)
     order = np.argsort(word)
     word, evidence = word[order], rows.evidence[order]
-    new = np.concatenate(([True], word[1:] != word[:-1]))
-    if not new.all():
-        evidence = np.minimum.reduceat(evidence, np.flatnonzero(new))
-        word = word[new]
-    fact = word >> _FACT
-    new = np.concatenate(([True], fact[1:] != fact[:-1]))
-    if not new.all():
-        word, evidence = word[new], evidence[new]
+    again = np.concatenate(([False], word[1:] == word[:-1]))
+    if again.any():
+        word, evidence = _without_repeats(word, evidence, again)
     starts = np.searchsorted(word >> _PERSON, np.arange(len(subjects) + 1, dtype=np.uint64))
     return Signals(
         subjects=subjects,
@@ -320,3 +329,14 @@ def _sorted(subjects: Array, person: Array, rows: Rows, origins: Origins) -> Sig
         full=((word >> _UNSURE) & np.uint64(1)) == 0,
         evidence=evidence,
     )
+
+
+def _without_repeats(word: Array, evidence: Array, again: Array) -> tuple[Array, Array]:
+    """Sorted words with what is the same record twice left out; different records of one fact stay, by evidence id.
+
+    They must stay: when one of them is taken back, the other still counts.
+    """
+    rows = np.flatnonzero(again | np.append(again[1:], [False]))
+    evidence[rows] = evidence[rows][np.lexsort((evidence[rows], word[rows]))]
+    keep = ~(again & np.concatenate(([False], evidence[1:] == evidence[:-1])))
+    return word[keep], evidence[keep]

@@ -10,6 +10,8 @@ from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.signals import Kind
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
+TAKEN_BACK = "evidence_taken_back"
+
 
 class Status(StrEnum):
     """Where a suspicion stands."""
@@ -17,6 +19,7 @@ class Status(StrEnum):
     OPEN = "open"
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
+    WITHDRAWN = "withdrawn"  # what it rested on was taken back, or a hint no longer counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,17 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """An open suspicion of somebody who is assessed again."""
+
+    suspicion_id: UUID
+    subject: UUID
+    kind: SuspicionKind
+    episode: int
+    known: Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Raising:
     """A suspicion to keep, and whether it has to be said."""
 
@@ -75,19 +89,51 @@ def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today:
             suspicion_id=identity, subject=subject, found=found, revision=1, status=Status.OPEN, raised_on=today
         )
         return Raising(raised=raised, say=True)
+    if known.status not in (Status.OPEN, Status.WITHDRAWN):
+        return None
     same = (known.confidence, known.event_on, known.reasons) == (found.confidence, found.event_on, found.reasons)
-    grown = not known.evidence.issuperset(found.evidence)
-    if known.status is not Status.OPEN or (same and not grown):
+    # Less evidence matters as more does: people may be about to act on what was taken back.
+    news = known.evidence != frozenset(found.evidence) or known.status is Status.WITHDRAWN
+    if same and not news:
         return None
     raised = Raised(
         suspicion_id=identity,
         subject=subject,
         found=found,
-        revision=known.revision + grown,
+        revision=known.revision + news,
         status=Status.OPEN,
         raised_on=known.raised_on,
     )
-    return Raising(raised=raised, say=grown)
+    return Raising(raised=raised, say=news)
+
+
+def withdraw_suspicion(open_one: Open, unfounded: frozenset[int]) -> Raising | None:
+    """What to keep and say of an open suspicion that nothing raises any more; None where its evidence still stands.
+
+    It is said again, without evidence, so that whoever looks into it knows; ending the case stays with people.
+    """
+    known = open_one.known
+    if not known.evidence & unfounded:
+        return None
+    found = Suspicion(
+        kind=open_one.kind,
+        confidence=Confidence.HINT,
+        event_on=known.event_on,
+        evidence=(),
+        sources=(),
+        reasons=(TAKEN_BACK,),
+        episode=open_one.episode,
+        blocks=False,
+    )
+    raised = Raised(
+        suspicion_id=open_one.suspicion_id,
+        subject=open_one.subject,
+        found=found,
+        revision=known.revision + 1,
+        status=Status.WITHDRAWN,
+        raised_on=known.raised_on,
+    )
+    return Raising(raised=raised, say=True)
 
 
 _REFUTES = {

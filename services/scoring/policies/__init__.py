@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.scoring.domain.rules import Negatives, Per, Risk, RuleSet, Thresholds, Worth
+from services.scoring.domain.rules import Negatives, Per, Risk, RuleSet, Thresholds, Unidentified, Worth
 from shared.contracts.vocabulary import Confidence
 
 Text = Annotated[str, Field(min_length=1)]
@@ -54,6 +54,11 @@ class _ThresholdsFile(_Strict):
     newest_days: Annotated[int, Field(ge=1, le=366)]
 
 
+class _UnidentifiedFile(_Strict):
+    candidates: Annotated[int, Field(ge=1, le=9)]
+    silent_days: Annotated[int, Field(ge=1, le=366)]
+
+
 class _NegativesFile(_Strict):
     full: Confidence
     id_only: Confidence
@@ -62,6 +67,12 @@ class _NegativesFile(_Strict):
     independence_days: Days
     grace_days: Days
     listed: Annotated[int, Field(ge=1, le=200)]
+    unidentified: _UnidentifiedFile | None = None
+
+    def build(self) -> Negatives:
+        plain = self.model_dump(exclude={"unidentified"})
+        rule = Unidentified(**self.unidentified.model_dump()) if self.unidentified else None
+        return Negatives(**plain, unidentified=rule)
 
 
 class _RiskFile(_Strict):
@@ -114,7 +125,7 @@ class _RuleSetFile(_Strict):
             unsure_strong=self.unsure_strong.build(),
             thresholds=Thresholds(**self.thresholds.model_dump()),
             weak_valid_months=self.weak_valid_months,
-            negatives=Negatives(**self.negatives.model_dump()),
+            negatives=self.negatives.build(),
             risk=Risk(**self.risk.model_dump(exclude={"reference"})),
         )
 

@@ -35,6 +35,15 @@ class ThresholdsOut(BaseModel):
     newest_days: int
 
 
+class UnidentifiedOut(BaseModel):
+    """When a death record without a number makes people look."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    candidates: int
+    silent_days: int
+
+
 class NegativesOut(BaseModel):
     """How much negative evidence weighs."""
 
@@ -47,6 +56,7 @@ class NegativesOut(BaseModel):
     independence_days: int
     grace_days: int
     listed: int
+    unidentified: UnidentifiedOut | None
 
 
 class RiskOut(BaseModel):

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.scoring.domain.classes import codes_of
 from services.scoring.domain.negatives import Suspicion
@@ -21,7 +22,7 @@ from services.scoring.domain.signals import (
     Signals,
     subject_words,
 )
-from shared.contracts.vocabulary import Identity, Strength
+from shared.contracts.vocabulary import EvidenceKind, Identity, Strength
 from shared.kit import arrow
 
 _SHIFT = (EPOCH - date(1970, 1, 1)).days
@@ -37,7 +38,13 @@ _POINT = pa.struct(
 )
 _BLOCK = pa.schema([("subject", pa.binary(16)), ("signals", pa.list_(_POINT))])
 _FULL = 16
+MANY = 9  # candidates that are counted one by one; more is as good as nobody
+_DEATH_WORDS = [EvidenceKind.DIED, EvidenceKind.HOSPITAL_DEATH, EvidenceKind.DECLARED_DEAD]
 _FULL_IDENTITY = {Identity.FULL.value: 1, Identity.ID_ONLY.value: 0}
+
+
+CANDIDATES = "candidates"
+"""Attribute of a kept hint: how many people its record may mean."""
 
 
 class UnreadableError(ValueError):
@@ -79,7 +86,12 @@ def read_message(body: bytes) -> Heard:
 def _origin(said: dict[str, str]) -> Origin:
     try:
         strength = Strength(said["strength"])
-        return Origin(source=said["source"], department=said["department"], strong=strength is Strength.STRONG)
+        return Origin(
+            source=said["source"],
+            department=said["department"],
+            strong=strength is Strength.STRONG,
+            candidates=int(said.get(CANDIDATES, 1)),
+        )
     except (KeyError, ValueError) as error:
         msg = "the message does not say source, department and strength"
         raise UnreadableError(msg) from error
@@ -207,3 +219,56 @@ def suspicion_columns(found: Sequence[Suspicion]) -> dict[str, pa.Array]:
         "sources": pa.array([list(each.sources) for each in found], pa.list_(pa.string())),
         "reasons": pa.array([list(each.reasons) for each in found], pa.list_(pa.string())),
     }
+
+
+def correction_body(table: pa.Table) -> bytes:
+    """A message of corrections as signals: one fact a record that its department took back.
+
+    Raises:
+        UnreadableError: an absent value, or no department.
+    """
+    said = arrow.attributes_of(table)
+    attributes = {"source": "evidence_correction", "department": said.get("department", ""), "strength": "strong"}
+    return _facts_body(table, Kind.TAKEN_BACK, attributes)
+
+
+def hint_bodies(table: pa.Table) -> list[tuple[int, bytes]]:
+    """A message of hints as signals, those of death; one body for each number of candidates, with its rows.
+
+    Raises:
+        UnreadableError: an absent value, or no source or department.
+    """
+    said = arrow.attributes_of(table)
+    deaths = table.filter(pc.is_in(table.column("kind").cast(pa.string()), pa.array(_DEATH_WORDS)))
+    many = np.clip(deaths.column("candidates").fill_null(MANY).to_numpy(), 1, MANY)
+    bodies = []
+    for number in np.unique(many).tolist():
+        some = deaths.filter(pa.array(many == number))
+        attributes = {
+            "source": said.get("source", ""),
+            "department": said.get("department", ""),
+            "strength": "strong",
+            CANDIDATES: str(number),
+        }
+        bodies.append((some.num_rows, _facts_body(some, Kind.HINT, attributes)))
+    return bodies
+
+
+def _facts_body(table: pa.Table, kind: Kind, attributes: Mapping[str, str]) -> bytes:
+    if not attributes["source"] or not attributes["department"]:
+        msg = "the message does not say source and department"
+        raise UnreadableError(msg)
+    if any(table.column(name).null_count for name in ("subject", "occurred_on", "evidence_id")):
+        msg = "a column of the message holds absent values"
+        raise UnreadableError(msg)
+    rows = table.num_rows
+    whole = pa.table(
+        {
+            "subject": table.column("subject"),
+            "occurred_on": table.column("occurred_on"),
+            "kind": pa.array([kind.name.lower()] * rows, pa.string()).dictionary_encode(),
+            "identity": pa.array([Identity.FULL.value] * rows, pa.string()).dictionary_encode(),
+            "evidence_id": table.column("evidence_id"),
+        }
+    )
+    return arrow.encode(whole.replace_schema_metadata(attributes))

@@ -107,8 +107,8 @@ async def delete_segments(tx: WriteTx, shard: int, segments: Sequence[Segment]) 
 
 async def get_origins(tx: ReadTx) -> Origins:
     """All known origins."""
-    found = await tx.fetch("SELECT source, department, strong FROM origin ORDER BY number")
-    return origins_of([Origin(source=row[0], department=row[1], strong=row[2]) for row in found])
+    found = await tx.fetch("SELECT source, department, strong, candidates FROM origin ORDER BY number")
+    return origins_of([Origin(source=row[0], department=row[1], strong=row[2], candidates=row[3]) for row in found])
 
 
 async def add_origins(tx: WriteTx, wanted: Sequence[Origin]) -> Origins:
@@ -122,11 +122,12 @@ async def add_origins(tx: WriteTx, wanted: Sequence[Origin]) -> Origins:
     new = [each for each in dict.fromkeys(wanted) if each not in known.items]
     for number, each in enumerate(new, start=len(known)):
         await tx.run(
-            "INSERT INTO origin (number, source, department, strong) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO origin (number, source, department, strong, candidates) VALUES ($1, $2, $3, $4, $5)",
             number,
             each.source,
             each.department,
             each.strong,
+            each.candidates,
         )
     return origins_of([*known.items, *new])
 

@@ -1,14 +1,15 @@
 """Suspicions in the database: found by their ids, grown, ended by conclusions, never deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 
 from services.scoring.domain.negatives import Suspicion
-from services.scoring.domain.suspicions import Known, Raised, Status
+from services.scoring.domain.suspicions import Known, Open, Raised, Status
 from services.scoring.store.columns import suspicion_columns
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 from shared.kit.db import ReadTx, WriteTx
@@ -37,18 +38,39 @@ async def find_known(tx: ReadTx, suspicion_ids: Sequence[UUID]) -> dict[UUID, Kn
         " WHERE suspicion_id = ANY($1::uuid[])",
         list(suspicion_ids),
     )
-    return {
-        row["suspicion_id"]: Known(
-            status=Status(row["status"]),
-            revision=row["revision"],
-            confidence=Confidence(row["confidence"]),
-            event_on=row["event_on"],
-            evidence=frozenset(row["evidence_ids"]),
-            reasons=tuple(row["reasons"]),
-            raised_on=row["raised_on"],
+    return {row["suspicion_id"]: _known(row) for row in found}
+
+
+async def list_open(tx: ReadTx, subjects: Sequence[UUID]) -> list[Open]:
+    """The open suspicions of these people."""
+    if not subjects:
+        return []
+    found = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM suspicion WHERE subject = ANY($1::uuid[]) AND status = 'open'",  # noqa: S608
+        list(subjects),
+    )
+    return [
+        Open(
+            suspicion_id=row["suspicion_id"],
+            subject=row["subject"],
+            kind=SuspicionKind(row["kind"]),
+            episode=row["episode"],
+            known=_known(row),
         )
         for row in found
-    }
+    ]
+
+
+def _known(row: Mapping[str, Any]) -> Known:
+    return Known(
+        status=Status(row["status"]),
+        revision=row["revision"],
+        confidence=Confidence(row["confidence"]),
+        event_on=row["event_on"],
+        evidence=frozenset(row["evidence_ids"]),
+        reasons=tuple(row["reasons"]),
+        raised_on=row["raised_on"],
+    )
 
 
 def suspicion_table(raised: Sequence[Raised]) -> pa.Table:
@@ -64,20 +86,32 @@ def suspicion_table(raised: Sequence[Raised]) -> pa.Table:
     )
 
 
-async def save(tx: WriteTx, raised: Sequence[Raised], *, rule_set: str) -> None:
-    """Keep suspicions, new or grown."""
+async def save(tx: WriteTx, raised: Sequence[Raised], *, rule_set: str, now: datetime) -> None:
+    """Keep suspicions, new, grown or withdrawn."""
     if not raised:
         return
     rows = len(raised)
     table = suspicion_table(raised)
     table = table.append_column("episode", pa.array([each.found.episode for each in raised], pa.int16()))
     table = table.append_column("status", pa.array([str(each.status) for each in raised]))
+    ended = [None if each.status is Status.OPEN else now for each in raised]
+    table = table.append_column("concluded_at", pa.array(ended, pa.timestamp("us", tz="UTC")))
     table = table.append_column("raised_on", pa.array([each.raised_on for each in raised], pa.date32()))
     table = table.append_column("rule_set", pa.array([rule_set] * rows))
     names = ", ".join(table.column_names)
     updates = ", ".join(
         f"{name} = excluded.{name}"
-        for name in ("confidence", "event_on", "evidence_ids", "sources", "reasons", "revision", "rule_set")
+        for name in (
+            "confidence",
+            "event_on",
+            "evidence_ids",
+            "sources",
+            "reasons",
+            "revision",
+            "status",
+            "concluded_at",
+            "rule_set",
+        )
     )
     await tx.run("CREATE TEMP TABLE raised_suspicion (LIKE suspicion) ON COMMIT DROP")
     await tx.copy("raised_suspicion", table)
@@ -122,7 +156,7 @@ async def list_suspicions(tx: ReadTx, subject: UUID) -> list[KeptSuspicion]:
                     sources=tuple(row["sources"]),
                     reasons=tuple(row["reasons"]),
                     episode=row["episode"],
-                    blocks=row["status"] != Status.REFUTED,
+                    blocks=row["status"] in (Status.OPEN, Status.CONFIRMED),
                 ),
                 revision=row["revision"],
                 status=Status(row["status"]),

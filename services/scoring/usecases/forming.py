@@ -1,7 +1,7 @@
 """Keeping what was formed: write opinions and suspicions that differ, say what matters."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from services.scoring.domain.changes import Stored, difference, positions
 from services.scoring.domain.opinions import Opinions
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.suspicions import Raising, raise_suspicion, suspicion_id
+from services.scoring.domain.suspicions import Raising, raise_suspicion, suspicion_id, withdraw_suspicion
 from services.scoring.store import assessments, columns, suspicions
 from shared.contracts.events import ASSESSMENTS_CHANGED, SUSPICION_RAISED
 from shared.kit.db import WriteTx
@@ -28,6 +28,7 @@ class Means:
         outbox: where they are said.
         rules: rule set in force.
         today: business day.
+        now: instant of business time.
         rows: new signals taken at once, a bound on memory.
         piece_rows: signals looked at in one piece, another.
         block_rows: signals of one block, what a look at one person reads.
@@ -36,6 +37,7 @@ class Means:
     outbox: Outbox
     rules: RuleSet
     today: date
+    now: datetime
     rows: int
     piece_rows: int = PIECE_ROWS
     block_rows: int = BLOCK_ROWS
@@ -88,7 +90,7 @@ async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored, *,
         await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks)
     raisings = await _raise(tx, means, opinions)
     if raisings:
-        await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name)
+        await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name, now=means.now)
         told = [each.raised for each in raisings if each.say]
         await means.outbox.say_table(tx, SUSPICION_RAISED, suspicions.suspicion_table(told), marks)
     return Outcome(
@@ -109,4 +111,13 @@ async def _raise(tx: WriteTx, means: Means, opinions: Opinions) -> list[Raising]
         raise_suspicion(subject, each, known.get(identity), means.today)
         for identity, (subject, each) in zip(ids, found, strict=True)
     ]
+    raisings += await _withdrawn(tx, opinions, frozenset(ids))
     return [each for each in raisings if each is not None]
+
+
+async def _withdrawn(tx: WriteTx, opinions: Opinions, standing: frozenset[UUID]) -> list[Raising | None]:
+    """Open suspicions that nothing raises any more, of people of whom something was taken back."""
+    raw = columns.raw_subjects(opinions.subjects)
+    unfounded = {UUID(bytes=raw[person].tobytes()): ids for person, ids in opinions.unfounded.items()}
+    found = await suspicions.list_open(tx, list(unfounded))
+    return [withdraw_suspicion(each, unfounded[each.subject]) for each in found if each.suspicion_id not in standing]

@@ -32,6 +32,28 @@ async def keep_evidence(tx: WriteTx, shard: int, body: bytes) -> None:
     await signals.append(tx, shard, rows=len(heard.rows.day), urgent=heard.urgent, body=body)
 
 
+async def keep_corrections(tx: WriteTx, shard: int, table: pa.Table) -> None:
+    """Keep what a department took back; whatever followed from it is assessed again with the next sweep.
+
+    Raises:
+        UnreadableError: the columns do not say what the contract promises, or belong to another shard.
+    """
+    if table.num_rows:
+        await keep_evidence(tx, shard, columns.correction_body(table))
+
+
+async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
+    """Keep death records without a number for each person they may mean; returns how many rows. Others tell nothing.
+
+    Raises:
+        UnreadableError: the columns do not say what the contract promises, or belong to another shard.
+    """
+    bodies = columns.hint_bodies(table)
+    for _, body in bodies:
+        await keep_evidence(tx, shard, body)
+    return sum(rows for rows, _ in bodies)
+
+
 async def keep_conclusion(
     tx: WriteTx, *, subject: UUID, kind: SuspicionKind, conclusion: CaseConclusion, concluded_at: datetime
 ) -> None:

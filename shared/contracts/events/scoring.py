@@ -24,7 +24,7 @@ ASSESSMENTS_CHANGED = TableEvent(
 
 SUSPICION_RAISED = TableEvent(
     name="scoring.suspicion.raised.v1",
-    doc="Someone may have lost eligibility: to be looked into by people. Repeated when evidence is added.",
+    doc="Someone may have lost eligibility: to be looked into by people. Repeated as evidence is added or taken back.",
     columns={
         "subject": SUBJECT,
         "suspicion_id": pa.binary(16),

@@ -28,6 +28,7 @@ from services.scoring.domain.signals import (
 from services.scoring.domain.suspicions import consequence
 from services.scoring.domain.weighing import scale_of
 from shared.contracts.events import EVIDENCE_ACCEPTED
+from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
 from shared.contracts.vocabulary import CaseConclusion, EvidenceKind, SuspicionKind
 from shared.kit import arrow
 
@@ -54,12 +55,18 @@ STRONG = {
     "prison_custody": "prison",
     "court_judgment": "court",
     "case_conclusion": "grid",
+    "evidence_correction": "police",
 }
 ORIGINS = origins_of(
     [Origin(source=source, department=department, strong=False) for source, department in WEAK.items()]
     + [Origin(source=source, department=department, strong=True) for source, department in STRONG.items()]
+    + [Origin(source="civil_cremation", department="civil", strong=True, candidates=number) for number in (2, 5)]
 )
-NUMBER = {origin.source: number for number, origin in enumerate(ORIGINS.items)}
+NUMBER: dict[str, int] = {}
+for _number, _origin in enumerate(ORIGINS.items):
+    NUMBER.setdefault(_origin.source, _number)
+NUMBER |= {f"civil_cremation/{origin.candidates}": number for number, origin in enumerate(ORIGINS.items)
+           if origin.candidates > 1}  # fmt: skip
 RULES: RuleSet = policies.in_force(policies.load(), "standard", TODAY)
 
 
@@ -156,3 +163,40 @@ def message_of(saws: Sequence[Saw], *, shard: int = 0) -> bytes:
         "received_at": "2023-11-01T00:00:00+00:00",
     }
     return arrow.encode(arrow.conform(EVIDENCE_ACCEPTED, table, attributes))
+
+
+def correction_of(saws: Sequence[Saw], *, shard: int = 0) -> pa.Table:
+    """A message that takes back what these saws said, all of one source."""
+    table = pa.table(
+        {
+            "subject": pa.array([subject_of(saw.who, shard=shard).bytes for saw in saws], pa.binary(16)),
+            "occurred_on": pa.array([saw.on for saw in saws], pa.date32()),
+            "kind": pa.array([saw.kind.name.lower() for saw in saws]),
+            "polarity": pa.array(["positive" if saw.kind is Kind.SEEN else "negative" for saw in saws]),
+            "evidence_id": pa.array([saw.evidence for saw in saws], pa.int64()),
+        }
+    )
+    attributes = {
+        "source": saws[0].source,
+        "department": ORIGINS.items[NUMBER[saws[0].source]].department,
+        "reason": "entered for the wrong person",
+        "corrected_at": "2023-11-01T00:00:00+00:00",
+    }
+    return arrow.conform(EVIDENCE_CORRECTED, table, attributes)
+
+
+def hint_of(whos: Sequence[str], *, on: date, evidence: int, kind: str = "died", shard: int = 0) -> pa.Table:
+    """A message of one record without a number, and the people it may mean."""
+    rows = len(whos)
+    table = pa.table(
+        {
+            "subject": pa.array([subject_of(who, shard=shard).bytes for who in whos], pa.binary(16)),
+            "hint_id": pa.array([bytes(16)] * rows, pa.binary(16)),
+            "occurred_on": pa.array([on] * rows, pa.date32()),
+            "kind": pa.array([kind] * rows),
+            "candidates": pa.array([rows] * rows, pa.int16()),
+            "evidence_id": pa.array([evidence] * rows, pa.int64()),
+        }
+    )
+    attributes = {"source": "civil_cremation", "department": "civil", "received_at": "2023-11-01T00:00:00+00:00"}
+    return arrow.conform(HINTS_RECORDED, table, attributes)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
+
+import pyarrow as pa
 
 from services.scoring import handlers
 from services.scoring.domain.rules import RuleSet
@@ -13,14 +15,15 @@ from services.scoring.store.assessments import Assessment
 from services.scoring.store.suspicions import KeptSuspicion
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.sweep import sweep
-from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded
+from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded, Event
+from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
-from tests.services.scoring.people import RULES, Saw, message_of, subject_of
+from tests.services.scoring.people import RULES, Saw, correction_of, hint_of, message_of, subject_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class World:
             outbox=self.outbox,
             rules=self.rules,
             today=self.clock.today(),
+            now=self.clock.now(),
             rows=rows,
             piece_rows=self.piece_rows,
             block_rows=self.block_rows,
@@ -62,6 +66,25 @@ class World:
         )
         async with self.database.write() as tx:
             await handlers.on_evidence_accepted(tx, message)
+
+    async def correct(self, *saws: Saw, shard: int = 0) -> None:
+        """The department takes back what it said."""
+        await self.take_correction(correction_of(saws, shard=shard), shard=shard)
+
+    async def take_correction(self, table: pa.Table, *, shard: int) -> None:
+        async with self.database.write() as tx:
+            await handlers.on_evidence_corrected(tx, self.message(EVIDENCE_CORRECTED, arrow.encode(table), shard))
+
+    async def hint(self, *whos: str, on: date, evidence: int, kind: str = "died", shard: int = 0) -> None:
+        """A cremation form without a number, which may mean these people."""
+        table = hint_of(whos, on=on, evidence=evidence, kind=kind, shard=shard)
+        async with self.database.write() as tx:
+            await handlers.on_hints_recorded(tx, self.message(HINTS_RECORDED, arrow.encode(table), shard))
+
+    def message(self, event: Event, body: bytes, shard: int) -> Message:
+        return Message(
+            id=uuid4(), event=event, shard=f"{shard:x}", attributes={}, happened_at=self.clock.now(), body=body
+        )
 
     async def conclude(
         self, kind: SuspicionKind, conclusion: CaseConclusion, *, who: str = "a", shard: int = 0

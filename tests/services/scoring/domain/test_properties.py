@@ -12,6 +12,7 @@ from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Stored, difference, divide
 from services.scoring.domain.opinions import Opinions
 from services.scoring.domain.signals import Kind, Signals, empty, from_rows, union
+from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import scale_of
 from tests.services.scoring.people import (
     ORIGINS,
@@ -159,3 +160,69 @@ def test_every_certification_rests_on_evidence_of_the_window(saws) -> None:
             assert said["evidence"]
             assert set(said["evidence"]) <= ids
             assert date(2022, 11, 1) < said["as_of"] <= TODAY
+
+
+def corrected(saw: Saw) -> Saw:
+    """The correction of a record."""
+    return Saw(who=saw.who, source="evidence_correction", on=saw.on, kind=Kind.TAKEN_BACK, evidence=saw.evidence)
+
+
+def numbered(saws: list[Saw]) -> list[Saw]:
+    """As ingest numbers them: no evidence id twice."""
+    kinds = [kind for kind in Kind if kind is not Kind.TAKEN_BACK]
+    return [replace(saw, evidence=place + 1) for place, saw in enumerate(saws) if saw.kind in kinds]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(any_saws(), min_size=1, max_size=30), st.data(), st.randoms(use_true_random=False))
+def test_a_correction_leaves_what_would_be_if_the_record_had_never_come(saws, data, random) -> None:
+    records = [saw for saw in numbered(saws) if not saw.kind.name.startswith("REFUTED")]
+    wrong = data.draw(st.lists(st.sampled_from(records), unique=True) if records else st.just([]))
+    right = [saw for saw in records if saw not in wrong]
+    every = records + [corrected(saw) for saw in wrong] + [corrected(saw) for saw in wrong[:2]]
+    random.shuffle(every)
+    cut = data.draw(st.integers(0, len(every)))
+    signed = union([signals(every[cut:]), signals(every[:cut])], ORIGINS)
+    said, wanted = (by_subject(assess(each, ORIGINS, SCALE)) for each in (signed, signals(right)))
+    nothing = {"level": "low", "decision": "insufficient", "reasons": ["no_evidence"]}
+    for subject, words in said.items():
+        expected = wanted.get(subject)
+        if expected is None:
+            assert {name: words[name] for name in nothing} == nothing
+        else:
+            assert words == expected
+
+
+@settings(deadline=None)
+@given(st.lists(any_saws(), min_size=1, max_size=30))
+def test_what_counts_is_each_fact_once_in_order(saws) -> None:
+    counted = standing(signals(saws), ORIGINS)
+    raw = counted.subjects.view(np.uint8).reshape(-1, 16)
+    facts = [
+        (raw[person].tobytes(), int(ORIGINS.source_numbers[origin]), day, kind)
+        for person, origin, day, kind in zip(
+            counted.person_rows().tolist(),
+            counted.origin.tolist(),
+            counted.day.tolist(),
+            counted.kind.tolist(),
+            strict=True,
+        )
+        if kind != Kind.HINT
+    ]
+    assert facts == sorted(set(facts))
+
+
+def test_the_second_record_of_a_fact_counts_when_the_first_is_taken_back() -> None:
+    first, second = (Saw(source="rail_trip", on=TODAY - timedelta(days=9), evidence=number) for number in (1, 2))
+    for saws in ([first, second, corrected(first)], [corrected(first), second, first]):
+        [said] = by_subject(assess(signals(saws), ORIGINS, SCALE)).values()
+        assert (said["decision"], said["evidence"]) == ("certifiable", [2])
+    [said] = by_subject(assess(signals([first, second, corrected(first), corrected(second)]), ORIGINS, SCALE)).values()
+    assert said["decision"] == "insufficient"
+
+
+def test_conclusions_of_people_cannot_be_taken_back_by_a_department() -> None:
+    death = Saw(source="civil_cremation", on=TODAY - timedelta(days=90), kind=Kind.DIED, evidence=1)
+    refuted = Saw(source="case_conclusion", on=TODAY - timedelta(days=9), kind=Kind.REFUTED_DEATH, evidence=0)
+    [said] = by_subject(assess(signals([death, refuted, corrected(refuted)]), ORIGINS, SCALE)).values()
+    assert said["suspicions"] == ()
