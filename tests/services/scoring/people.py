@@ -185,12 +185,12 @@ def correction_of(saws: Sequence[Saw], *, shard: int = 0) -> pa.Table:
     return arrow.conform(EVIDENCE_CORRECTED, table, attributes)
 
 
-def hint_of(whos: Sequence[str], *, on: date, evidence: int, kind: str = "died", shard: int = 0) -> pa.Table:
+def hint_of(people: Sequence[str], *, on: date, evidence: int, kind: str = "died", shard: int = 0) -> pa.Table:
     """A message of one record without a number, and the people it may mean."""
-    rows = len(whos)
+    rows = len(people)
     table = pa.table(
         {
-            "subject": pa.array([subject_of(who, shard=shard).bytes for who in whos], pa.binary(16)),
+            "subject": pa.array([subject_of(who, shard=shard).bytes for who in people], pa.binary(16)),
             "hint_id": pa.array([bytes(16)] * rows, pa.binary(16)),
             "occurred_on": pa.array([on] * rows, pa.date32()),
             "kind": pa.array([kind] * rows),

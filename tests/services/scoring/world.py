@@ -75,9 +75,9 @@ class World:
         async with self.database.write() as tx:
             await handlers.on_evidence_corrected(tx, self.message(EVIDENCE_CORRECTED, arrow.encode(table), shard))
 
-    async def hint(self, *whos: str, on: date, evidence: int, kind: str = "died", shard: int = 0) -> None:
+    async def hint(self, *people: str, on: date, evidence: int, kind: str = "died", shard: int = 0) -> None:
         """A cremation form without a number, which may mean these people."""
-        table = hint_of(whos, on=on, evidence=evidence, kind=kind, shard=shard)
+        table = hint_of(people, on=on, evidence=evidence, kind=kind, shard=shard)
         async with self.database.write() as tx:
             await handlers.on_hints_recorded(tx, self.message(HINTS_RECORDED, arrow.encode(table), shard))
 
