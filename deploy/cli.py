@@ -140,6 +140,47 @@ def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> No
     raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base)))
 
 
+@app.command()
+def backup(
+    *,
+    to: Annotated[Path, typer.Option(help="Folder of backups, on another disk.")],
+    data: Data = Path("var/stack"),
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with everything written, until Ctrl-C.")] = False,
+    keep: Annotated[int, typer.Option(min=1, help="Base backups to keep.")] = 7,
+) -> None:
+    """Back up the running platform: database, raw files; no keys."""
+    from deploy.backup.cli import run_backup  # noqa: PLC0415  (loaded when called)
+
+    raise typer.Exit(run_backup(data, to, follow=follow, keep=keep))
+
+
+@app.command()
+def restore(
+    *,
+    source: Annotated[Path, typer.Option("--from", help="Folder of backups.")],
+    data: Data = Path("var/stack"),
+    base: Annotated[str | None, typer.Option(help="Base backup to start from; default: the newest that fits.")] = None,
+    at: Annotated[str | None, typer.Option(help="Moment with its zone, 2026-11-26T21:00:00+08:00.")] = None,
+) -> None:
+    """Bring a platform that is not running back to a moment, by default the last one archived."""
+    from deploy.backup.cli import run_restore  # noqa: PLC0415  (loaded when called)
+
+    raise typer.Exit(run_restore(data, source, base=base, at=at))
+
+
+@app.command("replay")
+def replay_outboxes(
+    service: Annotated[list[str] | None, typer.Argument(help="Whose messages; default: everybody's.")] = None,
+    *,
+    data: Data = Path("var/stack"),
+    days: Annotated[int | None, typer.Option(min=1, help="How far back; default: as far as the stream keeps.")] = None,
+) -> None:
+    """Say again what the outboxes kept, after JetStream was lost; nothing is done twice."""
+    from deploy.backup.cli import run_replay  # noqa: PLC0415  (loaded when called)
+
+    raise typer.Exit(run_replay(data, service or [], days=days))
+
+
 def parse_workers(words: list[str]) -> dict[str, int]:
     """`["2", "scoring=4"]` as processes by service.
 

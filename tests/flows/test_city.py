@@ -10,8 +10,11 @@ import httpx
 import polars as pl
 import pytest
 
+from deploy.backup.place import Place
+from deploy.backup.restoring import restore
 from deploy.demo.city.manifest import TRUTH
 from deploy.local.ask import token
+from tests.flows import drill
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -140,6 +143,29 @@ def test_services_killed_in_the_middle_leave_no_trace_in_the_counts(city, distur
         {k: v for k, v in each.figures["notify"]["messages"].items() if k != "certified"} for each in (ours, theirs)
     ]
     assert others[0] == others[1]
+
+
+async def test_the_restore_drill_answers_as_before_without_database_and_message_store(city, tmp_path):
+    data, place = city.run.stack.folder.root, Place(tmp_path / "backups")
+    people = pl.read_parquet(city.run.city / TRUTH).with_columns(pl.col("programs").list.first().alias("program"))
+    async with drill.following(data, place):
+        # Asked after the base backup: that it was asked is logged, and must come back from the archive.
+        await drill.Known.ask(city.run.client, people[:50])
+        before = await drill.Known.ask(city.run.client, people)
+    texts = drill.sent(data)
+    elsewhere = drill.another_machine(data, tmp_path / "elsewhere")
+    done = await restore(elsewhere, place)
+    assert done.replayed > 0
+    async with drill.running(elsewhere) as caller:
+        after = await drill.Known.ask(caller, people)
+        checks = [known.figures["recognition"].pop("checks") for known in (before, after)]
+        assert checks[1] - checks[0] == len(people)
+        assert after.figures == before.figures
+        assert after.answers.equals(before.answers)
+        assert drill.sent(elsewhere) == texts
+        file = next(iter(city.run.manifest.of("roster")))
+        path = city.run.city / file.path
+        assert (await caller.upload("ingest", f"/v1/programs/{file.code}/roster", path, mode="full"))["repeated"]
 
 
 async def test_the_first_call_of_the_readme_is_answered(city):

@@ -1,0 +1,96 @@
+"""`wugan backup`, `wugan restore` and `wugan replay` with a person in front of them."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from deploy.backup.place import BackupError, Place
+from deploy.backup.replaying import replay
+from deploy.backup.restoring import restore
+from deploy.backup.taking import follow as follow_server
+from deploy.backup.taking import origin, take
+from deploy.local.clients import SERVICES
+from deploy.local.database import DEFAULT_DATABASE
+from deploy.local.errors import StackError
+
+
+def run_backup(data: Path, to: Path, *, follow: bool, keep: int) -> int:
+    """The exit code."""
+
+    async def work() -> None:
+        source, place = origin(data), Place(to)
+        if not follow:
+            await take(source, place, _say, keep=keep)
+            return
+        following = asyncio.ensure_future(follow_server(source, place, _say, keep=keep))
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(each, following.cancel)
+        try:
+            await following
+        except asyncio.CancelledError:
+            _say("stopped; what was archived can be restored, later moments cannot")
+
+    return _told(work())
+
+
+def run_restore(data: Path, source: Path, *, base: str | None, at: str | None) -> int:
+    """The exit code."""
+
+    async def work() -> None:
+        done = await restore(data, Place(source), base=base, at=_moment(at))
+        until = f"{done.until:%Y-%m-%d %H:%M:%S %Z}" if done.until else "never"
+        _say(f"restored from {done.base}; the last message of any service was said at {until}")
+        _say(f"{done.replayed} messages are said again when the services start; nothing is done twice")
+        for path in done.aside:
+            _say(f"the data that were here are in {path}; remove them when all is well")
+        _say("start the platform, then take a new base backup")
+
+    return _told(work())
+
+
+def run_replay(data: Path, services: Sequence[str], *, days: int | None) -> int:
+    """The exit code."""
+
+    async def work() -> None:
+        if unknown := [each for each in services if each not in SERVICES]:
+            msg = f"There is no service {unknown[0]}: they are {', '.join(SERVICES)}."
+            raise BackupError(msg)
+        url = origin(data).server.url(DEFAULT_DATABASE)
+        for service, count in (await replay(url, services=services or SERVICES, days=days)).items():
+            _say(f"{service}: {count} messages are said again")
+
+    return _told(work())
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{text} is no moment: write it as 2026-11-26T21:00:00+08:00."
+        raise BackupError(msg) from error
+    if at.tzinfo is None:
+        msg = f"{text} has no zone: write it as {text}+08:00, which is the time in China."
+        raise BackupError(msg)
+    return at
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"wugan: {text}\n")
+    sys.stdout.flush()
+
+
+def _told(work: Coroutine[Any, Any, None]) -> int:
+    try:
+        asyncio.run(work)
+    except (StackError, OSError, asyncpg.PostgresError) as error:
+        sys.stderr.write(f"wugan: {error}\n")
+        return 1
+    return 0

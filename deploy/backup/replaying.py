@@ -1,0 +1,39 @@
+"""`wugan replay`: JetStream's streams made anew from the outboxes, which keep what was said.
+
+Rows are marked unsaid; the relay of each service says them again in their order under the ids they had. Whoever heard
+one before finds it in his inbox and does nothing, so a replay is safe at any time, twice as well.
+"""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from deploy.local.clients import SERVICES
+
+DAYS = {"ingest": 14, "scoring": 30, "recognition": 90, "grid": 30, "notify": 14}
+"""How far back, by service: what its stream would still hold (limits of shared/kit/bus)."""
+
+
+async def replay(url: str, *, services: Sequence[str] = SERVICES, days: int | None = None) -> dict[str, int]:
+    """Mark what was said as unsaid; the number of messages by service.
+
+    Args:
+        url: of an administrator of the database.
+        services: whose outboxes; those without one are left out.
+        days: how far back; by default as far as each stream keeps.
+    """
+    connection = await asyncpg.connect(url, timeout=10)
+    counts = {}
+    try:
+        for service in services:
+            if await connection.fetchval("SELECT to_regclass($1)", f"{service}.outbox") is None:
+                continue
+            tag = await connection.execute(
+                f"UPDATE {service}.outbox SET published_at = NULL "  # noqa: S608  (our own five names)
+                "WHERE published_at IS NOT NULL AND created_at >= now() - make_interval(days => $1)",
+                DAYS[service] if days is None else days,
+            )
+            counts[service] = int(tag.split()[-1])
+    finally:
+        await connection.close()
+    return counts
