@@ -1,61 +1,116 @@
-"""The order of visits: whom to see first among those whom data cannot certify.
+"""The order of visits: whom to see first among those whom data cannot certify; in columns, for thousands at once.
 
-A risk is the yearly risk of death at that age and sex, for as long as the person has been silent, weighed by how
-unlike him the silence is: somebody who was seen every week and is not seen for two months is another case than somebody
-who was never seen. It orders visits and nothing else.
+A risk is the odds that somebody died and no register has told: the yearly risk of his age and sex over the days of his
+silence, less what registers would have told by now, weighed by how unlike him the silence is (somebody seen every week
+and not for two months is another case than somebody who was never seen) and by the add-ons of the rule set. It orders
+visits and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
 from services.scoring.domain.rules import Risk
-from services.scoring.domain.signals import Array, Origins, Signals
+from services.scoring.domain.signals import Array, Kind, Origins, Signals
+from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import Scale, positive_rows
 
 _YEAR = 365.25
+_UNKNOWN_AGE = 70.0
+_STEEPEST = 50.0
+REASONS = (
+    "unidentified_record",
+    "silent_against_habit",
+    "hospital_without_return",
+    "unseen_half_year",
+    "never_seen",
+    "oldest",
+    "weak_only",
+)
+"""Reason codes in the order of the bits of `VisitRisks.reasons`, the gravest first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """Somebody who may be visited; age and sex as far as they are known."""
-
-    born_on: date | None
-    male: bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitRisk:
-    """The risk of one candidate and what it comes from.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidates:
+    """People who may be visited, in the order of the signals.
 
     Attributes:
-        risk: probability-like weight; only its order counts.
-        silent_days: since anything positive was seen, at most the window.
-        reasons: reason codes, the weightiest first.
+        age: in years, NaN where unknown.
+        male: 1, 0, or NaN where unknown.
     """
 
-    risk: float
-    silent_days: int
-    reasons: tuple[str, ...]
+    age: Array
+    male: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VisitRisks:
+    """Risks in the order of the candidates: weights between 0 and 1 of which only the order counts, and reason bits."""
+
+    risk: Array
+    reasons: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Habits:
-    """Of each person in the window: records, first and last day seen, whether last in hospital, ever strong."""
+    """Of each person in the window: records, first and last day seen, whether last in hospital, ever strong, hinted."""
 
     records: Array
     first: Array
     last: Array
     hospital: Array
     strong: Array
+    hinted: Array
 
 
-def visit_risks(signals: Signals, origins: Origins, scale: Scale, candidates: Sequence[Candidate]) -> list[VisitRisk]:
+def visit_risks(signals: Signals, origins: Origins, scale: Scale, candidates: Candidates) -> VisitRisks:
     """The risk of each person in `signals`, in their order; `candidates` fit them one by one."""
-    habits = _habits(signals, origins, scale)
-    return [_risk(scale, habits, person, candidate) for person, candidate in enumerate(candidates)]
+    habits = _habits(standing(signals, origins), origins, scale)
+    rules, some = scale.rules.risk, habits.records > 0
+    silent = np.where(some, scale.until - habits.last, scale.until - scale.after)
+    silent = np.maximum(silent, rules.shortest_days).astype(np.float64)
+    factors = _factors(rules, habits, silent, candidates)
+    odds = _yearly(rules, candidates) * _untold(rules, silent) / _YEAR
+    for factor in factors.values():
+        odds = odds * factor
+    reasons = np.zeros(signals.people, dtype=np.uint16)
+    for bit, name in enumerate(REASONS):
+        raised = ~some if name == "never_seen" else factors[name] > 1
+        reasons |= raised.astype(np.uint16) << np.uint16(bit)
+    return VisitRisks(risk=odds / (1 + odds), reasons=reasons)
+
+
+def spoken(bits: int) -> Sequence[str]:
+    """The reason codes in a bit set."""
+    return _SPOKEN[bits]
+
+
+_SPOKEN = [tuple(name for bit, name in enumerate(REASONS) if bits >> bit & 1) for bits in range(1 << len(REASONS))]
+
+
+def _untold(rules: Risk, silent: Array) -> Array:
+    """Days of silence, those that lie further back than registers need only by the share they never tell of."""
+    recent = np.minimum(silent, rules.register_days)
+    never = 1 - rules.register_percent / 100
+    untold: Array = recent + (silent - recent) * never
+    return untold
+
+
+def _factors(rules: Risk, habits: _Habits, silent: Array, candidates: Candidates) -> Mapping[str, Array]:
+    add, some = rules.add_ons, habits.records > 0
+    gap = np.maximum((habits.last - habits.first) / np.maximum(habits.records - 1, 1), 1.0)
+    # How unlikely so long a silence is for somebody seen every `gap` days; a habit needs two records.
+    unlike = np.exp(np.clip(silent / gap - 1.0, 0.0, _STEEPEST))
+    unlike = np.where(habits.records >= 2, np.minimum(unlike, rules.habit_limit), 1.0)  # noqa: PLR2004
+    return {
+        "silent_against_habit": unlike,
+        "hospital_without_return": np.where(habits.hospital & (silent > rules.shortest_days), add.hospital, 1.0),
+        "unseen_half_year": np.where(some & (silent >= add.unseen_days), add.unseen, 1.0),
+        "weak_only": np.where(some & ~habits.strong, add.weak_only, 1.0),
+        "oldest": np.where(np.nan_to_num(candidates.age) >= add.oldest_from, add.oldest, 1.0),
+        "unidentified_record": np.where(habits.hinted, add.unidentified, 1.0),
+    }
 
 
 def _habits(signals: Signals, origins: Origins, scale: Scale) -> _Habits:
@@ -66,45 +121,34 @@ def _habits(signals: Signals, origins: Origins, scale: Scale) -> _Habits:
     first, last = np.full(people, scale.until), np.zeros(people, dtype=np.int64)
     np.minimum.at(first, person, day)
     np.maximum.at(last, person, day)
-    wards = np.asarray([item.source in scale.rules.risk.hospital_sources for item in origins.items], dtype=bool)
+    wards = np.asarray([item.source in scale.rules.risk.add_ons.hospital_sources for item in origins.items], dtype=bool)
     latest = day == last[person]
-    strong, hospital = np.zeros(people, dtype=bool), np.zeros(people, dtype=bool)
+    strong, hospital, hinted = (np.zeros(people, dtype=bool) for _ in range(3))
     strong[person[scale.strong[signals.origin[rows]]]] = True
     hospital[person[latest & wards[signals.origin[rows]]]] = True
+    hints = np.flatnonzero((signals.kind == Kind.HINT) & (signals.day <= scale.until))
+    owner = np.searchsorted(signals.starts, hints, side="right") - 1
+    hinted[owner[signals.day[hints] >= last[owner]]] = True
     return _Habits(
-        records=np.bincount(person, minlength=people), first=first, last=last, hospital=hospital, strong=strong
+        records=np.bincount(person, minlength=people),
+        first=first,
+        last=last,
+        hospital=hospital,
+        strong=strong,
+        hinted=hinted,
     )
 
 
-def _risk(scale: Scale, habits: _Habits, person: int, candidate: Candidate) -> VisitRisk:
-    rules = scale.rules.risk
-    records, window = int(habits.records[person]), scale.until - scale.after
-    silent = scale.until - int(habits.last[person]) if records else window
-    silent = max(silent, rules.shortest_days)
-    age = (scale.today - candidate.born_on).days / _YEAR if candidate.born_on else None
-    factors: dict[str, float] = {}
-    if records >= 2:  # noqa: PLR2004  (a habit needs two days)
-        gap = max(1.0, (int(habits.last[person]) - int(habits.first[person])) / (records - 1))
-        # How unlikely so long a silence is for somebody seen every `gap` days.
-        factors["silent_against_habit"] = min(rules.habit_limit, float(np.exp(min(silent / gap - 1.0, 50.0))))
-    elif not records:
-        factors["never_seen"] = 1.0
-    if habits.hospital[person] and silent > rules.shortest_days:
-        factors["hospital_without_return"] = rules.hospital_factor
-    if records and not habits.strong[person]:
-        factors["weak_only"] = rules.weak_only_factor
-    base = _yearly(rules, age, male=candidate.male) * silent / _YEAR
-    weight = float(np.prod(list(factors.values()) or [1.0]))
-    odds = base * max(weight, 1.0)
-    spoken = sorted((name for name, value in factors.items() if value > 1 or name == "never_seen"), key=factors.get)  # type: ignore[arg-type]
-    old = (f"age:{int(age)}",) if age is not None else ()
-    return VisitRisk(risk=odds / (1 + odds), silent_days=silent, reasons=(*reversed(spoken), *old))
-
-
-def _yearly(rules: Risk, age: float | None, *, male: bool | None) -> float:
+def _yearly(rules: Risk, candidates: Candidates) -> Array:
     """Yearly risk of death; the mean of men and women, or that of seventy, where sex or age are unknown."""
-    tables: list[Mapping[int, float]] = [rules.male, rules.female]
-    if male is not None:
-        tables = [rules.male if male else rules.female]
-    years = 70.0 if age is None else max(age, 0.0)
-    return float(np.mean([table[max(start for start in table if start <= years)] for table in tables])) / 1000
+    age = np.maximum(np.where(np.isnan(candidates.age), _UNKNOWN_AGE, candidates.age), 0.0)
+    men, women = (_by_age(table, age) for table in (rules.male, rules.female))
+    male = np.where(np.isnan(candidates.male), 0.5, candidates.male)
+    yearly: Array = (male * men + (1 - male) * women) / 1000
+    return yearly
+
+
+def _by_age(table: Mapping[int, float], age: Array) -> Array:
+    starts = np.asarray(sorted(table))
+    deaths: Array = np.asarray([table[start] for start in starts.tolist()])
+    return deaths[np.searchsorted(starts, age, side="right") - 1]

@@ -89,26 +89,51 @@ class Negatives:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddOns:
+    """What raises a risk beside age and silence, each a factor of at least 1; its reason stands beside the risk.
+
+    Attributes:
+        oldest_from: age from which most undiscovered deaths are expected.
+        oldest: from that age on.
+        unseen_days: nothing of any kind for so long.
+        unseen: from then on.
+        hospital_sources: sources that tell of hospital stays.
+        hospital: the last thing seen was a hospital stay.
+        weak_only: only weak evidence was ever seen: a card may have been in other hands.
+        unidentified: a death record without a number may mean this person.
+    """
+
+    oldest_from: int
+    oldest: float
+    unseen_days: int
+    unseen: float
+    hospital_sources: tuple[str, ...]
+    hospital: float
+    weak_only: float
+    unidentified: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
     """What makes a visit worth its way; see `domain.priority`.
 
     Attributes:
         male: deaths a year of a thousand men, by the age at which the band begins.
         female: the same of women.
-        hospital_sources: sources that tell of hospital stays.
-        hospital_factor: how much likelier a loss is where the last thing seen was a hospital stay.
-        weak_only_factor: where only weak evidence was ever seen: a card may have been in other hands.
+        register_days: by so many days after a death registers have told of it, if they ever do.
+        register_percent: of deaths that registers tell of at all.
         habit_limit: most that silence against the own habit may weigh, as a factor.
         shortest_days: silence of less is no silence.
+        add_ons: what raises the risk further.
     """
 
     male: dict[int, float]
     female: dict[int, float]
-    hospital_sources: tuple[str, ...]
-    hospital_factor: float
-    weak_only_factor: float
+    register_days: int
+    register_percent: int
     habit_limit: float
     shortest_days: int
+    add_ons: AddOns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

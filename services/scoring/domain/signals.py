@@ -6,7 +6,7 @@ department takes back is one more fact; `domain.standing` says what counts in th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
 from itertools import pairwise
@@ -283,6 +283,14 @@ def _chained(parts: Sequence[Signals]) -> Signals:
         full=np.concatenate([part.full for part in parts]),
         evidence=np.concatenate([part.evidence for part in parts]),
     )
+
+
+def among(known: Signals, subjects: Array) -> Signals:
+    """The signals of exactly these sorted subjects; whom nobody ever saw stands there with none."""
+    here = known.take(subjects)
+    counts = np.zeros(len(subjects), dtype=np.int64)
+    counts[np.searchsorted(subjects, here.subjects)] = np.diff(here.starts)
+    return replace(here, subjects=subjects, starts=np.concatenate(([0], np.cumsum(counts))))
 
 
 def distinct(subjects: Array) -> tuple[Array, Array]:

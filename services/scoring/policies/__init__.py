@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.scoring.domain.rules import Negatives, Per, Risk, RuleSet, Thresholds, Unidentified, Worth
+from services.scoring.domain.rules import AddOns, Negatives, Per, Risk, RuleSet, Thresholds, Unidentified, Worth
 from shared.contracts.vocabulary import Confidence
 
 Text = Annotated[str, Field(min_length=1)]
@@ -75,15 +75,26 @@ class _NegativesFile(_Strict):
         return Negatives(**plain, unidentified=rule)
 
 
+class _AddOnsFile(_Strict):
+    oldest_from: Annotated[int, Field(ge=60, le=120)]
+    oldest: Factor
+    unseen_days: Annotated[int, Field(ge=1, le=366)]
+    unseen: Factor
+    hospital_sources: Annotated[tuple[Code, ...], Field(min_length=1)]
+    hospital: Factor
+    weak_only: Factor
+    unidentified: Factor
+
+
 class _RiskFile(_Strict):
     reference: Text
     male: Deaths
     female: Deaths
-    hospital_sources: Annotated[tuple[Code, ...], Field(min_length=1)]
-    hospital_factor: Factor
-    weak_only_factor: Factor
+    register_days: Annotated[int, Field(ge=1, le=366)]
+    register_percent: Annotated[int, Field(ge=0, le=100)]
     habit_limit: Factor
     shortest_days: Annotated[int, Field(ge=1, le=366)]
+    add_ons: _AddOnsFile
 
     @model_validator(mode="after")
     def _begins_at_birth(self) -> Self:
@@ -91,6 +102,10 @@ class _RiskFile(_Strict):
             msg = "male and female must each have a band that begins at age 0"
             raise ValueError(msg)
         return self
+
+    def build(self) -> Risk:
+        plain = self.model_dump(exclude={"reference", "add_ons"})
+        return Risk(**plain, add_ons=AddOns(**self.add_ons.model_dump()))
 
 
 class _RuleSetFile(_Strict):
@@ -126,7 +141,7 @@ class _RuleSetFile(_Strict):
             thresholds=Thresholds(**self.thresholds.model_dump()),
             weak_valid_months=self.weak_valid_months,
             negatives=self.negatives.build(),
-            risk=Risk(**self.risk.model_dump(exclude={"reference"})),
+            risk=self.risk.build(),
         )
 
 

@@ -59,6 +59,21 @@ class NegativesOut(BaseModel):
     unidentified: UnidentifiedOut | None
 
 
+class AddOnsOut(BaseModel):
+    """What raises a risk beside age and silence."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    oldest_from: int
+    oldest: float
+    unseen_days: int
+    unseen: float
+    hospital_sources: list[str]
+    hospital: float
+    weak_only: float
+    unidentified: float
+
+
 class RiskOut(BaseModel):
     """What makes a visit worth its way."""
 
@@ -66,11 +81,11 @@ class RiskOut(BaseModel):
 
     male: dict[int, float]
     female: dict[int, float]
-    hospital_sources: list[str]
-    hospital_factor: float
-    weak_only_factor: float
+    register_days: int
+    register_percent: int
     habit_limit: float
     shortest_days: int
+    add_ons: AddOnsOut
 
 
 class RuleSetOut(BaseModel):

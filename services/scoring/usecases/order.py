@@ -1,51 +1,60 @@
 """Ordering visits: the risk of many people at once, from their signals and what the caller knows of them."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import numpy as np
 
-from services.scoring.domain.priority import Candidate, VisitRisk, visit_risks
+from services.scoring.domain.priority import Candidates, VisitRisks, visit_risks
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.signals import Array, Origins, Signals, union
+from services.scoring.domain.signals import Array, Origins, Signals, among, union
 from services.scoring.domain.weighing import Scale, scale_of
 from services.scoring.store import signals
-from services.scoring.store.assessments import shard_of, subjects_of
+from services.scoring.store.assessments import subjects_of
 from shared.kit.db import ReadTx
 
 
-async def order_visits(
-    tx: ReadTx, candidates: Mapping[UUID, Candidate], *, rules: RuleSet, today: date
-) -> list[tuple[UUID, VisitRisk]]:
-    """The candidates, those first whom a visit most likely finds to have lost eligibility; ties by subject."""
-    shards: dict[int, list[UUID]] = defaultdict(list)
-    for subject in candidates:
-        shards[shard_of(subject)].append(subject)
-    found: list[tuple[UUID, VisitRisk]] = []
-    for shard, subjects in shards.items():
-        words = np.sort(np.frombuffer(b"".join(each.bytes for each in subjects), dtype="S16"))
-        parts = await signals.read_people(tx, shard, subjects)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """Whose visits are to be ordered: distinct sorted subjects, and age (years) and sex (1 male) beside them or NaN."""
+
+    subjects: Array
+    age: Array
+    male: Array
+
+    def take(self, places: Array) -> "Asked":
+        """Those at these places."""
+        return Asked(subjects=self.subjects[places], age=self.age[places], male=self.male[places])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ordered:
+    """The same people, the most urgent visit first, ties by subject; `reasons` are bits of `domain.priority`."""
+
+    subjects: list[UUID]
+    risk: Array
+    reasons: Array
+
+
+async def order_visits(tx: ReadTx, asked: Asked, *, rules: RuleSet, today: date) -> Ordered:
+    """The candidates, those first whom a visit most likely finds to have lost eligibility."""
+    shards = asked.subjects.view(np.uint8).reshape(-1, 16)[:, 0] >> 4
+    parts: list[VisitRisks] = []
+    for shard in np.unique(shards).tolist():
+        here = asked.take(np.flatnonzero(shards == shard))
+        blocks = await signals.read_people(tx, shard, subjects_of(here.subjects))
         # After the blocks: they name no origin that is not known by then.
         origins = await signals.get_origins(tx)
-        scale = scale_of(rules, origins, today)
-        found += await asyncio.to_thread(_risks, parts, words, origins, scale, candidates)
-    return sorted(found, key=lambda each: (-each[1].risk, each[0]))
+        parts.append(await asyncio.to_thread(_risks, blocks, here, origins, scale_of(rules, origins, today)))
+    risk = np.concatenate([part.risk for part in parts])
+    reasons = np.concatenate([part.reasons for part in parts])
+    order = np.argsort(-risk, kind="stable")
+    return Ordered(subjects=subjects_of(asked.subjects[order]), risk=risk[order], reasons=reasons[order])
 
 
-def _risks(
-    parts: list[Signals], words: Array, origins: Origins, scale: Scale, candidates: Mapping[UUID, Candidate]
-) -> list[tuple[UUID, VisitRisk]]:
-    known = union([each.take(words) for each in parts], origins)
-    # People whom nobody ever saw have no signals: they stand in the same table with none.
-    places = np.searchsorted(known.subjects, words)
-    counts = np.zeros(len(words), dtype=np.int64)
-    here = np.isin(words, known.subjects)
-    counts[here] = np.diff(known.starts)[places[here]]
-    everyone = replace(known, subjects=words, starts=np.concatenate(([0], np.cumsum(counts))))
-    subjects = subjects_of(words)
-    risks = visit_risks(everyone, origins, scale, [candidates[subject] for subject in subjects])
-    return list(zip(subjects, risks, strict=True))
+def _risks(parts: list[Signals], asked: Asked, origins: Origins, scale: Scale) -> VisitRisks:
+    known = union([each.take(asked.subjects) for each in parts], origins)
+    everyone = among(known, asked.subjects)
+    return visit_risks(everyone, origins, scale, Candidates(age=asked.age, male=asked.male))

@@ -13,6 +13,7 @@ from services.scoring import policies
 from services.scoring.api import Deps
 from services.scoring.app import SERVICE
 from services.scoring.domain.signals import Kind
+from services.scoring.schemas.trials import VisitOrderOut
 from shared.kit.app import create_app
 from tests.services.scoring.people import TODAY, Saw, subject_of
 from tests.services.scoring.world import World
@@ -129,9 +130,17 @@ async def test_visits_are_ordered_with_reasons_whether_or_not_a_person_was_ever_
     await world.sweep(4)
     people = [subject_of("b", shard=4), subject_of("a"), subject_of("never", shard=4)]
     body = {"people": [{"subject": str(each), "born_on": "1940-01-01", "sex": "female"} for each in people]}
-    said = (await client.post("/v1/visit-orders", json=body)).json()["items"]
-    assert [each["subject"] for each in said] == [str(people[1]), str(people[2]), str(people[0])]
-    assert [each["reasons"][0] for each in said] == ["hospital_without_return", "never_seen", "age:83"]
+    body["people"].append(body["people"][0])
+    answer = (await client.post("/v1/visit-orders", json=body)).json()
+    said = VisitOrderOut.model_validate(answer).items
+    assert set(answer["items"][0]) == {"subject", "rank", "risk", "reasons"}
+    assert [each.subject for each in said] == [people[1], people[2], people[0]]
+    assert [(each.rank, each.reasons) for each in said] == [
+        (1, ["hospital_without_return"]),
+        (2, ["never_seen"]),
+        (3, []),
+    ]
+    assert (await client.post("/v1/visit-orders", json={"people": []})).status_code == 422
 
 
 async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(world, client) -> None:
