@@ -109,7 +109,7 @@ class Client:
             if wall() > ends:
                 msg = f"{left} messages are still under way after {seconds:.0f} s"
                 raise TimeoutError(msg)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
 
 
 def _read(answer: httpx.Response) -> Any:  # noqa: ANN401  (JSON)

@@ -78,12 +78,12 @@ def environment(around: Surroundings, service: str, port: int) -> dict[str, str]
     return {**kept, **around.extra, **told, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def serve_spec(around: Surroundings, service: str, number: int) -> ChildSpec:
-    """One process that serves."""
+def serve_spec(around: Surroundings, service: str, number: int, *, migrate: bool = False) -> ChildSpec:
+    """One process that serves; with `migrate` it brings its schema up to date first, sparing a process of its own."""
     port = around.ports.services[service][number]
     return ChildSpec(
         name=process_name(service, number),
-        argv=_command(around, service, "serve"),
+        argv=_command(around, service, "serve") + (("--migrate",) if migrate else ()),
         env=environment(around, service, port),
         cwd=_own_folder(around, service),
         ready=lambda: answers(HOST, port, "/readyz"),

@@ -188,7 +188,7 @@ class LocalStack:
     async def migrate(self, names: Iterable[str]) -> None:
         """Bring the schemas of these services up to date, whatever is known about them."""
         around = self._surroundings()
-        await asyncio.gather(*(self._migrate(around, each, services.migration_mark(each)) for each in names))
+        await asyncio.gather(*(self._migrate(around, each) for each in names))
 
     async def watch(self) -> None:
         """Return never; raise the StackError of a process that cannot be kept running."""
@@ -296,13 +296,15 @@ class LocalStack:
         marks = await based
         around = self._surroundings()
         mark = services.migration_mark(service)
-        if mark is None or marks.get(service) != mark:
-            await self._migrate(around, service, mark)
+        behind = mark is None or marks.get(service) != mark
         await bussed
-        count = len(self.ports.services[service])
-        await asyncio.gather(
-            *(self._start_child(services.serve_spec(around, service, number)) for number in range(count))
+        specs = (
+            services.serve_spec(around, service, number, migrate=behind)
+            for number in range(len(self.ports.services[service]))
         )
+        await asyncio.gather(*(self._start_child(spec) for spec in specs))
+        if mark and behind:
+            await database.write_mark(_known(self._server), self._database, service, mark)
 
     def _of_sandbox(self) -> Mapping[str, str]:
         return sandbox.settings_of_notify(HOST, self.ports.sandbox, self.secrets) if self.options.sandbox else {}
@@ -327,10 +329,10 @@ class LocalStack:
             extra={**self.options.environment, **self._of_sandbox()},
         )
 
-    async def _migrate(self, around: services.Surroundings, service: str, mark: str | None) -> None:
+    async def _migrate(self, around: services.Surroundings, service: str) -> None:
         if await run_once(services.migrate_spec(around, service), self.journal):
             raise MigrationError(service, self.journal.last(service), self.journal.path(service))
-        if mark:
+        if mark := services.migration_mark(service):
             await database.write_mark(_known(self._server), self._database, service, mark)
 
     async def _start_child(self, spec: ChildSpec) -> None:

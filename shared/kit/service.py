@@ -1,7 +1,8 @@
-"""`python -m services.<name> serve | migrate`: the command line of every service process."""
+"""`python -m services.<name> serve [--migrate] | migrate`: the command line of every service process."""
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +18,11 @@ def main(name: str, argv: Sequence[str] | None = None) -> int:
     """Run one command of the service `name`; returns the exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
     parser.add_argument("command", choices=("serve", "migrate"))
-    command = parser.parse_args(argv).command
-    return migrate(name) if command == "migrate" else serve(name)
+    parser.add_argument("--migrate", action="store_true", help="serve after bringing the schema up to date")
+    asked = parser.parse_args(argv)
+    if (asked.command == "migrate" or asked.migrate) and (failed := migrate(name)):
+        return failed
+    return serve(name) if asked.command == "serve" else 0
 
 
 def migrate(name: str) -> int:
@@ -34,6 +38,8 @@ def migrate(name: str) -> int:
 
 def serve(name: str) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is in hand."""
+    # What is made while loading stays for good: collecting in between costs an eighth of the start and finds nothing.
+    gc.disable()
     # Loaded here: a migration needs neither the web framework nor the service's own rooms.
     import uvicorn  # noqa: PLC0415
 
@@ -60,5 +66,7 @@ def serve(name: str) -> int:
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = uvicorn.Server(config)
+    gc.freeze()
+    gc.enable()
     server.run()
     return 0 if server.started else 1

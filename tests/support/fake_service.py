@@ -1,4 +1,4 @@
-"""A service that does nothing but start, answer and stop, for tests of the local stack: `serve | migrate`."""
+"""A service that does nothing but start, answer and stop, for tests of the local stack: `serve [--migrate] | migrate`."""
 
 import asyncio
 import json
@@ -50,4 +50,7 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(migrate() if sys.argv[1] == "migrate" else serve())
+    if {"migrate", "--migrate"} & set(sys.argv):
+        asyncio.run(migrate())
+    if sys.argv[1] == "serve":
+        asyncio.run(serve())

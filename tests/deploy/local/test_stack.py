@@ -127,8 +127,12 @@ async def test_nothing_is_left_when_a_service_dies_at_start(tmp_path):
 
 async def test_a_migration_that_fails_is_told_with_its_last_words(tmp_path):
     failing = options(tmp_path, services=("grid",), gateway=False, environment={"FAKE_MIGRATION_FAILS": "grid"})
-    with pytest.raises(MigrationError, match="“column frobnicated does not exist”"):
+    with pytest.raises(DiedError, match="“column frobnicated does not exist”"):
         await LocalStack(failing).__aenter__()
+    without = replace(failing, services=())
+    async with LocalStack(without) as stack:
+        with pytest.raises(MigrationError, match="The migration of grid failed, saying “column frobnicated"):
+            await stack.migrate(["grid"])
 
 
 async def test_a_port_in_use_is_told_before_anything_starts(tmp_path, stack):
