@@ -1,0 +1,226 @@
+"""Every route of every service with every wrong token: nobody gets further than the guard."""
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
+
+from deploy.local.clients import ALL_SCOPES
+from shared.kit.auth import TOKEN_TYPE
+from shared.kit.clock import FixedClock, wall
+from shared.kit.problems import PROBLEM_JSON
+from tests.support.record import SERVICES
+from tests.support.routes import Route, app_of, routes_of
+from tests.support.tokens import AUDIENCE, ISSUER, Issuer
+
+OPEN = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("POST", "/oauth/token"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+}
+SIGNED = {("POST", "/v1/receipts/{channel}")}  # the provider's callback proves itself by its own signature
+ROLES = ("partner", "department", "citizen", "grid_worker", "grid_leader", "village", "officer", "auditor", "operator")
+
+
+class ReachedError(Exception):
+    """A request came past the guard."""
+
+
+class Beyond:
+    """What lies behind the guard: touching it is the failure, except for the log of refusals."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock(datetime(2023, 11, 1, tzinfo=UTC))
+        self.logged: list[object] = []
+
+    @property
+    def database(self) -> "Beyond":
+        return self
+
+    @asynccontextmanager
+    async def write(self):
+        yield SimpleNamespace(run=self._log, execute=self._log, fetch=self._log)
+
+    async def _log(self, *_words: object) -> None:
+        self.logged.append(_words)
+
+    def __getattr__(self, name: str) -> Any:
+        raise ReachedError(name)
+
+
+def routes(service: str) -> list[Route]:
+    return [each for each in routes_of(service) if (each.method, each.path) not in OPEN | SIGNED]
+
+
+def claims(**changes: object) -> dict[str, Any]:
+    named = {"iss": ISSUER, "aud": AUDIENCE, "sub": "s", "client_id": "c", "role": "operator", "programs": ["*"]}
+    return {**named, "exp": int(wall()) + 600, "scope": " ".join(ALL_SCOPES), **changes}
+
+
+def signed(issuer: Issuer, header: dict[str, Any] | None = None, **changes: object) -> str:
+    head = {"alg": "ES256", "kid": issuer.key.kid, "typ": TOKEN_TYPE, **(header or {})}
+    return jwt.encode(head, claims(**changes), issuer.key)
+
+
+def unsigned(**header: object) -> str:
+    parts = ({"typ": TOKEN_TYPE, **header}, claims())
+    return ".".join(encoded(json.dumps(each).encode()) for each in parts) + "."
+
+
+def encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def worthless(issuer: Issuer) -> Iterator[tuple[str, str]]:
+    """Credentials that name nobody, each wrong in one thing."""
+    stranger = Issuer()
+    public = ECKey.import_key(issuer.key.as_dict(private=False))
+    pem = public.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    whole = signed(issuer)
+    head, body, mark = whole.split(".")
+    with_kid = ECKey.import_key({**stranger.key.as_dict(private=True), "kid": issuer.key.kid or ""})
+    borrowed = jwt.encode({"alg": "ES256", "kid": issuer.key.kid, "typ": TOKEN_TYPE}, claims(), with_kid)
+    # By hand: a library that is right refuses to make it.
+    mixed = unsigned(alg="HS256", kid=issuer.key.kid).rstrip(".")
+    mixed = f"{mixed}.{encoded(hmac.digest(pem, mixed.encode(), 'sha256'))}"
+    own_key = stranger.key.as_dict(private=False)
+    yield "garbage", "Bearer garbage"
+    yield "nothing after the scheme", "Bearer"
+    yield "another scheme", f"Basic {base64.b64encode(b'operator:operator').decode()}"
+    yield "a whole token under another scheme", f"Token {whole}"
+    yield "expired", f"Bearer {signed(issuer, exp=int(wall()) - 60)}"
+    yield "without an end", f"Bearer {signed(issuer, exp=None)}"
+    yield "for somebody else", f"Bearer {signed(issuer, aud='another')}"
+    yield "of another issuer", f"Bearer {signed(issuer, iss='http://somebody.else')}"
+    yield "of no client", f"Bearer {signed(issuer, client_id=None)}"
+    yield "an id token", f"Bearer {signed(issuer, {'typ': 'JWT'})}"
+    yield "alg none", f"Bearer {unsigned(alg='none', kid=issuer.key.kid)}"
+    yield "alg none in capitals", f"Bearer {unsigned(alg='NONE', kid=issuer.key.kid)}"
+    yield "signed by a stranger", f"Bearer {signed(stranger)}"
+    yield "signed by a stranger under our key id", f"Bearer {borrowed}"
+    yield "signed by the key it brings", f"Bearer {signed(stranger, {'jwk': own_key, 'kid': stranger.key.kid})}"
+    yield "public key as a shared secret", f"Bearer {mixed}"
+    yield "signature cut off", f"Bearer {head}.{body}."
+    yield "another body", f"Bearer {head}.{signed(issuer, scope='operate').split('.')[1]}.{mark}"
+
+
+def unfit(route: Route, issuer: Issuer, made: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+    """Tokens of known callers that do not allow this route."""
+    assert route.scopes is not None
+
+    def token(scope: str, role: str) -> str:
+        if (scope, role) not in made:
+            made[scope, role] = signed(issuer, scope=scope, role=role)
+        return made[scope, role]
+
+    yield "without any scope", token("", "operator")
+    yield "with every scope but the right ones", token(" ".join(sorted(set(ALL_SCOPES) - route.scopes)), "operator")
+    for scope in set(ALL_SCOPES) - route.scopes:
+        for role in ("operator", *route.roles):
+            yield f"with {scope} as {role}", token(scope, role)
+    # A scope is one word: neither its beginning nor its end in another word counts.
+    for scope in route.scopes:
+        yield "with a longer word", token(f"{scope}.x x{scope}", next(iter(route.roles), "operator"))
+    if route.roles:
+        for role in set(ROLES) - route.roles:
+            yield f"with the scope as {role}", token(" ".join(sorted(route.scopes)), role)
+
+
+@asynccontextmanager
+async def calling(service: str, issuer: Issuer):
+    app, beyond = app_of(service), Beyond()
+    app.state.deps, app.state.platform = beyond, SimpleNamespace(guard=issuer.guard())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    # Thousands of lines nobody reads, tracebacks among them.
+    with capture_logs():
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{service}.test") as http:
+            yield http, beyond
+
+
+async def ask(http: httpx.AsyncClient, route: Route, credentials: str | None) -> httpx.Response:
+    path = re.sub(r"\{[^}]+\}", lambda _found: str(uuid4()), route.path)
+    headers = {"Authorization": credentials} if credentials else {}
+    return await http.request(route.method, path, headers=headers)
+
+
+def refusal(answer: httpx.Response, status: int) -> str | None:
+    """What is wrong with a refusal; None when it says no and nothing else."""
+    if answer.status_code != status:
+        return f"{answer.status_code} instead of {status}"
+    if answer.headers["content-type"] != PROBLEM_JSON:
+        return answer.headers["content-type"]
+    problem = answer.json()
+    expected = {401: "unauthorized", 403: "forbidden"}[status]
+    if (problem["code"], problem["status"]) != (expected, status) or set(problem) != {
+        "type", "title", "status", "code", "detail", "trace_id",
+    }:  # fmt: skip
+        return answer.text
+    return None if status != 401 or answer.headers["www-authenticate"] == "Bearer" else "no WWW-Authenticate"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_who_is_nobody_gets_nowhere(service, issuer):
+    wrong, tried = [], list(worthless(issuer))
+    async with calling(service, issuer) as (http, beyond):
+        for route in routes(service):
+            for name, credentials in [("no token", None), *tried]:
+                if said := refusal(await ask(http, route, credentials), 401):
+                    wrong.append(f"{route} {name}: {said}")
+    assert not wrong
+    assert not beyond.logged
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_who_is_somebody_else_gets_no_further(service, issuer):
+    wrong: list[str] = []
+    made: dict[tuple[str, str], str] = {}
+    async with calling(service, issuer) as (http, beyond):
+        for route in routes(service):
+            assert route.scopes, f"{route}: its guard wants no scope that can be read off it"
+            for name, token in unfit(route, issuer, made):
+                if said := refusal(await ask(http, route, f"Bearer {token}"), 403):
+                    wrong.append(f"{route} {name}: {said}")
+    assert not wrong
+    # Denials about people are logged before they leave.
+    assert bool(beyond.logged) == (service == "recognition")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_right_token_gets_past_the_guard(service, issuer):
+    """The control: the refusals above come from the tokens, not from a door that is always closed."""
+    async with calling(service, issuer) as (http, _):
+        for route in routes(service):
+            role = next(iter(sorted(route.roles)), "operator")
+            token = signed(issuer, scope=" ".join(sorted(route.scopes or ())), role=role)
+            answer = await ask(http, route, f"Bearer {token}")
+            # A verb behind the guard may have a refusal of its own, by its own name.
+            assert '"code":"forbidden"' not in answer.text, f"{route}: {answer.text}"
+            assert answer.status_code != 401, f"{route}: {answer.text}"
+
+
+def test_the_open_doors_are_those_we_know():
+    found = {(each.method, each.path) for name in SERVICES for each in routes_of(name) if each.guard is None}
+    assert found == OPEN
+    proved = {(each.method, each.path) for name in SERVICES for each in routes_of(name) if each.guard}
+    assert proved >= SIGNED
+
+
+def test_every_scope_of_a_route_can_be_given():
+    wanted = {scope for name in SERVICES for each in routes(name) for scope in each.scopes or ()}
+    assert wanted <= set(ALL_SCOPES)
