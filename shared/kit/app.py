@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.contracts.events import EVENTS
-from shared.kit import migrations, problems
+from shared.kit import keeping, migrations, problems
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
@@ -153,11 +154,13 @@ async def _keep_partitions(database: Database, service: Service) -> None:
         await migrations.ensure_partitions(database, table)
 
 
-async def _keep_ahead(database: Database, service: Service) -> None:
-    """Partitions are made months before they are needed, however long the process runs."""
+async def _keep_house(database: Database, service: Service, settings: KitSettings) -> None:
+    """Partitions are made months before they are needed, and the plumbing forgets what it no longer needs."""
     while True:
         await asyncio.sleep(_PARTITION_SECONDS)
         await _keep_partitions(database, service)
+        now = datetime.fromtimestamp(wall(), UTC)
+        await keeping.forget(database, now, outbox_days=settings.outbox_days, inbox_days=settings.inbox_days)
 
 
 @asynccontextmanager
@@ -171,11 +174,11 @@ async def running(service: Service, settings: KitSettings, app: FastAPI) -> Asyn
             service=service.name, bus=base.bus, database=base.database, subscriptions=parts.subscriptions
         )
         relay = Relay(base.database, base.bus, base.outbox.wake)
-        loops: list[Background] = [relay.run, partial(_keep_ahead, base.database, service)]
+        loops: list[Background] = [relay.run, partial(_keep_house, base.database, service, settings)]
         if settings.consumers_enabled:
             await base.consumers.start()
             loops.extend(parts.background)
-        tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "partitions"), loop)) for loop in loops]
+        tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "house"), loop)) for loop in loops]
         log.info("started", port=settings.port)
         try:
             yield
