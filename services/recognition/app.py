@@ -1,6 +1,7 @@
 """Builds recognition: the only place that puts its parts together."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,11 +12,13 @@ from pydantic import TypeAdapter
 
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
-from services.recognition.jobs import RunLoop
+from services.recognition.jobs import BulkLoop, RunLoop
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
 from services.recognition.store.clients import Client
+from services.recognition.store.files import Files
+from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.references import References
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.app import Parts, Platform, Service
@@ -39,6 +42,22 @@ def make_deps(platform: Platform) -> api.RouteDeps:
         batch_limit=settings.recognition_batch_limit,
         issuer=make_issuer(settings),
         wake_runs=asyncio.Event(),
+        wake_bulk=asyncio.Event(),
+        bulk=make_bulk(settings),
+    )
+
+
+def make_bulk(settings: RecognitionSettings) -> Bulk:
+    """Places and bounds of jobs; what a killed process left in the scratch folder belongs to nobody."""
+    scratch = settings.data_dir / f"scratch-{settings.port}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    return Bulk(
+        files=Files(settings.recognition_files_url or f"file://{settings.data_dir.resolve() / 'jobs'}"),
+        scratch=scratch,
+        most_bytes=settings.recognition_list_bytes,
+        most_lines=settings.recognition_list_lines,
+        open_jobs=settings.recognition_open_jobs,
+        keep_hours=settings.recognition_result_hours,
     )
 
 
@@ -78,8 +97,17 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     if settings.recognition_clients_file is not None:
         await register_clients(platform.database, read_clients(settings.recognition_clients_file))
     deps = make_deps(platform)
-    loop = RunLoop(deps, deps.wake_runs)
-    yield Parts(deps=deps, subscriptions=handlers.subscriptions(deps), background=[loop.run], working=loop.working)
+    loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk)
+
+    async def working() -> int:
+        return sum([await each.working() for each in loops])
+
+    yield Parts(
+        deps=deps,
+        subscriptions=handlers.subscriptions(deps),
+        background=[each.run for each in loops],
+        working=working,
+    )
 
 
 SERVICE = Service(
@@ -88,6 +116,7 @@ SERVICE = Service(
     metadata=tables.METADATA,
     routers=api.ROUTERS,
     build=build,
+    streamed=(r"/v1/jobs", r"/v1/payruns"),
     partitioned=("usage",),
     description=card.__doc__ or "",
 )

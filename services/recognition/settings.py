@@ -23,3 +23,10 @@ class RecognitionSettings(KitSettings):
     recognition_token_seconds: Annotated[int, Field(ge=60, le=900)] = 600
     recognition_batch_limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     recognition_notice_days: Annotated[int, Field(ge=1, le=90, description="from a notice to the stop")] = 30
+    recognition_files_url: str = Field(
+        default="", description="fsspec URL for lists and results of jobs; default: a folder in the data folder"
+    )
+    recognition_list_bytes: Annotated[int, Field(ge=1024)] = 512 * 2**20
+    recognition_list_lines: Annotated[int, Field(ge=1)] = 5_000_000
+    recognition_open_jobs: Annotated[int, Field(ge=1, description="one client may have under way")] = 8
+    recognition_result_hours: Annotated[int, Field(ge=1, description="a result file is kept")] = 72

@@ -19,10 +19,11 @@ from shared.kit.problems import ForbiddenError, MalformedError, ProblemError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteDeps(Deps):
-    """Dependencies of the verbs, the issuer where it is built in, and the event that wakes the run loop."""
+    """Dependencies of the verbs, the issuer where it is built in, and the events that wake the loops."""
 
     issuer: Issuer | None
     wake_runs: asyncio.Event
+    wake_bulk: asyncio.Event
 
 
 def deps(request: Request) -> RouteDeps:
@@ -136,7 +137,7 @@ class Question:
 
     deps: RouteDeps
     caller: Caller
-    why: Purpose
+    why: Purpose | None
     request: Request
     action: str
 
@@ -145,13 +146,19 @@ class Question:
         return asker(self.request, self.deps, self.caller, self.action, why=self.why, program=program)
 
 
-def asking(scope: str, action: str) -> Callable[..., Awaitable[Question]]:
-    """A guard that hands over the whole question: one dependency instead of five, on the path every program takes."""
+def asking(scope: str, action: str, *, lawful: bool = True) -> Callable[..., Awaitable[Question]]:
+    """A guard that hands over the whole question: one dependency instead of five, on the path every program takes.
+
+    Args:
+        scope: the caller needs.
+        action: for the usage log.
+        lawful: whether purpose and basis must be said; what a caller asked for before needs no new reason.
+    """
     inner = allow_logged(scope, action)
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:
         caller = await inner(request, credentials)
-        return Question(deps(request), caller, purpose(request), request, action)
+        return Question(deps(request), caller, purpose(request) if lawful else None, request, action)
 
     check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
     return check

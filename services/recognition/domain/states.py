@@ -31,3 +31,28 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+
+
+class JobKind(StrEnum):
+    """What a job goes through: everybody of a program, people of a list, or a list about to be paid."""
+
+    PROGRAM = "program"
+    LIST = "list"
+    PAYRUN = "payrun"
+
+
+class ResultFormat(StrEnum):
+    """How a result file is written."""
+
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+
+
+class PayrunState(StrEnum):
+    """Life of a pay list: being looked at, advised, its payments being kept, kept."""
+
+    CHECKING = "checking"
+    ADVISED = "advised"
+    RECORDING = "recording"
+    CONFIRMED = "confirmed"
+    LAPSED = "lapsed"

@@ -3,15 +3,38 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
 from services.recognition.domain.programs import PLATFORM_CLAIMS, Program
+from services.recognition.store.files import Files
 from services.recognition.store.hearing import Cycles
 from services.recognition.usecases.references import References
 from shared.kit.clock import Clock
 from shared.kit.crypto import Pseudonymiser
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """Bounds and places of questions about many people.
+
+    Attributes:
+        files: parts and results.
+        scratch: local folder for bodies under way.
+        most_bytes: of an uploaded list.
+        most_lines: of an uploaded list.
+        open_jobs: one client may have under way.
+        keep_hours: how long a result is kept.
+    """
+
+    files: Files
+    scratch: Path
+    most_bytes: int
+    most_lines: int
+    open_jobs: int
+    keep_hours: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +47,7 @@ class Deps:
         references: makes and opens certificate references.
         notice_days: days between a notice and the stop it announces.
         batch_limit: people of one batch request.
+        bulk: for jobs and pay lists.
     """
 
     database: Database
@@ -35,6 +59,7 @@ class Deps:
     references: References
     notice_days: int
     batch_limit: int
+    bulk: Bulk
 
     def cycles(self, today: date) -> Cycles:
         """Cycles of the programs whose claims this platform fills, on a day."""

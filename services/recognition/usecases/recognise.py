@@ -102,15 +102,12 @@ class Speaker:
         self._pseudonym = deps.pseudonym
         self._seal = deps.references.seal
         self._program = program.code
-        self._checked_at = _instant(asker.at)
+        self._checked_at = instant(asker.at)
         self._outstanding = {
-            hinted: _outstanding(program, version, hinted)
+            hinted: outstanding(program, version, hinted)
             for hinted in (frozenset[Claim](), frozenset({Claim.NOT_IN_CUSTODY}))
         }
-        self._all_outstanding = [
-            *({"claim": str(claim), "with": "platform", "hint": None} for claim in version.claims if _ours(claim)),
-            *self._outstanding[frozenset[Claim]()],
-        ]
+        self._all_outstanding = all_outstanding(program, version)
 
     def say(self, subject: UUID, row: asyncpg.Record) -> dict[str, Any]:
         """One answer, ready for JSON."""
@@ -144,7 +141,14 @@ def _ours(claim: Claim) -> bool:
     return claim in PLATFORM_CLAIMS
 
 
-def _outstanding(program: Program, version: ProgramVersion, hinted: frozenset[Claim]) -> list[dict[str, str | None]]:
+def all_outstanding(program: Program, version: ProgramVersion) -> list[dict[str, str | None]]:
+    """Claims nobody has filled: the platform's own before the owner's."""
+    ours = [{"claim": str(claim), "with": "platform", "hint": None} for claim in version.claims if _ours(claim)]
+    return [*ours, *outstanding(program, version, frozenset())]
+
+
+def outstanding(program: Program, version: ProgramVersion, hinted: frozenset[Claim]) -> list[dict[str, str | None]]:
+    """Claims that stay with the owner, with what makes one likely."""
     return [
         {"claim": str(claim), "with": program.owner, "hint": "seen_in_person" if claim in hinted else None}
         for claim in version.outstanding()
@@ -155,5 +159,6 @@ def _day(day: date) -> str:
     return day.isoformat()
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """An instant as answers carry it."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

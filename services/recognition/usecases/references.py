@@ -22,6 +22,12 @@ class References:
         sealed = self._cipher.encrypt(subject.bytes + certificate_id.bytes, [client_id.encode()])
         return base64.urlsafe_b64encode(sealed).decode()
 
+    def seal_many(self, client_id: str, pairs: bytes) -> list[str]:
+        """References of many; `pairs` is subject and certificate, 32 bytes each."""
+        encrypt, bound = self._cipher.encrypt, [client_id.encode()]
+        sealed = (encrypt(pairs[at : at + _LENGTH], bound) for at in range(0, len(pairs), _LENGTH))
+        return [base64.urlsafe_b64encode(each).decode() for each in sealed]
+
     def open(self, client_id: str, reference: str) -> tuple[UUID, UUID] | None:
         """Subject and certificate of a reference; None for what this client was never given."""
         try:

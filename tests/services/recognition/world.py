@@ -1,7 +1,10 @@
 """Builders for tests: dependencies on a test database, and messages as the other services say them."""
 
 import asyncio
+import os
+import tempfile
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +13,8 @@ import pyarrow as pa
 from services.recognition import programs
 from services.recognition.api.deps import RouteDeps
 from services.recognition.handlers import Handlers
+from services.recognition.store.files import Files
+from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.references import References
 from shared.contracts.events import (
     ASSESSMENTS_CHANGED,
@@ -50,8 +55,24 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "batch_limit": 1000,
         "issuer": None,
         "wake_runs": asyncio.Event(),
+        "wake_bulk": asyncio.Event(),
+        "bulk": make_bulk(),
     }
     return RouteDeps(**{**parts, **changes})  # type: ignore[arg-type]
+
+
+def make_bulk(**changes: object) -> Bulk:
+    """Bounds of jobs; their files in a folder of this process, which each job has a part of alone."""
+    folder = Path(tempfile.gettempdir()) / f"wugan-test-{os.getpid()}"
+    parts = {
+        "files": Files(f"file://{folder / 'jobs'}"),
+        "scratch": folder / "scratch",
+        "most_bytes": 1 << 20,
+        "most_lines": 10_000,
+        "open_jobs": 3,
+        "keep_hours": 72,
+    }
+    return Bulk(**{**parts, **changes})  # type: ignore[arg-type]
 
 
 def subject(number: int, shard: int = 10) -> UUID:

@@ -1,4 +1,4 @@
-"""Time in: loops that carry certification runs through, one shard a transaction."""
+"""Certification runs, one shard a transaction."""
 
 import asyncio
 

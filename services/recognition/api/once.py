@@ -1,0 +1,92 @@
+"""`Idempotency-Key` for routes with effects: the answer is kept with the effect and given again to the same request."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from services.recognition.store.idempotency import Kept
+from services.recognition.usecases import idempotency
+from shared.kit.db import Database, WriteTx
+from shared.kit.problems import MalformedError
+
+_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+HEADER = "Idempotency-Key"
+ONCE_HEADER: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "8 to 128 visible characters, new for each request; the same request under it has one effect",
+    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,128}$"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an effect is answered with."""
+
+    body: BaseModel | None
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+
+
+def key_of(request: Request) -> str | None:
+    """The key of a request.
+
+    Raises:
+        MalformedError: it is no key.
+    """
+    key = request.headers.get(HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        raise MalformedError(f"{HEADER} has 8 to 128 visible characters.")
+    return key
+
+
+def fingerprint(request: Request, body: bytes) -> bytes:
+    """What makes a request the same: method, path, query and body."""
+    line = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    return blake2b(line + body, digest_size=32).digest()
+
+
+async def once(
+    request: Request,
+    database: Database,
+    client_id: str,
+    body: bytes,
+    effect: Callable[[WriteTx], Awaitable[Answered]],
+) -> Response:
+    """The answer of `effect`, run in a transaction of its own, or what the same request was answered before.
+
+    Args:
+        request: may carry a key; without one the effect simply happens.
+        database: where.
+        client_id: keys of two clients have nothing to do with each other.
+        body: as it came, or a digest of it.
+        effect: does it all and says what to answer; what it raises is not kept.
+    """
+    key = key_of(request)
+    async with database.write() as tx:
+        if key is not None:
+            kept = await idempotency.earlier(tx, client_id, key, fingerprint(request, body))
+            if kept is not None:
+                return _response(kept, {"Idempotent-Replayed": "true"})
+        answered = await effect(tx)
+        made = Kept(
+            fingerprint=fingerprint(request, body),
+            status=answered.status,
+            headers=dict(answered.headers or {}),
+            body=b"" if answered.body is None else orjson.dumps(answered.body.model_dump(mode="json", by_alias=True)),
+        )
+        if key is not None:
+            await idempotency.keep(tx, client_id, key, made)
+    return _response(made, {})
+
+
+def _response(kept: Kept, more: Mapping[str, str]) -> Response:
+    headers = {**kept.headers, **more}
+    return Response(kept.body, kept.status, headers, media_type="application/json" if kept.body else None)

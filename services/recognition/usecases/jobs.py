@@ -1,0 +1,229 @@
+"""Jobs: a question about a whole program or a list, worked off part by part, each part logged as it is answered."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import polars as pl
+import pyarrow as pa
+import structlog
+
+from services.recognition.domain.payruns import Advice, advise
+from services.recognition.domain.states import JobKind, PayrunState, RunState
+from services.recognition.store import bulk, jobs
+from services.recognition.store.bulk import Rule
+from services.recognition.store.jobs import Job
+from services.recognition.usecases import wording
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.recognise import instant
+from shared.kit import arrow
+from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ConflictError, NotFoundError, ProblemError
+
+log = structlog.get_logger(__name__)
+
+LIVE = frozenset({RunState.QUEUED, RunState.RUNNING})
+_MOST_FAILURES = 5
+
+
+class TooManyJobsError(ProblemError):
+    """One client has as many jobs under way as it may."""
+
+    status = 429
+    code = "too_many_jobs"
+    title = "Too many jobs are under way"
+
+
+class GoneError(ProblemError):
+    """It was here and its time is over."""
+
+    status = 410
+    code = "gone"
+    title = "This is kept no longer"
+
+
+async def add_job(deps: Deps, tx: WriteTx, job: Job) -> None:
+    """Queue a job.
+
+    Raises:
+        TooManyJobsError: the client has as many under way as it may.
+    """
+    if await jobs.count_open(tx, job.client_id) >= deps.bulk.open_jobs:
+        detail = f"Your client has {deps.bulk.open_jobs} jobs under way; wait for one to end, or cancel one."
+        raise TooManyJobsError(detail, headers={"Retry-After": "30"})
+    await jobs.add_job(tx, job)
+
+
+async def get_job(tx: ReadTx, job_id: UUID, client_id: str, *, payrun: bool = False) -> Job:
+    """A job of the client.
+
+    Raises:
+        NotFoundError: none, or another client's.
+    """
+    job = await jobs.find_job(tx, job_id)
+    if job is None or job.client_id != client_id or (job.kind is JobKind.PAYRUN) is not payrun:
+        detail = "Your client has no job of this id."
+        raise NotFoundError(detail)
+    return job
+
+
+def check_result(job: Job) -> None:
+    """Whether there is a result to fetch.
+
+    Raises:
+        ConflictError: not yet, or never.
+        GoneError: its time is over.
+    """
+    if job.state is RunState.EXPIRED:
+        detail = "The result was kept for a while and is gone; ask again."
+        raise GoneError(detail)
+    if job.state is not RunState.SUCCEEDED:
+        detail = f"The job is {job.state}; only one that has succeeded has a result."
+        raise ConflictError(detail)
+
+
+async def cancel(deps: Deps, tx: WriteTx, job_id: UUID, client_id: str, *, payrun: bool = False) -> Job:
+    """Stop a job that is under way; the result of one that has ended is forgotten."""
+    job = await get_job(tx, job_id, client_id, payrun=payrun)
+    if payrun:
+        run = await jobs.find_payrun(tx, job_id)
+        if run and run.state in {PayrunState.RECORDING, PayrunState.CONFIRMED}:
+            detail = "What it paid is being kept; a confirmed pay list cannot be cancelled."
+            raise ConflictError(detail)
+        await jobs.set_payrun_state(tx, job_id, PayrunState.LAPSED)
+    if job.state in LIVE:
+        await jobs.end_job(tx, job_id, RunState.CANCELLED, deps.clock.now())
+    elif job.state is RunState.SUCCEEDED:
+        await jobs.end_job(tx, job_id, RunState.EXPIRED, deps.clock.now())
+    return job
+
+
+async def step(deps: Deps, tx: WriteTx, job: Job) -> None:
+    """The next part of a job that is held, or its result file."""
+    if job.parts_done < job.parts:
+        await _work(deps, tx, job)
+    else:
+        await _finish(deps, tx, job)
+
+
+async def give_up(deps: Deps, tx: WriteTx, job_id: UUID) -> None:
+    """After a step that failed: try it again a few times, then let the job fail."""
+    if await jobs.note_failure(tx, job_id) >= _MOST_FAILURES:
+        await jobs.end_job(tx, job_id, RunState.FAILED, deps.clock.now())
+        log.error("job_failed", job=str(job_id))
+
+
+async def expire(deps: Deps, tx: WriteTx) -> list[UUID]:
+    """Results whose time is over; the caller forgets their files."""
+    now = deps.clock.now()
+    over = await jobs.list_expired(tx, now)
+    for job in over:
+        await jobs.end_job(tx, job.job_id, RunState.EXPIRED, now)
+        if job.kind is JobKind.PAYRUN:
+            run = await jobs.find_payrun(tx, job.job_id)
+            if run and run.state is PayrunState.ADVISED:
+                await jobs.set_payrun_state(tx, job.job_id, PayrunState.LAPSED)
+    return [job.job_id for job in over]
+
+
+# ---- one part --------------------------------------------------------------------------------------------------------
+
+
+async def _work(deps: Deps, tx: WriteTx, job: Job) -> None:
+    program = deps.programs[job.program]
+    today = deps.clock.today()
+    version = program.in_force(today)
+    rule = Rule(program=job.program, cycle_months=version.cycle_months, today=today)
+    listed = await _ask(deps, tx, job)
+    logged: pa.Array
+    if job.kind is JobKind.PAYRUN:
+        said, answers = await _advise(deps, tx, job, rule, listed)
+    else:
+        seen = await bulk.look(tx, rule, job.max_age_days)
+        said = await asyncio.to_thread(
+            wording.say_answers, deps, job.client_id, program, version, seen, instant(deps.clock.now())
+        )
+        if listed is None:
+            logged, answers = arrow.subject_array(seen["subject"]), said["answer"]
+        else:
+            said = wording.in_lines(listed, said, action="job")
+            answers = said.select(pl.coalesce("answer", pl.format("denied:{}", "problem")))["answer"]
+            said = said.with_columns(problem=_problems(said["problem"]))
+    if listed is not None:
+        logged = listed.column("subject")
+    await bulk.log_many(tx, job.asker(deps.clock.now()), logged, answers.to_arrow().cast(pa.string()))
+    await asyncio.to_thread(deps.bulk.files.write_part, job.job_id, "said", job.parts_done, said.to_arrow())
+    counts = Counter(job.counts) + Counter(dict(answers.value_counts().iter_rows()))
+    await jobs.advance(tx, job.job_id, people=len(answers), counts=_summed(job, counts, said))
+
+
+async def _ask(deps: Deps, tx: WriteTx, job: Job) -> pa.Table | None:
+    """Put the people of the next part beside the tables; the part of the list they stand in."""
+    if job.kind is JobKind.PROGRAM:
+        await bulk.ask_for_everybody(tx, job.program, job.parts_done)
+        return None
+    listed = await asyncio.to_thread(deps.bulk.files.read_part, job.job_id, "list", job.parts_done)
+    await bulk.ask_for(tx, arrow.subject_bytes(listed.column("subject").drop_null()))
+    return listed
+
+
+async def _advise(
+    deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table | None
+) -> tuple[pl.DataFrame, pl.Series]:
+    run = await jobs.find_payrun(tx, job.job_id)
+    assert run is not None
+    assert listed is not None
+    seen = await bulk.look_before_paying(tx, rule, run.month, deps.programs[job.program].excludes)
+    amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
+    columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
+    advised = advise({**columns, "amount_differs": seen["amount_fen"] != amounts})
+    said = await asyncio.to_thread(wording.say_advice, deps, job.client_id, seen, advised)
+    beside = wording.in_lines(listed, said, action="payrun")
+    answers = beside.select(
+        pl.when(pl.col("advice") == str(Advice.HOLD)).then(pl.format("hold:{}", "reason")).otherwise("advice")
+    ).to_series()
+    return beside, answers
+
+
+def _summed(job: Job, counts: Mapping[str, int], said: pl.DataFrame) -> dict[str, int]:
+    """Counts with the sums in fen of a pay list beside them."""
+    if job.kind is not JobKind.PAYRUN:
+        return dict(counts)
+    sums = said.group_by("advice").agg(pl.col("amount_fen").sum())
+    fen = Counter({f"{advice}_fen": int(total or 0) for advice, total in sums.iter_rows()})
+    return dict(Counter(counts) + fen)
+
+
+_DETAILS = {
+    "bad_citizen_id": "This is no citizen id of GB 11643: check its length, birth date and check digit.",
+    "bad_ref": "A ref has up to 64 letters, digits and . _ : / - and begins with a letter or a digit.",
+}
+
+
+def _problems(codes: pl.Series) -> pl.Series:
+    """Problems of lines, as a batch says them."""
+    frame = pl.DataFrame({"code": codes})
+    detail = pl.col("code").replace_strict(_DETAILS, default=None, return_dtype=pl.String).alias("detail")
+    return frame.select(
+        pl.when(pl.col("code").is_not_null()).then(pl.struct("code", detail)).alias("problem")
+    ).to_series()
+
+
+async def _finish(deps: Deps, tx: WriteTx, job: Job) -> None:
+    made = await asyncio.to_thread(deps.bulk.files.render, job.job_id, job.parts, job.format)
+    now = deps.clock.now()
+    if job.kind is JobKind.PAYRUN:
+        await jobs.set_payrun_state(tx, job.job_id, PayrunState.ADVISED)
+    else:
+        await asyncio.to_thread(deps.bulk.files.drop, job.job_id, "list-")
+    await jobs.succeed(
+        tx,
+        job.job_id,
+        digest=made.digest,
+        size=made.size,
+        at=now,
+        expires_at=now + timedelta(hours=deps.bulk.keep_hours),
+    )
+    tx.after_commit.append(lambda: log.info("job_succeeded", job=str(job.job_id), kind=job.kind, bytes=made.size))
