@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import services.ingest as card
-from services.ingest import handlers
 from services.ingest.api import ROUTERS, taking
 from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.api.uploads import STREAMED
 from services.ingest.domain.catalogue import Source
+from services.ingest.handlers import Hearing
 from services.ingest.jobs.pull import Puller
 from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
@@ -44,7 +44,13 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     if unknown := [pull.source for pull in settings.ingest_pulls if pull.source not in deps.sources]:
         msg = f"WUGAN_INGEST_PULLS names {unknown[0]}, which is no source of the catalogue"
         raise UnknownSourceError(msg)
-    yield Parts(deps=deps, subscriptions=handlers.SUBSCRIPTIONS, background=_loops(deps))
+    hearing = Hearing(
+        outbox=platform.outbox,
+        sources=deps.sources,
+        clock=platform.clock,
+        working_days=settings.ingest_correction_days,
+    )
+    yield Parts(deps=deps, subscriptions=hearing.subscriptions(), background=_loops(deps))
 
 
 def _loops(deps: IngestDeps) -> list[Background]:

@@ -1,5 +1,69 @@
-"""Events in: ingest hears nothing from other services; what it knows comes from departments."""
+"""Events in: somebody says that a record is wrong, or people have found somebody alive whom a register calls dead."""
 
-from shared.kit.bus import Subscription
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-SUBSCRIPTIONS: tuple[Subscription, ...] = ()
+from services.ingest.domain.catalogue import Source
+from services.ingest.usecases import corrections
+from services.ingest.usecases.corrections import Request
+from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
+from shared.contracts.events.recognition import CORRECTION_REQUESTED, CorrectionRequested
+from shared.contracts.vocabulary import CaseConclusion
+from shared.kit.bus import Message, Subscription
+from shared.kit.clock import Clock
+from shared.kit.db import WriteTx
+from shared.kit.outbox import Outbox
+from shared.kit.workdays import after_working_days
+
+_FALSE_DEATH = "网格核查确认本人健在,登记的死亡信息有误,请核对并更正原始记录"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """What the handlers work with.
+
+    Attributes:
+        working_days: within which a department is to answer.
+    """
+
+    outbox: Outbox
+    sources: Mapping[str, Source]
+    clock: Clock
+    working_days: int
+
+    async def on_correction_requested(self, tx: WriteTx, message: Message) -> None:
+        """A partner, a citizen or an officer says that a record is wrong."""
+        said = message.fact(CorrectionRequested)
+        request = Request(
+            request_id=said.correction_id,
+            subject=said.subject,
+            evidence_ids=said.evidence_ids,
+            reason=said.reason,
+            asked_by=said.asked_by,
+            at=self.clock.now(),
+            due_on=after_working_days(self.clock.today(), self.working_days),
+        )
+        await corrections.ask(tx, self.outbox, self.sources, request)
+
+    async def on_case_concluded(self, tx: WriteTx, message: Message) -> None:
+        """People concluded a case; a false death goes back to the register it came from."""
+        said = message.fact(CaseConcluded)
+        if said.conclusion != CaseConclusion.FALSE_DEATH or not said.evidence_ids:
+            return
+        request = Request(
+            request_id=said.case_id,
+            subject=said.subject,
+            evidence_ids=said.evidence_ids,
+            reason=_FALSE_DEATH,
+            asked_by=f"case {said.case_id}",
+            at=self.clock.now(),
+            due_on=after_working_days(self.clock.today(), self.working_days),
+        )
+        await corrections.ask(tx, self.outbox, self.sources, request)
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Everything ingest hears."""
+        return (
+            Subscription(event=CORRECTION_REQUESTED, handler=self.on_correction_requested),
+            Subscription(event=CASE_CONCLUDED, handler=self.on_case_concluded),
+        )

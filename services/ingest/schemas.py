@@ -1,10 +1,10 @@
 """Shapes of ingest's requests and answers."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 
 class _In(BaseModel):
@@ -18,7 +18,7 @@ class BatchOut(BaseModel):
     batch_no: int
     source: str
     department: str
-    status: str
+    status: str = Field(description="taking, completed, held or withdrawn; counts stay as they were judged")
     repeated: bool = Field(description="this very file had been taken before; nothing changed")
     rows: int
     accepted: int
@@ -127,6 +127,83 @@ class EventOut(BaseModel):
     reason: str | None
 
 
+Reason = Annotated[str, Field(min_length=3, max_length=300, description="a sentence that names no person")]
+
+
+class CorrectionIn(_In):
+    """One of your own records that is wrong, by its evidence id or by its place in your file."""
+
+    evidence_id: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
+    batch_id: UUID | None = None
+    row_no: Annotated[int, Field(ge=0, lt=1 << 32)] | None = Field(default=None, description="data rows count from 0")
+    reason: Reason
+    replacement: EventIn | None = Field(default=None, description="what is right; without it the record just goes")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        by_place = self.batch_id is not None and self.row_no is not None
+        if (self.evidence_id is not None) == by_place:
+            msg = "name the record by evidence_id, or by batch_id and row_no"
+            raise ValueError(msg)
+        return self
+
+
+class AcceptanceIn(_In):
+    """A department agrees that its records are wrong."""
+
+    note: Annotated[str, Field(max_length=300)] | None = None
+    replacements: Annotated[list[EventIn], Field(max_length=10)] = Field(default=[], description="what is right")
+
+
+class RefusalIn(_In):
+    """A department says that its records are right."""
+
+    reason: Reason
+
+
+class RecordOut(BaseModel):
+    """A record in the file that brought it."""
+
+    evidence_id: int
+    batch_id: UUID
+    filename: str
+    row_no: int
+
+
+class CorrectionOut(BaseModel):
+    """Records of one source that are said to be wrong, and what its department answered."""
+
+    correction_id: UUID
+    request_id: UUID = Field(description="of whoever asked; the same over all sources he named")
+    source: str
+    department: str
+    status: str = Field(description="open, accepted or refused")
+    reason: str
+    asked_by: str
+    records: list[RecordOut]
+    requested_at: AwareDatetime
+    due_on: date
+    overdue: bool
+    answered_at: AwareDatetime | None
+    answered_by: str | None
+    answer: str | None
+
+
+class CorrectionsOut(BaseModel):
+    """A page of corrections."""
+
+    items: list[CorrectionOut]
+    next_after: UUID | None
+
+
+class CorrectionsQuery(_In):
+    """Which corrections."""
+
+    status: Literal["open", "accepted", "refused"] | None = None
+    after: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class RevealIn(_In):
     """Whose names and contacts are needed, and what for."""
 
@@ -161,6 +238,7 @@ class EvidenceOut(BaseModel):
     sha256: str
     row_no: int
     received_at: AwareDatetime
+    standing: Literal["counts", "taken_back"] = Field(description="taken_back: corrected, or its batch was withdrawn")
 
 
 class FiguresOut(BaseModel):

@@ -71,6 +71,11 @@ batch = sa.Table(
     sa.Column("completed_at", INSTANT),
     sa.Column("latency_days", sa.BigInteger, nullable=False, server_default="0", comment="sum over accepted rows"),
     sa.Column("raw_kept", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: the file is gone"),
+    sa.Column("roster_full", sa.Boolean, nullable=False, server_default=sa.true(), comment="whoever is not in it ends"),
+    sa.Column("confirmed", sa.Boolean, nullable=False, server_default=sa.false(), comment="somebody let it through"),
+    sa.Column(
+        "tries", sa.SmallInteger, nullable=False, server_default="0", comment="to complete it without its sender"
+    ),
     sa.UniqueConstraint("kind", "code", "sha256"),
     sa.Index(
         "ix_batch_sha256",
@@ -89,10 +94,21 @@ evidence_segment = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("month", sa.Integer, primary_key=True, comment="months since 1970 of the days within"),
     sa.Column("batch_no", sa.BigInteger, primary_key=True),
-    sa.Column("chunk_no", sa.Integer, primary_key=True),
+    sa.Column("chunk_no", sa.Integer, primary_key=True, comment="below 0: counts since another batch was withdrawn"),
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("body", pg.BYTEA, nullable=False, comment="Arrow IPC: key, row_no, kind, full"),
     sa.Index("ix_evidence_segment_batch_no", "batch_no"),
+)
+duplicate_segment = sa.Table(
+    "duplicate_segment",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("month", sa.Integer, primary_key=True),
+    sa.Column("batch_no", sa.BigInteger, primary_key=True),
+    sa.Column("chunk_no", sa.Integer, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("body", pg.BYTEA, nullable=False, comment="as in evidence_segment; they count when the first one goes"),
+    sa.Index("ix_duplicate_segment_batch_no", "batch_no"),
 )
 evidence_event = sa.Table(
     "evidence_event",
@@ -101,7 +117,67 @@ evidence_event = sa.Table(
     sa.Column("month", sa.Integer, primary_key=True),
     sa.Column("key", sa.BigInteger, primary_key=True, comment="as in segments; single events are rows"),
     sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, comment="null: the source's own"),
+    sa.Column("identified", sa.Boolean, comment="null: by the id only"),
     sa.Index("ix_evidence_event_batch_no", "batch_no"),
+)
+taken_back = sa.Table(
+    "taken_back",
+    METADATA,
+    sa.Column("evidence_id", sa.BigInteger, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("month", sa.Integer, nullable=False),
+    sa.Column("key", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("counted", sa.Boolean, nullable=False, comment="false: it was a duplicate of what was taken back"),
+    sa.Column("barred", sa.Boolean, nullable=False, comment="the same record is not taken when it comes again"),
+    sa.Column("correction_id", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Index("ix_taken_back_source_month", "source", "month"),
+)
+correction = sa.Table(
+    "correction",
+    METADATA,
+    sa.Column("correction_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("request_id", pg.UUID(as_uuid=True), nullable=False, comment="of whoever asked"),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("department", sa.Text, nullable=False),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("evidence_ids", pg.ARRAY(sa.BigInteger), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("requested_at", INSTANT, nullable=False),
+    sa.Column("due_on", sa.Date, nullable=False),
+    sa.Column("answered_at", INSTANT),
+    sa.Column("answered_by", sa.Text),
+    sa.Column("answer", sa.Text),
+    sa.UniqueConstraint("request_id", "source"),
+    sa.Index("ix_correction_department", "department", "correction_id"),
+    sa.Index("ix_correction_open", "source", postgresql_where=sa.text("status = 'open'")),
+    sa.CheckConstraint("status IN ('open', 'accepted', 'refused')", name="status"),
+    sa.CheckConstraint("(status = 'open') = (answered_at IS NULL)", name="answered"),
+)
+hint = sa.Table(
+    "hint",
+    METADATA,
+    sa.Column("hint_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Column("row_no", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.BigInteger, nullable=False, comment="keyed, of name, sex, age and day"),
+    sa.Column("occurred_on", sa.Date, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("candidates", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.UniqueConstraint("source", "digest"),
+)
+silence = sa.Table(
+    "silence",
+    METADATA,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("last_received_at", INSTANT, nullable=False),
+    sa.Column("said_at", INSTANT, nullable=False),
 )
 pulled = sa.Table(
     "pulled",

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from services.ingest.domain import evidence
-from services.ingest.store import batches
-from services.ingest.store.batches import Batch, Segment
+from services.ingest.store import segments
+from services.ingest.store.batches import Batch
+from services.ingest.store.segments import Segment
 from services.scoring.store import signals
 from shared.contracts.events import EVIDENCE_ACCEPTED
 from shared.kit import arrow
@@ -113,7 +114,7 @@ async def _evidence_segments(tx: WriteTx, rows: _Rows) -> None:
             Segment(month=int(month), rows=piece.num_rows, body=arrow.encode(piece))
             for month, piece in zip(distinct, cut, strict=True)
         ]
-        await batches.save_evidence(tx, _BATCH, number, made)
+        await segments.save_rows(tx, "evidence_segment", _BATCH, number, made)
 
 
 async def _keyed_rows(tx: WriteTx, table: pa.Table) -> None:

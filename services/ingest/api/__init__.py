@@ -1,5 +1,5 @@
-"""HTTP in: uploads, single events, batches, the catalogue, looks at people."""
+"""HTTP in: uploads, single events, batches, corrections, the catalogue, looks at people."""
 
-from services.ingest.api import lookups, mending, uploads
+from services.ingest.api import corrections, events, lookups, mending, uploads
 
-ROUTERS = (uploads.router, mending.router, lookups.router)
+ROUTERS = (uploads.router, events.router, mending.router, corrections.router, lookups.router)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.people import PeopleIndex
@@ -17,7 +17,7 @@ from services.ingest.usecases.hashing import Keys
 from shared.kit.app import Platform
 from shared.kit.auth import Caller, allow
 from shared.kit.db import Database
-from shared.kit.problems import NotFoundError
+from shared.kit.problems import ForbiddenError, NotFoundError
 
 
 @dataclass(slots=True)
@@ -83,8 +83,20 @@ def _deps(request: Request) -> IngestDeps:
 
 
 Deps = Annotated[IngestDeps, Depends(_deps)]
+Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
 Uploader = Annotated[Caller, Security(allow("ingest.upload"))]
 Reader = Annotated[Caller, Security(allow("ingest.read"))]
 Revealer = Annotated[Caller, Security(allow("ingest.reveal"))]
 Auditor = Annotated[Caller, Security(allow("audit.read"))]
 Operator = Annotated[Caller, Security(allow("operate"))]
+
+
+def may_deliver(caller: Caller, source: Source) -> None:
+    """Let a client of the source's department, or of none, speak for the source.
+
+    Raises:
+        ForbiddenError: it is another department's.
+    """
+    if caller.department is not None and caller.department != source.department:
+        detail = "This source belongs to another department; use a client of that department."
+        raise ForbiddenError(detail)

@@ -23,7 +23,7 @@ from services.ingest.schemas import (
     SourceOut,
     SourcesOut,
 )
-from services.ingest.store import batches, people
+from services.ingest.store import batches, people, segments
 from services.ingest.store.batches import Batch
 from services.ingest.usecases.rosters import opened
 from services.ingest.usecases.watching import qualities
@@ -136,8 +136,8 @@ async def get_evidence(evidence_id: Annotated[int, Path(ge=0)], deps: Deps, _cal
     batch_no, row_no = origin_of(evidence_id)
     async with deps.platform.database.read() as tx:
         batch = await batches.find_batch_by_no(tx, batch_no)
-        known = batch is not None and await batches.find_row(tx, batch, row_no)
-    if batch is None or not known:
+        standing = await segments.standing_of(tx, evidence_id) if batch else None
+    if batch is None or standing is None:
         detail = "No evidence has this id."
         raise NotFoundError(detail)
     return EvidenceOut(
@@ -149,6 +149,7 @@ async def get_evidence(evidence_id: Annotated[int, Path(ge=0)], deps: Deps, _cal
         sha256=batch.sha256,
         row_no=row_no,
         received_at=batch.received_at,
+        standing="taken_back" if batch.status == "withdrawn" else standing,
     )
 
 

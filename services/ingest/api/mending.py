@@ -16,12 +16,14 @@ from services.ingest.schemas import BatchOut
 from services.ingest.store import batches, mending
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.raw import Received
-from services.ingest.usecases import evidence
+from services.ingest.usecases import corrections, evidence
+from services.ingest.usecases.taking_back import Because, TakeBack
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+_WITHDRAWN = "来源部门撤回了整批数据"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
 
@@ -105,14 +107,21 @@ async def release_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchOu
 
 @router.post("/batches/{batch_id}:withdraw")
 async def withdraw_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchOut:
-    """Give a held batch up; it never said anything.
+    """Give a batch up: a held one never said anything; what another one said no longer counts.
 
-    A completed batch has spoken: what it said can only be outweighed, not taken back here.
+    Rows of other batches that were duplicates of it count from then on. A roster that was taken is put right by the
+    right roster, a single event by `POST /v1/corrections`.
     """
     batch = await _own(deps, caller, batch_id)
+    at, outbox, people = deps.platform.clock.now(), deps.platform.outbox, await deps.people.get()
+    because = Because(reason=_WITHDRAWN, correction_id=batch_id, at=at)
     async with deps.platform.database.write() as tx:
-        now = await evidence.withdraw_held(tx, batch, at=deps.platform.clock.now())
+        now = await evidence.withdraw_held(tx, batch, at=at)
+        if now.kind == "source" and now.status != "withdrawn":
+            source = deps.source(batch.code)
+            now = await TakeBack(tx=tx, outbox=outbox, source=source, people=people, because=because).batch(now)
+            await corrections.settle(tx, outbox, batch.code, at=at, by=caller.user)
     if now.status != "withdrawn":
-        detail = "Only a held batch can be withdrawn; this one has been said already."
+        detail = "Of what was taken only a source's file can be withdrawn; send the right roster, or correct the event."
         raise ConflictError(detail)
     return batch_out(now, repeated=batch.status == "withdrawn")

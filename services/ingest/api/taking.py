@@ -199,7 +199,10 @@ async def take_source(
     database = deps.platform.database
     async with deps.turn:
         async with database.write() as tx:
-            batch = await batches.open_batch(tx, new)
+            batch = await batches.last_of_file(tx, new) or await batches.open_batch(tx, new)
+            if batch.status == "withdrawn" and confirmed:
+                # It was right after all: a new batch, since what was taken back never counts again.
+                batch = await batches.open_batch(tx, new, generation=batch.batch_no)
             if batch.status == "held" and confirmed:
                 batch = await evidence.release(tx, batch)
         if batch.status == "held":

@@ -22,6 +22,11 @@ def days_of(keys: Array) -> Array:
     return (keys & _DAY_MASK).astype(np.int32)
 
 
+def people_of(keys: Array) -> Array:
+    """Person numbers in keys, int64."""
+    return (keys >> np.uint64(DAY_BITS)).astype(np.int64)
+
+
 def fresh(keys: Array, known: Array) -> Array:
     """Which keys say something new: the first row of each key that is not among `known`.
 
@@ -45,6 +50,11 @@ def fresh(keys: Array, known: Array) -> Array:
 def evidence_ids(batch_no: int, row_no: Array) -> Array:
     """Ids that lead back to their row: batch number and row number, int64."""
     return (np.int64(batch_no) << np.int64(ROW_BITS)) | row_no.astype(np.int64)
+
+
+def evidence_id(batch_no: int, row_no: int) -> int:
+    """Id of one row."""
+    return batch_no << ROW_BITS | row_no
 
 
 def origin_of(evidence_id: int) -> tuple[int, int]:

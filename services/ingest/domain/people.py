@@ -53,6 +53,10 @@ class Memo:
         return found
 
 
+class UnknownPersonError(LookupError):
+    """A number that was given out after this index was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleIndex:
     """Everybody in the vault, sorted by subject.
@@ -64,6 +68,7 @@ class PeopleIndex:
         name_hash: uint64, keyed hash of the normalised name.
         version: of the vault when this was read.
         memo: positions of people asked for before.
+        by_number: once it was asked for, the order of the numbers.
     """
 
     subjects: Array
@@ -73,6 +78,7 @@ class PeopleIndex:
     name_hash: Array
     version: int
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+    by_number: list[Array] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def build(cls, subjects: Array, person_no: Array, name_hash: Array, version: int) -> Self:
@@ -80,6 +86,24 @@ class PeopleIndex:
         high, low = halves(subjects)
         order = np.lexsort((low, high))
         return cls(subjects[order], high[order], low[order], person_no[order], name_hash[order], version)
+
+    def subjects_of(self, numbers: Array) -> Array:
+        """Subjects of people by their numbers, shape (n, 16); the first time 0.2 s for a million people.
+
+        Raises:
+            UnknownPersonError: the vault has grown since.
+        """
+        if not len(numbers):
+            return np.empty((0, 16), dtype=np.uint8)
+        if not len(self.person_no):
+            raise UnknownPersonError
+        if not self.by_number:
+            self.by_number.append(np.argsort(self.person_no))
+        order = self.by_number[0]
+        at = np.minimum(np.searchsorted(self.person_no, numbers, sorter=order), len(order) - 1)
+        if not np.array_equal(self.person_no[order[at]], numbers):
+            raise UnknownPersonError
+        return np.asarray(self.subjects[order[at]])
 
     def find(self, subjects: Array) -> Array:
         """Position in this index of each subject, int32, or UNKNOWN."""

@@ -7,7 +7,7 @@ from datetime import date
 _PERIOD_DAYS = {
     "event": 1, "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "half_yearly": 184, "yearly": 366,
 }  # fmt: skip
-_KNOWN = ("accepted", "duplicate", "out_of_window", "name_mismatch")
+_KNOWN = ("accepted", "duplicate", "out_of_window", "name_mismatch", "taken_back")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

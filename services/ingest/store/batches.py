@@ -1,4 +1,4 @@
-"""Batches, evidence segments and quarantine segments: rows ⇄ columns."""
+"""Batches and their quarantine: rows ⇄ columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,15 +57,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """Accepted rows of one month, encoded."""
-
-    month: int
-    rows: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
     """What is known of a file before it is read."""
 
@@ -121,6 +112,18 @@ async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = Non
     return _batch(rows[0])
 
 
+async def last_of_file(tx: ReadTx, new: NewBatch) -> Batch | None:
+    """The newest batch of this very file, if there is one: withdrawn, it may have come again."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM batch WHERE kind = $1 AND code = $2 AND (sha256 = $3 OR sha256 LIKE $3 || '.%') "  # noqa: S608  (our columns)
+        "ORDER BY batch_no DESC LIMIT 1",
+        new.kind,
+        new.code,
+        new.sha256,
+    )
+    return _batch(rows[0]) if rows else None
+
+
 async def find_batch(tx: ReadTx, batch_id: UUID) -> Batch | None:
     """A batch by its public id."""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM batch WHERE batch_id = $1", batch_id)  # noqa: S608  (our columns)
@@ -133,8 +136,29 @@ async def find_batch_by_no(tx: ReadTx, batch_no: int) -> Batch | None:
     return _batch(rows[0]) if rows else None
 
 
+async def codes_of(tx: ReadTx, numbers: Sequence[int]) -> Mapping[int, str]:
+    """Sources of batches by number; rosters are left out."""
+    rows = await tx.fetch(
+        "SELECT batch_no, code FROM batch WHERE batch_no = ANY($1::bigint[]) AND kind <> 'roster'", list(numbers)
+    )
+    return {row["batch_no"]: row["code"] for row in rows}
+
+
+async def files_of(tx: ReadTx, numbers: Sequence[int]) -> Mapping[int, tuple[UUID, str]]:
+    """Public id and file name of batches by number."""
+    rows = await tx.fetch(
+        "SELECT batch_no, batch_id, filename FROM batch WHERE batch_no = ANY($1::bigint[])", list(numbers)
+    )
+    return {row["batch_no"]: (row["batch_id"], row["filename"]) for row in rows}
+
+
 def _batch(row: Mapping[str, Any]) -> Batch:
     return Batch(**{**row, "counts": orjson.loads(str(row["counts"]))})
+
+
+async def lock_source(tx: WriteTx, code: str) -> None:
+    """Hold a source until the end of the transaction: two batches at once could both accept the same key."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"evidence:{code}")
 
 
 async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
@@ -143,8 +167,7 @@ async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
     Raises:
         ConflictError: another process has just refused the same file.
     """
-    # Two batches of one source at once could both accept the same key.
-    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"evidence:{batch.code}")
+    await lock_source(tx, batch.code)
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM batch WHERE batch_no = $1 FOR UPDATE",  # noqa: S608  (our columns)
         batch.batch_no,
@@ -199,29 +222,6 @@ async def withdraw_older_held(tx: WriteTx, batch: Batch, *, at: datetime) -> Non
     )
 
 
-async def evidence_bodies(tx: ReadTx, source: str, months: Sequence[int]) -> list[bytes]:
-    """Segments accepted of a source in these months, encoded."""
-    rows = await tx.fetch(
-        "SELECT body FROM evidence_segment WHERE source = $1 AND month = ANY($2::int[])", source, list(months)
-    )
-    return [row["body"] for row in rows]
-
-
-def keys_in(bodies: Sequence[bytes]) -> np.ndarray:
-    """Evidence keys within segments, uint64, in no order."""
-    parts = [arrow.decode(body).column("key").to_numpy() for body in bodies]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
-
-
-async def save_evidence(tx: WriteTx, batch: Batch, chunk_no: int, segments: Sequence[Segment]) -> None:
-    """Keep accepted rows, one segment a month."""
-    rows = [(batch.code, each.month, batch.batch_no, chunk_no, each.rows, each.body) for each in segments]
-    await (await tx.driver()).executemany(
-        "INSERT INTO evidence_segment (source, month, batch_no, chunk_no, rows, body) VALUES ($1, $2, $3, $4, $5, $6)",
-        rows,
-    )
-
-
 async def save_quarantine(tx: WriteTx, batch: Batch, chunk_no: int, rows: int, body: bytes | None) -> None:
     """Keep which rows were not taken and why: an encoded table of numbers and reasons, no values."""
     if body is not None:
@@ -257,32 +257,6 @@ async def list_quarantine(tx: ReadTx, batch_no: int, *, after: int, limit: int) 
         if len(found) >= limit:
             break
     return found
-
-
-async def event_keys(tx: ReadTx, source: str, months: Sequence[int]) -> np.ndarray:
-    """Keys of single events accepted of a source in these months, uint64."""
-    rows = await tx.fetch("SELECT key FROM evidence_event WHERE source = $1 AND month = ANY($2::int[])", source, months)
-    return np.array([row["key"] for row in rows], dtype=np.uint64)
-
-
-async def save_event(tx: WriteTx, batch: Batch, month: int, key: int) -> bool:
-    """Keep a single accepted event; False when the same was kept before."""
-    tag = await tx.run(
-        "INSERT INTO evidence_event (source, month, key, batch_no) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        batch.code,
-        month,
-        key,
-        batch.batch_no,
-    )
-    return tag.endswith("1")
-
-
-async def find_row(tx: ReadTx, batch: Batch, row_no: int) -> bool:
-    """Whether a row of a batch was accepted as evidence."""
-    if batch.kind == "event":
-        return row_no == 0 and bool(await tx.fetch("SELECT FROM evidence_event WHERE batch_no = $1", batch.batch_no))
-    rows = await tx.fetch("SELECT body FROM evidence_segment WHERE batch_no = $1", batch.batch_no)
-    return any((arrow.decode(row["body"]).column("row_no").to_numpy() == row_no).any() for row in rows)
 
 
 async def count_batches(tx: ReadTx) -> Mapping[str, int]:

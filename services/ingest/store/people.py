@@ -181,6 +181,18 @@ async def sealed_of(tx: ReadTx, subjects: Sequence[UUID]) -> list[tuple[UUID, by
     return [(row["subject"], row["sealed"], row["division"]) for row in rows]
 
 
+async def number_of(tx: ReadTx, subject: UUID) -> int:
+    """Number of a person; 0, which nobody has, where the vault does not know him."""
+    rows = await tx.fetch("SELECT person_no FROM person WHERE subject = $1", subject)
+    return int(rows[0]["person_no"]) if rows else 0
+
+
+async def subject_of(tx: ReadTx, person_no: int) -> UUID:
+    """The person of a number."""
+    rows = await tx.fetch("SELECT subject FROM person WHERE person_no = $1", person_no)
+    return UUID(bytes=rows[0]["subject"].bytes)
+
+
 async def log_looks(tx: WriteTx, caller: Caller, purpose: str, subjects: Sequence[UUID], at: datetime) -> None:
     """Note who looked at whom and what for, before anything is shown."""
     count = len(subjects)

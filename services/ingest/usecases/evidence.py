@@ -15,9 +15,10 @@ from services.ingest.domain.catalogue import Source
 from services.ingest.domain.columns import Array
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.domain.verdicts import Judged
-from services.ingest.store import batches
-from services.ingest.store.batches import Batch, Segment
+from services.ingest.store import batches, segments
+from services.ingest.store.batches import Batch
 from services.ingest.store.problems import UnreadableFileError
+from services.ingest.store.segments import Known, Segment
 from shared.contracts.events import BATCH_COMPLETED, EVIDENCE_ACCEPTED, BatchCompleted
 from shared.contracts.vocabulary import Identity, Polarity
 from shared.kit import arrow
@@ -86,6 +87,7 @@ class Stop:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     segments: list[Segment]
+    duplicates: list[Segment]
     quarantine: bytes | None
     quarantined: int
     counts: Mapping[str, int]
@@ -99,8 +101,7 @@ class _New:
 
     rows: Array
     keys: Array
-    bodies: list[bytes]
-    events: Array
+    known: Known
 
 
 async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, chunk: Chunk) -> Batch:
@@ -119,10 +120,10 @@ async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
     rest = Chunk(first_row=chunk.first_row + done, judged=chunk.judged.since(done), people=chunk.people)
     rows, keys = verdicts.accepted_keys(rest.judged, rest.people)
     months = np.unique(evidence.months_of(evidence.days_of(keys))).tolist()
-    bodies = await batches.evidence_bodies(tx, source.code, months)
-    events = await batches.event_keys(tx, source.code, months)
-    made = await asyncio.to_thread(_make, rest, _New(rows=rows, keys=keys, bodies=bodies, events=events), now)
-    await batches.save_evidence(tx, now, now.chunks_done, made.segments)
+    known = await segments.known(tx, source.code, months)
+    made = await asyncio.to_thread(_make, rest, _New(rows=rows, keys=keys, known=known), now)
+    await segments.save_rows(tx, "evidence_segment", now, now.chunks_done, made.segments)
+    await segments.save_rows(tx, "duplicate_segment", now, now.chunks_done, made.duplicates)
     await batches.save_quarantine(tx, now, now.chunks_done, made.quarantined, made.quarantine)
     counts = Counter(now.counts)
     counts.update(made.counts)
@@ -130,20 +131,25 @@ async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
         now, chunks_done=now.chunks_done + 1, counts=counts, latency_days=now.latency_days + made.latency_days
     )
     await batches.save_progress(tx, progress)
-    await outbox.say_table(tx, EVIDENCE_ACCEPTED, made.said, _attributes(source, now.received_at))
+    await outbox.say_table(tx, EVIDENCE_ACCEPTED, made.said, attributes(source, now.received_at))
     return progress
 
 
 def _make(chunk: Chunk, found: _New, batch: Batch) -> _Made:
     judged = chunk.judged
-    new = evidence.fresh(found.keys, np.concatenate([batches.keys_in(found.bodies), found.events]))
+    barred = found.known.bars(found.keys, judged.kind[found.rows])
+    rows, keys = found.rows[~barred], found.keys[~barred]
+    new = evidence.fresh(keys, found.known.keys())
     verdict = judged.verdict.copy()
-    verdict[found.rows[~new]] = verdicts.DUPLICATE
-    kept, kept_keys = found.rows[new], found.keys[new]
+    verdict[found.rows[barred]] = verdicts.TAKEN_BACK
+    verdict[rows[~new]] = verdicts.DUPLICATE
+    kept, kept_keys = rows[new], keys[new]
     table = _evidence_table(judged, kept, kept_keys, chunk.first_row)
     quarantine = quarantine_table(verdict, chunk.first_row)
+    again = _evidence_table(judged, rows[~new], keys[~new], chunk.first_row)
     return _Made(
-        segments=_by_month(table, evidence.months_of(evidence.days_of(kept_keys))),
+        segments=by_month(table, kept_keys),
+        duplicates=by_month(again, keys[~new]),
         quarantine=arrow.encode(quarantine) if quarantine.num_rows else None,
         quarantined=quarantine.num_rows,
         counts=verdicts.counts_of(verdict),
@@ -163,26 +169,29 @@ async def take_event(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
     now = await batches.lock_batch(tx, batch)
     if now.status != "taking":
         return now
-    verdict = chunk.judged.verdict.copy()
+    verdict, latency = chunk.judged.verdict.copy(), 0
     rows, keys = verdicts.accepted_keys(chunk.judged, chunk.people)
-    latency = 0
     if len(rows):
         [month] = evidence.months_of(evidence.days_of(keys)).tolist()
-        bodies = await batches.evidence_bodies(tx, source.code, [month])
-        new = evidence.fresh(keys, await asyncio.to_thread(batches.keys_in, bodies))
-        if new.all() and await batches.save_event(tx, now, month, int(keys[0])):
-            table = _evidence_table(chunk.judged, rows, keys, 0)
+        known = await segments.known(tx, source.code, [month])
+        table = _evidence_table(chunk.judged, rows, keys, 0)
+        row = segments.rows_in(now.batch_no, arrow.encode(table))
+        if known.bars(keys, chunk.judged.kind[rows])[0]:
+            verdict[:] = verdicts.TAKEN_BACK
+        elif evidence.fresh(keys, known.keys()).all() and await segments.save_event(tx, now, row):
             said = _event_table(chunk, rows, table, now.batch_no)
-            await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, _attributes(source, now.received_at))
+            await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, attributes(source, now.received_at))
             latency = _latency(now, chunk.judged.day)
         else:
             verdict[:] = verdicts.DUPLICATE
+            await segments.save_rows(tx, "duplicate_segment", now, 0, by_month(table, keys))
     done = replace(now, chunks_done=1, counts=verdicts.counts_of(verdict), latency_days=latency)
     await batches.save_progress(tx, done)
     return done
 
 
-def _attributes(source: Source, received_at: datetime) -> dict[str, str]:
+def attributes(source: Source, received_at: datetime) -> dict[str, str]:
+    """What holds for a whole table of evidence."""
     return {
         "source": source.code,
         "department": source.department,
@@ -195,20 +204,37 @@ def _words(places: Array, words: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int8)), words)
 
 
+def kinds(places: Array) -> pa.DictionaryArray:
+    """Kinds as words, from their places in KINDS."""
+    return _words(places, _KINDS)
+
+
+def polarities(places: Array) -> pa.DictionaryArray:
+    """Polarity of rows of these kinds."""
+    return _words(places == verdicts.SEEN, _POLARITIES)
+
+
+def identities(full: Array) -> pa.DictionaryArray:
+    """Identity as words."""
+    return _words(full, _IDENTITIES)
+
+
 def _evidence_table(judged: Judged, kept: Array, keys: Array, first_row: int) -> pa.Table:
     return pa.table(
         {
             "key": keys,
             "row_no": (kept + first_row).astype(np.uint32),
-            "kind": _words(judged.kind[kept], _KINDS),
+            "kind": kinds(judged.kind[kept]),
             "full": judged.full[kept],
         }
     )
 
 
-def _by_month(table: pa.Table, months: Array) -> list[Segment]:
-    if not len(months):
+def by_month(table: pa.Table, keys: Array) -> list[Segment]:
+    """Rows cut into segments of one month each."""
+    if not len(keys):
         return []
+    months = evidence.months_of(evidence.days_of(keys))
     order = np.argsort(months, kind="stable")
     ordered, sorted_months = table.take(pa.array(order)), months[order]
     distinct, starts = np.unique(sorted_months, return_index=True)
@@ -232,8 +258,8 @@ def _event_table(chunk: Chunk, kept: Array, table: pa.Table, batch_no: int) -> p
             "subject": arrow.subject_array(chunk.people.subjects[judged.person[kept]]),
             "occurred_on": pa.array(judged.day[kept], pa.date32()),
             "kind": table.column("kind"),
-            "polarity": _words(judged.kind[kept] == verdicts.SEEN, _POLARITIES),
-            "identity": _words(judged.full[kept], _IDENTITIES),
+            "polarity": polarities(judged.kind[kept]),
+            "identity": identities(judged.full[kept]),
             "evidence_id": evidence.evidence_ids(batch_no, table.column("row_no").to_numpy()),
         }
     )

@@ -124,11 +124,12 @@ HINTS_RECORDED = TableEvent(
 class CorrectionChanged(Fact):
     """Somebody says that a department's record is wrong; the department answers."""
 
-    correction_id: UUID
+    correction_id: UUID  # that of the request, where all its records are of one source
+    request_id: UUID  # of whoever asked: recognition's correction, grid's case; a department's own is the same again
     source: str
     department: str
     status: CorrectionStatus
-    reason: str
+    reason: str  # why it was asked; once refused, why not
     asked_by: str  # client, case or department it came from
     evidence_ids: list[int]
     subject: UUID

@@ -1,0 +1,82 @@
+"""Single events: a face pass, a death, now; each is a batch of one row."""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+import polars as pl
+from fastapi import APIRouter
+
+from services.ingest.api import taking
+from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliver
+from services.ingest.domain import verdicts
+from services.ingest.domain.catalogue import Source
+from services.ingest.domain.people import PeopleIndex
+from services.ingest.schemas import EventIn, EventOut
+from services.ingest.store import batches
+from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.usecases import evidence
+from services.ingest.usecases.evidence import Chunk
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+from shared.kit.problems import PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["uploads"], responses=PROBLEM_RESPONSES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedEvent:
+    """One event, judged.
+
+    Attributes:
+        digest: keyed, of everything that was said; the id itself stays in the vault.
+    """
+
+    chunk: Chunk
+    digest: str
+
+
+def judged(deps: IngestDeps, source: Source, event: EventIn, people: PeopleIndex) -> JudgedEvent:
+    """An event judged as a row of its source would be."""
+    row = {"citizen_id": event.citizen_id, "name": event.name, "occurred_on": event.occurred_on.isoformat()}
+    frame = pl.DataFrame({name: [(row | event.values).get(name)] for name in source.columns},
+                         schema=dict.fromkeys(source.columns, pl.String))  # fmt: skip
+    chunk = Chunk(first_row=0, judged=verdicts.judge(frame, source, people, taking.rules(deps)), people=people)
+    key = deps.keys.subject.one(source.code).bytes
+    return JudgedEvent(chunk=chunk, digest=hashlib.blake2b(orjson.dumps(frame.to_dicts()), key=key).hexdigest()[:64])
+
+
+def new_batch(deps: IngestDeps, caller: Caller, source: Source, digest: str) -> NewBatch:
+    """What is known of an event before it is taken."""
+    return NewBatch(
+        kind="event",
+        code=source.code,
+        department=source.department,
+        client_id=caller.client_id,
+        sha256=digest,
+        filename="event",
+        size_bytes=0,
+        received_at=deps.platform.clock.now(),
+    )
+
+
+async def take(deps: IngestDeps, tx: WriteTx, source: Source, new: NewBatch, chunk: Chunk) -> Batch:
+    """Take an event in the caller's transaction."""
+    batch = await batches.open_batch(tx, new)
+    batch = await evidence.take_event(tx, deps.platform.outbox, source, batch, chunk)
+    return await evidence.finish(tx, deps.platform.outbox, batch, at=new.received_at)
+
+
+@router.post("/sources/{source}/events", status_code=201)
+async def post_event(source: Code, event: EventIn, deps: Deps, caller: Uploader) -> EventOut:
+    """Take one event now; the same event again changes nothing."""
+    declared = deps.source(source)
+    may_deliver(caller, declared)
+    said = judged(deps, declared, event, await deps.people.get())
+    async with deps.platform.database.write() as tx:
+        batch = await take(deps, tx, declared, new_batch(deps, caller, declared, said.digest), said.chunk)
+    name = next(iter(batch.counts))
+    quarantined = verdicts.CODE[name] > verdicts.OUT_OF_WINDOW
+    return EventOut(
+        batch_id=batch.batch_id, verdict="quarantined" if quarantined else name, reason=name if quarantined else None
+    )

@@ -1,0 +1,41 @@
+"""A correction: somebody says that a department's records are wrong, and the department answers."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID, uuid5
+
+OPEN, ACCEPTED, REFUSED = "open", "accepted", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Records of one source about one person that are said to be wrong.
+
+    Attributes:
+        request_id: of whoever asked; of one request each source gets a correction of its own.
+        asked_by: client, case or department it came from.
+        due_on: by when the department is to answer.
+        answer: why it was refused, or what was done.
+    """
+
+    correction_id: UUID
+    request_id: UUID
+    source: str
+    department: str
+    subject: UUID
+    evidence_ids: tuple[int, ...]
+    reason: str
+    asked_by: str
+    status: str
+    requested_at: datetime
+    due_on: date
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    answer: str | None = None
+
+
+def ids_for(request_id: UUID, sources: list[str]) -> dict[str, UUID]:
+    """Ids of the corrections that a request becomes: its own for the only source, else one made of both."""
+    if len(sources) == 1:
+        return {sources[0]: request_id}
+    return {source: uuid5(request_id, source) for source in sources}

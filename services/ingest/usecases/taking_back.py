@@ -1,0 +1,176 @@
+"""What a department said turns out wrong: taken back in the caller's transaction; not deleted, but outweighed.
+
+Evidence is one per person, source and day (ADR 0010); rows that said the same stand behind it as duplicates. Two cases:
+
+* A **batch** is withdrawn: it was the wrong file. Its rows no longer count; duplicates of them in other batches do.
+* A **record** is corrected: that the source saw this person on this day is wrong, whoever said it how often. Its
+  duplicates of the same kind go with it, and the same record is not taken when it comes again with the next full
+  extract; rows of another kind (cured, not died) come to count.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from services.ingest.domain import evidence, verdicts
+from services.ingest.domain.catalogue import Source
+from services.ingest.domain.columns import Array
+from services.ingest.domain.people import PeopleIndex, UnknownPersonError
+from services.ingest.store import batches, segments
+from services.ingest.store.batches import Batch
+from services.ingest.store.segments import Rows
+from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities
+from shared.contracts.events import EVIDENCE_ACCEPTED
+from shared.contracts.events.ingest import EVIDENCE_CORRECTED
+from shared.kit import arrow
+from shared.kit.db import WriteTx
+from shared.kit.outbox import Outbox
+from shared.kit.problems import UnavailableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """Why something is taken back.
+
+    Attributes:
+        reason: a sentence without a person in it.
+        correction_id: the correction, or the batch that is withdrawn.
+    """
+
+    reason: str
+    correction_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Takes back what a source said; the source is held meanwhile."""
+
+    tx: WriteTx
+    outbox: Outbox
+    source: Source
+    people: PeopleIndex
+    because: Because
+
+    async def batch(self, batch: Batch) -> Batch:
+        """Withdraw a batch that has spoken, wholly or in part; anything else stays as it is."""
+        now = await batches.lock_batch(self.tx, batch)
+        if now.status not in {"taking", "completed"} or now.kind != "source":
+            return now
+        gone = replace(now, status="withdrawn", completed_at=now.completed_at or self.because.at)
+        await batches.save_status(self.tx, gone)
+        places = await segments.places_of(self.tx, now)
+        for month in sorted({month for month, _ in places}):
+            before = await segments.taken_back_of(self.tx, self.source.code, month)
+            freed = []
+            for _, chunk_no in (place for place in places if place[0] == month):
+                rows = await segments.rows_at(self.tx, now, month, chunk_no)
+                rows = rows.some(~np.isin(rows.evidence_id, before))
+                await self._say_corrected(rows)
+                freed.append(rows.key)
+            await self._promote(month, np.concatenate(freed))
+        return gone
+
+    async def records(self, evidence_ids: Sequence[int]) -> int:
+        """Take back records by the ids of any of their rows; the number of pieces of evidence that no longer count."""
+        await batches.lock_source(self.tx, self.source.code)
+        # What is gone is gone: a right record that took its place since stays.
+        gone = await segments.taken_back(self.tx, evidence_ids)
+        left = [each for each in evidence_ids if each not in gone]
+        named = await segments.rows_of_ids(self.tx, left, self.source.kind)
+        return sum([await self._month(month, named.some(named.months == month)) for month in np.unique(named.months)])
+
+    async def _month(self, month: int, named: Rows) -> int:
+        code, own = self.source.code, self.source.kind
+        before = await segments.taken_back_of(self.tx, code, month)
+        counted = segments.joined([
+            await segments.rows_with(self.tx, "evidence_segment", code, month, named.key),
+            await segments.events_with(self.tx, code, month, named.key, own),
+        ])  # fmt: skip
+        again = await segments.rows_with(self.tx, "duplicate_segment", code, month, named.key)
+        counted, again = (each.some(~np.isin(each.evidence_id, before)) for each in (counted, again))
+        counted, again = (each.some(_same_record(each, named)) for each in (counted, again))
+        again = again.some(~np.isin(again.evidence_id, counted.evidence_id))
+        for rows, was in ((counted, True), (again, False)):
+            await segments.save_taken_back(
+                self.tx, code, rows, counted=np.full(len(rows), was), barred=True,
+                correction_id=self.because.correction_id, at=self.because.at,
+            )  # fmt: skip
+        await self._say_corrected(counted)
+        await self._promote(month, counted.key)
+        return len(counted)
+
+    async def _say_corrected(self, rows: Rows) -> None:
+        said = {
+            "source": self.source.code,
+            "department": self.source.department,
+            "reason": self.because.reason,
+            "corrected_at": self.because.at.isoformat(),
+        }
+        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, await asyncio.to_thread(self._said, rows), said)
+
+    def _said(self, rows: Rows) -> pa.Table:
+        try:
+            subjects = self.people.subjects_of(evidence.people_of(rows.key))
+        except UnknownPersonError as error:
+            detail = "The vault has changed this moment; try again."
+            raise UnavailableError(detail) from error
+        return pa.table(
+            {
+                "subject": arrow.subject_array(subjects),
+                "occurred_on": pa.array(evidence.days_of(rows.key), pa.date32()),
+                "kind": kinds(rows.kind),
+                "polarity": polarities(rows.kind),
+                "identity": identities(rows.full),
+                "evidence_id": rows.evidence_id,
+            }
+        )
+
+    async def _promote(self, month: int, keys: Array) -> None:
+        """Let the oldest duplicates of keys that have become free count, under their own ids."""
+        if not len(keys):
+            return
+        waiting = await segments.rows_with(self.tx, "duplicate_segment", self.source.code, month, keys)
+        before = await segments.taken_back_of(self.tx, self.source.code, month)
+        waiting = waiting.some(~np.isin(waiting.evidence_id, before))
+        if not len(waiting):
+            return
+        order = np.argsort(waiting.evidence_id, kind="stable")
+        _, first = np.unique(waiting.key[order], return_index=True)
+        chosen = waiting.some(np.sort(order[first]))
+        numbers = chosen.evidence_id >> evidence.ROW_BITS
+        for batch_no in np.unique(numbers).tolist():
+            await self._let_count(batch_no, chosen.some(numbers == batch_no))
+
+    async def _let_count(self, batch_no: int, rows: Rows) -> None:
+        batch = await batches.find_batch_by_no(self.tx, batch_no)
+        if batch is None:  # its records were forgotten with their month
+            return
+        batch = await batches.lock_batch(self.tx, batch)
+        table = pa.table(
+            {
+                "key": rows.key,
+                "row_no": (rows.evidence_id & ((1 << evidence.ROW_BITS) - 1)).astype(np.uint32),
+                "kind": kinds(rows.kind),
+                "full": rows.full,
+            }
+        )
+        late = await segments.next_late_chunk(self.tx, batch)
+        await segments.save_rows(self.tx, "evidence_segment", batch, late, by_month(table, rows.key))
+        counts = dict(batch.counts)
+        counts["duplicate"] = counts.get("duplicate", 0) - len(rows)
+        counts["accepted"] = counts.get("accepted", 0) + len(rows)
+        await batches.save_progress(self.tx, replace(batch, counts={name: n for name, n in counts.items() if n}))
+        said = attributes(self.source, batch.received_at)
+        await self.outbox.say_table(self.tx, EVIDENCE_ACCEPTED, await asyncio.to_thread(self._said, rows), said)
+
+
+def _same_record(rows: Rows, named: Rows) -> Array:
+    """Which rows say one of the named facts: the same person and day, and the same kind."""
+    facts = named.key * np.uint64(len(verdicts.KINDS)) + named.kind.astype(np.uint64)
+    return np.isin(rows.key * np.uint64(len(verdicts.KINDS)) + rows.kind.astype(np.uint64), facts)
