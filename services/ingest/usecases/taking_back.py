@@ -25,8 +25,7 @@ from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch
 from services.ingest.store.segments import Rows
 from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities
-from shared.contracts.events import EVIDENCE_ACCEPTED
-from shared.contracts.events.ingest import EVIDENCE_CORRECTED
+from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox

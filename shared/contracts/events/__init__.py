@@ -10,6 +10,7 @@ from shared.contracts.events.ingest import (
     CONTACTS_CHANGED,
     ENROLMENTS_CHANGED,
     EVIDENCE_ACCEPTED,
+    EVIDENCE_CORRECTED,
     BatchCompleted,
 )
 from shared.contracts.events.notify import MESSAGE_DELIVERED
@@ -23,6 +24,7 @@ from shared.contracts.events.scoring import ASSESSMENTS_CHANGED, SUSPICION_RAISE
 
 EVENTS: tuple[Event, ...] = (
     EVIDENCE_ACCEPTED,
+    EVIDENCE_CORRECTED,
     ENROLMENTS_CHANGED,
     CONTACTS_CHANGED,
     BATCH_COMPLETED,
@@ -46,6 +48,7 @@ __all__ = [
     "ENROLMENTS_CHANGED",
     "EVENTS",
     "EVIDENCE_ACCEPTED",
+    "EVIDENCE_CORRECTED",
     "EVIDENCE_IDS",
     "MESSAGE_DELIVERED",
     "SUBJECT",
