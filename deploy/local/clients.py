@@ -20,6 +20,8 @@ ALL_SCOPES = (
     "grid.read",
     "notify.read",
     "notify.manage",
+    "notify.village",
+    "notify.webhooks",
     "audit.read",
     "operate",
 )
@@ -56,7 +58,7 @@ _DEMO = (
         client_id="demo-partner",
         role="partner",
         department="hrss",
-        scopes=("recognition.check", "recognition.batch"),
+        scopes=("recognition.check", "recognition.batch", "notify.webhooks"),
         programs=("resident_pension",),
     ),
     ClientCard(

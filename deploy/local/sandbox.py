@@ -27,6 +27,7 @@ def _receipt_secret(secrets: Secrets) -> str:
 def settings_of_notify(host: str, port: int, secrets: Secrets) -> Mapping[str, str]:
     """Environment that makes notify send its texts to the sandbox."""
     return {
+        "WUGAN_NOTIFY_WEBHOOK_ALLOW": "127.0.0.0/8",
         "WUGAN_NOTIFY_SMS_URL": f"http://{host}:{port}/sms/1",
         "WUGAN_NOTIFY_SMS_SECOND_URL": f"http://{host}:{port}/sms/2",
         "WUGAN_NOTIFY_SMS_TOKEN": _derived(secrets, "sandbox token").hex(),

@@ -1,4 +1,4 @@
-"""The outside world for demo and tests: an SMS gateway that keeps what it was sent and misbehaves on demand.
+"""The outside world for demo and tests: SMS gateways and partner systems that keep what they were sent and misbehave.
 
 A client of the platform like any provider: it never imports the services.
 """

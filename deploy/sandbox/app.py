@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from deploy.sandbox import sms
+from deploy.sandbox import hooks, sms
 from deploy.sandbox.keep import Keep
 
 
@@ -29,9 +29,9 @@ class SandboxOptions:
 
 
 def create_app(options: SandboxOptions) -> FastAPI:
-    """The application; `app.state` holds `keep`, `gateways` and `callbacks` for tests that look inside."""
+    """The application; `app.state` holds `keep`, `gateways`, `receivers` and `callbacks` for tests that look inside."""
     keep = Keep(options.data)
-    gateways = sms.Gateways()
+    gateways, receivers = sms.Gateways(), hooks.Receivers()
     callbacks = sms.Callbacks(options.callback, options.secret)
 
     @asynccontextmanager
@@ -42,8 +42,10 @@ def create_app(options: SandboxOptions) -> FastAPI:
 
     app = FastAPI(title="wugan sandbox", version="1", lifespan=lifespan)
     app.state.keep, app.state.gateways, app.state.callbacks = keep, gateways, callbacks
+    app.state.receivers = receivers
     app.include_router(sms.router(keep, gateways, callbacks, options.token))
     app.include_router(sms.switchboard(keep, gateways))
+    app.include_router(hooks.router(keep, receivers))
 
     @app.get("/livez")
     async def livez() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """What the sandbox was sent, in SQLite."""
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ CREATE TABLE IF NOT EXISTS sms (
     text TEXT NOT NULL,
     received_at REAL NOT NULL,
     handed INTEGER NOT NULL DEFAULT 1
+);
+CREATE TABLE IF NOT EXISTS hook (
+    receiver TEXT NOT NULL,
+    id TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    received_at REAL NOT NULL,
+    handed INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (receiver, id)
 );
 CREATE INDEX IF NOT EXISTS sms_to ON sms ("to");
 """
@@ -59,7 +69,26 @@ class Keep:
         ).fetchone()
         return dict(row)
 
-    def clear(self, tables: Sequence[str] = ("sms",)) -> None:
+    def add_hook(self, receiver: str, message_id: str, headers: Mapping[str, str], body: bytes, at: float) -> None:
+        """Keep a webhook; one that came before under its id is only counted."""
+        with self._db:
+            self._db.execute(
+                "INSERT INTO hook (receiver, id, headers, body, received_at) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (receiver, id) DO UPDATE SET handed = handed + 1",
+                (receiver, message_id, json.dumps(dict(headers)), body, at),
+            )
+
+    def list_hooks(self, receiver: str, limit: int) -> list[dict[str, Any]]:
+        """Webhooks of a receiver, in the order in which they first came."""
+        rows = self._db.execute(
+            "SELECT id, headers, body, received_at, handed FROM hook WHERE receiver = ? ORDER BY rowid LIMIT ?",
+            (receiver, limit),
+        )
+        return [
+            {**dict(row), "headers": json.loads(row["headers"]), "body": bytes(row["body"]).decode()} for row in rows
+        ]
+
+    def clear(self, tables: Sequence[str] = ("sms", "hook")) -> None:
         """Forget everything."""
         with self._db:
             for table in tables:

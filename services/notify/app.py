@@ -1,7 +1,7 @@
 """The only place that builds notify."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 import httpx
@@ -11,6 +11,7 @@ from services.notify import api, handlers, jobs, tables
 from services.notify import channels as channel_files
 from services.notify import templates as template_files
 from services.notify.channels import ReadyChannel, Send
+from services.notify.channels.webhook import Poster, WebhookSettings
 from services.notify.domain.schedule import Hours
 from services.notify.settings import NotifySettings
 from services.notify.usecases import send
@@ -34,13 +35,25 @@ def open_senders(channels: dict[str, ReadyChannel], client: httpx.AsyncClient) -
     return senders
 
 
+def open_poster(channel: ReadyChannel) -> Poster | None:
+    """What calls partners' endpoints; None where that is off."""
+    assert isinstance(channel.settings, WebhookSettings)
+    return Poster(channel.settings) if channel.off is None else None
+
+
 @asynccontextmanager
 async def build(platform: Platform) -> AsyncIterator[Parts]:
     settings = cast(NotifySettings, platform.settings)
     found = channel_files.discover()
     channels = channel_files.ready(found)
     # No redirects: a provider's address is what the settings say.
-    async with httpx.AsyncClient(limits=_CONNECTIONS, follow_redirects=False, trust_env=False) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(limits=_CONNECTIONS, follow_redirects=False, trust_env=False)
+        )
+        poster = open_poster(channels["webhook"])
+        if poster is not None:
+            stack.push_async_callback(poster.close)
         deps = Deps(
             database=platform.database,
             outbox=platform.outbox,
@@ -50,6 +63,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             channels=channels,
             ways=ways_of(channels),
             senders=open_senders(channels, client),
+            poster=poster,
             hours=Hours(opens=settings.notify_opens_at, closes=settings.notify_closes_at),
             lease_seconds=settings.notify_lease_seconds,
             wait_days=settings.notify_wait_days,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from functools import partial
 
-from services.notify.usecases import hear
+from services.notify.usecases import hear, webhooks
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
     BATCH_COMPLETED,
@@ -19,8 +19,15 @@ from shared.contracts.events import (
     CertificateRevoked,
     Event,
 )
-from shared.contracts.events.recognition import NOTICE_GIVEN, NoticeGiven
+from shared.contracts.events.recognition import (
+    NOTICE_GIVEN,
+    PARTNER_EVENTS_RECORDED,
+    SUBSCRIPTION_CHANGED,
+    NoticeGiven,
+    SubscriptionChanged,
+)
 from shared.kit.bus import Message, PoisonError, Subscription
+from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
 
 Handler = Callable[[WriteTx, Message], Awaitable[None]]
@@ -36,6 +43,8 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
         (CASE_CONCLUDED, partial(on_case_concluded, deps)),
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
+        (PARTNER_EVENTS_RECORDED, partial(on_partner_events_recorded, deps)),
+        (SUBSCRIPTION_CHANGED, partial(on_subscription_changed, deps)),
         (BATCH_COMPLETED, partial(on_batch_completed, deps)),
     )
     return [Subscription(event=event, handler=handler) for event, handler in heard]
@@ -70,6 +79,19 @@ async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
 
 async def on_notice_given(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_notice(tx, deps, message.fact(NoticeGiven))
+
+
+async def on_partner_events_recorded(deps: Deps, tx: WriteTx, message: Message) -> None:
+    said = message.attributes
+    await webhooks.hear_events(tx, deps, message.table(), client_id=said["client_id"], program=said["program"])
+
+
+async def on_subscription_changed(deps: Deps, tx: WriteTx, message: Message) -> None:
+    try:
+        await webhooks.hear_subscription(tx, deps, message.fact(SubscriptionChanged))
+    except SealBrokenError as error:
+        msg = "the secret was not sealed for this subscription"
+        raise PoisonError(msg) from error
 
 
 async def on_batch_completed(deps: Deps, tx: WriteTx, message: Message) -> None:

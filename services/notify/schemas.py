@@ -1,12 +1,12 @@
 """Shapes of requests and answers."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.notify.domain.delivery import Reach, Status, Told
-from shared.contracts.vocabulary import Audience
+from shared.contracts.vocabulary import Audience, SubscriptionStatus
 
 NoNul = r"^[^\x00]*$"
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
@@ -201,6 +201,79 @@ class ReceiptsOut(BaseModel):
 
     taken: int
     new: int
+
+
+class EndpointOut(BaseModel):
+    """A webhook endpoint and how it fares.
+
+    Attributes:
+        reason: why it stands so, a code.
+        failures: calls that failed since the last success.
+        waiting: events still to be posted.
+        failed: events given up; a replay posts them again.
+    """
+
+    subscription_id: UUID
+    client_id: str
+    url: str
+    kinds: list[str]
+    programs: list[str]
+    status: SubscriptionStatus
+    reason: str
+    failures: int
+    waiting: int
+    failed: int
+    changed_at: AwareDatetime
+    succeeded_at: AwareDatetime | None
+
+
+class EndpointsOut(BaseModel):
+    """Webhook endpoints."""
+
+    items: list[EndpointOut]
+
+
+class PostOut(BaseModel):
+    """One event on its way to one endpoint."""
+
+    event_id: UUID
+    kind: str
+    program: str
+    version: int
+    occurred_at: AwareDatetime
+    status: str
+    attempts: int
+    http_status: int | None
+    reason: str | None
+    due_at: AwareDatetime
+    ended_at: AwareDatetime | None
+
+
+class PostsOut(BaseModel):
+    """The log of an endpoint, newest event first."""
+
+    items: list[PostOut]
+    next_before: int | None
+
+
+class ReplayRequest(Request):
+    """What to post again: some events, or all since an instant."""
+
+    event_ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
+    since: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.event_ids is None) == (self.since is None):
+            msg = "give event_ids or since"
+            raise ValueError(msg)
+        return self
+
+
+class QueuedOut(BaseModel):
+    """How many events are to be posted."""
+
+    queued: int
 
 
 class FiguresOut(BaseModel):

@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import messages, operation, preferences, receipts, templates
+from services.notify.api import endpoints, messages, operation, preferences, receipts, templates
 
-ROUTERS: list[APIRouter] = [messages.router, preferences.router, templates.router, receipts.router, operation.router]
+ROUTERS: list[APIRouter] = [
+    messages.router,
+    preferences.router,
+    templates.router,
+    receipts.router,
+    endpoints.router,
+    operation.router,
+]

@@ -13,6 +13,7 @@ class Reach(StrEnum):
     PHONE = "phone"
     ADDRESS = "address"
     VILLAGE = "village"
+    ENDPOINT = "endpoint"
 
 
 class Status(StrEnum):

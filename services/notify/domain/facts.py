@@ -4,10 +4,12 @@ from typing import Final
 
 from services.notify.domain.drafts import Drafts, one
 from shared.contracts.events import BatchCompleted, CertificateRevoked
+from shared.contracts.events.notify import EndpointChanged
 from shared.contracts.events.recognition import NoticeGiven
 from shared.contracts.vocabulary import NoticeKind
 
 REVOKED: Final = "certificate_revoked"
+ENDPOINT_STOPPED: Final = "endpoint_stopped"
 QUARANTINED: Final = "batch_quarantined"
 NOTICES: Final = {kind: f"notice_{kind.value}" for kind in NoticeKind}
 """Template of each kind of notice."""
@@ -38,6 +40,13 @@ def quarantined(fact: BatchCompleted) -> Drafts | None:
         "reason_rows": rows,
     }
     return one(QUARANTINED, fact.batch_id.bytes, variables, recipient=fact.department, about=fact.batch_id)
+
+
+def endpoint_stopped(fact: EndpointChanged) -> Drafts:
+    """A message for the partner whose endpoint no longer hears."""
+    variables = {"subscription": str(fact.subscription_id)[:8], "state": fact.status.value, "reason": fact.reason}
+    key = fact.subscription_id.bytes + fact.changed_at.isoformat().encode()
+    return one(ENDPOINT_STOPPED, key, variables, recipient=fact.client_id, about=fact.subscription_id)
 
 
 def notice(fact: NoticeGiven) -> Drafts:

@@ -138,6 +138,8 @@ ENDINGS: Final[Mapping[str, str]] = {
 }
 """Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
 
+ENDPOINT_STATES: Final[Mapping[str, str]] = {"paused": "已暂停", "disabled": "已停用", "pending": "待校验"}
+
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _LABEL_LENGTH = 30
 
@@ -268,6 +270,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "confidence": Kind(read=_word(CONFIDENCES), sample=_longest(CONFIDENCES)),
     "quarantine_reason": Kind(read=_word(QUARANTINE_REASONS), sample=_longest(QUARANTINE_REASONS)),
     "revocation": Kind(read=_word(REVOCATIONS), sample=_longest(REVOCATIONS)),
+    "endpoint_state": Kind(read=_word(ENDPOINT_STATES), sample=_longest(ENDPOINT_STATES)),
     "code": Kind(read=_word({}), sample="medins_remote_inpatient"),
 }
 """Every type a template may declare, by the word it is declared with."""

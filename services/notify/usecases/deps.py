@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.notify.channels import ReadyChannel, Send
+from services.notify.channels.webhook import Poster
 from services.notify.domain.delivery import Reach
 from services.notify.domain.plan import Plan, Way, plan
 from services.notify.domain.schedule import Hours, next_open
@@ -41,7 +42,8 @@ class Deps:
         hours: when people may be disturbed.
         lease_seconds: how long a claimed delivery is left to its sender.
         wait_days: how long a message waits for a phone to become known.
-        wake: set when there is something to send.
+        wake, hooks_wake, receipts_wake: set when there is something to send, to post, to say of posts.
+        poster: calls partners' endpoints; None where that is off.
     """
 
     database: Database
@@ -56,7 +58,10 @@ class Deps:
     lease_seconds: float
     wait_days: int
     cursor_key: bytes
+    poster: Poster | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    hooks_wake: asyncio.Event = field(default_factory=asyncio.Event)
+    receipts_wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def plan(self, template: str) -> Plan:
         """Today's plan of a template."""

@@ -15,7 +15,7 @@ from services.notify.domain.plan import Way, next_fallback, plan, words_for
 from services.notify.domain.schedule import day_begins, next_open, opening_after, retry_at
 from services.notify.domain.template import LEGAL_LANE, UnknownVersionError, fill, read_values
 from services.notify.domain.words import ValueShapeError
-from services.notify.store import deliveries
+from services.notify.store import deliveries, posts
 from services.notify.store.deliveries import Claimed, Ended, Times
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED
@@ -205,4 +205,5 @@ async def count_working(tx: ReadTx, deps: Deps) -> int:
     now = deps.clock.now()
     shut = next_open(now, deps.hours) > now
     closed = [code for code in deps.senders if shut and deps.channels[code].channel.quiet_hours]
-    return await deliveries.count_working(tx, list(deps.senders), closed, now)
+    hooks = await posts.count_working(tx, now) if deps.poster else 0
+    return hooks + await deliveries.count_working(tx, list(deps.senders), closed, now)

@@ -1,16 +1,12 @@
 """notify as a whole process: events by JetStream, text messages by a gateway, receipts by callback."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from deploy.sandbox.app import SandboxOptions
 from deploy.sandbox.app import create_app as create_sandbox
@@ -27,6 +23,7 @@ from shared.contracts.events import (
 from shared.kit.app import create_app
 from shared.kit.bus import Bus, Message
 from shared.kit.clock import set_clock
+from tests.services.notify.hooks import serving
 from tests.services.notify.test_hearing import YEAR
 from tests.services.notify.world import (
     MORNING,
@@ -45,21 +42,6 @@ pytestmark = [pytest.mark.db, pytest.mark.bus]
 PEOPLE = [subject(number) for number in range(1, 301)]
 DEAD = PEOPLE[:10]
 DUE_ON = datetime(2023, 12, 31, tzinfo=UTC).date()
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The application on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the server did not start"
-        await asyncio.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 async def publish(bus: Bus, message: Message) -> None:

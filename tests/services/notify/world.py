@@ -106,7 +106,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 def table_message(
     event: TableEvent, table: pa.Table, *, at: datetime = MORNING, shard: str = "0", **attributes: str
 ) -> Message:
-    told = {**ATTRIBUTES[event.name], **attributes}
+    told = {**ATTRIBUTES.get(event.name, {}), **attributes}
     return Message(
         id=uuid4(),
         event=event,

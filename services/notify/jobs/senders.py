@@ -1,4 +1,4 @@
-"""The senders: one dispatcher a channel; no transaction is open while a provider is called."""
+"""Senders of messages: one dispatcher a channel; no transaction is open while a provider is called."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

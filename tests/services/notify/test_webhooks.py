@@ -1,0 +1,441 @@
+"""Webhooks to a partner's real socket: proved first, signed for any library, repeated until heard, never to a private net."""
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from uuid import UUID
+
+import httpx
+import orjson
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from deploy.sandbox.app import SandboxOptions, create_app
+from deploy.sandbox.hooks import Reception
+from services.notify.app import SERVICE
+from services.notify.channels.webhook import Poster, WebhookSettings
+from services.notify.domain.endpoints import WAITS, may_call
+from services.notify.jobs import Hooks
+from services.notify.settings import NotifySettings
+from services.notify.store import endpoints
+from services.notify.usecases import webhooks
+from shared.contracts.events.notify import RECEIPT_RECORDED
+from shared.contracts.events.recognition import SubscriptionChanged
+from shared.contracts.vocabulary import SubscriptionStatus
+from shared.kit.app import create_app as create_service
+from shared.kit.bus import PoisonError
+from shared.kit.clock import FixedClock
+from tests.services.notify.hooks import (
+    CLIENT,
+    LOCAL,
+    SECOND,
+    SECRET,
+    post_all,
+    poster_of,
+    recorded,
+    serving,
+    subscription,
+    with_poster,
+)
+from tests.services.notify.test_hearing import hear, said
+from tests.services.notify.world import MORNING, make_deps, rows_of
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(database_for):
+    return await database_for("notify")
+
+
+@pytest.fixture
+def clock():
+    return FixedClock(MORNING)
+
+
+@pytest.fixture
+async def deps(database, clock):
+    made = with_poster(make_deps(database, clock=clock))
+    yield made
+    await poster_of(made).close()
+
+
+@pytest.fixture
+def sandbox():
+    return create_app(SandboxOptions())
+
+
+@pytest.fixture
+async def receiver(sandbox):
+    async with serving(sandbox) as url:
+        yield f"{url}/hooks/civil"
+
+
+def behave(sandbox, name="civil", **how) -> None:
+    sandbox.state.receivers.behaviours[name] = Reception(**how)
+
+
+def heard(sandbox, name="civil") -> list[int]:
+    """Numbers of the events a receiver has, in the order in which they came."""
+    return [UUID(each["id"]).int for each in sandbox.state.keep.list_hooks(name, 100_000)]
+
+
+async def state(database) -> tuple[str, str]:
+    (row,) = await rows_of(database, "SELECT status, reason FROM endpoint")
+    return row["status"], row["reason"]
+
+
+async def changes(database) -> list[tuple[str, str]]:
+    rows = await rows_of(database, "SELECT body FROM outbox WHERE subject = 'notify.endpoint.changed.v1' ORDER BY seq")
+    facts = [orjson.loads(row["body"]) for row in rows]
+    return [(fact["status"], fact["reason"]) for fact in facts]
+
+
+class TestProving:
+    async def test_an_endpoint_that_answers_its_challenge_hears_everything_since_it_was_asked_for(
+        self, deps, database, sandbox, receiver
+    ):
+        await hear(deps, recorded([1]))
+        deps.clock.move(timedelta(seconds=1))
+        await hear(deps, subscription(url=receiver))
+        await hear(deps, recorded([2, 3]))
+        await post_all(deps)
+        await hear(deps, recorded([3, 4]))
+        await post_all(deps)
+        assert heard(sandbox) == [2, 3, 4]
+        assert await changes(database) == [("active", "challenge_answered")]
+
+    async def test_one_that_does_not_is_disabled_after_some_tries_and_hears_nothing(
+        self, deps, database, clock, sandbox, receiver
+    ):
+        behave(sandbox, proves=False)
+        await hear(deps, subscription(url=receiver))
+        await hear(deps, recorded([1]))
+        for _ in range(6):
+            await post_all(deps)
+            clock.move(timedelta(hours=1))
+        assert heard(sandbox) == []
+        assert await changes(database) == [("disabled", "challenge_not_answered")]
+        (told,) = await rows_of(database, "SELECT audience, recipient, template FROM message")
+        assert told == {"audience": "partner", "recipient": CLIENT, "template": "endpoint_stopped"}
+
+    async def test_a_moved_endpoint_is_proved_again_and_a_changed_one_is_not(self, deps, database, sandbox, receiver):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, subscription(url=receiver, version=2, kinds=["enrolment.suspended"]))
+        assert (await state(database))[0] == "active"
+        await hear(deps, subscription(url=receiver + "2", version=3))
+        assert (await state(database))[0] == "pending"
+        await hear(deps, subscription(url=receiver, version=2))
+        (row,) = await rows_of(database, "SELECT url, version FROM endpoint")
+        assert row == {"url": receiver + "2", "version": 3}
+        await hear(deps, subscription(url=receiver, version=4, status=SubscriptionStatus.ENDED))
+        await hear(deps, recorded([1]))
+        await post_all(deps)
+        assert heard(sandbox) == []
+
+    async def test_only_kinds_and_programs_that_were_asked_for_are_posted(self, deps, sandbox, receiver):
+        await hear(deps, subscription(url=receiver, kinds=["enrolment.suspended"], programs=["dibao"]))
+        await post_all(deps)
+        await hear(deps, recorded([1], kind="enrolment.suspended"))
+        await hear(deps, recorded([2], kind="certificate.issued"))
+        await hear(deps, recorded([3], kind="enrolment.suspended", program="orphan"))
+        await hear(deps, recorded([4], kind="enrolment.suspended", client="health"))
+        await post_all(deps)
+        assert heard(sandbox) == [1]
+
+    async def test_a_secret_sealed_for_another_subscription_is_poison(self, deps, receiver):
+        message = subscription(1, url=receiver)
+        moved = message.fact(SubscriptionChanged).model_copy(update={"subscription_id": UUID(int=2)})
+        with pytest.raises(PoisonError):
+            await hear(deps, type(message)(**{**_parts(message), "body": moved.model_dump_json().encode()}))
+
+
+def _parts(message):
+    return {name: getattr(message, name) for name in ("id", "event", "shard", "attributes", "happened_at", "body")}
+
+
+class TestSignatures:
+    async def test_the_public_library_verifies_every_webhook_and_bodies_are_thin(self, deps, sandbox, receiver):
+        behave(sandbox, secrets=[SECRET])
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, recorded(range(1, 31)))
+        await post_all(deps)
+        got = sandbox.state.keep.list_hooks("civil", 99)
+        assert len(got) == 30
+        for each in got:
+            body = Webhook(SECRET).verify(each["body"].encode(), each["headers"])
+            number = UUID(each["id"]).int
+            assert body == {
+                "type": "certificate.issued", "timestamp": "2023-11-01T01:00:00+00:00",
+                "data": {"event_id": each["id"], "program": "dibao", "version": number},
+            }  # fmt: skip
+
+    async def test_while_a_secret_changes_both_are_valid_then_only_the_new_one(self, deps, clock, sandbox, receiver):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, subscription(url=receiver, secret=SECOND, version=2))
+        for number, hours in ((1, 23), (2, 2)):
+            await hear(deps, recorded([number]))
+            await post_all(deps)
+            clock.move(timedelta(hours=hours))
+        await hear(deps, recorded([3]))
+        await post_all(deps)
+        marks = [each["headers"]["webhook-signature"].split(" ") for each in sandbox.state.keep.list_hooks("civil", 9)]
+        assert [len(each) for each in marks] == [2, 2, 1]
+        for each in sandbox.state.keep.list_hooks("civil", 9):
+            Webhook(SECOND).verify(each["body"].encode(), each["headers"])
+
+    async def test_the_same_secret_sealed_anew_is_no_change(self, deps, database, receiver):
+        await hear(deps, subscription(url=receiver))
+        await hear(deps, subscription(url=receiver, version=2))
+        (row,) = await rows_of(database, "SELECT previous_secret FROM endpoint")
+        assert row["previous_secret"] is None
+
+
+class TestFailing:
+    async def test_a_receiver_that_fails_for_a_day_gets_all_events_in_order_without_doubles(
+        self, deps, database, clock, sandbox, receiver
+    ):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, status=500)
+        for hour in range(24):
+            await hear(deps, recorded(range(hour * 10 + 1, hour * 10 + 11)))
+            await post_all(deps)
+            clock.move(timedelta(hours=1))
+        assert (await state(database))[0] == "active"
+        behave(sandbox)
+        for _ in range(8):
+            clock.move(timedelta(hours=3))
+            await post_all(deps)
+        events = heard(sandbox)
+        assert sorted(events) == list(range(1, 241))
+        # Oldest first, in lots of 64; only the one that found it well again may come before older ones.
+        later = events[1:]
+        lots = [set(later[at : at + 64]) for at in range(0, len(later), 64)]
+        assert lots == [set(sorted(later)[at : at + 64]) for at in range(0, len(later), 64)]
+        assert {each["handed"] for each in sandbox.state.keep.list_hooks("civil", 999)} == {1}
+
+    async def test_after_the_last_try_it_is_paused_and_the_owner_is_told_then_resumed_it_hears_all(
+        self, deps, database, clock, sandbox, receiver
+    ):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, status=503)
+        await hear(deps, recorded([1, 2]))
+        calls = []
+        for wait in (0, *WAITS):
+            clock.move(timedelta(seconds=wait * 1.11))
+            await post_all(deps)
+            calls.append((await state(database))[0])
+        assert calls == ["active"] * 8 + ["paused"]
+        assert await changes(database) == [("active", "challenge_answered"), ("paused", "http_503")]
+        assert len(await rows_of(database, "SELECT FROM message WHERE template = 'endpoint_stopped'")) == 1
+        await hear(deps, recorded([3]))
+        behave(sandbox)
+        async with database.write() as tx:
+            endpoint = await endpoints.find(tx, UUID(int=1))
+            assert endpoint is not None
+            await webhooks.resume(tx, deps, endpoint)
+        await post_all(deps)
+        clock.move(timedelta(days=2))
+        await post_all(deps)
+        assert sorted(heard(sandbox)) == [1, 2, 3]
+
+    async def test_one_event_a_receiver_cannot_take_holds_no_other_up_and_is_given_up(
+        self, deps, database, clock, sandbox, receiver
+    ):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, fail_ids=[str(UUID(int=1))])
+        for number in range(1, 40):
+            await hear(deps, recorded([number]))
+            await post_all(deps)
+            clock.move(timedelta(hours=13))
+        rows = await rows_of(database, "SELECT event_id, attempts FROM post WHERE status = 'failed'")
+        assert [(row["event_id"].int, row["attempts"]) for row in rows] == [(1, 9)]
+        assert (await state(database))[0] == "active"
+        assert sorted(heard(sandbox)) == list(range(2, 40))
+
+    async def test_gone_disables_at_once_and_keeps_what_waits(self, deps, database, sandbox, receiver):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, status=410)
+        await hear(deps, recorded([1]))
+        await post_all(deps)
+        assert await state(database) == ("disabled", "gone")
+        assert [row["status"] for row in await rows_of(database, "SELECT status FROM post")] == ["queued"]
+
+    @pytest.mark.parametrize(
+        ("how", "reason"),
+        [({"location": "http://127.0.0.1:1/"}, "http_307"), ({"status": 404}, "http_404"), ({"seconds": 9}, "timeout")],
+    )
+    async def test_redirects_refusals_and_silence_are_failures(self, deps, database, sandbox, receiver, how, reason):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, **how)
+        await hear(deps, recorded([1]))
+        hasty = with_poster(deps, LOCAL.model_copy(update={"seconds": 0.2 if reason == "timeout" else 20}))
+        await post_all(hasty)
+        assert await state(database) == ("active", reason)
+        await poster_of(hasty).close()
+
+    async def test_a_receiver_that_asks_for_time_gets_it(self, deps, database, sandbox, receiver):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, status=429, retry_after=600)
+        await hear(deps, recorded([1]))
+        await post_all(deps)
+        (row,) = await rows_of(database, "SELECT due_at FROM endpoint")
+        assert row["due_at"] == MORNING + timedelta(seconds=600)
+
+    async def test_what_a_dead_process_held_is_posted_by_another(self, deps, database, sandbox, receiver):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, recorded([1]))
+        async with database.write() as tx:
+            assert await webhooks.claim(tx, deps, UUID(int=1)) is not None
+        await post_all(deps)
+        assert heard(sandbox) == []
+        async with database.write() as tx:
+            await tx.run("UPDATE post SET leased_until = now() - interval '1 second'")
+            await webhooks.tidy(tx, deps)
+        await post_all(deps)
+        assert heard(sandbox) == [1]
+
+
+class TestReceipts:
+    async def test_each_event_has_one_receipt_a_subscription(self, deps, database, receiver):
+        await hear(deps, subscription(1, url=receiver))
+        await hear(deps, subscription(2, url=receiver + "-two"))
+        await post_all(deps)
+        await hear(deps, recorded(range(1, 6)))
+        await post_all(deps)
+        for expected in (10, 0):
+            async with database.write() as tx:
+                assert await webhooks.say_receipts(tx, deps) == expected
+        rows = await said(database, RECEIPT_RECORDED)
+        assert sorted(UUID(bytes=row["event_id"]).int for row in rows) == sorted([*range(1, 6)] * 2)
+        assert {(row["outcome"], row["attempts"]) for row in rows} == {("delivered", 1)}
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "127.0.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+            "::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "255.255.255.255",
+        ],
+    )  # fmt: skip
+    def test_private_addresses_are_not_called(self, address):
+        assert not may_call(address, [])
+
+    def test_public_ones_and_allowed_ones_are(self):
+        assert may_call("1.1.1.1", [])
+        assert may_call("2606:4700::1111", [])
+        assert may_call("127.0.0.1", LOCAL.networks)
+        assert may_call("::ffff:127.0.0.1", LOCAL.networks)
+
+    @pytest.mark.parametrize(
+        ("url", "addresses", "reason"),
+        [
+            ("https://inside.example/x", ["10.0.0.5"], "address_not_allowed"),
+            ("https://mixed.example/x", ["1.1.1.1", "127.0.0.1"], "address_not_allowed"),
+            ("https://nowhere.example/x", [], "address_not_allowed"),
+            ("http://plain.example/x", ["1.1.1.1"], "tls_needed"),
+            ("ftp://files.example/x", ["1.1.1.1"], "url_not_usable"),
+            ("https://user:word@some.example/x", ["1.1.1.1"], "url_not_usable"),
+            ("https:///x", ["1.1.1.1"], "url_not_usable"),
+        ],
+    )
+    async def test_what_must_not_be_called_is_refused_before_connecting(self, url, addresses, reason):
+        async def resolve(_host: str, _port: int) -> list[str]:
+            return list(addresses)
+
+        poster = Poster(WebhookSettings(), resolve=resolve)
+        assert (await poster.post(url, {}, b"{}")).reason == reason
+        await poster.close()
+
+    async def test_it_connects_to_the_address_it_looked_at_under_the_name_it_was_given(self, sandbox):
+        seen = []
+
+        @sandbox.middleware("http")
+        async def note(request, call_next):
+            seen.append(request.headers["host"])
+            return await call_next(request)
+
+        async def resolve(_host: str, _port: int) -> list[str]:
+            return ["127.0.0.1"]
+
+        async with serving(sandbox) as url:
+            port = httpx.URL(url).port
+            poster = Poster(LOCAL, resolve=resolve)
+            body = orjson.dumps({"type": "x", "data": {}})
+            answer = await poster.post(f"http://partner.example:{port}/hooks/civil", {"webhook-id": "1"}, body)
+            await poster.close()
+        assert (answer.status, answer.reason) == (200, "")
+        assert seen == [f"partner.example:{port}"]
+
+
+class TestTheApi:
+    @pytest.fixture
+    async def http(self, deps, database, issuer):
+        app = create_service(SERVICE, settings_for(NotifySettings))
+        app.state.platform = SimpleNamespace(guard=issuer.guard(), database=database)
+        app.state.deps = deps
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client:
+            yield client
+
+    async def test_a_partner_sees_his_own_endpoints_and_replays_by_id_or_time(
+        self, http, deps, clock, issuer, sandbox, receiver
+    ):
+        owner = issuer.headers("notify.webhooks", role="partner", client_id=CLIENT)
+        other = issuer.headers("notify.webhooks", role="partner", client_id="health")
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, recorded([1, 2, 3]))
+        await post_all(deps)
+        (mine,) = (await http.get("/v1/endpoints", headers=owner)).json()["items"]
+        assert (mine["status"], mine["waiting"], mine["failed"]) == ("active", 0, 0)
+        assert (await http.get("/v1/endpoints", headers=other)).json()["items"] == []
+        path = f"/v1/endpoints/{UUID(int=1)}"
+        first = (await http.get(f"{path}/posts", params={"limit": 2}, headers=owner)).json()
+        rest = (await http.get(f"{path}/posts", params={"before": first["next_before"]}, headers=owner)).json()
+        assert [UUID(item["event_id"]).int for item in first["items"] + rest["items"]] == [3, 2, 1]
+        assert (await http.get(f"{path}/posts", headers=other)).status_code == 404
+        assert (
+            await http.post(f"{path}:replay", json={"since": "2023-11-01T00:00:00Z"}, headers=other)
+        ).status_code == 404
+        by_id = await http.post(f"{path}:replay", json={"event_ids": [str(UUID(int=2))]}, headers=owner)
+        assert (by_id.status_code, by_id.json()) == (202, {"queued": 1})
+        await post_all(deps)
+        clock.move(timedelta(seconds=1))
+        by_time = await http.post(f"{path}:replay", json={"since": "2023-11-01T00:00:00Z"}, headers=owner)
+        assert by_time.json() == {"queued": 3}
+        await post_all(deps)
+        assert {UUID(each["id"]).int: each["handed"] for each in sandbox.state.keep.list_hooks("civil", 9)} == {
+            1: 2, 2: 3, 3: 2,
+        }  # fmt: skip
+        assert (await http.post(f"{path}:replay", json={}, headers=owner)).status_code == 422
+        held = await http.post(f"{path}:resume", headers=owner)
+        assert (held.status_code, held.json()["code"]) == (409, "endpoint_not_held")
+        assert (await http.get("/v1/endpoints", headers=issuer.headers("notify.read"))).status_code == 403
+
+
+async def test_the_loop_posts_within_a_moment_of_the_event(committing_database_for, sandbox, receiver):
+    database = await committing_database_for("notify")
+    deps = with_poster(make_deps(database))
+    loop = asyncio.create_task(Hooks(deps, poster_of(deps)).run())
+    await hear(deps, subscription(url=receiver))
+    await hear(deps, recorded(range(1, 101)))
+    for _ in range(400):
+        if len(heard(sandbox)) == 100:
+            break
+        await asyncio.sleep(0.01)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    await poster_of(deps).close()
+    assert sorted(heard(sandbox)) == list(range(1, 101))
