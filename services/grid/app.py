@@ -7,6 +7,7 @@ from typing import cast
 import services.grid as card
 from services.grid import handlers, jobs, policies
 from services.grid.api import ROUTERS
+from services.grid.policies.take_up import load_take_up
 from services.grid.settings import GridSettings
 from services.grid.tables import METADATA
 from services.grid.usecases.deps import Deps
@@ -23,9 +24,12 @@ def dependencies(platform: Platform) -> Deps:
         clock=platform.clock,
         vault=Vault.from_settings(settings.vault_keys),
         name_keys=Pseudonymiser.from_hex(settings.subject_key, purpose=b"grid worker"),
+        draw_keys=Pseudonymiser.from_hex(settings.subject_key, purpose=b"grid draw"),
         policies=policies.load(),
+        take_up=load_take_up(),
         peers=platform.peers,
         ingest_url=settings.ingest_url,
+        scoring_url=settings.scoring_url,
         reveal_seconds=settings.grid_reveal_seconds,
         import_bytes=settings.grid_import_bytes,
     )

@@ -1,11 +1,19 @@
 """Events in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from services.grid.usecases import hearing
+from services.grid.usecases import asking, hearing
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, ENROLMENTS_CHANGED, SUSPICION_RAISED
+from shared.contracts.events.recognition import (
+    ENROLMENT_RESUMED,
+    ENROLMENT_SUSPENDED,
+    ENROLMENT_TERMINATED,
+    VISIT_REQUESTED,
+    EnrolmentStateChanged,
+    VisitRequested,
+)
 from shared.kit.bus import Message, Subscription
 from shared.kit.db import WriteTx
 
@@ -34,9 +42,23 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         rows = hearing.columns(message.table())
         await hearing.take_suspicions(tx, deps, rows, shard=message.shard, rule_set=message.attributes["rule_set"])
 
+    async def on_visit_requested(tx: WriteTx, message: Message) -> None:
+        await asking.take_request(tx, deps, message.fact(VisitRequested))
+
     return (
         Subscription(event=ENROLMENTS_CHANGED, handler=on_enrolments_changed),
         Subscription(event=CERTIFICATIONS_DUE, handler=on_certifications_due),
         Subscription(event=CERTIFICATES_ISSUED, handler=on_certificates_issued),
         Subscription(event=SUSPICION_RAISED, handler=on_suspicion_raised),
+        Subscription(event=VISIT_REQUESTED, handler=on_visit_requested),
+        Subscription(event=ENROLMENT_SUSPENDED, handler=_noting(deps, "suspended")),
+        Subscription(event=ENROLMENT_RESUMED, handler=_noting(deps, "resumed")),
+        Subscription(event=ENROLMENT_TERMINATED, handler=_noting(deps, "terminated")),
     )
+
+
+def _noting(deps: Deps, state: str) -> Callable[[WriteTx, Message], Awaitable[None]]:
+    async def on_enrolment_decided(tx: WriteTx, message: Message) -> None:
+        await hearing.note_decision(tx, deps, message.fact(EnrolmentStateChanged), state)
+
+    return on_enrolment_decided

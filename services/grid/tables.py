@@ -134,6 +134,14 @@ RELOCATIONS = sa.Table(
     comment="corrections by members who said «not mine»",
 )
 
+WORKDAYS = sa.Table(
+    "workdays",
+    METADATA,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("planned_at", _AT, nullable=False),
+    comment="mornings whose work has been told",
+)
+
 CERTIFIED = sa.Table(
     "certified",
     METADATA,
@@ -160,6 +168,8 @@ TASKS = sa.Table(
     sa.Column("born_on", sa.Date),
     sa.Column("programs", sa.SmallInteger, nullable=False),
     sa.Column("opened_by", sa.Text, nullable=False, comment="run, case or request it came from"),
+    sa.Column("about", pg.ARRAY(sa.Text), nullable=False, server_default="{}", comment="what exactly: rules, draws"),
+    sa.Column("ordered_on", sa.Date, comment="day scoring was last asked how urgent it is"),
     sa.Column("created_at", _AT, nullable=False),
     sa.Column("changed_at", _AT, nullable=False),
     sa.Column("closed_at", _AT),
@@ -178,6 +188,7 @@ TASKS = sa.Table(
     sa.Index("ix_tasks_worker_id", "worker_id", "changed_at"),
     sa.Index("ix_tasks_grid_code", "grid_code", "changed_at"),
     sa.Index("ix_tasks_created", "grid_code", postgresql_where=sa.text("state = 'created'")),
+    sa.Index("ix_tasks_unordered", "subject", postgresql_where=sa.text("state <> 'closed' AND ordered_on IS NULL")),
     sa.Index("ix_tasks_division", "division", "task_id", postgresql_where=sa.text("state <> 'closed'")),
 )
 
@@ -300,7 +311,7 @@ CASE_STEPS = sa.Table(
     sa.Column("note", pg.BYTEA, comment="sealed"),
     sa.CheckConstraint(
         "action IN ('detected', 'merged', 'evidence_added', 'assigned', 'visited', 'finding', 'returned', 'reviewed', "
-        "'second_visit', 'recused', 'concluded')",
+        "'second_visit', 'recused', 'concluded', 'decided')",
         name="action",
     ),
     comment="who did what in a case, when and on what; rows are only added",

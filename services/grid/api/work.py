@@ -99,6 +99,7 @@ def _line_task(deps: Deps, task: Task) -> LineTaskOut:
         task_id=task.task_id,
         reason=task.reason,
         state=task.state,
+        about=deps.take_up.labels(task.about),
         worker_id=task.worker_id,
         due_on=task.due_on,
         deadline_on=task.deadline_on,

@@ -35,6 +35,7 @@ class CaseAction(StrEnum):
     SECOND_VISIT = "second_visit"
     RECUSAL = "recused"
     CONCLUDE = "concluded"
+    DECIDE = "decided"
 
 
 class Finding(StrEnum):

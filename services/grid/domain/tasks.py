@@ -38,6 +38,7 @@ class TaskOutcome(StrEnum):
     UNREACHABLE = "unreachable"
     CASE_CONCLUDED = "case_concluded"
     WITHDRAWN = "withdrawn"
+    TAKEN_UP = "taken_up"
 
 
 class Rung(StrEnum):

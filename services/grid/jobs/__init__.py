@@ -1,4 +1,4 @@
-"""Time in: a round each business day."""
+"""Time in: a round each business day, the morning's plan, and the order of visits."""
 
 import asyncio
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from datetime import date
 
 import structlog
 
-from services.grid.jobs.upkeep import go_round
+from services.grid.jobs.upkeep import go_round, order_visits, tell_morning
 from services.grid.usecases.deps import Deps
 
 log = structlog.get_logger(__name__)
@@ -19,6 +19,7 @@ class DailyRound:
         self._deps = deps
         self._seconds = seconds
         self._done_on: date | None = None
+        self._told_on: date | None = None
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -33,3 +34,8 @@ class DailyRound:
             done = await go_round(self._deps)
             self._done_on = today
             log.info("daily_round", **asdict(done))
+        if self._told_on != today and await tell_morning(self._deps):
+            self._told_on = today
+            log.info("workday_told")
+        if ordered := await order_visits(self._deps):
+            log.info("visits_ordered", people=ordered)

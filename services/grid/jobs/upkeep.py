@@ -1,16 +1,15 @@
-"""The daily round: overdue tasks go up, crowded members are relieved, a sample is visited again."""
+"""The daily round: overdue tasks go up, crowded members are relieved, some are looked at again, the owed are found."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from services.grid.domain.balance import share
-from services.grid.domain.calendar import add_working_days, is_working_day
-from services.grid.domain.tasks import RUNGS
-from services.grid.store import locks, upkeep
+from services.grid.domain.calendar import is_working_day
+from services.grid.store import locks, planning, upkeep
+from services.grid.usecases.asking import sample_sightings, seek_owed
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.planning import AT_ONCE, ask_order, escalate, plan_workday, save_order, stale_order
 from shared.contracts.vocabulary import SHARDS
-
-_SAMPLED_DAYS = 7
+from shared.kit.clock import SHANGHAI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +19,8 @@ class Round:
     escalated: int
     handed_over: int
     sampled: int
+    owed: int
+    taken_up: int
 
 
 async def go_round(deps: Deps) -> Round:
@@ -27,20 +28,46 @@ async def go_round(deps: Deps) -> Round:
 
     Each shard is a transaction of its own, so that nobody waits for the whole city.
     """
-    return Round(escalated=await _escalate(deps), handed_over=await _relieve(deps), sampled=await _sample(deps))
+    escalated, handed_over = await _escalate(deps), await _relieve(deps)
+    async with deps.database.write() as tx:
+        sampled = await sample_sightings(tx, deps)
+        await planning.forget_orders(tx, stale_order(deps))
+    owed, taken_up = await _seek(deps)
+    return Round(escalated=escalated, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
+
+
+async def tell_morning(deps: Deps) -> int:
+    """Tell the day's work once the morning of a working day has come; returns how many towns were told."""
+    today = deps.clock.today()
+    hour = deps.clock.now().astimezone(SHANGHAI).hour
+    if not is_working_day(today) or hour < deps.policies.on(today).morning_hour:
+        return 0
+    async with deps.database.write() as tx:
+        return await plan_workday(tx, deps)
+
+
+async def order_visits(deps: Deps) -> int:
+    """Order what waits for scoring's opinion, until nothing does or scoring is away; returns how many people."""
+    count = 0
+    while True:
+        async with deps.database.read() as tx:
+            people = await planning.unordered(tx, AT_ONCE)
+        # Nothing of the database is held while another service is asked.
+        risks = await ask_order(deps, people) if people.height else None
+        if risks is None:
+            return count
+        async with deps.database.write() as tx:
+            await save_order(tx, deps, people, risks)
+        count += people.height
 
 
 async def _escalate(deps: Deps) -> int:
-    now, today = deps.clock.now(), deps.clock.today()
-    if not is_working_day(today):
+    if not is_working_day(deps.clock.today()):
         return 0
-    days = deps.policies.on(today).working_days
-    deadlines = {rung: add_working_days(today, days[place]) for place, rung in enumerate(RUNGS)}
     count = 0
     for shard in SHARDS:
         async with deps.database.write() as tx:
-            await locks.lock_shard(tx, shard)
-            count += await upkeep.escalate(tx, shard, deadlines, today=today, now=now)
+            count += await escalate(tx, deps, shard)
     return count
 
 
@@ -57,13 +84,11 @@ async def _relieve(deps: Deps) -> int:
     return moves.height
 
 
-async def _sample(deps: Deps) -> int:
-    today = deps.clock.today()
-    policy = deps.policies.on(today)
-    # Reports of the day itself still come in; phones that were offline are drawn when they have delivered.
-    days = (today - timedelta(days=_SAMPLED_DAYS), today - timedelta(days=1))
-    deadline = add_working_days(today, policy.working_days[0])
-    async with deps.database.write() as tx:
-        return await upkeep.sample_again(
-            tx, days=days, percent=policy.sample_percent, deadline_on=deadline, now=deps.clock.now()
-        )
+async def _seek(deps: Deps) -> tuple[int, int]:
+    opened = closed = 0
+    for shard in SHARDS:
+        async with deps.database.write() as tx:
+            await locks.lock_shard(tx, shard)
+            more, fewer = await seek_owed(tx, deps, shard)
+        opened, closed = opened + more, closed + fewer
+    return opened, closed

@@ -4,9 +4,11 @@ import tomllib
 from collections.abc import Sequence
 from datetime import date
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class PolicyError(Exception):
@@ -25,8 +27,10 @@ class Policy(BaseModel):
         tasks_per_member: open tasks above which neighbours in the village help.
         unreachable_attempts: knocks on different days before a leader may document a person as unreachable.
         place_metres: how far from the grid's centre a visit may be before it is looked at.
-        photo_distance: bits in which two photos' hashes may differ and still be the same photo.
         sample_percent: share of sightings another member repeats.
+        weak_sample_percent: share of people certified by weak evidence alone who are visited all the same.
+        morning_hour: hour of a working day, in Asia/Shanghai, at which its work is told.
+        reorder_days: after so many days the order of open visits is asked for again.
         report_due_day: day of the next month by which a village's report is signed.
         report_red_after: days after that until its light is red.
     """
@@ -41,8 +45,10 @@ class Policy(BaseModel):
     tasks_per_member: Annotated[int, Field(ge=1, le=1000)]
     unreachable_attempts: Annotated[int, Field(ge=1, le=20)]
     place_metres: Annotated[int, Field(ge=100)]
-    photo_distance: Annotated[int, Field(ge=0, le=32)]
     sample_percent: Annotated[float, Field(ge=0, le=100)]
+    weak_sample_percent: Annotated[float, Field(ge=0, le=100)]
+    morning_hour: Annotated[int, Field(ge=0, le=23)]
+    reorder_days: Annotated[int, Field(ge=1, le=365)]
     report_due_day: Annotated[int, Field(ge=1, le=28)]
     report_red_after: Annotated[int, Field(ge=1, le=60)]
 
@@ -71,18 +77,24 @@ class Policies:
         )
 
 
-def load() -> Policies:
-    """Read and check every policy file.
+def read(name: str, shape: type[Shape]) -> Shape:
+    """A policy file of this folder, checked.
 
     Raises:
-        PolicyError: a file does not parse or does not have the documented shape.
+        PolicyError: it does not parse or does not have the documented shape.
     """
-    versions: list[Policy] = []
-    for file in sorted(resources.files(__package__).iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".toml"):
-            try:
-                versions.extend(PolicyFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).version)
-            except (tomllib.TOMLDecodeError, ValidationError) as error:
-                msg = f"services/grid/policies/{file.name}: {error}"
-                raise PolicyError(msg) from error
-    return Policies(versions)
+    try:
+        text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+        return shape.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        msg = f"services/grid/policies/{name}: {error}"
+        raise PolicyError(msg) from error
+
+
+def load() -> Policies:
+    """The rules of visits and cases.
+
+    Raises:
+        PolicyError: the file cannot be used.
+    """
+    return Policies(read("visits.toml", PolicyFile).version)

@@ -85,6 +85,7 @@ class TaskOut(Out):
     grid_code: str | None
     worker_id: str | None
     programs: int
+    about: list[str]
     created_at: AwareDatetime
     closed_at: AwareDatetime | None
     outcome: str | None
@@ -110,6 +111,7 @@ class LineTaskOut(Out):
     task_id: UUID
     reason: TaskReason
     state: TaskState
+    about: list[str] = Field(description="what exactly, for the member to read; benefits he seems to be owed")
     worker_id: str | None = Field(description="in whose hands; a back end names him when it reports")
     due_on: date | None
     deadline_on: date

@@ -34,6 +34,17 @@ async def save_recipients(tx: WriteTx, rows: pl.DataFrame, *, program: str, rece
     return staged
 
 
+async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, decided_at: datetime) -> None:
+    """An officer's decision ends or renews an entry; a roster received later says how it is then."""
+    await tx.run(
+        "UPDATE recipients SET active = $3, received_at = $4 WHERE subject = $1 AND program = $2 AND received_at <= $4",
+        subject,
+        program,
+        active,
+        decided_at,
+    )
+
+
 async def save_certified(tx: WriteTx, rows: pl.DataFrame) -> Staged:
     """Remember the longest certificate of each person."""
     staged = await stage(tx, "staged_certificates", rows)

@@ -73,6 +73,8 @@ STAGED: dict[str, Mapping[str, str]] = {
         "lat": "float8",
     },
     "staged_moves": {"task_id": "uuid", "worker_id": "text"},
+    "staged_asked": {"subject": "uuid", "opened_by": "text", "about": "text"},
+    "staged_order": {"subject": "uuid", "priority": "int2"},
     "staged_history": {"grid_code": "text", "duty": "text", "before_id": "text", "after_id": "text"},
 }
 

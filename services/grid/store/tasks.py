@@ -31,6 +31,7 @@ class Task:
     grid_code: str | None
     worker_id: str | None
     programs: int
+    about: tuple[str, ...]
     created_at: datetime
     changed_at: datetime
     closed_at: datetime | None
@@ -40,13 +41,18 @@ class Task:
 
 _COLUMNS = (
     "task_id, subject, reason, state, rung, due_on, deadline_on, priority, division, grid_code, worker_id, programs, "
-    "created_at, changed_at, closed_at, outcome, closing_visit_id"
+    "about, created_at, changed_at, closed_at, outcome, closing_visit_id"
 )
 
 
 def _task(row: asyncpg.Record) -> Task:
-    words = {"reason": TaskReason(row["reason"]), "state": TaskState(row["state"]), "rung": Rung(row["rung"])}
-    return Task(**{**row, **words})
+    words: dict[str, object] = {
+        "reason": TaskReason(row["reason"]),
+        "state": TaskState(row["state"]),
+        "rung": Rung(row["rung"]),
+    }
+    words["about"] = tuple(row["about"])
+    return Task(**{**row, **words, "about": tuple(row["about"])})
 
 
 async def open_due(tx: WriteTx, rows: pl.DataFrame, *, run: str, deadline_on: date, now: datetime) -> None:
@@ -139,6 +145,17 @@ async def settle_unenrolled(tx: WriteTx, recipients: Staged, now: datetime) -> N
         WHERE t.subject = s.subject AND NOT s.active AND t.reason IN ('unmatched', 'take_up') AND t.state <> 'closed'
             AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = s.subject AND r.active)
         """,  # noqa: S608
+        now,
+    )
+
+
+async def settle_unpaid(tx: WriteTx, subject: UUID, now: datetime) -> None:
+    """Close the open tasks of a person to whom nobody pays anything any more."""
+    await tx.run(
+        f"UPDATE tasks SET state = 'closed', outcome = '{TaskOutcome.NOT_ENROLLED}', closed_at = $2, changed_at = $2 "  # noqa: S608
+        "WHERE subject = $1 AND reason IN ('unmatched', 'take_up', 'sample') AND state <> 'closed' "
+        "AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = $1 AND r.active)",
+        subject,
         now,
     )
 

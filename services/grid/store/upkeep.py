@@ -1,6 +1,7 @@
 """What time brings: overdue tasks go up, crowded members are relieved, a sample is visited again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from uuid import UUID
@@ -9,6 +10,7 @@ import polars as pl
 
 from services.grid.domain.tasks import RUNGS, Rung
 from services.grid.store.staging import stage
+from shared.contracts.vocabulary import TaskReason
 from shared.kit.db import ReadTx, WriteTx
 
 _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -20,11 +22,26 @@ def bounds(shard: str) -> tuple[UUID, UUID]:
     return UUID(shard + rest), UUID(shard + _LAST[1:])
 
 
-async def escalate(tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, today: date, now: datetime) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A task that went one rung up: to whom, and who had it until when."""
+
+    task_id: UUID
+    subject: UUID
+    reason: TaskReason
+    rung: Rung
+    division: str
+    worker_id: str | None
+    deadline_on: date
+
+
+async def escalate(
+    tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, today: date, now: datetime
+) -> list[Late]:
     """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever stands there."""
     steps = [(below, above) for below, above in pairwise(RUNGS)]
     low, high = bounds(shard)
-    tag = await tx.run(
+    rows = await tx.fetch(
         """
         UPDATE tasks t SET rung = n.above, deadline_on = n.deadline, changed_at = $6,
             worker_id = coalesce(CASE n.above WHEN 'leader' THEN g.leader_id WHEN 'assistant' THEN g.assistant_id END,
@@ -32,6 +49,7 @@ async def escalate(tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, t
         FROM unnest($1::text[], $2::text[], $3::date[]) AS n(below, above, deadline), grids g
         WHERE t.subject BETWEEN $4 AND $5 AND t.state IN ('dispatched', 'accepted', 'returned') AND t.deadline_on < $7
             AND t.rung = n.below AND g.grid_code = t.grid_code
+        RETURNING t.task_id, t.subject, t.reason, t.rung, t.division, old.worker_id, old.deadline_on
         """,
         [below.value for below, _ in steps],
         [above.value for _, above in steps],
@@ -41,7 +59,7 @@ async def escalate(tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, t
         now,
         today,
     )
-    return int(tag.rsplit(" ", 1)[1])
+    return [Late(**{**row, "reason": TaskReason(row["reason"]), "rung": Rung(row["rung"])}) for row in rows]
 
 
 async def crowded_tasks(tx: ReadTx, most: int) -> pl.DataFrame:
@@ -49,7 +67,8 @@ async def crowded_tasks(tx: ReadTx, most: int) -> pl.DataFrame:
     rows = await tx.fetch(
         """
         SELECT t.task_id, t.subject, t.division, t.worker_id, t.priority FROM tasks t
-        WHERE t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND t.division IN (
+        WHERE t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND NOT t.about @> '{second_look}'
+            AND t.division IN (
             SELECT DISTINCT division FROM (SELECT division, worker_id FROM tasks
                 WHERE state IN ('dispatched', 'accepted') AND rung = 'member'
                 GROUP BY division, worker_id HAVING count(*) > $1) crowded)
@@ -88,31 +107,48 @@ async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:
     )
 
 
-async def sample_again(
-    tx: WriteTx, *, days: tuple[date, date], percent: float, deadline_on: date, now: datetime
-) -> int:
-    """A drawn share of the sightings of some days is visited again by another member of the village.
+async def sightings(tx: ReadTx, days: tuple[date, date]) -> list[UUID]:
+    """Reports of some days that say somebody was seen, and that were no second look themselves."""
+    rows = await tx.fetch(
+        """
+        SELECT v.visit_id FROM visits v JOIN tasks t USING (task_id)
+        WHERE v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video') AND t.reason <> 'sample'
+            AND v.received_at >= $1::date::timestamp AT TIME ZONE 'Asia/Shanghai'
+            AND v.received_at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+        """,
+        *days,
+    )
+    return [row["visit_id"] for row in rows]
 
-    The draw is the hash of the visit's id, so that doing it twice draws the same.
+
+async def look_again(tx: WriteTx, visit_ids: Sequence[UUID], about: str, *, deadline_on: date, now: datetime) -> int:
+    """The people of these visits are visited again by another member of the village; once a visit.
+
+    Args:
+        tx: the transaction.
+        visit_ids: visits to look at again.
+        about: why, one word.
+        deadline_on: by when.
+        now: instant.
+
+    Returns:
+        How many tasks were opened.
     """
     tag = await tx.run(
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
-            programs, opened_by, created_at, changed_at)
-        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $4, 100, v.division, t.grid_code, other.member_id, 1,
-            v.visit_id::text, $5, $5
+            programs, opened_by, about, created_at, changed_at)
+        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, v.division, t.grid_code, other.member_id, 1,
+            v.visit_id::text, ARRAY[$2], $4, $4
         FROM visits v JOIN tasks t USING (task_id)
         JOIN LATERAL (SELECT g.member_id FROM grids g WHERE g.division = v.division AND g.member_id <> v.worker_id
             ORDER BY md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true
-        WHERE v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video') AND t.reason <> 'sample'
-            AND (v.received_at AT TIME ZONE 'Asia/Shanghai')::date BETWEEN $1 AND $2
-            AND mod(abs(hashtextextended(v.visit_id::text, 11)), 10000) < $3
-            AND NOT EXISTS (SELECT FROM tasks s WHERE s.subject = v.subject AND s.reason = 'sample'
-                AND s.opened_by = v.visit_id::text)
+        WHERE v.visit_id = ANY($1) AND NOT EXISTS (SELECT FROM tasks s WHERE s.subject = v.subject
+            AND s.reason = 'sample' AND s.opened_by = v.visit_id::text)
         ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
         """,
-        *days,
-        int(percent * 100),
+        list(visit_ids),
+        about,
         deadline_on,
         now,
     )

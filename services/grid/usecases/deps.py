@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.grid.policies import Policies
+from services.grid.policies.take_up import TakeUp
 from shared.kit.clock import Clock
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
@@ -19,8 +20,11 @@ class Deps:
     clock: Clock
     vault: Vault
     name_keys: Pseudonymiser
+    draw_keys: Pseudonymiser
     policies: Policies
+    take_up: TakeUp
     peers: Peers
     ingest_url: str
+    scoring_url: str
     reveal_seconds: float
     import_bytes: int

@@ -6,10 +6,13 @@ import polars as pl
 import pyarrow as pa
 
 from services.grid.domain.calendar import add_working_days
+from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
-from services.grid.store import locks, people, suspicions, tasks
+from services.grid.store import asking, cases, locks, people, suspicions, tasks
+from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
+from shared.contracts.events.recognition import EnrolmentStateChanged
 from shared.contracts.vocabulary import Claim, EnrolmentChange
 from shared.kit.db import WriteTx
 
@@ -42,6 +45,8 @@ async def note_enrolments(
     staged = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
     if not shaped["active"].all():
         await tasks.settle_unenrolled(tx, staged, now)
+    if await asking.has_unplaced(tx):
+        await asking.place_unplaced(tx, shaped, now)
     if await suspicions.has_detected(tx):
         await give_out_cases(tx, deps, among=staged)
 
@@ -67,11 +72,9 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str 
 async def note_certificates(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None) -> None:
     """Certified people need no knock, unless the certificate ends before what was due."""
     await locks.lock_shard(tx, shard)
-    alive = (
-        rows.filter((pl.col("claim") == Claim.ALIVE) & pl.col("valid_until").is_not_null())
-        .sort("valid_until")
-        .unique("subject", keep="last", maintain_order=True)
-    )
+    certificates = rows.filter((pl.col("claim") == Claim.ALIVE) & pl.col("valid_until").is_not_null())
+    await sample_weak(tx, deps, certificates)
+    alive = certificates.sort("valid_until").unique("subject", keep="last", maintain_order=True)
     if alive.height:
         staged = await people.save_certified(tx, alive)
         await tasks.settle_certified(tx, staged, deps.clock.now())
@@ -84,3 +87,26 @@ async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard:
     deadline = add_working_days(today, deps.policies.on(today).case_working_days)
     opened = await suspicions.take_suspicions(tx, rows, rule_set=rule_set, deadline_on=deadline, now=now)
     await give_out_cases(tx, deps, among=opened)
+
+
+async def note_decision(tx: WriteTx, deps: Deps, fact: EnrolmentStateChanged, state: str) -> None:
+    """What an officer decided about a person's benefit: kept with the case, and nobody knocks where nothing is paid."""
+    await locks.lock_people(tx, [fact.subject])
+    if fact.case_id is not None:
+        step = Step(
+            action=CaseAction.DECIDE,
+            actor="recognition",
+            role="service",
+            happened_at=fact.decided_at,
+            outcome=f"{state}:{fact.program}",
+            event_on=fact.effective_on,
+            basis=(Basis(kind="decision", reference=str(fact.decision_id)),),
+        )
+        if await cases.find_case(tx, fact.case_id) is not None:
+            await cases.add_step(tx, fact.case_id, step)
+    if state != "suspended":
+        # A suspended person is still looked for: seen, his payments go on.
+        active = state == "resumed"
+        await people.set_active(tx, fact.subject, fact.program, active=active, decided_at=fact.decided_at)
+        if not active:
+            await tasks.settle_unpaid(tx, fact.subject, deps.clock.now())

@@ -15,10 +15,10 @@ from services.grid.store import visits as store
 from services.grid.store.roll import places_of
 from services.grid.store.tasks import Task, TaskChange
 from services.grid.store.visits import StoredVisit
+from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.casefeeding import feed_cases
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
-from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
@@ -104,7 +104,7 @@ def _receive(
     if task is None or not _may_report(report.view, task):
         return _refused(visit, "unknown_task"), None
     reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
-    if task.reason is TaskReason.SAMPLE and visit.worker_id != task.worker_id:
+    if SECOND_LOOK in task.about and visit.worker_id != task.worker_id:
         reasons.append("another_member_needed")
     if reasons:
         return _refused(visit, *reasons), None
@@ -205,7 +205,7 @@ def _answers(visit: Visit, task: Task) -> bool:
     # One knock answers all that was asked before it, but a sample is the look of another pair of eyes.
     if visit.task_id == task.task_id:
         return True
-    return task.reason is not TaskReason.SAMPLE and visit.visited_at >= task.created_at
+    return SECOND_LOOK not in task.about and visit.visited_at >= task.created_at
 
 
 async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from services.grid import handlers, policies
 from services.grid.app import SERVICE
+from services.grid.policies.take_up import load_take_up
 from services.grid.settings import GridSettings
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import (
@@ -19,6 +20,8 @@ from shared.contracts.events import (
     CERTIFICATIONS_DUE,
     ENROLMENTS_CHANGED,
     SUSPICION_RAISED,
+    Fact,
+    FactEvent,
     TableEvent,
 )
 from shared.kit import arrow
@@ -105,6 +108,7 @@ def enrolled(
     group: int = 1,
     program: str = "resident_pension",
     received_at: datetime = NOW,
+    born_on: date = date(1940, 5, 1),
 ) -> Message:
     rows = [
         {
@@ -114,7 +118,7 @@ def enrolled(
             "division": village,
             "group_no": group,
             "sex": "female",
-            "born_on": date(1940, 5, 1),
+            "born_on": born_on,
         }
         for each in people
     ]
@@ -122,7 +126,9 @@ def enrolled(
     return message(ENROLMENTS_CHANGED, rows, attributes)
 
 
-def certified(*people: UUID, until: date = date(2024, 10, 31), channel: str = "data") -> Message:
+def certified(
+    *people: UUID, until: date = date(2024, 10, 31), channel: str = "data", strength: str = "strong"
+) -> Message:
     rows = [
         {
             "subject": each.bytes,
@@ -130,7 +136,7 @@ def certified(*people: UUID, until: date = date(2024, 10, 31), channel: str = "d
             "claim": "alive",
             "as_of": TODAY,
             "channel": channel,
-            "strength": "strong",
+            "strength": strength,
             "valid_until": until,
             "programs": 1,
         }
@@ -163,6 +169,11 @@ def suspected(
     return message(SUSPICION_RAISED, [row], {"rule_set": "bozhou@1", "assessed_on": TODAY.isoformat()})
 
 
+def fact(event: FactEvent, told: Fact) -> Message:
+    body = told.model_dump_json().encode()
+    return Message(id=uuid4(), event=event, shard=None, attributes={}, happened_at=NOW, body=body)
+
+
 class Town:
     """Grid on a test's database, with its clock, its handlers and an HTTP client."""
 
@@ -177,9 +188,12 @@ class Town:
             clock=self.clock,
             vault=Vault.from_settings(SecretStr("test:" + "22" * 32)),
             name_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid worker"),
+            draw_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid draw"),
             policies=policies.load(),
+            take_up=load_take_up(),
             peers=Peers(httpx.AsyncClient(transport=peers or unreachable), None),
             ingest_url="http://ingest.test",
+            scoring_url="http://scoring.test",
             reveal_seconds=0.02,
             import_bytes=1_000_000,
         )

@@ -1,0 +1,99 @@
+"""What a day brings: late tasks go up and somebody is told, each morning has its plan, visits have their order."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+import httpx
+import polars as pl
+import structlog
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.priority import risk_priority
+from services.grid.domain.tasks import RUNGS
+from services.grid.store import locks, planning, upkeep
+from services.grid.usecases.deps import Deps
+from shared.contracts.events.grid import TASK_OVERDUE, WORKDAY_PLANNED, TaskOverdue, WorkdayPlanned, WorkerDay
+from shared.contracts.vocabulary import TaskStage
+from shared.kit.db import WriteTx
+from shared.kit.problems import ProblemError
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 5_000
+"""As many people as scoring orders in one question."""
+_SECONDS = 10.0
+
+
+async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
+    """Late tasks of a shard go one rung up, and whoever has to know is told; returns how many."""
+    now, today = deps.clock.now(), deps.clock.today()
+    days = deps.policies.on(today).working_days
+    deadlines = {rung: add_working_days(today, days[place]) for place, rung in enumerate(RUNGS)}
+    await locks.lock_shard(tx, shard)
+    late = await upkeep.escalate(tx, shard, deadlines, today=today, now=now)
+    for each in late:
+        fact = TaskOverdue(
+            task_id=each.task_id,
+            subject=each.subject,
+            reason=each.reason,
+            stage=TaskStage(each.rung.value),
+            division=each.division,
+            worker_id=each.worker_id,
+            deadline_on=each.deadline_on,
+            overdue_at=now,
+        )
+        await deps.outbox.say(tx, TASK_OVERDUE, fact)
+    return len(late)
+
+
+async def plan_workday(tx: WriteTx, deps: Deps) -> int:
+    """Tell each town what its members have to do today, once a morning; returns how many towns were told."""
+    now, today = deps.clock.now(), deps.clock.today()
+    if not await planning.claim_morning(tx, today, now):
+        return 0
+    most = deps.policies.on(today).visits_per_day
+    towns: dict[str, list[WorkerDay]] = defaultdict(list)
+    for load in await planning.loads(tx, today):
+        day = WorkerDay(worker_id=load.worker_id, tasks=min(load.people, most), overdue=load.overdue)
+        towns[load.town].append(day)
+    for town, workers in towns.items():
+        await deps.outbox.say(tx, WORKDAY_PLANNED, WorkdayPlanned(division=town, day=today, workers=workers))
+    return len(towns)
+
+
+async def ask_order(deps: Deps, people: pl.DataFrame) -> Mapping[UUID, float] | None:
+    """The risks scoring sees, by person; None when it does not answer in time: the own order then stays."""
+    asked = [
+        {"subject": str(UUID(bytes=subject)), "born_on": born_on.isoformat() if born_on else None, "sex": sex}
+        for subject, born_on, sex, _ in people.iter_rows()
+    ]
+    try:
+        answer = await deps.peers.ask(
+            "POST", f"{deps.scoring_url}/v1/visit-orders", body={"people": asked}, deadline=_SECONDS, tries=1
+        )
+        if answer.status_code != httpx.codes.OK:
+            log.warning("visit_order_refused", status=answer.status_code)
+            return None
+        return {UUID(each["subject"]): float(each["risk"]) for each in answer.json()["items"]}
+    except (ProblemError, httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        log.warning("visit_order_unavailable", reason=type(error).__name__)
+        return None
+
+
+async def save_order(tx: WriteTx, deps: Deps, people: pl.DataFrame, risks: Mapping[UUID, float]) -> None:
+    """Order these people's visits by what scoring said; whom it does not know counts as the least urgent."""
+    today = deps.clock.today()
+    found: Sequence[float] = [risks.get(UUID(bytes=each), 0.0) for each in people["subject"]]
+    ordered = people.with_columns(risk=pl.Series(found, dtype=pl.Float64)).select(
+        "subject", priority=risk_priority(today, risk=pl.col("risk"), due_on=pl.col("due_on"))
+    )
+    await locks.lock_people(tx, [UUID(bytes=each) for each in people["subject"]])
+    await planning.save_order(tx, ordered, today=today, now=deps.clock.now())
+
+
+def stale_order(deps: Deps) -> date:
+    """Orders from before this day are asked for again."""
+    today = deps.clock.today()
+    return today - timedelta(days=deps.policies.on(today).reorder_days)
