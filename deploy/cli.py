@@ -141,6 +141,22 @@ def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> No
 
 
 @app.command()
+def certificates(
+    *,
+    to: Annotated[Path, typer.Option(help="Folder for authorities, certificates and keys.")],
+    host: Annotated[list[str], typer.Option(help="Name or address the servers are reached by; may be repeated.")],
+    partner: Annotated[list[str] | None, typer.Option(help="Client to get a certificate; may be repeated.")] = None,
+) -> None:
+    """Make TLS certificates for gateway, NATS and PostgreSQL, and for partners; again to renew them."""
+    from deploy.certificates import make  # noqa: PLC0415  (loaded when called)
+
+    written = make(to, host, partner or [])
+    for path in written:
+        typer.echo(f"wugan: {path} was issued")
+    typer.echo(f"wugan: {'keys lie beside them' if written else f'everything in {to} is good for two months more'}")
+
+
+@app.command()
 def backup(
     *,
     to: Annotated[Path, typer.Option(help="Folder of backups, on another disk.")],
@@ -173,7 +189,9 @@ def replay_outboxes(
     service: Annotated[list[str] | None, typer.Argument(help="Whose messages; default: everybody's.")] = None,
     *,
     data: Data = Path("var/stack"),
-    days: Annotated[int | None, typer.Option(min=1, help="How far back; default: as far as the stream keeps.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=90, help="How far back; default: as far as the stream keeps.")
+    ] = None,
 ) -> None:
     """Say again what the outboxes kept, after JetStream was lost; nothing is done twice."""
     from deploy.backup.cli import run_replay  # noqa: PLC0415  (loaded when called)

@@ -117,7 +117,12 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
         )
         stack.push_async_callback(database.close)
         await wait_for_database(database)
-        bus = Bus(settings.nats_url.get_secret_value(), name=f"wugan-{service.name}", on_closed=_end_process)
+        bus = Bus(
+            settings.nats_url.get_secret_value(),
+            name=f"wugan-{service.name}",
+            on_closed=_end_process,
+            ca_file=settings.nats_ca_file,
+        )
         stack.push_async_callback(bus.close)
         await bus.connect()
         await bus.reconcile_streams(EVENTS, replicas=settings.stream_replicas)
@@ -135,7 +140,10 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
             outbox=Outbox(service.name, clock, asyncio.Event()),
             peers=Peers(client, tokens),
             guard=Guard(
-                Keys(settings.effective_jwks_url, client), issuer=settings.issuer_url, audience=settings.audience
+                Keys(settings.effective_jwks_url, client),
+                issuer=settings.issuer_url,
+                audience=settings.audience,
+                gateways=settings.gateways.split(","),
             ),
         )
 

@@ -1,8 +1,13 @@
 """Who is calling: RFC 9068 access tokens checked against the issuer's keys, and a guard for every route."""
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import httpx
@@ -38,6 +43,7 @@ class Caller:
         divisions: division code prefixes it may see; empty is every one, for roles that are not local.
         department: slug of the department it belongs to, if any.
         user: the named person at the other end where the token says one (officer, grid member), else the client.
+        certificate: thumbprint of the client certificate the token is bound to (RFC 8705), if it is.
     """
 
     client_id: str
@@ -47,6 +53,7 @@ class Caller:
     divisions: tuple[str, ...]
     department: str | None
     user: str
+    certificate: str | None = None
 
     def may_program(self, program: str) -> bool:
         """Whether the token speaks for `program`."""
@@ -100,10 +107,14 @@ class Guard:
         keys: of the issuer.
         issuer: value `iss` must have.
         audience: value `aud` must have.
+        gateways: networks of the gateways whose `Client-Cert` header is believed.
     """
 
-    def __init__(self, keys: Keys, *, issuer: str, audience: str) -> None:
+    def __init__(
+        self, keys: Keys, *, issuer: str, audience: str, gateways: Sequence[str] = ("127.0.0.1/32", "::1/128")
+    ) -> None:
         self._keys = keys
+        self._gateways = [ip_network(each.strip()) for each in gateways if each.strip()]
         self._known: dict[str, tuple[float, Caller]] = {}
         self._registry = jwt.JWTClaimsRegistry(
             now=lambda: int(wall()),
@@ -128,6 +139,29 @@ class Guard:
             self._known.clear()
         self._known[token] = (min(ends, wall() + _KNOWN_SECONDS), caller)
         return caller
+
+    def certificate(self, request: Request) -> str | None:
+        """Thumbprint (x5t#S256) of the certificate a client showed to the gateway; None without one.
+
+        The gateway overwrites the header (RFC 9440) whatever the caller sent; from anybody else it says nothing.
+        """
+        told = request.headers.get("client-cert", "").strip()
+        if not (told.startswith(":") and told.endswith(":")) or len(told) <= len("::"):
+            return None
+        if request.client is None or not self._is_gateway(request.client.host):
+            return None
+        try:
+            digest = sha256(base64.b64decode(told[1:-1], validate=True)).digest()
+        except binascii.Error:
+            return None
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def _is_gateway(self, host: str) -> bool:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._gateways)
 
     async def _verified(self, token: str) -> tuple[Caller, float]:
         detail = "The token is not valid here: fetch a new one from the token endpoint."
@@ -156,7 +190,17 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         divisions=tuple(claims.get("divisions", ())),
         department=claims.get("department"),
         user=str(claims.get("sub") or claims["client_id"]),
+        certificate=_bound_to(claims.get("cnf")),
     )
+
+
+def _bound_to(confirmation: object) -> str | None:
+    if confirmation is None:
+        return None
+    if not isinstance(confirmation, dict) or not isinstance(confirmation.get("x5t#S256"), str):
+        # Bound to something we cannot check: no token for anybody here.
+        raise TypeError("cnf")
+    return str(confirmation["x5t#S256"])
 
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
@@ -175,6 +219,9 @@ def allow(*scopes: str, roles: Sequence[str] = ()) -> GuardFunction:
             raise UnauthorizedError
         guard: Guard = request.app.state.platform.guard
         caller = await guard.caller(credentials.credentials)
+        if caller.certificate and not compare_digest(caller.certificate, guard.certificate(request) or ""):
+            detail = "The token is bound to a client certificate: connect with that certificate."
+            raise UnauthorizedError(detail)
         if missing := [scope for scope in scopes if scope not in caller.scopes]:
             detail = f"The token lacks the scope {missing[0]}; ask the operator to grant it to your client."
             raise ForbiddenError(detail)

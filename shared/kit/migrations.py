@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.kit.db import Database, sqlalchemy_url
+from shared.kit.db import Database, sqlalchemy_url, tls_of
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ def _config(service: str, url: str = "") -> Config:
 
 async def upgrade(service: str, url: str, *, revision: str = "head") -> None:
     """Bring the schema of `service` to `revision`. Two processes at once do it one after the other."""
-    engine = create_async_engine(sqlalchemy_url(url))
+    engine = create_async_engine(sqlalchemy_url(url), connect_args={"ssl": tls_of(url)})
     try:
         async with engine.connect() as connection:
             await connection.execute(

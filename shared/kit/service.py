@@ -62,6 +62,7 @@ def serve(name: str) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the peer is the peer: whose Client-Cert header is believed depends on it
         timeout_keep_alive=75,  # longer than a load balancer's sixty, else it reuses a closed connection
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

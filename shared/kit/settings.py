@@ -14,8 +14,11 @@ class KitSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WUGAN_", extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(description="postgresql://role:password@host:port/database of this service's role")
+    database_url: SecretStr = Field(
+        description="postgresql://role:password@host:port/database[?sslmode=verify-full&sslrootcert=file]"
+    )
     nats_url: SecretStr = Field(description="nats://user:password@host:port, several separated by commas")
+    nats_ca_file: Path | None = Field(default=None, description="authority of NATS' certificates, for tls:// URLs")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     data_dir: Path = Field(default=Path("var"), description="folder for files of this service (raw files, results)")
@@ -28,6 +31,10 @@ class KitSettings(BaseSettings):
     audience: str = "wugan"
     jwks_url: str | None = Field(
         default=None, description="keys of the issuer; default: issuer + /.well-known/jwks.json"
+    )
+    gateways: str = Field(
+        default="127.0.0.1/32,::1/128",
+        description="networks, by commas, of gateways whose Client-Cert header is believed",
     )
     client_id: str | None = Field(default=None, description="this service's own client, for calls to its peers")
     client_key_file: Path | None = None

@@ -32,6 +32,7 @@ class Issuer:
         issuer: str = ISSUER,
         audience: str = AUDIENCE,
         token_type: str = TOKEN_TYPE,
+        certificate: str | None = None,
     ) -> str:
         """A signed access token."""
         now = int(wall())
@@ -48,6 +49,7 @@ class Issuer:
             "programs": list(programs),
             "divisions": list(divisions),
             "department": department,
+            **({"cnf": {"x5t#S256": certificate}} if certificate else {}),
         }
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": token_type}, claims, self.key)
 

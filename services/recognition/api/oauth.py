@@ -48,12 +48,16 @@ _MOST_FIELDS = 16
     responses={400: {"model": OAuthErrorOut}, 401: {"model": OAuthErrorOut}},
 )
 async def token(request: Request, found: DepsOf) -> Response:
-    """An access token for a client that signs an assertion with its key (RFC 7523), good for ten minutes."""
+    """An access token for a client that signs an assertion with its key (RFC 7523), good for ten minutes.
+
+    Where the gateway saw a client certificate, the token holds together with that certificate only (RFC 8705).
+    """
     issuer = _issuer(found)
     try:
         form = _form(request.headers.get("content-type", ""), await request.body())
         async with found.database.write() as tx:
-            said = await tokens.issue_token(issuer, tx, form)
+            certificate = request.app.state.platform.guard.certificate(request)
+            said = await tokens.issue_token(issuer, tx, form, certificate=certificate)
     except OAuthError as error:
         log.warning("token_refused", error=error.error, status=error.status)
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status)

@@ -82,11 +82,14 @@ class Issuer:
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "response_types_supported": [],
+            "tls_client_certificate_bound_access_tokens": True,
         }
 
 
-async def issue_token(issuer: Issuer, tx: WriteTx, form: Mapping[str, str]) -> dict[str, Any]:
-    """A token for the client that signed the assertion in `form`.
+async def issue_token(
+    issuer: Issuer, tx: WriteTx, form: Mapping[str, str], *, certificate: str | None = None
+) -> dict[str, Any]:
+    """A token for the client that signed the assertion in `form`, bound to its certificate where it showed one.
 
     Raises:
         OAuthError: with the code and sentence to answer.
@@ -102,7 +105,8 @@ async def issue_token(issuer: Issuer, tx: WriteTx, form: Mapping[str, str]) -> d
         scopes = granted(client.scopes, form.get("scope"))
     except ScopeError as error:
         raise OAuthError("invalid_scope", "The client does not have one of these scopes.") from error
-    token = _sign(issuer, client, scopes, _user(issuer, client, claims.get("user")))
+    bound = {"cnf": {"x5t#S256": certificate}} if certificate else {}
+    token = _sign(issuer, client, scopes, _user(issuer, client, claims.get("user")), bound)
     return {
         "access_token": token,
         "token_type": "Bearer",
@@ -168,7 +172,7 @@ def _user(issuer: Issuer, client: Client, named: object) -> str:
     return str(issuer.subjects.one(plain))
 
 
-def _sign(issuer: Issuer, client: Client, scopes: tuple[str, ...], user: str) -> str:
+def _sign(issuer: Issuer, client: Client, scopes: tuple[str, ...], user: str, bound: Mapping[str, Any]) -> str:
     now = int(wall())
     claims = {
         "iss": issuer.url,
@@ -183,5 +187,6 @@ def _sign(issuer: Issuer, client: Client, scopes: tuple[str, ...], user: str) ->
         "programs": list(client.programs),
         "divisions": places(client.divisions),
         "department": client.department,
+        **bound,
     }
     return jwt.encode({"alg": "ES256", "kid": issuer.key.kid, "typ": TOKEN_TYPE}, claims, issuer.key)

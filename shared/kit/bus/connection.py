@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from nats import connect
@@ -51,10 +54,19 @@ class Bus:
         url: nats://user:password@host:port, several separated by commas.
         name: of the client, as the server's monitoring shows it.
         on_closed: called when the connection is gone for good; the process should then end.
+        ca_file: authority of the servers' certificates, for tls:// URLs of an installation with its own.
     """
 
-    def __init__(self, url: str, *, name: str, on_closed: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, url: str, *, name: str, on_closed: Callable[[], object] | None = None, ca_file: Path | None = None
+    ) -> None:
         self._servers = url.split(",")
+        user = urlsplit(self._servers[0]).username
+        self._access: dict[str, Any] = {
+            # Answers and deliveries come to an inbox; a user may listen on his own only.
+            "inbox_prefix": f"_INBOX_{user}" if user else "_INBOX",
+            "tls": ssl.create_default_context(cafile=ca_file) if ca_file else None,
+        }
         self._name = name
         self._on_closed = on_closed
         self._client: Client | None = None
@@ -70,7 +82,9 @@ class Bus:
         for attempt in range(attempts):
             try:
                 # The first connect must not use the client's own reconnect loop: it ignores its limits.
-                probe = await connect(self._servers, name=self._name, allow_reconnect=False, connect_timeout=2)
+                probe = await connect(
+                    self._servers, name=self._name, allow_reconnect=False, connect_timeout=2, **self._access
+                )
                 await probe.close()
             except (NoServersError, OSError, NatsError, TimeoutError):
                 if attempt == attempts - 1:
@@ -85,6 +99,7 @@ class Bus:
 
     def _options(self) -> dict[str, Any]:
         return {
+            **self._access,
             "name": self._name,
             "ping_interval": 15,
             "max_outstanding_pings": 2,

@@ -29,7 +29,9 @@ async def connected(stack: LocalStack, user: str) -> AsyncIterator[tuple[Client,
     async def on_error(error: Exception) -> None:
         said.append(str(error))
 
-    client = await nats.connect(stack.nats_url(user), error_cb=on_error, allow_reconnect=False)
+    client = await nats.connect(
+        stack.nats_url(user), error_cb=on_error, allow_reconnect=False, inbox_prefix=f"_INBOX_{user}"
+    )
     try:
         yield client, said
     finally:
