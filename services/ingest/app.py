@@ -61,7 +61,7 @@ def _loops(deps: IngestDeps) -> list[Background]:
 
     puller = Puller(database=database, clock=clock, sources=deps.sources, raw=deps.raw, settings=settings, take=take)
     return [
-        Watch(database, clock, deps.sources, settings).run,
+        Watch(database, clock, deps.sources, settings, deps.platform.outbox).run,
         Retention(database, clock, deps.sources, deps.raw, settings).run,
         puller.run,
     ]

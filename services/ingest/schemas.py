@@ -238,7 +238,9 @@ class EvidenceOut(BaseModel):
     sha256: str
     row_no: int
     received_at: AwareDatetime
-    standing: Literal["counts", "taken_back"] = Field(description="taken_back: corrected, or its batch was withdrawn")
+    standing: Literal["counts", "taken_back", "hint"] = Field(
+        description="taken_back: corrected, or its batch was withdrawn; hint: a record without an id, never evidence"
+    )
 
 
 class FiguresOut(BaseModel):

@@ -50,6 +50,9 @@ class IngestSettings(KitSettings):
     ingest_end_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.2, description="share of enrolments a full roster may end without a second look"
     )
+    ingest_hint_candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=20, description="people a record without an id may mean; one that may mean more tells nothing"
+    )
     ingest_correction_days: Annotated[int, Field(ge=1, le=90)] = Field(
         default=10, description="working days in which a department is to answer a correction; our own figure"
     )

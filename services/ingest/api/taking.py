@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.api.deps import IngestDeps
+from services.ingest.domain import hints as hints_of
 from services.ingest.domain import roster, verdicts
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.evidence import window_start
@@ -25,10 +26,11 @@ from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
-from services.ingest.usecases import evidence, rosters
+from services.ingest.usecases import evidence, hints, rosters
 from services.ingest.usecases.evidence import Chunk
 from shared.kit import arrow
 from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError
 
 _ROSTER_ROWS = 100_000
@@ -62,17 +64,21 @@ class JudgedFile:
 
     Attributes:
         counts: rows by verdict, before duplicates are known.
+        hints: records without an id that describe a person.
     """
 
     people: PeopleIndex
     scratch: Path
     counts: Counter[str] = field(default_factory=Counter)
+    hints: list[pl.DataFrame] = field(default_factory=list)
     first: Judged | None = None
     others: list[Path] = field(default_factory=list)
 
-    def add(self, judged: Judged) -> None:
-        """Take the next rows."""
+    def add(self, judged: Judged, hinted: pl.DataFrame) -> None:
+        """Take the next rows, and what those without an id tell."""
         self.counts.update(verdicts.counts_of(judged.verdict))
+        if len(hinted):
+            self.hints.append(hinted)
         if self.first is None:
             self.first = judged
             return
@@ -210,11 +216,21 @@ async def take_source(
         if batch.status != "taking":
             return batch, True
         async with _undone(deps, batch):
-            batch = await _take(deps, source, received, batch, confirmed=confirmed)
+            batch, judged = await _take(deps, source, received, batch, confirmed=confirmed)
         if batch.status == "held":
             raise _faulty(batch)
         async with database.write() as tx:
+            await _record_hints(tx, deps, source, batch, judged)
             return await evidence.finish(tx, deps.platform.outbox, batch, at=deps.platform.clock.now()), False
+
+
+async def _record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Batch, judged: JudgedFile) -> None:
+    now = await batches.lock_batch(tx, batch)
+    if judged.hints and now.status == "taking":
+        await hints.record(
+            tx, deps.platform.outbox, source, now, pl.concat(judged.hints),
+            people=judged.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
+        )  # fmt: skip
 
 
 def _faulty(batch: Batch) -> HeldError:
@@ -225,7 +241,9 @@ def _faulty(batch: Batch) -> HeldError:
     return FaultyHeldError(detail, batch)
 
 
-async def _take(deps: IngestDeps, source: Source, received: Received, batch: Batch, *, confirmed: bool) -> Batch:
+async def _take(
+    deps: IngestDeps, source: Source, received: Received, batch: Batch, *, confirmed: bool
+) -> tuple[Batch, JudgedFile]:
     database, people = deps.platform.database, await deps.people.get()
     # Judging and compressing need nothing of each other; both must be over before anything is said or undone.
     keeping = asyncio.create_task(asyncio.to_thread(deps.raw.keep, received))
@@ -239,18 +257,20 @@ async def _take(deps: IngestDeps, source: Source, received: Received, batch: Bat
     if stopped:
         quarantine = await asyncio.to_thread(judged.quarantine)
         async with database.write() as tx:
-            return await evidence.hold(tx, batch, judged.counts, quarantine)
+            return await evidence.hold(tx, batch, judged.counts, quarantine), judged
     for chunk in judged.chunks():
         async with database.write() as tx:
             batch = await evidence.take_chunk(tx, deps.platform.outbox, source, batch, chunk)
-    return batch
+    return batch, judged
 
 
 def _judged(deps: IngestDeps, source: Source, received: Received, people: PeopleIndex) -> JudgedFile:
-    judged, said = JudgedFile(people=people, scratch=received.scratch), rules(deps)
+    file, said, row = JudgedFile(people=people, scratch=received.scratch), rules(deps), 0
     for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
-        judged.add(verdicts.judge(frame, source, people, said))
-    return judged
+        judged = verdicts.judge(frame, source, people, said)
+        file.add(judged, hints_of.described(frame, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS)
+        row += len(frame)
+    return file
 
 
 async def take_roster(

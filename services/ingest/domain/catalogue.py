@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-OCCURRED_ON, CITIZEN_ID, NAME = "occurred_on", "citizen_id", "name"
+OCCURRED_ON, CITIZEN_ID, NAME, SEX, AGE = "occurred_on", "citizen_id", "name", "sex", "age"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class Source:
         columns: accepted headers by canonical column, in order of preference.
         codes: rules of deciding columns.
         id_may_be_blank: a row without an id is a hint, not a fault (funeral homes).
+        hint: accepted headers of `sex` and `age`, which with the name tell whom a row without an id may mean.
     """
 
     code: str
@@ -60,6 +61,7 @@ class Source:
     retention_months: int
     id_may_be_blank: bool
     columns: Mapping[str, tuple[str, ...]]
+    hint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, CodeRule]
     examples: tuple[Example, ...]
 
@@ -67,7 +69,7 @@ class Source:
         """Header to canonical name for the columns this source needs; spaces in headers do not matter."""
         clean = {header.replace(" ", "").replace("\ufeff", "").lower(): header for header in reversed(headers)}
         found: dict[str, str] = {}
-        for canonical, aliases in self.columns.items():
+        for canonical, aliases in (*self.columns.items(), *self.hint.items()):
             for alias in aliases:
                 if (header := clean.get(alias.lower())) is not None:
                     found[header] = canonical
@@ -75,7 +77,7 @@ class Source:
         return found
 
     def missing_columns(self, headers: list[str]) -> list[str]:
-        """Canonical columns no header stands for; a name may be missing, the rest may not."""
+        """Canonical columns no header stands for; a name and what only hints need may be missing, the rest may not."""
         present = set(self.matched_columns(headers).values())
         return [name for name in self.columns if name not in present and name != NAME]
 
@@ -93,5 +95,5 @@ def facts(source: Source) -> dict[str, Any]:
         "latency_days": source.latency_days,
         "reference": source.reference,
         "why": source.why,
-        "columns": {name: list(aliases) for name, aliases in source.columns.items()},
+        "columns": {name: list(aliases) for name, aliases in (*source.columns.items(), *source.hint.items())},
     }

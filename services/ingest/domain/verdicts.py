@@ -20,6 +20,7 @@ VERDICTS = (
 )  # fmt: skip
 ACCEPTED, DUPLICATE, OUT_OF_WINDOW = 0, 1, 2
 CODE = {name: number for number, name in enumerate(VERDICTS)}
+NO_ID = CODE["no_citizen_id"]
 TAKEN_BACK = CODE["taken_back"]
 """The same record was corrected before: it stays corrected when the department's system sends it again."""
 FAULTS = tuple(

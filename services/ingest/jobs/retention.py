@@ -52,6 +52,7 @@ class Retention:
             async with self._database.write() as tx:
                 month = (first.year - 1970) * 12 + first.month - 1
                 dropped = await watching.forget_evidence(tx, source.code, month)
+                await watching.forget_hints(tx, source.code, first)
             await self._drop_files("source", source.code, first)
             if dropped:
                 log.info("evidence_forgotten", source=source.code, segments=dropped)

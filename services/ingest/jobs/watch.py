@@ -1,4 +1,4 @@
-"""Watch how sources deliver: figures as metrics, an alarm in the log when one falls silent."""
+"""Watch how sources deliver: figures as metrics, an alarm when one falls silent, said once a silence."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,9 +10,10 @@ from prometheus_client import Gauge
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.quality import Quality
 from services.ingest.settings import IngestSettings
-from services.ingest.usecases.watching import qualities
+from services.ingest.usecases.watching import qualities, say_missed
 from shared.kit.clock import Clock
 from shared.kit.db import Database
+from shared.kit.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +29,13 @@ class Watch:
     """Looks at every source from time to time."""
 
     def __init__(
-        self, database: Database, clock: Clock, sources: Mapping[str, Source], settings: IngestSettings
+        self, database: Database, clock: Clock, sources: Mapping[str, Source], settings: IngestSettings, outbox: Outbox
     ) -> None:
         self._database = database
         self._clock = clock
         self._sources = sources
         self._settings = settings
+        self._outbox = outbox
         self._silent: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -51,7 +53,9 @@ class Watch:
         for code, quality in found.items():
             _show(code, quality)
         silent = frozenset(code for code, quality in found.items() if quality.state == "silent")
-        for code in sorted(silent - self._silent):
+        async with self._database.write() as tx:
+            said = await say_missed(tx, self._outbox, [self._sources[code] for code in sorted(silent)], now)
+        for code in said:
             log.warning("source_silent", source=code, department=self._sources[code].department,
                         days=found[code].silent_days, allowed=found[code].allowed_days)  # fmt: skip
         for code in sorted(self._silent - silent):

@@ -43,6 +43,11 @@ class _Example(_Strict):
     occurred_on: date | None = None
 
 
+class _Hint(_Strict):
+    sex: Headers
+    age: Headers
+
+
 class _SourceFile(_Strict):
     label: Text
     department: Annotated[str, Field(pattern=r"^[a-z_]+$")]
@@ -57,6 +62,7 @@ class _SourceFile(_Strict):
     retention_months: Annotated[int, Field(ge=1, le=120)]
     id_may_be_blank: bool = False
     columns: dict[Text, Headers]
+    hint: _Hint | None = None
     codes: dict[Text, _Codes] = {}
     example: Annotated[list[_Example], Field(min_length=1)]
 
@@ -82,7 +88,12 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         if name not in said.columns:
             msg = f"{where}: columns.{name}: needed, but no header is named"
             raise SourceError(msg)
-    fields = said.model_dump(exclude={"example", "columns", "codes", "polarity", "strength", "kind", "identity"})
+    if said.hint and not said.id_may_be_blank:
+        msg = f"{where}{_line_of(text, ('hint',))}: hint: only where id_may_be_blank"
+        raise SourceError(msg)
+    fields = said.model_dump(
+        exclude={"example", "columns", "hint", "codes", "polarity", "strength", "kind", "identity"}
+    )
     return Source(
         code=code,
         **fields,
@@ -91,6 +102,7 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         kind=str(said.kind),
         identity=str(said.identity),
         columns={name: tuple(headers) for name, headers in said.columns.items()},
+        hint={name: tuple(headers) for name, headers in said.hint.model_dump().items()} if said.hint else {},
         codes={
             name: CodeRule(
                 counts=frozenset(rule.counts),

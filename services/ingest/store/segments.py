@@ -321,7 +321,7 @@ async def unbar(tx: WriteTx, source: str, rows: Rows) -> None:
 
 
 async def standing_of(tx: ReadTx, evidence_id: int) -> str | None:
-    """Whether a row that was accepted as evidence still `counts` or was `taken_back`; None: it never was evidence."""
+    """Whether a row `counts`, was `taken_back`, or is but a `hint`; None: it is nothing of these."""
     batch_no, row_no = evidence.origin_of(evidence_id)
     rows = await tx.fetch("SELECT counted FROM taken_back WHERE evidence_id = $1", evidence_id)
     if rows:
@@ -330,4 +330,7 @@ async def standing_of(tx: ReadTx, evidence_id: int) -> str | None:
     known_here = any((arrow.decode(row["body"]).column("row_no").to_numpy() == row_no).any() for row in rows)
     if not known_here and row_no == 0:
         known_here = bool(await tx.fetch("SELECT FROM evidence_event WHERE batch_no = $1", batch_no))
-    return "counts" if known_here else None
+    if known_here:
+        return "counts"
+    hint = await tx.fetch("SELECT FROM hint WHERE batch_no = $1 AND row_no = $2", batch_no, row_no)
+    return "hint" if hint else None

@@ -1,8 +1,8 @@
 """What is asked over many batches: how sources deliver, what may be forgotten, what was pulled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.ingest.domain.verdicts import VERDICTS
@@ -49,7 +49,7 @@ async def deliveries(tx: ReadTx, since: datetime) -> Mapping[str, Deliveries]:
 async def forget_evidence(tx: WriteTx, source: str, before_month: int) -> int:
     """Drop evidence of a source older than a month (months since 1970); returns rows and segments dropped."""
     dropped = 0
-    for table in ("evidence_segment", "evidence_event"):
+    for table in ("evidence_segment", "evidence_event", "duplicate_segment", "taken_back"):
         tag = await tx.run(
             f"DELETE FROM {table} WHERE source = $1 AND month < $2",  # noqa: S608  (our tables)
             source,
@@ -57,6 +57,33 @@ async def forget_evidence(tx: WriteTx, source: str, before_month: int) -> int:
         )
         dropped += int(tag.rsplit(" ", 1)[-1])
     return dropped
+
+
+async def forget_hints(tx: WriteTx, source: str, before: date) -> None:
+    """Drop hints of a source about days before one."""
+    await tx.run("DELETE FROM hint WHERE source = $1 AND occurred_on < $2", source, before)
+
+
+async def last_receipts(tx: ReadTx, sources: Sequence[str]) -> Mapping[str, datetime]:
+    """When something of each source was received last."""
+    rows = await tx.fetch(
+        "SELECT code, max(received_at) AS last_at FROM batch WHERE kind IN ('source', 'event') "
+        "AND status = 'completed' AND code = ANY($1::text[]) GROUP BY code",
+        list(sources),
+    )
+    return {row["code"]: row["last_at"] for row in rows}
+
+
+async def note_silence(tx: WriteTx, source: str, last_at: datetime, at: datetime) -> bool:
+    """Note that a source has been silent since it delivered last; False when that was noted before."""
+    tag = await tx.run(
+        "INSERT INTO silence (source, last_received_at, said_at) VALUES ($1, $2, $3) ON CONFLICT (source) DO UPDATE "
+        "SET last_received_at = $2, said_at = $3 WHERE silence.last_received_at <> $2",
+        source,
+        last_at,
+        at,
+    )
+    return tag.endswith("1")
 
 
 async def forget_files(tx: WriteTx, kind: str, code: str | None, before: datetime) -> list[str]:

@@ -11,6 +11,7 @@ from shared.contracts.events.ingest import (
     ENROLMENTS_CHANGED,
     EVIDENCE_ACCEPTED,
     EVIDENCE_CORRECTED,
+    HINTS_RECORDED,
     BatchCompleted,
 )
 from shared.contracts.events.notify import MESSAGE_DELIVERED
@@ -25,6 +26,7 @@ from shared.contracts.events.scoring import ASSESSMENTS_CHANGED, SUSPICION_RAISE
 EVENTS: tuple[Event, ...] = (
     EVIDENCE_ACCEPTED,
     EVIDENCE_CORRECTED,
+    HINTS_RECORDED,
     ENROLMENTS_CHANGED,
     CONTACTS_CHANGED,
     BATCH_COMPLETED,
@@ -50,6 +52,7 @@ __all__ = [
     "EVIDENCE_ACCEPTED",
     "EVIDENCE_CORRECTED",
     "EVIDENCE_IDS",
+    "HINTS_RECORDED",
     "MESSAGE_DELIVERED",
     "SUBJECT",
     "SUSPICION_RAISED",

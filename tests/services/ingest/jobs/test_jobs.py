@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import fsspec
+import orjson
 import pytest
 from prometheus_client import REGISTRY
 
@@ -49,7 +50,7 @@ async def test_a_held_batch_is_no_delivery(town):
 
 async def test_a_source_that_falls_silent_is_noticed_and_shown(town):
     await town.send(csv_of(pharmacy(IDS[:3])))
-    watch = Watch(*parts(town), town.deps.settings)
+    watch = Watch(*parts(town), town.deps.settings, town.deps.platform.outbox)
     assert await watch.look() == frozenset()
     town.deps.platform.clock.move(timedelta(days=10))
     assert await watch.look() == {"medins_pharmacy"}
@@ -58,6 +59,31 @@ async def test_a_source_that_falls_silent_is_noticed_and_shown(town):
     assert REGISTRY.get_sample_value("ingest_source_silent_days", labels) == 10
     await town.send(csv_of(pharmacy(IDS[:4])))
     assert await watch.look() == frozenset()
+
+
+async def test_a_silence_is_said_once_whoever_looks_and_a_new_one_again(town):
+    def watch() -> Watch:
+        return Watch(*parts(town), town.deps.settings, town.deps.platform.outbox)
+
+    async def missed() -> list[Any]:
+        rows = await town.rows("SELECT body FROM outbox WHERE subject = 'ingest.delivery.missed.v1' ORDER BY seq")
+        return [orjson.loads(row["body"]) for row in rows]
+
+    await town.send(csv_of(pharmacy(IDS[:3])))
+    await watch().look()
+    assert await missed() == []
+    town.deps.platform.clock.move(timedelta(days=10))
+    for _ in range(2):
+        await watch().look()  # a restarted process, or another one
+    [said] = await missed()
+    assert (said["source"], said["department"], said["expected_by"]) == (
+        "medins_pharmacy", "medins", "2023-11-05T00:00:00+08:00",
+    )  # fmt: skip
+    await town.send(csv_of(pharmacy(IDS[:4])))
+    await watch().look()
+    town.deps.platform.clock.move(timedelta(days=10))
+    await watch().look()
+    assert len(await missed()) == 2
 
 
 async def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(town):
