@@ -36,7 +36,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     )
     yield Parts(
         deps=deps,
-        subscriptions=handlers.subscriptions(lambda _message: wake.set()),
+        subscriptions=handlers.subscriptions(sweeper.hear),
         background=[sweeper.run],
         working=sweeper.working,
     )

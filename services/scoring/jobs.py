@@ -16,6 +16,8 @@ from services.scoring.store import reassessments, signals
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.sweep import sweep
+from shared.kit import trace
+from shared.kit.bus import Message
 from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, is_operational
 from shared.kit.outbox import Outbox
@@ -66,6 +68,7 @@ class Sweeper:
     settings: ScoringSettings
     rule_sets: tuple[RuleSet, ...]
     wake: asyncio.Event
+    _traces: trace.Joint = field(default_factory=trace.Joint)
     _running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _failures: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -86,6 +89,12 @@ class Sweeper:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def hear(self, message: Message) -> None:
+        """Something was heard: look at what is due, and let the sweep of its shard go on with its trace."""
+        if message.shard is not None:
+            self._traces.leave(int(message.shard, 16))
+        self.wake.set()
 
     async def working(self) -> int:
         """Units of work that wait or are under way."""
@@ -165,6 +174,7 @@ class Sweeper:
 
     async def _do(self, job: Job) -> None:
         started = wall()
+        links = self._traces.pick_up(job.shard)
         async with self.database.write() as tx:
             outcome = await self._sweep(tx, job) if job.why in (SWEEP, URGENT) else await self._reassess(tx, job)
         if outcome is None:
@@ -185,6 +195,7 @@ class Sweeper:
             people=outcome.people,
             changed=outcome.changed,
             said=outcome.said,
+            links=links,
             suspicions=outcome.raised,
             seconds=round(wall() - started, 3),
         )

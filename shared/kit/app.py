@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.contracts.events import EVENTS
-from shared.kit import keeping, migrations, problems
+from shared.kit import keeping, migrations, problems, telemetry
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
@@ -31,6 +31,7 @@ from shared.kit.settings import KitSettings
 log = structlog.get_logger(__name__)
 
 _PARTITION_SECONDS = 6 * 3600.0
+_MEASURE_SECONDS = 10.0
 
 Background = Callable[[], Awaitable[None]]
 
@@ -171,6 +172,18 @@ async def _keep_house(database: Database, service: Service, settings: KitSetting
         await keeping.forget(database, now, outbox_days=settings.outbox_days, inbox_days=settings.inbox_days)
 
 
+async def _measure(database: Database, consumers: Consumers) -> None:
+    """How far behind this service is, for whoever scrapes its metrics."""
+    while True:
+        for consumer, (undelivered, unacknowledged) in (await consumers.lag()).items():
+            telemetry.CONSUMER_PENDING.labels(consumer).set(undelivered)
+            telemetry.CONSUMER_UNACKNOWLEDGED.labels(consumer).set(unacknowledged)
+        async with database.read() as tx:
+            rows = await tx.fetch("SELECT count(*) AS waiting FROM dead_letter WHERE redriven_at IS NULL")
+        telemetry.DEAD_LETTERS_WAITING.set(rows[0]["waiting"])
+        await asyncio.sleep(_MEASURE_SECONDS)
+
+
 @asynccontextmanager
 async def running(service: Service, settings: KitSettings, app: FastAPI) -> AsyncIterator[None]:
     """Platform, parts, consumers and loops, started in order and stopped in reverse."""
@@ -185,6 +198,7 @@ async def running(service: Service, settings: KitSettings, app: FastAPI) -> Asyn
         loops: list[Background] = [relay.run, partial(_keep_house, base.database, service, settings)]
         if settings.consumers_enabled:
             await base.consumers.start()
+            loops.append(partial(_measure, base.database, base.consumers))
             loops.extend(parts.background)
         tasks = [asyncio.create_task(supervise(getattr(loop, "__qualname__", "house"), loop)) for loop in loops]
         log.info("started", port=settings.port)

@@ -10,11 +10,18 @@ import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.kit import trace
+
 HTTP_SECONDS = Histogram("http_request_seconds", "Time to answer", ["method", "route", "status"])
 MESSAGES_HANDLED = Counter("bus_messages_handled_total", "Messages handled and committed", ["consumer"])
 MESSAGES_RETRIED = Counter("bus_messages_retried_total", "Messages given back for another try", ["consumer"])
 MESSAGE_SECONDS = Histogram("bus_message_seconds", "Time to handle one message", ["consumer"])
 INBOX_DUPLICATES = Counter("inbox_duplicates_total", "Messages that had been handled before", ["consumer"])
+CONSUMER_PENDING = Gauge("bus_consumer_pending", "Messages not yet delivered to a consumer", ["consumer"])
+CONSUMER_UNACKNOWLEDGED = Gauge(
+    "bus_consumer_unacknowledged", "Messages delivered to a consumer and not yet acknowledged", ["consumer"]
+)
+DEAD_LETTERS_WAITING = Gauge("dead_letters_waiting", "Parked messages nobody has redriven")
 DEAD_LETTERS = Counter("dead_letters_total", "Messages parked in the dead-letter table", ["consumer"])
 OUTBOX_PENDING = Gauge("outbox_pending", "Outbox rows not yet published")
 OUTBOX_OLDEST = Gauge("outbox_oldest_age_seconds", "Age of the oldest outbox row not yet published")
@@ -68,6 +75,7 @@ def configure_logging(service: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _named(service),
+        _traced,
         mask_processor,
     ]
     structlog.configure(
@@ -95,6 +103,12 @@ def configure_logging(service: str, level: str) -> None:
     for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(own).handlers[:] = []
         logging.getLogger(own).propagate = True
+
+
+def _traced(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if found := trace.trace_id():
+        event["trace_id"] = found
+    return event
 
 
 def _named(service: str) -> Any:  # noqa: ANN401  (a structlog processor)

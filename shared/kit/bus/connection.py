@@ -218,21 +218,21 @@ class Bus:
             raise UnavailableError(detail)
         return Pull(self._client, stream, durable)
 
-    async def pending(self, stream: str, durables: Collection[str]) -> tuple[int, int]:
-        """Messages of a stream not yet delivered to these consumers, and delivered but not yet acknowledged.
+    async def pending(self, stream: str, durables: Collection[str]) -> dict[str, tuple[int, int]]:
+        """By consumer: messages of a stream not yet delivered to it, and delivered but not yet acknowledged.
 
         One question for a page of consumers: one for each would keep the server busy with nothing else.
         """
-        undelivered = unacknowledged = offset = 0
+        found: dict[str, tuple[int, int]] = {}
+        offset = 0
         while True:
             page = await self.context.consumers_info(stream, offset=offset)
             for info in page:
                 if info.name in durables:
-                    undelivered += info.num_pending or 0
-                    unacknowledged += info.num_ack_pending or 0
+                    found[info.name] = (info.num_pending or 0, info.num_ack_pending or 0)
             offset += len(page)
             if len(page) < _PAGE:
-                return undelivered, unacknowledged
+                return found
 
     async def close(self) -> None:
         """Send what is buffered and close; consumers must have been stopped before."""

@@ -59,6 +59,7 @@ class Message:
     attributes: dict[str, str]
     happened_at: datetime
     body: bytes
+    traceparent: str | None = None
 
     def table(self) -> pa.Table:
         """The body of a table event."""
@@ -203,8 +204,10 @@ class Consumers:
             self._failures.pop((durable, raw.metadata.sequence.stream), None)
         MESSAGES_HANDLED.labels(label).inc(len(fresh))
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
-        if subscription.after:
-            for message in fresh:
+        for message in fresh:
+            trace.start(message.traceparent)
+            log.info("message_handled", consumer=durable, message_id=str(message.id))
+            if subscription.after:
                 subscription.after(message)
 
     async def _apply(self, subscription: Subscription, durable: str, messages: Sequence[Message]) -> list[Message]:
@@ -213,6 +216,7 @@ class Consumers:
             new = await inbox.claim_all(tx, durable, [message.id for message in messages])
             fresh = [message for message in messages if message.id in new]
             for message in fresh:
+                trace.start(message.traceparent)
                 await subscription.handler(tx, message)
         return fresh
 
@@ -259,11 +263,22 @@ class Consumers:
 
     async def pending(self) -> tuple[int, int]:
         """Messages not yet delivered to these consumers, and delivered but not yet acknowledged."""
-        streams: dict[str, set[str]] = {}
-        for sub in self.subscriptions:
-            streams.setdefault(sub.event.stream, set()).update(names[0] for names in sub.durables(self.service))
-        counts = await asyncio.gather(*(self.bus.pending(stream, names) for stream, names in streams.items()))
+        counts = list((await self.lag()).values())
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
+
+    async def lag(self) -> dict[str, tuple[int, int]]:
+        """The same by consumer, its shards together."""
+        streams: dict[str, dict[str, str]] = {}
+        for sub in self.subscriptions:
+            for durable, _, shard in sub.durables(self.service):
+                streams.setdefault(sub.event.stream, {})[durable] = durable.removesuffix(f"-{shard}")
+        found = await asyncio.gather(*(self.bus.pending(stream, names) for stream, names in streams.items()))
+        sums: dict[str, tuple[int, int]] = {name: (0, 0) for names in streams.values() for name in names.values()}
+        for names, counts in zip(streams.values(), found, strict=True):
+            for durable, (undelivered, unacknowledged) in counts.items():
+                before = sums[names[durable]]
+                sums[names[durable]] = (before[0] + undelivered, before[1] + unacknowledged)
+        return sums
 
     async def redrive(self, letter: inbox.DeadLetter) -> bool:
         """Handle a parked message again, in one transaction with its mark; False when no consumer is its own."""
@@ -305,7 +320,6 @@ def _message(event: Event, shard: str | None, headers: Mapping[str, str], body: 
     if headers["ce-type"] != event.name:
         msg = f"{headers['ce-type']} came on the subject of {event.name}"
         raise PoisonError(msg)
-    trace.start(headers.get(trace.HEADER))
     attributes: dict[str, str] = {}
     if isinstance(event, TableEvent):
         schema = arrow.schema_of(body)
@@ -320,4 +334,5 @@ def _message(event: Event, shard: str | None, headers: Mapping[str, str], body: 
         attributes=attributes,
         happened_at=datetime.fromisoformat(headers["ce-time"]),
         body=body,
+        traceparent=trace.start(headers.get(trace.HEADER)),
     )
