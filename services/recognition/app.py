@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
-from services.recognition.jobs import BulkLoop, RunLoop
+from services.recognition.jobs import BulkLoop, ChaseLoop, RunLoop
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
@@ -22,7 +22,7 @@ from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.references import References
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.app import Parts, Platform, Service
-from shared.kit.crypto import Pseudonymiser
+from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.http import load_key
 
@@ -44,6 +44,9 @@ def make_deps(platform: Platform) -> api.RouteDeps:
         wake_runs=asyncio.Event(),
         wake_bulk=asyncio.Event(),
         bulk=make_bulk(settings),
+        vault=Vault.from_settings(settings.vault_keys),
+        chase_hours=settings.recognition_chase_hours,
+        plain_webhooks=settings.recognition_plain_webhooks,
     )
 
 
@@ -97,7 +100,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     if settings.recognition_clients_file is not None:
         await register_clients(platform.database, read_clients(settings.recognition_clients_file))
     deps = make_deps(platform)
-    loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk)
+    loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk), ChaseLoop(deps)
 
     async def working() -> int:
         return sum([await each.working() for each in loops])
@@ -117,6 +120,6 @@ SERVICE = Service(
     routers=api.ROUTERS,
     build=build,
     streamed=(r"/v1/jobs", r"/v1/payruns"),
-    partitioned=("usage",),
+    partitioned=("usage", "partner_event"),
     description=card.__doc__ or "",
 )

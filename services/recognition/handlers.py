@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.recognition.usecases import hearing
+from services.recognition.domain.feed import EventKind
+from services.recognition.usecases import corrections, feed, hearing
+from services.recognition.usecases import subscriptions as endpoints
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.feed import Happened
 from shared.contracts.events import (
     ASSESSMENTS_CHANGED,
     CASE_CONCLUDED,
@@ -13,6 +16,17 @@ from shared.contracts.events import (
     VISIT_CONCLUDED,
     CaseConcluded,
     VisitConcluded,
+)
+from shared.contracts.events.ingest import CORRECTION_CHANGED, CorrectionChanged
+from shared.contracts.events.notify import ENDPOINT_CHANGED, RECEIPT_RECORDED, EndpointChanged
+from shared.contracts.events.recognition import (
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    ENROLMENT_RESUMED,
+    ENROLMENT_SUSPENDED,
+    ENROLMENT_TERMINATED,
+    CertificateRevoked,
+    EnrolmentStateChanged,
 )
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.bus import Message, PoisonError, Subscription
@@ -52,6 +66,41 @@ class Handlers:
     async def on_case_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_case(self._deps, tx, message.fact(CaseConcluded))
 
+    async def on_certificates_issued(self, tx: WriteTx, message: Message) -> None:
+        """What this service itself has said, told to partners apart from the bulk that made it."""
+        await feed.tell_issued(self._deps, tx, message.table(), message.happened_at)
+
+    async def on_certificate_revoked(self, tx: WriteTx, message: Message) -> None:
+        fact = message.fact(CertificateRevoked)
+        happened = Happened(
+            kind=EventKind.REVOKED,
+            subject=fact.subject,
+            program=None,
+            about=fact.certificate_id,
+            reason=fact.reason,
+            occurred_at=fact.revoked_at,
+        )
+        await feed.tell(self._deps, tx, happened)
+
+    async def on_enrolment_suspended(self, tx: WriteTx, message: Message) -> None:
+        await feed.tell_state(self._deps, tx, EventKind.SUSPENDED, message.fact(EnrolmentStateChanged))
+
+    async def on_enrolment_resumed(self, tx: WriteTx, message: Message) -> None:
+        await feed.tell_state(self._deps, tx, EventKind.RESUMED, message.fact(EnrolmentStateChanged))
+
+    async def on_enrolment_terminated(self, tx: WriteTx, message: Message) -> None:
+        await feed.tell_state(self._deps, tx, EventKind.TERMINATED, message.fact(EnrolmentStateChanged))
+
+    async def on_correction_changed(self, tx: WriteTx, message: Message) -> None:
+        await corrections.hear(self._deps, tx, message.fact(CorrectionChanged))
+
+    async def on_receipt_recorded(self, tx: WriteTx, message: Message) -> None:
+        client_id = message.attributes["client_id"]
+        await feed.hear_receipts(tx, message.table(), client_id, self._deps.clock.now())
+
+    async def on_endpoint_changed(self, tx: WriteTx, message: Message) -> None:
+        await endpoints.hear_endpoint(tx, message.fact(EndpointChanged))
+
     async def on_message_delivered(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_deliveries(tx, message.table())
 
@@ -72,4 +121,12 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=VISIT_CONCLUDED, handler=handlers.on_visit_concluded),
         Subscription(event=CASE_CONCLUDED, handler=handlers.on_case_concluded),
         Subscription(event=MESSAGE_DELIVERED, handler=handlers.on_message_delivered),
+        Subscription(event=CERTIFICATES_ISSUED, handler=handlers.on_certificates_issued),
+        Subscription(event=CERTIFICATE_REVOKED, handler=handlers.on_certificate_revoked),
+        Subscription(event=ENROLMENT_SUSPENDED, handler=handlers.on_enrolment_suspended),
+        Subscription(event=ENROLMENT_RESUMED, handler=handlers.on_enrolment_resumed),
+        Subscription(event=ENROLMENT_TERMINATED, handler=handlers.on_enrolment_terminated),
+        Subscription(event=CORRECTION_CHANGED, handler=handlers.on_correction_changed),
+        Subscription(event=RECEIPT_RECORDED, handler=handlers.on_receipt_recorded),
+        Subscription(event=ENDPOINT_CHANGED, handler=handlers.on_endpoint_changed),
     )

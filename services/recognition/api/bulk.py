@@ -17,9 +17,8 @@ import uuid_utils.compat as uuids
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.responses import StreamingResponse
 
-from services.recognition.api.deps import PURPOSE_HEADERS, Question, RouteDeps, asking, deny
+from services.recognition.api.deps import PURPOSE_HEADERS, Question, RouteDeps, asking, logged
 from services.recognition.api.once import ONCE_HEADER, Answered, once
-from services.recognition.domain.programs import Program
 from services.recognition.domain.states import JobKind, ResultFormat, RunState
 from services.recognition.schemas.bulk import JobOut, JobsOut, PaidIn, PayrunOut, ResultOut
 from services.recognition.schemas.partner import MaxAge, ProgramCode
@@ -28,7 +27,7 @@ from services.recognition.store import lookups, payments
 from services.recognition.store.jobs import Job, Payrun
 from services.recognition.store.reading import ListType, read_chunks, receive
 from services.recognition.store.runs import SHARD_COUNT
-from services.recognition.usecases import jobs, payruns, recognise
+from services.recognition.usecases import jobs, payruns
 from services.recognition.usecases.lists import Taken, take
 from services.recognition.usecases.payruns import Confirmation
 from shared.kit.db import WriteTx
@@ -84,7 +83,7 @@ async def start_job(request: Request, question: JobQuestion, asked: Annotated[Jo
     A list needs a column `citizen_id` and may have `ref`, which comes back with the answer; ids are not kept.
     """
     found = question.deps
-    async with _logged(question, asked.program), _received(request, found) as (path, size, digest):
+    async with logged(question, asked.program), _received(request, found) as (path, size, digest):
         job_id = uuids.uuid7()
         taken = await _take(request, found, path, job_id, paying=False) if size else None
         job = _new_job(question, job_id, asked.program, asked.result, asked.max_age_days, taken)
@@ -115,14 +114,14 @@ async def list_jobs(
 @router.get("/jobs/{job_id}", name="get_job")
 async def get_job(request: Request, job_id: UUID, question: JobReader) -> JobOut:
     """How far a job is."""
-    async with _logged(question, None), question.deps.database.read() as tx:
+    async with logged(question, None), question.deps.database.read() as tx:
         return job_out(request, await jobs.get_job(tx, job_id, question.caller.client_id))
 
 
 @router.delete("/jobs/{job_id}", status_code=204)
 async def cancel_job(job_id: UUID, question: JobReader) -> Response:
     """Cancel a job under way; of one that has ended, forget the result."""
-    async with _logged(question, None):
+    async with logged(question, None):
         async with question.deps.database.write() as tx:
             await jobs.cancel(question.deps, tx, job_id, question.caller.client_id)
         await asyncio.to_thread(question.deps.bulk.files.drop, job_id)
@@ -151,8 +150,8 @@ async def start_payrun(request: Request, question: PayQuestion, asked: Annotated
     A list needs `citizen_id` and `amount` (yuan) or `amount_fen`, and may have `ref`. A person stands in it once.
     """
     found = question.deps
-    async with _logged(question, asked.program):
-        program = _program(question, asked.program)
+    async with logged(question, asked.program):
+        program = found.programs[asked.program]
         first = payruns.month_of(program, _month(asked.month, found.clock.today()))
         async with _received(request, found) as (path, size, digest):
             if not size:
@@ -172,7 +171,7 @@ async def start_payrun(request: Request, question: PayQuestion, asked: Annotated
 @router.get("/payruns/{payrun_id}", name="get_payrun")
 async def get_payrun(request: Request, payrun_id: UUID, question: PayReader) -> PayrunOut:
     """How far a pay list is."""
-    async with _logged(question, None), question.deps.database.read() as tx:
+    async with logged(question, None), question.deps.database.read() as tx:
         return payrun_out(request, *await payruns.get_payrun(tx, payrun_id, question.caller.client_id))
 
 
@@ -185,7 +184,7 @@ async def get_payrun_result(payrun_id: UUID, question: PayReader) -> Response:
 @router.delete("/payruns/{payrun_id}", status_code=204)
 async def cancel_payrun(payrun_id: UUID, question: PayReader) -> Response:
     """Give up a pay list nothing was paid of."""
-    async with _logged(question, None):
+    async with logged(question, None):
         async with question.deps.database.write() as tx:
             await jobs.cancel(question.deps, tx, payrun_id, question.caller.client_id, payrun=True)
         await asyncio.to_thread(question.deps.bulk.files.drop, payrun_id)
@@ -208,25 +207,13 @@ async def confirm_payrun(request: Request, payrun_id: UUID, body: PaidIn, questi
         job = await jobs.get_job(tx, payrun_id, caller.client_id, payrun=True)
         return Answered(payrun_out(request, job, run), 202, _place(request, "get_payrun", job))
 
-    async with _logged(question, None):
+    async with logged(question, None):
         response = await once(request, found.database, caller.client_id, said.model_dump_json().encode(), effect)
     found.wake_bulk.set()
     return response
 
 
 # ---- parts of the above ----------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _logged(question: Question, program: str | None) -> AsyncIterator[None]:
-    """Log a refusal before it leaves; the first of them is a program the token does not speak for."""
-    try:
-        if program is not None:
-            _program(question, program)
-        yield
-    except ProblemError as error:
-        await deny(question.deps, question.asker(program), error)
-        raise
 
 
 @asynccontextmanager
@@ -262,10 +249,6 @@ async def _take(request: Request, found: RouteDeps, path: Path, job_id: UUID, *,
         return taken
 
     return await asyncio.to_thread(work)
-
-
-def _program(question: Question, code: str) -> Program:
-    return recognise.program_for(question.deps, code, allowed=question.caller.may_program(code))
 
 
 def _new_job(  # noqa: PLR0913  (a job has this many parts)
@@ -339,7 +322,7 @@ def _month(text: str, today: date) -> date:
 
 async def _result(question: Question, job_id: UUID, *, payrun: bool) -> Response:
     found = question.deps
-    async with _logged(question, None):
+    async with logged(question, None):
         async with found.database.write() as tx:
             job = await jobs.get_job(tx, job_id, question.caller.client_id, payrun=payrun)
             jobs.check_result(job)

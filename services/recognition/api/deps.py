@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -11,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.recognition.store import lookups
 from services.recognition.store.lookups import Asker
+from services.recognition.usecases import recognise
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.auth import Caller, allow
@@ -162,3 +164,15 @@ def asking(scope: str, action: str, *, lawful: bool = True) -> Callable[..., Awa
 
     check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
     return check
+
+
+@asynccontextmanager
+async def logged(question: Question, program: str | None) -> AsyncIterator[None]:
+    """Log a refusal before it leaves; the first of them is a program the token does not speak for."""
+    try:
+        if program is not None:
+            recognise.program_for(question.deps, program, allowed=question.caller.may_program(program))
+        yield
+    except ProblemError as error:
+        await deny(question.deps, question.asker(program), error)
+        raise

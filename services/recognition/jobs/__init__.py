@@ -1,6 +1,7 @@
 """Time in: loops that carry work through, one step a transaction; a process that dies leaves the rest to the next."""
 
 from services.recognition.jobs.bulk import BulkLoop
+from services.recognition.jobs.chase import ChaseLoop
 from services.recognition.jobs.runs import RunLoop
 
-__all__ = ["BulkLoop", "RunLoop"]
+__all__ = ["BulkLoop", "ChaseLoop", "RunLoop"]

@@ -1,7 +1,10 @@
 """Single certificates, findings and the review of a person."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
+
+import asyncpg
 
 from services.recognition.domain.certificates import Certificate
 from services.recognition.domain.standing import Finding
@@ -140,3 +143,19 @@ async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetim
         subject,
         at,
     )
+
+
+async def find_certificate(
+    tx: ReadTx, subject: UUID, certificate_id: UUID, programs: Sequence[str] | None
+) -> asyncpg.Record | None:
+    """A certificate and its revocation, of a person one of these programs lists."""
+    rows = await tx.fetch(
+        "SELECT c.claim, c.as_of, c.channel, c.issued_on, r.revoked_at, r.reason, r.successor_id FROM certificate c "
+        "LEFT JOIN revocation r ON r.subject = c.subject AND r.certificate_id = c.certificate_id "
+        "WHERE c.subject = $1 AND c.certificate_id = $2 AND EXISTS (SELECT FROM enrolment e WHERE e.subject = $1 "
+        "AND e.listed AND ($3::text[] IS NULL OR e.program = ANY ($3)))",
+        subject,
+        certificate_id,
+        None if programs is None else list(programs),
+    )
+    return rows[0] if rows else None

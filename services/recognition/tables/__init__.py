@@ -1,6 +1,16 @@
 """Schema of recognition, a module a topic. Bulk tables start with the subject, so that they can be spread by it."""
 
-from services.recognition.tables import certificates, clients, decisions, enrolments, jobs, payments, runs, usage
+from services.recognition.tables import (
+    certificates,
+    clients,
+    decisions,
+    enrolments,
+    jobs,
+    partners,
+    payments,
+    runs,
+    usage,
+)
 from services.recognition.tables.base import METADATA
 from shared.kit.inbox import dead_letter_table, inbox_table
 from shared.kit.outbox import outbox_table
@@ -9,4 +19,15 @@ outbox_table(METADATA)
 inbox_table(METADATA)
 dead_letter_table(METADATA)
 
-__all__ = ["METADATA", "certificates", "clients", "decisions", "enrolments", "jobs", "payments", "runs", "usage"]
+__all__ = [
+    "METADATA",
+    "certificates",
+    "clients",
+    "decisions",
+    "enrolments",
+    "jobs",
+    "partners",
+    "payments",
+    "runs",
+    "usage",
+]

@@ -11,7 +11,7 @@ from services.recognition.store.files import Files
 from services.recognition.store.hearing import Cycles
 from services.recognition.usecases.references import References
 from shared.kit.clock import Clock
-from shared.kit.crypto import Pseudonymiser
+from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
 
@@ -48,6 +48,9 @@ class Deps:
         notice_days: days between a notice and the stop it announces.
         batch_limit: people of one batch request.
         bulk: for jobs and pay lists.
+        vault: seals secrets of webhooks.
+        chase_hours: until an unanswered event is told again.
+        plain_webhooks: whether an endpoint may be http, on a machine of one's own.
     """
 
     database: Database
@@ -60,6 +63,9 @@ class Deps:
     notice_days: int
     batch_limit: int
     bulk: Bulk
+    vault: Vault
+    chase_hours: int
+    plain_webhooks: bool
 
     def cycles(self, today: date) -> Cycles:
         """Cycles of the programs whose claims this platform fills, on a day."""

@@ -39,6 +39,21 @@ def subject_of(deps: Deps, citizen_id: str) -> UUID | None:
     return deps.subjects.one(plain) if plain else None
 
 
+def known_subject(deps: Deps, citizen_id: str) -> UUID:
+    """Subject of a citizen id.
+
+    Raises:
+        MalformedError: it is none; nothing of it is echoed.
+    """
+    subject = subject_of(deps, citizen_id)
+    if subject is None:
+        raise MalformedError(
+            _BAD_ID_SENTENCE,
+            extra={"errors": [{"pointer": "/body/citizen_id", "code": BAD_ID, "detail": _BAD_ID_SENTENCE}]},
+        )
+    return subject
+
+
 async def check(
     deps: Deps, fetch: Fetch, asker: Asker, program: Program, citizen_id: str, max_age_days: int | None
 ) -> dict[str, Any]:
@@ -47,12 +62,7 @@ async def check(
     Raises:
         MalformedError: the id is none; nothing of it is echoed.
     """
-    subject = subject_of(deps, citizen_id)
-    if subject is None:
-        raise MalformedError(
-            _BAD_ID_SENTENCE,
-            extra={"errors": [{"pointer": "/body/citizen_id", "code": BAD_ID, "detail": _BAD_ID_SENTENCE}]},
-        )
+    subject = known_subject(deps, citizen_id)
     today = deps.clock.today()
     version = program.in_force(today)
     rows = await lookups.look_and_log(

@@ -28,6 +28,19 @@ class References:
         sealed = (encrypt(pairs[at : at + _LENGTH], bound) for at in range(0, len(pairs), _LENGTH))
         return [base64.urlsafe_b64encode(each).decode() for each in sealed]
 
+    def seal_cursor(self, client_id: str, place: int) -> str:
+        """A place in the feed as one client carries it."""
+        sealed = self._cipher.encrypt(place.to_bytes(8, "big"), [client_id.encode(), b"cursor"])
+        return base64.urlsafe_b64encode(sealed).decode()
+
+    def open_cursor(self, client_id: str, cursor: str) -> int | None:
+        """The place of a cursor; None for what this client was never given."""
+        try:
+            plain = self._cipher.decrypt(base64.urlsafe_b64decode(cursor), [client_id.encode(), b"cursor"])
+        except (InvalidTag, binascii.Error, ValueError):
+            return None
+        return int.from_bytes(plain, "big")
+
     def open(self, client_id: str, reference: str) -> tuple[UUID, UUID] | None:
         """Subject and certificate of a reference; None for what this client was never given."""
         try:

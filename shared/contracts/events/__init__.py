@@ -8,18 +8,30 @@ from shared.contracts.events.grid import CASE_CONCLUDED, VISIT_CONCLUDED, CaseCo
 from shared.contracts.events.ingest import (
     BATCH_COMPLETED,
     CONTACTS_CHANGED,
+    CORRECTION_CHANGED,
     ENROLMENTS_CHANGED,
     EVIDENCE_ACCEPTED,
     EVIDENCE_CORRECTED,
     HINTS_RECORDED,
     BatchCompleted,
+    CorrectionChanged,
 )
-from shared.contracts.events.notify import MESSAGE_DELIVERED
+from shared.contracts.events.notify import (
+    ENDPOINT_CHANGED,
+    MESSAGE_DELIVERED,
+    RECEIPT_RECORDED,
+    EndpointChanged,
+)
 from shared.contracts.events.recognition import (
     CERTIFICATE_REVOKED,
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
+    CORRECTION_REQUESTED,
+    PARTNER_EVENTS_RECORDED,
+    SUBSCRIPTION_CHANGED,
     CertificateRevoked,
+    CorrectionRequested,
+    SubscriptionChanged,
 )
 from shared.contracts.events.scoring import ASSESSMENTS_CHANGED, SUSPICION_RAISED
 
@@ -38,6 +50,12 @@ EVENTS: tuple[Event, ...] = (
     VISIT_CONCLUDED,
     CASE_CONCLUDED,
     MESSAGE_DELIVERED,
+    CORRECTION_CHANGED,
+    CORRECTION_REQUESTED,
+    PARTNER_EVENTS_RECORDED,
+    SUBSCRIPTION_CHANGED,
+    RECEIPT_RECORDED,
+    ENDPOINT_CHANGED,
 )
 __all__ = [
     "ASSESSMENTS_CHANGED",
@@ -47,6 +65,9 @@ __all__ = [
     "CERTIFICATE_REVOKED",
     "CERTIFICATIONS_DUE",
     "CONTACTS_CHANGED",
+    "CORRECTION_CHANGED",
+    "CORRECTION_REQUESTED",
+    "ENDPOINT_CHANGED",
     "ENROLMENTS_CHANGED",
     "EVENTS",
     "EVIDENCE_ACCEPTED",
@@ -54,7 +75,10 @@ __all__ = [
     "EVIDENCE_IDS",
     "HINTS_RECORDED",
     "MESSAGE_DELIVERED",
+    "PARTNER_EVENTS_RECORDED",
+    "RECEIPT_RECORDED",
     "SUBJECT",
+    "SUBSCRIPTION_CHANGED",
     "SUSPICION_RAISED",
     "VISIT_CONCLUDED",
     "WORD",
@@ -62,9 +86,13 @@ __all__ = [
     "BatchCompleted",
     "CaseConcluded",
     "CertificateRevoked",
+    "CorrectionChanged",
+    "CorrectionRequested",
+    "EndpointChanged",
     "Event",
     "Fact",
     "FactEvent",
+    "SubscriptionChanged",
     "TableEvent",
     "VisitConcluded",
 ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from services.recognition import programs
 from services.recognition.api.deps import RouteDeps
-from services.recognition.handlers import Handlers
+from services.recognition.handlers import Handlers, subscriptions
 from services.recognition.store.files import Files
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.references import References
@@ -29,7 +29,7 @@ from shared.contracts.events import (
 from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
-from shared.kit.crypto import Pseudonymiser
+from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
 from tests.support.settings import SUBJECT_KEY
@@ -57,6 +57,9 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "wake_runs": asyncio.Event(),
         "wake_bulk": asyncio.Event(),
         "bulk": make_bulk(),
+        "vault": Vault({"k1": bytes(32)}),
+        "chase_hours": 24,
+        "plain_webhooks": False,
     }
     return RouteDeps(**{**parts, **changes})  # type: ignore[arg-type]
 
@@ -173,6 +176,7 @@ def delivered(who: UUID, template: str) -> Message:
     row = {
         "subject": who.bytes,
         "message_id": uuid4().bytes,
+        "about": None,
         "template": template,
         "channel": "sms",
         "delivered_at": NOW,
@@ -186,13 +190,7 @@ class World:
     def __init__(self, deps: RouteDeps) -> None:
         self.deps = deps
         self.handlers = Handlers(deps)
-        self._by_event = {
-            ASSESSMENTS_CHANGED.name: self.handlers.on_assessments_changed,
-            ENROLMENTS_CHANGED.name: self.handlers.on_enrolments_changed,
-            VISIT_CONCLUDED.name: self.handlers.on_visit_concluded,
-            CASE_CONCLUDED.name: self.handlers.on_case_concluded,
-            MESSAGE_DELIVERED.name: self.handlers.on_message_delivered,
-        }
+        self._by_event = {each.event.name: each.handler for each in subscriptions(deps)}
 
     async def hear(self, *messages: Message) -> None:
         for each in messages:

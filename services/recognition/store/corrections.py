@@ -1,0 +1,70 @@
+"""Records partners say are wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from shared.contracts.vocabulary import CorrectionStatus
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A correction that was asked for; `parts` holds each department's own answer by its id."""
+
+    correction_id: UUID
+    client_id: str
+    program: str
+    subject: UUID
+    reason: str
+    status: CorrectionStatus
+    parts: Mapping[str, str]
+    answer: str | None
+    due_on: date | None
+    requested_at: datetime
+    changed_at: datetime
+
+
+_NAMES = list(Correction.__dataclass_fields__)
+_READ = ", ".join("parts::text AS parts" if name == "parts" else name for name in _NAMES)
+
+
+def _made(row: asyncpg.Record) -> Correction:
+    words: dict[str, Any] = {"status": CorrectionStatus(row["status"]), "parts": orjson.loads(row["parts"])}
+    return Correction(**{**row, **words})
+
+
+async def save(tx: WriteTx, one: Correction) -> None:
+    """Keep a correction as it is now."""
+    places = ", ".join(f"${at}::text::jsonb" if name == "parts" else f"${at}" for at, name in enumerate(_NAMES, 1))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[5:])
+    values = {name: getattr(one, name) for name in _NAMES} | {"parts": orjson.dumps(dict(one.parts)).decode()}
+    await tx.run(
+        f"INSERT INTO correction ({', '.join(_NAMES)}) VALUES ({places}) "  # noqa: S608  (column names)
+        f"ON CONFLICT (correction_id) DO UPDATE SET {changed}",
+        *values.values(),
+    )
+
+
+async def find(tx: ReadTx, correction_id: UUID) -> Correction | None:
+    """One correction; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    rows = await tx.fetch(f"SELECT {_READ} FROM correction WHERE correction_id = $1{hold}", correction_id)  # noqa: S608
+    return _made(rows[0]) if rows else None
+
+
+async def evidence_of(tx: ReadTx, subject: UUID, program: str) -> list[int] | None:
+    """Evidence behind the certificates in force of a person this program pays; None for whom it does not."""
+    rows = await tx.fetch(
+        "SELECT (SELECT array_agg(DISTINCT id) FROM certificate c, unnest(c.evidence_ids) AS id WHERE c.subject = $1 "
+        "AND NOT EXISTS (SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id))"
+        " AS ids FROM enrolment WHERE subject = $1 AND program = $2 AND listed",
+        subject,
+        program,
+    )
+    return list(rows[0]["ids"] or []) if rows else None
