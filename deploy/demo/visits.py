@@ -88,6 +88,9 @@ def _visit(task: dict[str, Any], door: Door, now: str) -> dict[str, Any]:
         "result": result,
         "visited_at": now,
         "id_card_read": result == "seen_alive",
+        # By video nobody reads a card: the person does what the prompt asks.
+        "prompt_id": task["prompt"]["prompt_id"],
+        "prompt_answered": seen,
         "event_on": door.died_on.isoformat() if result == "dead" and door.died_on else None,
         "informant": None if seen else "relative",
         "form": {"seen": seen, "talked": True, "explained": True, "registered": True, "problems": False},

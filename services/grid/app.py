@@ -49,6 +49,7 @@ SERVICE = Service(
     metadata=METADATA,
     routers=ROUTERS,
     build=build,
-    streamed=(r"/v1/grids:import",),
+    streamed=(r"/v1/grids:import", r"/v1/visits/[^/]+/photo"),
+    partitioned=("looks",),
     description=card.__doc__ or "",
 )

@@ -219,7 +219,7 @@ VISITS = sa.Table(
     sa.Column("prompt_answered", sa.Boolean, nullable=False),
     sa.Column("lon", sa.Double),
     sa.Column("lat", sa.Double),
-    sa.Column("photo_hash", sa.BigInteger),
+    sa.Column("photo", sa.Boolean, nullable=False, server_default="false", comment="the report announced one"),
     sa.Column("flags", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("note", pg.BYTEA, comment="sealed"),
     sa.Column("reviewed_by", sa.Text),
@@ -236,6 +236,43 @@ VISITS = sa.Table(
     sa.Index("ix_visits_subject", "subject"),
     sa.Index("ix_visits_worker_id", "worker_id", "visited_at"),
     sa.Index("ix_visits_in_review", "division", postgresql_where=sa.text("status = 'in_review'")),
+    sa.Index("ix_visits_awaiting", "received_at", postgresql_where=sa.text("status = 'awaiting_photo'")),
+    sa.Index("ix_visits_received_at", "received_at"),
+)
+
+PHOTOS = sa.Table(
+    "photos",
+    METADATA,
+    sa.Column("visit_id", pg.UUID(as_uuid=True), sa.ForeignKey(VISITS.c.visit_id), primary_key=True),
+    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("sha256", pg.BYTEA, nullable=False, comment="of what the phone sent"),
+    sa.Column("sealed", pg.BYTEA, comment="JPEG, bound to the visit; null once its time is over"),
+    sa.Column("bands", pg.ARRAY(sa.Integer), nullable=False, comment="by what a later photo finds this one"),
+    sa.Column("coarse", pg.BYTEA, nullable=False),
+    sa.Column("fine", pg.BYTEA, nullable=False),
+    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("keep_until", sa.Date, nullable=False),
+    sa.Column("mark_until", sa.Date, nullable=False),
+    sa.Index("ix_photos_bands", "bands", postgresql_using="gin"),
+    sa.Index("ix_photos_keep_until", "keep_until", postgresql_where=sa.text("sealed IS NOT NULL")),
+    sa.Index("ix_photos_mark_until", "mark_until"),
+    comment="photos of visits; their marks outlive them, so that an old photo is known again",
+)
+
+LOOKS = sa.Table(
+    "looks",
+    METADATA,
+    sa.Column("seq", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("at", _AT, primary_key=True),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("visit_id", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column("shown", sa.Boolean, nullable=False),
+    sa.Index("ix_looks_visit_id", "visit_id"),
+    postgresql_partition_by="RANGE (at)",
+    comment="who looked at whose photo; refusals too",
 )
 
 CASES = sa.Table(

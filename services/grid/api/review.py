@@ -22,7 +22,7 @@ async def list_visits(deps: Parts, caller: Village) -> VisitsOut:
     async with deps.database.read() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         found = await list_in_review(tx, view, _LIMIT)
-    return VisitsOut(items=[_out(each) for each in found])
+    return VisitsOut(items=[visit_out(each) for each in found])
 
 
 @router.post("/visits/{visit_id}/review")
@@ -30,7 +30,7 @@ async def post_review(deps: Parts, caller: Village, visit_id: UUID, body: VisitR
     """Accepted, the visit counts; returned, another member goes. Never by the one who was there."""
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return _out(await review(tx, deps, caller, visit_id, view=view, accepted=body.verdict == "accepted"))
+        return visit_out(await review(tx, deps, caller, visit_id, view=view, accepted=body.verdict == "accepted"))
 
 
 @router.post("/tasks/{task_id}/unreachable")
@@ -41,7 +41,7 @@ async def post_unreachable(deps: Parts, caller: Village, task_id: UUID) -> TaskO
         return TaskOut.model_validate(await give_up(tx, deps, task_id, view=view))
 
 
-def _out(each: StoredVisit) -> VisitOut:
+def visit_out(each: StoredVisit) -> VisitOut:
     return VisitOut(
         visit_id=each.visit.visit_id,
         task_id=each.visit.task_id,

@@ -139,6 +139,7 @@ def _visit(deps: Deps, body: VisitReportIn, worker_id: str) -> Visit:
         prompt_id=body.prompt_id,
         prompt_answered=body.prompt_answered,
         place=(round(body.place.lon, 3), round(body.place.lat, 3)) if body.place else None,
+        photo=body.photo,
         note=deps.vault.seal(body.note.encode(), body.visit_id.bytes) if body.note else None,
     )
 

@@ -44,4 +44,6 @@ def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | N
         found.append("prompt_not_answered")
     if visit.place and grid_place and metres(visit.place, grid_place) > place_metres:
         found.append("far_from_grid")
+    if not (visit.photo or visit.id_card_read or (visit.prompt_id == expected.prompt_id and visit.prompt_answered)):
+        found.append("no_proof")
     return found

@@ -25,8 +25,9 @@ class Informant(StrEnum):
 
 
 class VisitStatus(StrEnum):
-    """Where a report stands: taken as it is, waiting for the leader, or sent back by him."""
+    """Where a report stands: its photo on the way, taken as it is, waiting for the leader, or sent back by him."""
 
+    AWAITING_PHOTO = "awaiting_photo"
     CONCLUDED = "concluded"
     IN_REVIEW = "in_review"
     RETURNED = "returned"
@@ -64,7 +65,7 @@ class Visit:
         proofs: kinds of paper seen, e.g. death_certificate.
         prompt_id: the random prompt shown for this visit, with whether the person answered it.
         place: coarse longitude and latitude.
-        photo_hash: perceptual hash of the photo, 64 bits.
+        photo: whether a photo follows; until it has come the visit does not count.
         note: sealed free text.
     """
 
@@ -81,7 +82,7 @@ class Visit:
     prompt_id: int | None = None
     prompt_answered: bool = False
     place: tuple[float, float] | None = None
-    photo_hash: int | None = None
+    photo: bool = False
     note: bytes | None = None
 
     @property

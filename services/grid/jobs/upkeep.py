@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from services.grid.domain.balance import share
 from services.grid.domain.calendar import is_working_day
-from services.grid.store import locks, planning, upkeep
+from services.grid.store import locks, photos, planning, upkeep
 from services.grid.usecases.asking import sample_sightings, seek_owed
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.photographing import give_up_waiting
 from services.grid.usecases.planning import AT_ONCE, ask_order, escalate, plan_workday, save_order, stale_order
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.clock import SHANGHAI
@@ -32,6 +33,9 @@ async def go_round(deps: Deps) -> Round:
     async with deps.database.write() as tx:
         sampled = await sample_sightings(tx, deps)
         await planning.forget_orders(tx, stale_order(deps))
+    async with deps.database.write() as tx:
+        await give_up_waiting(tx, deps)
+        await photos.forget(tx, deps.clock.today())
     owed, taken_up = await _seek(deps)
     return Round(escalated=escalated, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
 

@@ -27,6 +27,10 @@ class Policy(BaseModel):
         tasks_per_member: open tasks above which neighbours in the village help.
         unreachable_attempts: knocks on different days before a leader may document a person as unreachable.
         place_metres: how far from the grid's centre a visit may be before it is looked at.
+        photo_distance: of 256 bits, how many may differ between two copies of one photo; chosen by measurement.
+        photo_days: how long a photo is kept, sealed.
+        photo_mark_days: how long a photo is known again after it came.
+        photo_wait_days: how long a report waits for the photo it announced.
         sample_percent: share of sightings another member repeats.
         weak_sample_percent: share of people certified by weak evidence alone who are visited all the same.
         morning_hour: hour of a working day, in Asia/Shanghai, at which its work is told.
@@ -45,6 +49,10 @@ class Policy(BaseModel):
     tasks_per_member: Annotated[int, Field(ge=1, le=1000)]
     unreachable_attempts: Annotated[int, Field(ge=1, le=20)]
     place_metres: Annotated[int, Field(ge=100)]
+    photo_distance: Annotated[int, Field(ge=0, le=128)]
+    photo_days: Annotated[int, Field(ge=1, le=365)]
+    photo_mark_days: Annotated[int, Field(ge=1, le=3650)]
+    photo_wait_days: Annotated[int, Field(ge=1, le=60)]
     sample_percent: Annotated[float, Field(ge=0, le=100)]
     weak_sample_percent: Annotated[float, Field(ge=0, le=100)]
     morning_hour: Annotated[int, Field(ge=0, le=23)]

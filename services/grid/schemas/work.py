@@ -45,6 +45,7 @@ class VisitReportIn(In):
     prompt_id: Annotated[int, Field(ge=0, le=9999)] | None = None
     prompt_answered: bool = False
     place: PlaceIn | None = None
+    photo: bool = Field(default=False, description="a photo follows at /v1/visits/{visit_id}/photo; then it counts")
     note: Text | None = None
 
 

@@ -17,7 +17,7 @@ _COLUMNS = (
     "visit_id, fingerprint, task_id, subject, division, worker_id, sent_by, result, status, visited_at, received_at, "
     "seen, talked, explained, registered, problems, id_card_read, event_on, informant, proofs, "
     "prompt_id, prompt_answered, lon, lat, "
-    "photo_hash, flags, note"
+    "photo, flags, note"
 )
 
 
@@ -67,7 +67,7 @@ def _stored(row: asyncpg.Record) -> StoredVisit:
         prompt_id=row["prompt_id"],
         prompt_answered=row["prompt_answered"],
         place=(row["lon"], row["lat"]) if row["lon"] is not None and row["lat"] is not None else None,
-        photo_hash=row["photo_hash"],
+        photo=row["photo"],
         note=row["note"],
     )
     return StoredVisit(
@@ -132,7 +132,7 @@ def _values(each: StoredVisit) -> tuple[object, ...]:
         visit.prompt_answered,
         lon,
         lat,
-        visit.photo_hash,
+        visit.photo,
         list(each.flags),
         visit.note,
     )
@@ -159,3 +159,17 @@ async def review(tx: WriteTx, visit_id: UUID, status: VisitStatus, *, by: str, n
         by,
         now,
     )
+
+
+async def awaiting_photo(tx: ReadTx, since: datetime) -> list[StoredVisit]:
+    """Reports received before an instant whose photo has not come."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM visits WHERE status = 'awaiting_photo' AND received_at < $1 ORDER BY visit_id",  # noqa: S608
+        since,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def set_status(tx: WriteTx, visit_id: UUID, status: VisitStatus, flags: Sequence[str]) -> None:
+    """Where a report stands once its photo has come or failed to."""
+    await tx.run("UPDATE visits SET status = $2, flags = $3 WHERE visit_id = $1", visit_id, status.value, list(flags))

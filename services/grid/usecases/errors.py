@@ -48,6 +48,27 @@ class NoSuchVisitError(NotFoundError):
     title = "There is no such report in your grids"
 
 
+class NoSuchPhotoError(NotFoundError):
+    """Absent, deleted as the rule says, or another village's."""
+
+    code = "no_such_photo"
+    title = "There is no photo of this visit any more, or none in your grids"
+
+
+class PhotoNotExpectedError(ConflictError):
+    """A photo nobody announced, or a second one."""
+
+    code = "photo_not_expected"
+    title = "The report announced no photo, or has another one already"
+
+
+class PhotoUnreadableError(MalformedError):
+    """Not a photo we can look at."""
+
+    code = "photo_unreadable"
+    title = "Send a JPEG, PNG or WebP of at least 200 pixels on its short side"
+
+
 class NotInReviewError(ConflictError):
     """A report that nobody has to review."""
 

@@ -54,7 +54,8 @@ class Receipt:
 
     Attributes:
         reasons: why it was refused.
-        notes: what the member should know: task_was_closed, certified_meanwhile, in_review, knock_again.
+        notes: what the member should know: task_was_closed, certified_meanwhile, in_review, send_photo,
+            knock_again.
         task_state: where the task stands now.
     """
 
@@ -127,10 +128,16 @@ def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVi
         subject=task.subject,
         division=task.division,
         sent_by=sent_by,
-        status=VisitStatus.IN_REVIEW if found else VisitStatus.CONCLUDED,
+        status=_status(report.visit, odd=bool(found)),
         flags=tuple(found),
         received_at=deps.clock.now(),
     )
+
+
+def _status(visit: Visit, *, odd: bool) -> VisitStatus:
+    if visit.photo:
+        return VisitStatus.AWAITING_PHOTO
+    return VisitStatus.IN_REVIEW if odd else VisitStatus.CONCLUDED
 
 
 def _notes(task: Task, stored: StoredVisit) -> list[str]:
@@ -143,6 +150,8 @@ def _notes(task: Task, stored: StoredVisit) -> list[str]:
         notes.append("knock_again")
     if stored.status is VisitStatus.IN_REVIEW:
         notes.append("in_review")
+    if stored.status is VisitStatus.AWAITING_PHOTO:
+        notes.append("send_photo")
     return notes
 
 
@@ -194,7 +203,7 @@ def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None
         )
     state = task.state
     for each in about:
-        action = act_of(each.visit.result, to_review=each.status is VisitStatus.IN_REVIEW)
+        action = act_of(each.visit.result, to_review=each.status is not VisitStatus.CONCLUDED)
         state = follow(state, action) or state
     if state is task.state:
         return None

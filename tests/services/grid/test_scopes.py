@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.services.grid.photos import jpeg, room
 from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected, visit
 
 ANNA = subject(1)
@@ -68,6 +69,7 @@ NOT_ABOUT_PEOPLE = {
     ("GET", "/v1/reports.xlsx"),
 }
 FINDING = {"finding": "dead", "not_family": True, "basis": [{"kind": "paper", "reference": "x"}]}
+PHOTO = jpeg(room(1))
 TRIED: dict[tuple[str, str], Any] = {
     ("GET", "/v1/worklist"): None,
     ("GET", "/v1/tasks"): None,
@@ -86,6 +88,8 @@ TRIED: dict[tuple[str, str], Any] = {
     ("POST", "/v1/reports/{division}/{month}/return"): lambda _known: {},
     ("POST", "/v1/reports/{division}/{month}/signature"): lambda _known: {},
     ("POST", "/v1/reports/{division}/{month}/acceptance"): lambda _known: {},
+    ("PUT", "/v1/visits/{visit_id}/photo"): PHOTO,
+    ("GET", "/v1/visits/{visit_id}/photo"): None,
     ("POST", "/v1/visits/{visit_id}/review"): lambda _known: {"verdict": "accepted"},
     ("POST", "/v1/tasks/{task_id}/unreachable"): lambda _known: {},
     ("POST", "/v1/tasks/{task_id}/relocation"): lambda _known: {"grid_code": NEIGHBOUR + "001"},
@@ -114,8 +118,12 @@ async def test_nobody_reaches_another_villages_people(two_villages, method, path
     body = TRIED[method, path]
     member = await town.member_of(NEIGHBOUR + "001")
     for who, headers in (await callers(town)).items():
-        options: dict[str, Any] = {"json": body(known)} if body else {}
-        if "back end" in who and body is None:
+        options: dict[str, Any] = {}
+        if isinstance(body, bytes):
+            options["content"] = body
+        elif body:
+            options["json"] = body(known)
+        if "back end" in who and "json" not in options:
             options["params"] = {"worker_id": member}
         elif "back end" in who and path.startswith("/v1/visits"):
             wrapped = options["json"].get("visits", [options["json"]])

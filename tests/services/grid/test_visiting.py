@@ -161,7 +161,7 @@ class TestVisit:
     async def test_another_report_under_a_used_id_is_refused(self, town, member):
         body = visit(await task_of(town, ANNA))
         await self.send(town, member, body)
-        receipt = await self.send(town, member, {**body, "id_card_read": True})
+        receipt = await self.send(town, member, {**body, "id_card_read": False})
         assert (receipt["reception"], receipt["reasons"]) == ("refused", ["visit_id_used"])
 
     @pytest.mark.parametrize(

@@ -253,6 +253,7 @@ def visit(
         "task_id": str(task_id),
         "result": result,
         "visited_at": at.isoformat(),
+        "id_card_read": result == "seen_alive",
         "form": {"seen": seen, "talked": seen, "explained": seen, "registered": True, "problems": False},
     }
     if result == "absent_informed_by":
