@@ -12,6 +12,7 @@ from services.ingest.api.uploads import STREAMED
 from services.ingest.domain.catalogue import Source
 from services.ingest.handlers import Hearing
 from services.ingest.jobs.pull import Puller
+from services.ingest.jobs.resume import Resume
 from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
 from services.ingest.settings import IngestSettings
@@ -59,11 +60,15 @@ def _loops(deps: IngestDeps) -> list[Background]:
     async def take(source: Source, received: Received, new: NewBatch) -> Batch:
         return (await taking.take_source(deps, source, received, new))[0]
 
+    async def go_on(batch: Batch, received: Received) -> Batch:
+        return await taking.go_on(deps, batch, received)
+
     puller = Puller(database=database, clock=clock, sources=deps.sources, raw=deps.raw, settings=settings, take=take)
     return [
         Watch(database, clock, deps.sources, settings, deps.platform.outbox).run,
         Retention(database, clock, deps.sources, deps.raw, settings).run,
         puller.run,
+        Resume(database, deps.raw, settings, go_on).run,
     ]
 
 

@@ -50,6 +50,12 @@ class IngestSettings(KitSettings):
     ingest_end_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.2, description="share of enrolments a full roster may end without a second look"
     )
+    ingest_resume_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=60.0, description="between looks for batches whose process died"
+    )
+    ingest_resume_tries: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3, description="a file that ends its process each time is left to its sender"
+    )
     ingest_hint_candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=20, description="people a record without an id may mean; one that may mean more tells nothing"
     )

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -157,6 +157,12 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
+async def _quietly(work: Coroutine[Any, Any, object]) -> None:
+    """Run something a dead connection has done by itself."""
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await work
+
+
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     """The asyncpg connection below a SQLAlchemy one."""
     driver = (await connection.get_raw_connection()).driver_connection
@@ -247,6 +253,24 @@ class Database:
         for told in tx.after_commit:
             told()
 
+    @asynccontextmanager
+    async def holding(self, name: str) -> AsyncIterator[bool]:
+        """Hold a name against other processes while the block runs; False where another one holds it.
+
+        PostgreSQL lets go by itself for a process that is killed. It costs a connection meanwhile.
+
+        Raises:
+            UnavailableError: no free connection in time.
+        """
+        async with self._connect() as (_, driver):
+            held = await driver.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"holding:{name}")
+            try:
+                yield bool(held)
+            finally:
+                if held and not driver.is_closed():
+                    let_go = driver.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", f"holding:{name}")
+                    await _to_the_end(_quietly(let_go))
+
     async def at_once(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Rows of one statement that is a transaction by itself, writes included: one question to the server.
 
@@ -281,14 +305,29 @@ class Database:
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[tuple[AsyncConnection, asyncpg.Connection]]:
         try:
-            connection = await self.engine.connect()
+            connection, driver = await self._open()
         except PoolTimeoutError as error:
             detail = "The database is busy; try again shortly."
             raise UnavailableError(detail) from error
         try:
-            yield connection, await driver_of(connection)
+            yield connection, driver
+        except Exception as error:
+            if driver.is_closed() and is_operational(error):
+                detail = "The database went away in the middle; nothing of this request was kept, try again shortly."
+                raise UnavailableError(detail) from error
+            raise
         finally:
             await _to_the_end(connection.close())
+
+    async def _open(self) -> tuple[AsyncConnection, asyncpg.Connection]:
+        """A connection that is not known to be dead: a restart of the server leaves a pool full of those."""
+        while True:
+            connection = await self.engine.connect()
+            driver = await driver_of(connection)
+            if not driver.is_closed():
+                return connection, driver
+            await connection.invalidate()
+            await connection.close()
 
     async def ping(self) -> None:
         """Ask the server for a sign of life; raises what the driver raises."""

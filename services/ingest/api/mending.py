@@ -14,7 +14,7 @@ from services.ingest.api.lookups import batch_of
 from services.ingest.api.uploads import batch_out
 from services.ingest.schemas import BatchOut
 from services.ingest.store import batches, mending
-from services.ingest.store.batches import Batch, NewBatch
+from services.ingest.store.batches import Batch
 from services.ingest.store.raw import Received
 from services.ingest.usecases import corrections, evidence
 from services.ingest.usecases.taking_back import Because, TakeBack
@@ -85,21 +85,7 @@ async def release_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchOu
         return batch_out(batch, repeated=True)
     received = await _file_of(deps, batch)
     try:
-        new = NewBatch(
-            kind=batch.kind,
-            code=batch.code,
-            department=batch.department,
-            client_id=batch.client_id,
-            sha256=received.sha256,
-            filename=batch.filename,
-            size_bytes=batch.size_bytes,
-            received_at=batch.received_at,
-        )
-        if batch.kind == "roster":
-            # Only a full roster can end anybody, and so be held.
-            batch, _ = await taking.take_roster(deps, batch.code, received, new, full=True, confirmed=True)
-        else:
-            batch, _ = await taking.take_source(deps, deps.source(batch.code), received, new, confirmed=True)
+        batch = await taking.go_on(deps, batch, received, confirmed=True)
     finally:
         deps.raw.forget(received)
     return batch_out(batch, repeated=False)

@@ -26,6 +26,7 @@ from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
+from services.ingest.store.unpacking import room
 from services.ingest.usecases import evidence, hints, rosters
 from services.ingest.usecases.evidence import Chunk
 from shared.kit import arrow
@@ -203,7 +204,7 @@ async def take_source(
         HeldError: it waits for a second look.
     """
     database = deps.platform.database
-    async with deps.turn:
+    async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
             batch = await batches.last_of_file(tx, new) or await batches.open_batch(tx, new)
             if batch.status == "withdrawn" and confirmed:
@@ -211,6 +212,7 @@ async def take_source(
                 batch = await batches.open_batch(tx, new, generation=batch.batch_no)
             if batch.status == "held" and confirmed:
                 batch = await evidence.release(tx, batch)
+            await batches.note_asked(tx, batch, full=True, confirmed=confirmed)
         if batch.status == "held":
             raise _faulty(batch)
         if batch.status != "taking":
@@ -266,10 +268,12 @@ async def _take(
 
 def _judged(deps: IngestDeps, source: Source, received: Received, people: PeopleIndex) -> JudgedFile:
     file, said, row = JudgedFile(people=people, scratch=received.scratch), rules(deps), 0
-    for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
-        judged = verdicts.judge(frame, source, people, said)
-        file.add(judged, hints_of.described(frame, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS)
-        row += len(frame)
+    with room():
+        for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
+            judged = verdicts.judge(frame, source, people, said)
+            hinted = hints_of.described(frame, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS
+            file.add(judged, hinted)
+            row += len(frame)
     return file
 
 
@@ -286,13 +290,14 @@ async def take_roster(
         HeldError: it would end too many enrolments and nobody has confirmed it.
     """
     database = deps.platform.database
-    async with deps.turn:
+    async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
             last = await batches.last_roster(tx, program)
             if last and last.sha256.split(".")[0] == received.sha256:
                 return last, True
             # The same file may come again after another one: then it is a new state, not a repetition.
             batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
+            await batches.note_asked(tx, batch, full=full, confirmed=confirmed)
         if batch.status == "withdrawn":
             return batch, True
         async with _undone(deps, batch):
@@ -320,14 +325,33 @@ async def take_roster(
     return batch, False
 
 
+async def go_on(deps: IngestDeps, batch: Batch, received: Received, *, confirmed: bool | None = None) -> Batch:
+    """Take a file that was begun or held, as it was asked for then; `confirmed` when somebody lets it through now."""
+    new = NewBatch(
+        kind=batch.kind,
+        code=batch.code,
+        department=batch.department,
+        client_id=batch.client_id,
+        sha256=received.sha256.split(".")[0],
+        filename=batch.filename,
+        size_bytes=batch.size_bytes,
+        received_at=batch.received_at,
+    )
+    through = batch.confirmed if confirmed is None else confirmed
+    if batch.kind == "roster":
+        return (await take_roster(deps, batch.code, received, new, full=batch.roster_full, confirmed=through))[0]
+    return (await take_source(deps, deps.source(batch.code), received, new, confirmed=through))[0]
+
+
 def _judged_roster(deps: IngestDeps, received: Received) -> JudgedRosterFile:
     judged, today = JudgedRosterFile(scratch=received.scratch), deps.platform.clock.today()
     limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROSTER_ROWS))
     row, seen = 0, roster.NOBODY
-    for frame in read_chunks(received.path, received.scratch, roster.match, limits):
-        part = roster.judge_roster(frame, today=today, first_row=row, seen=seen)
-        judged.add(part)
-        row, seen = row + len(frame), np.union1d(seen, part.codes)
+    with room():
+        for frame in read_chunks(received.path, received.scratch, roster.match, limits):
+            part = roster.judge_roster(frame, today=today, first_row=row, seen=seen)
+            judged.add(part)
+            row, seen = row + len(frame), np.union1d(seen, part.codes)
     if not row:
         detail = "The roster has a first line but no rows; send it with its people."
         raise UnreadableFileError(detail)

@@ -17,6 +17,7 @@ from shared.kit.db import Database
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 60.0
+_DAY_SECONDS = 86_400.0
 
 
 class Retention:
@@ -57,6 +58,7 @@ class Retention:
             if dropped:
                 log.info("evidence_forgotten", source=source.code, segments=dropped)
         await self._drop_files("roster", None, window_start(today, self._settings.ingest_roster_months))
+        await asyncio.to_thread(self._raw.sweep, _DAY_SECONDS)
         self._done_on = today
 
     async def _drop_files(self, kind: str, code: str | None, first: date) -> None:

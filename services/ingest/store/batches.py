@@ -18,7 +18,7 @@ from shared.kit.problems import ConflictError
 
 _COLUMNS = (
     "batch_no, batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, chunks_done, "
-    "counts::text AS counts, received_at, completed_at, latency_days"
+    "counts::text AS counts, received_at, completed_at, latency_days, roster_full, confirmed, tries"
 )
 
 _QUARANTINE = pa.schema([("row_no", pa.uint32()), ("reason", pa.string())])
@@ -32,6 +32,9 @@ class Batch:
         counts: rows by verdict or reason.
         chunks_done: chunks whose effect is committed; a batch cut off goes on behind them.
         latency_days: from event to receipt, summed over accepted rows.
+        roster_full: whoever is not in this roster has ended.
+        confirmed: somebody let it through.
+        tries: to complete it without its sender.
     """
 
     batch_no: int
@@ -49,6 +52,9 @@ class Batch:
     received_at: datetime
     completed_at: datetime | None
     latency_days: int
+    roster_full: bool
+    confirmed: bool
+    tries: int
 
     @property
     def rows(self) -> int:
@@ -110,6 +116,42 @@ async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = Non
         sha256,
     )
     return _batch(rows[0])
+
+
+def file_name_of(batch: Batch | NewBatch) -> str:
+    """The name whoever takes a file holds: the same for every batch of this very file."""
+    return f"file:{batch.kind}:{batch.code}:{batch.sha256.split('.')[0]}"
+
+
+async def note_asked(tx: WriteTx, batch: Batch, *, full: bool, confirmed: bool) -> None:
+    """Keep how a file is to be taken, for whoever may have to complete it."""
+    await tx.run(
+        "UPDATE batch SET roster_full = $2, confirmed = $3 WHERE batch_no = $1 AND status IN ('taking', 'held')",
+        batch.batch_no,
+        full,
+        confirmed,
+    )
+
+
+async def unfinished(tx: ReadTx) -> list[Batch]:
+    """Batches that were begun and not completed, oldest first."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM batch WHERE status = 'taking' AND kind <> 'event' ORDER BY batch_no")  # noqa: S608  (our columns)
+    return [_batch(row) for row in rows]
+
+
+async def is_overtaken(tx: ReadTx, batch: Batch) -> bool:
+    """Whether a newer roster of the same program was taken."""
+    rows = await tx.fetch(
+        "SELECT FROM batch WHERE kind = 'roster' AND code = $1 AND status = 'completed' AND batch_no > $2 LIMIT 1",
+        batch.code,
+        batch.batch_no,
+    )
+    return batch.kind == "roster" and bool(rows)
+
+
+async def count_try(tx: WriteTx, batch: Batch, by: int) -> None:
+    """Count a try to complete a batch without its sender, or take it back."""
+    await tx.run("UPDATE batch SET tries = tries + $2 WHERE batch_no = $1", batch.batch_no, by)
 
 
 async def last_of_file(tx: ReadTx, new: NewBatch) -> Batch | None:

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import fsspec
 import zstandard
 
 from services.ingest.store.problems import FileTooLargeError, StorageFullError
+from shared.kit.clock import wall
 
 _PIECE = 1 << 20
 
@@ -111,6 +113,17 @@ class RawStore:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return Received(path=path, scratch=folder, sha256=sha256, size=path.stat().st_size)
+
+    def sweep(self, older_than: float) -> int:
+        """Drop what killed processes left half written into the store; older in seconds, by wall time."""
+        dropped = 0
+        for path, info in self._fs.find(self._root, detail=True).items():
+            written = info.get("mtime") or info.get("LastModified") or info.get("created")
+            at = written.timestamp() if isinstance(written, datetime) else written
+            if not path.endswith(".zst") and at is not None and wall() - at > older_than:
+                self._fs.rm(path)
+                dropped += 1
+        return dropped
 
     def forget(self, received: Received) -> None:
         """Remove the scratch folder of a file."""

@@ -27,6 +27,7 @@ _BROKEN = (
     OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, struct.error, RuntimeError,
     ValueError, OverflowError,
 )  # fmt: skip
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -63,7 +64,7 @@ class Text:
 
 @contextmanager
 def room() -> Iterator[None]:
-    """Tell a full disk from a damaged file.
+    """Tell a full disk, or a file grown as large as this process may write, from a damaged file.
 
     Raises:
         StorageFullError: no room for what is unpacked.
@@ -71,7 +72,8 @@ def room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        # Libraries in Rust tell the number in their sentence only.
+        if error.errno in _NO_ROOM or any(f"os error {number}" in str(error) for number in _NO_ROOM):
             detail = "There is no room to unpack the file; the operator must make room, then send the file again."
             raise StorageFullError(detail) from error
         raise
