@@ -7,27 +7,30 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+import httpx
 import orjson
 from pydantic import TypeAdapter
 
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
-from services.recognition.jobs import BulkLoop, ChaseLoop, RunLoop
+from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
 from services.recognition.store.clients import Client
 from services.recognition.store.files import Files
 from services.recognition.usecases.deps import Bulk
+from services.recognition.usecases.facing import FaceProvider
 from services.recognition.usecases.references import References
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.app import Parts, Platform, Service
+from shared.kit.auth import Keys
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.http import load_key
 
 
-def make_deps(platform: Platform) -> api.RouteDeps:
+def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.RouteDeps:
     """Dependencies on a running platform."""
     settings = cast(RecognitionSettings, platform.settings)
     return api.RouteDeps(
@@ -47,6 +50,7 @@ def make_deps(platform: Platform) -> api.RouteDeps:
         vault=Vault.from_settings(settings.vault_keys),
         chase_hours=settings.recognition_chase_hours,
         plain_webhooks=settings.recognition_plain_webhooks,
+        face=face,
     )
 
 
@@ -61,6 +65,17 @@ def make_bulk(settings: RecognitionSettings) -> Bulk:
         most_lines=settings.recognition_list_lines,
         open_jobs=settings.recognition_open_jobs,
         keep_hours=settings.recognition_result_hours,
+    )
+
+
+def make_face(settings: RecognitionSettings, client: httpx.AsyncClient) -> FaceProvider | None:
+    """The provider of face checks, where one is configured."""
+    if not (settings.recognition_face_issuer and settings.recognition_face_jwks_url):
+        return None
+    return FaceProvider(
+        issuer=settings.recognition_face_issuer,
+        audience=settings.recognition_face_audience,
+        keys=Keys(settings.recognition_face_jwks_url, client),
     )
 
 
@@ -99,18 +114,19 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     settings = cast(RecognitionSettings, platform.settings)
     if settings.recognition_clients_file is not None:
         await register_clients(platform.database, read_clients(settings.recognition_clients_file))
-    deps = make_deps(platform)
-    loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk), ChaseLoop(deps)
+    async with httpx.AsyncClient() as client:
+        deps = make_deps(platform, make_face(settings, client))
+        loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk), ChaseLoop(deps), MoneyLoop(deps)
 
-    async def working() -> int:
-        return sum([await each.working() for each in loops])
+        async def working() -> int:
+            return sum([await each.working() for each in loops])
 
-    yield Parts(
-        deps=deps,
-        subscriptions=handlers.subscriptions(deps),
-        background=[each.run for each in loops],
-        working=working,
-    )
+        yield Parts(
+            deps=deps,
+            subscriptions=handlers.subscriptions(deps),
+            background=[each.run for each in loops],
+            working=working,
+        )
 
 
 SERVICE = Service(

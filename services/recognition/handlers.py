@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.recognition.domain.feed import EventKind
-from services.recognition.usecases import corrections, feed, hearing
+from services.recognition.usecases import corrections, feed, hearing, noticing, proposing
 from services.recognition.usecases import subscriptions as endpoints
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.feed import Happened
@@ -13,10 +13,12 @@ from shared.contracts.events import (
     CASE_CONCLUDED,
     ENROLMENTS_CHANGED,
     MESSAGE_DELIVERED,
+    MESSAGE_FAILED,
     VISIT_CONCLUDED,
     CaseConcluded,
     VisitConcluded,
 )
+from shared.contracts.events.grid import REPORT_LOCKED, STOP_REQUEST_CONCLUDED, ReportLocked, StopRequestConcluded
 from shared.contracts.events.ingest import CORRECTION_CHANGED, CorrectionChanged
 from shared.contracts.events.notify import ENDPOINT_CHANGED, RECEIPT_RECORDED, EndpointChanged
 from shared.contracts.events.recognition import (
@@ -102,7 +104,16 @@ class Handlers:
         await endpoints.hear_endpoint(tx, message.fact(EndpointChanged))
 
     async def on_message_delivered(self, tx: WriteTx, message: Message) -> None:
-        await hearing.hear_deliveries(tx, message.table())
+        await noticing.hear_deliveries(tx, message.table())
+
+    async def on_message_failed(self, tx: WriteTx, message: Message) -> None:
+        await noticing.hear_failures(tx, message.table())
+
+    async def on_report_locked(self, tx: WriteTx, message: Message) -> None:
+        await proposing.hear_report(self._deps, tx, message.fact(ReportLocked))
+
+    async def on_stop_request_concluded(self, tx: WriteTx, message: Message) -> None:
+        await proposing.hear_stop_request(self._deps, tx, message.fact(StopRequestConcluded))
 
 
 def _shard(message: Message) -> str:
@@ -129,4 +140,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=CORRECTION_CHANGED, handler=handlers.on_correction_changed),
         Subscription(event=RECEIPT_RECORDED, handler=handlers.on_receipt_recorded),
         Subscription(event=ENDPOINT_CHANGED, handler=handlers.on_endpoint_changed),
+        Subscription(event=MESSAGE_FAILED, handler=handlers.on_message_failed),
+        Subscription(event=REPORT_LOCKED, handler=handlers.on_report_locked),
+        Subscription(event=STOP_REQUEST_CONCLUDED, handler=handlers.on_stop_request_concluded),
     )

@@ -22,6 +22,9 @@ class RecognitionSettings(KitSettings):
     )
     recognition_token_seconds: Annotated[int, Field(ge=60, le=900)] = 600
     recognition_batch_limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    recognition_face_issuer: str | None = Field(default=None, description="`iss` of the provider of face checks")
+    recognition_face_jwks_url: str | None = Field(default=None, description="where its public keys are")
+    recognition_face_audience: str = Field(default="wugan", description="`aud` its assertions must have")
     recognition_notice_days: Annotated[int, Field(ge=1, le=90, description="from a notice to the stop")] = 30
     recognition_files_url: str = Field(
         default="", description="fsspec URL for lists and results of jobs; default: a folder in the data folder"

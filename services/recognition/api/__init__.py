@@ -1,6 +1,18 @@
 """HTTP in: one module an audience, each with its own router."""
 
-from services.recognition.api import bulk, feed, oauth, officer, operation, partner, subscriptions
+from services.recognition.api import (
+    bulk,
+    faces,
+    feed,
+    me,
+    money,
+    oauth,
+    officer,
+    operation,
+    partner,
+    subscriptions,
+    work,
+)
 from services.recognition.api.deps import RouteDeps
 
 # The question every program asks comes first: routes are tried in their order.
@@ -10,7 +22,11 @@ ROUTERS = (
     feed.router,
     subscriptions.router,
     oauth.router,
+    me.router,
+    faces.router,
     officer.router,
+    money.router,
+    work.router,
     operation.router,
 )
 

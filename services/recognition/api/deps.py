@@ -14,6 +14,7 @@ from services.recognition.store import lookups
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases import recognise
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.facing import FaceProvider
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.auth import Caller, allow
 from shared.kit.problems import ForbiddenError, MalformedError, ProblemError
@@ -21,11 +22,16 @@ from shared.kit.problems import ForbiddenError, MalformedError, ProblemError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteDeps(Deps):
-    """Dependencies of the verbs, the issuer where it is built in, and the events that wake the loops."""
+    """Dependencies of the verbs, the issuer where it is built in, and the events that wake the loops.
+
+    Attributes:
+        face: whose word on faces counts; None where no provider is connected.
+    """
 
     issuer: Issuer | None
     wake_runs: asyncio.Event
     wake_bulk: asyncio.Event
+    face: FaceProvider | None = None
 
 
 def deps(request: Request) -> RouteDeps:

@@ -9,8 +9,8 @@ from services.recognition.api.deps import DepsOf
 from services.recognition.domain.states import ProposalState
 from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
 from services.recognition.store import decisions
-from services.recognition.usecases import decide
-from services.recognition.usecases.decide import Lift
+from services.recognition.usecases import decide, lifting, stopping
+from services.recognition.usecases.lifting import Lift
 from shared.kit.auth import Caller, allow
 from shared.kit.problems import PROBLEM_RESPONSES
 
@@ -74,26 +74,27 @@ async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf) -> Dec
 
 @router.post("/decisions/{decision_id}:carry-out")
 async def carry_out(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
-    """Suspend or terminate, after the notice has run."""
+    """Suspend or terminate, once the notice has run and was delivered or tried on enough channels."""
     async with found.database.write() as tx:
-        return DecisionOut.model_validate(await decide.carry_out(found, tx, decision_id, caller))
+        return DecisionOut.model_validate(await stopping.carry_out(found, tx, decision_id, caller))
 
 
 @router.post("/decisions/{decision_id}:withdraw")
 async def withdraw(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
     """Give up an announced stop."""
     async with found.database.write() as tx:
-        return DecisionOut.model_validate(await decide.withdraw(found, tx, decision_id, caller))
+        return DecisionOut.model_validate(await stopping.withdraw(found, tx, decision_id, caller))
 
 
 @router.post("/decisions/{decision_id}:lift")
 async def lift(decision_id: UUID, body: LiftIn, caller: Officer, found: DepsOf) -> LiftedOut:
-    """Resume or reinstate in one step; what is paid back follows from the reason."""
+    """Resume or reinstate in one step; what is paid back follows from the reason. A false death falls everywhere."""
     why = Lift(reason=body.reason, passed_on=body.passed_on, requested_on=body.requested_on)
     async with found.database.write() as tx:
-        lifted = await decide.lift(found, tx, decision_id, caller, why)
+        lifted = await lifting.lift(found, tx, decision_id, caller, why)
     return LiftedOut(
         decision=DecisionOut.model_validate(lifted.decided),
         paid_again_from=lifted.paid_again_from,
         arrears_fen=lifted.arrears_fen,
+        also=list(lifted.also),
     )

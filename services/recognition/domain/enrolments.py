@@ -31,7 +31,9 @@ TRANSITIONS: dict[tuple[Status, Step], Status] = {
     (Status.NOTICE, Step.SUSPEND): Status.SUSPENDED,
     (Status.NOTICE, Step.TERMINATE): Status.TERMINATED,
     (Status.SUSPENDED, Step.RESUME): Status.ACTIVE,
-    (Status.SUSPENDED, Step.GIVE_NOTICE): Status.NOTICE,
+    # Whoever is suspended stays so while the end of his benefit is announced: a notice pays nobody.
+    (Status.SUSPENDED, Step.GIVE_NOTICE): Status.SUSPENDED,
+    (Status.SUSPENDED, Step.WITHDRAW): Status.SUSPENDED,
     (Status.SUSPENDED, Step.TERMINATE): Status.TERMINATED,
     (Status.TERMINATED, Step.REINSTATE): Status.ACTIVE,
 }

@@ -2,6 +2,7 @@
 
 from services.recognition.jobs.bulk import BulkLoop
 from services.recognition.jobs.chase import ChaseLoop
+from services.recognition.jobs.money import MoneyLoop
 from services.recognition.jobs.runs import RunLoop
 
-__all__ = ["BulkLoop", "ChaseLoop", "RunLoop"]
+__all__ = ["BulkLoop", "ChaseLoop", "MoneyLoop", "RunLoop"]

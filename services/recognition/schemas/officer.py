@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
 
@@ -42,6 +43,7 @@ class ProposalOut(BaseModel):
     subject: UUID
     program: str
     case_id: UUID | None
+    origin: ProposalOrigin
     reason: EndingEvent
     effect: Effect
     event_on: date | None
@@ -83,8 +85,9 @@ class DecisionOut(BaseModel):
 
 
 class LiftedOut(BaseModel):
-    """A lifted stop and what it pays back."""
+    """A lifted stop and what it pays back; `also` names decisions on other benefits that fell with a false death."""
 
     decision: DecisionOut
     paid_again_from: date
     arrears_fen: int
+    also: list[UUID]

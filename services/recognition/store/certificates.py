@@ -113,14 +113,29 @@ async def list_in_force(tx: ReadTx, subject: UUID, *, since: date) -> list[UUID]
     return [row["certificate_id"] for row in rows]
 
 
+async def were_revoked(tx: ReadTx, subject: UUID, decision_id: UUID, others: Sequence[UUID]) -> bool:
+    """Whether one of these decisions revoked a certificate of the person, which every program of his was told."""
+    rows = await tx.fetch(
+        "SELECT FROM revocation WHERE subject = $1 AND decision_id = ANY ($2) LIMIT 1", subject, [decision_id, *others]
+    )
+    return bool(rows)
+
+
+async def programs_of(tx: ReadTx, subject: UUID) -> list[str]:
+    """Every program that knows the person, ended ones too."""
+    rows = await tx.fetch("SELECT program FROM enrolment WHERE subject = $1 ORDER BY program", subject)
+    return [row["program"] for row in rows]
+
+
 async def save_finding(tx: WriteTx, fact: CaseConcluded) -> None:
     """Keep what people concluded on a case; a later conclusion of the same case replaces it."""
     await tx.run(
-        "INSERT INTO finding (case_id, subject, kind, conclusion, event_on, concluded_at, verified_by, concluded_by) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (case_id) DO UPDATE SET "
+        "INSERT INTO finding (case_id, subject, kind, conclusion, event_on, concluded_at, verified_by, concluded_by, "
+        "evidence_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (case_id) DO UPDATE SET "
         "kind = excluded.kind, conclusion = excluded.conclusion, event_on = excluded.event_on, "
         "concluded_at = excluded.concluded_at, verified_by = excluded.verified_by, "
-        "concluded_by = excluded.concluded_by WHERE finding.concluded_at < excluded.concluded_at",
+        "concluded_by = excluded.concluded_by, evidence_ids = excluded.evidence_ids "
+        "WHERE finding.concluded_at < excluded.concluded_at",
         fact.case_id,
         fact.subject,
         fact.kind,
@@ -129,6 +144,7 @@ async def save_finding(tx: WriteTx, fact: CaseConcluded) -> None:
         fact.concluded_at,
         fact.verified_by,
         fact.concluded_by,
+        list(fact.evidence_ids),
     )
 
 

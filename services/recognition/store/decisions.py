@@ -1,5 +1,6 @@
 """Proposals and decisions of named people, and what they do to an enrolment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.enrolments import Status
+from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from shared.kit.db import ReadTx, WriteTx
@@ -30,6 +32,15 @@ class Proposal:
     grounds: str | None
     decided_by: str | None
     decided_at: datetime | None
+    origin: ProposalOrigin
+    origin_id: UUID | None
+
+    @property
+    def under_review(self) -> bool:
+        """Whether the person's certification rests until this is decided, since people found something."""
+        if self.origin is ProposalOrigin.STOP_REQUEST:
+            return self.reason is not EndingEvent.OWN_REQUEST
+        return self.origin in {ProposalOrigin.CASE, ProposalOrigin.REPORT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,8 @@ _WORDS: dict[str, Any] = {"reason": EndingEvent, "effect": Effect}
 
 def _proposal(row: asyncpg.Record) -> Proposal:
     words = {name: word(row[name]) for name, word in _WORDS.items()}
-    return Proposal(**{**row, **words, "state": ProposalState(row["state"])})
+    words |= {"state": ProposalState(row["state"]), "origin": ProposalOrigin(row["origin"])}
+    return Proposal(**{**row, **words})
 
 
 def _decided(row: asyncpg.Record) -> Decided:
@@ -169,6 +181,17 @@ async def set_decision_state(tx: WriteTx, decision_id: UUID, state: DecisionStat
     )
 
 
+async def lift_all(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
+    """End every decision in effect on an enrolment: a suspension falls with the termination that followed it."""
+    await tx.run(
+        "UPDATE decision SET state = 'lifted', lifted_at = $3 "
+        "WHERE subject = $1 AND program = $2 AND state = 'effective' AND effect IN ('suspend', 'terminate')",
+        subject,
+        program,
+        at,
+    )
+
+
 async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
     tx: WriteTx,
     decided: Decided,
@@ -198,11 +221,24 @@ async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
     )
 
 
+_UNRESOLVED = """
+SELECT count(*) AS left_over FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
+WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective'))
+    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
+"""
+
+
 async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
-    """Proposals on a person still open or decided by one officer, and decisions announced or in effect."""
+    """What keeps a person under review: proposals from findings not decided, decisions announced or in effect."""
+    return int((await tx.fetch(_UNRESOLVED, subject))[0]["left_over"])
+
+
+async def list_standing(tx: WriteTx, subject: UUID, reasons: Sequence[EndingEvent]) -> list[Decided]:
+    """Decisions on a person for these reasons that are announced or in effect, held until the end."""
     rows = await tx.fetch(
-        "SELECT (SELECT count(*) FROM proposal WHERE subject = $1 AND state IN ('open', 'decided')) + "
-        "(SELECT count(*) FROM decision WHERE subject = $1 AND state IN ('notice', 'effective')) AS left_over",
+        f"SELECT {_DECISION} FROM decision WHERE subject = $1 AND reason = ANY ($2) "  # noqa: S608  (column names)
+        "AND state IN ('notice', 'effective') ORDER BY decision_id FOR UPDATE",
         subject,
+        list(reasons),
     )
-    return int(rows[0]["left_over"])
+    return [_decided(row) for row in rows]

@@ -1,12 +1,15 @@
 """Proposals: what a confirmed finding means for each program, for a named officer to decide."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
 import uuid_utils.compat as uuids
 
+from services.recognition.domain.origins import ProposalOrigin
+from services.recognition.domain.programs import Effect, EndingEvent
 from shared.kit.db import ReadTx, WriteTx
 
 _CONFIRMED = """
@@ -31,34 +34,126 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
     return [row["subject"] for row in rows]
 
 
-async def add_proposal(  # noqa: PLR0913  (a proposal has this many parts)
-    tx: WriteTx,
-    *,
-    subject: UUID,
-    program: str,
-    case_id: UUID | None,
-    reason: str,
-    effect: str,
-    event_on: date | None,
-    stops_from: date | None,
-    at: datetime,
-) -> UUID:
-    """Open a proposal."""
-    proposal_id = uuids.uuid7()
-    await tx.run(
-        "INSERT INTO proposal (proposal_id, subject, program, case_id, reason, effect, event_on, stops_from, "
-        "opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        proposal_id,
-        subject,
-        program,
-        case_id,
-        reason,
-        effect,
-        event_on,
-        stops_from,
+_OPEN = """
+INSERT INTO proposal (proposal_id, subject, program, case_id, reason, effect, event_on, stops_from, opened_at, origin,
+                      origin_id)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+WHERE NOT EXISTS (
+    SELECT FROM proposal p WHERE p.subject = $2 AND p.program = $3
+        AND CASE WHEN $4::uuid IS NOT NULL THEN p.case_id = $4
+                 WHEN $11::uuid IS NOT NULL THEN p.origin_id = $11 OR p.reason = $5 AND p.state IN ('open', 'decided')
+                 ELSE p.reason = $5 AND (p.state IN ('open', 'decided') OR p.event_on IS NOT DISTINCT FROM $7::date) END
+) AND NOT EXISTS (
+    SELECT FROM decision d WHERE d.subject = $2 AND d.program = $3 AND d.reason = $5
+        AND d.state IN ('notice', 'effective')
+)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A proposal about to be opened."""
+
+    subject: UUID
+    program: str
+    reason: EndingEvent
+    effect: Effect
+    event_on: date | None
+    stops_from: date | None
+    origin: ProposalOrigin
+    case_id: UUID | None = None
+    origin_id: UUID | None = None
+
+
+async def open_once(tx: WriteTx, opening: Opening, at: datetime) -> bool:
+    """Open a proposal, unless the same was proposed before or is decided already; True when it is new."""
+    tag = await tx.run(
+        _OPEN,
+        uuids.uuid7(),
+        opening.subject,
+        opening.program,
+        opening.case_id,
+        opening.reason,
+        opening.effect,
+        opening.event_on,
+        opening.stops_from,
         at,
+        opening.origin,
+        opening.origin_id,
     )
-    return proposal_id
+    return tag.endswith("1")
+
+
+async def list_enrolled(tx: ReadTx, subject: UUID) -> list[str]:
+    """Programs a person may still be stopped in."""
+    rows = await tx.fetch(
+        "SELECT program FROM enrolment WHERE subject = $1 AND listed AND status <> 'terminated' ORDER BY program",
+        subject,
+    )
+    return [row["program"] for row in rows]
+
+
+async def was_cleared(tx: ReadTx, subject: UUID, since: datetime) -> bool:
+    """Whether people found nothing after this instant."""
+    rows = await tx.fetch("SELECT FROM standing WHERE subject = $1 AND cleared_at > $2", subject, since)
+    return bool(rows)
+
+
+async def list_double(tx: WriteTx, program: str, others: Sequence[str]) -> list[asyncpg.Record]:
+    """People of the roster just taken in who draw one of these other benefits too, with the days both began."""
+    return await tx.fetch(
+        "SELECT e.subject, e.started_on, o.program AS other, o.started_on AS other_started_on "
+        "FROM (SELECT DISTINCT subject FROM heard_enrolment WHERE listed) h "
+        "JOIN enrolment e ON e.subject = h.subject AND e.program = $1 AND e.listed AND e.status <> 'terminated' "
+        "JOIN enrolment o ON o.subject = h.subject AND o.program = ANY ($2) AND o.listed AND o.status <> 'terminated' "
+        "ORDER BY e.subject, o.program",
+        program,
+        list(others),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """Where overdue people are looked for: programs with their cycles and what lateness does, and a range of subjects.
+
+    Attributes:
+        grace_days: days since somebody first looked for the person, before which nothing is proposed.
+    """
+
+    codes: list[str]
+    cycles: list[int]
+    effects: list[str]
+    first: UUID
+    last: UUID
+    grace_days: int
+
+
+_OVERDUE = """
+INSERT INTO proposal (proposal_id, subject, program, reason, effect, event_on, opened_at, origin)
+SELECT uuidv7(), e.subject, e.program, 'overdue', ($3::text[])[p.at], u.until, $8, 'overdue'
+FROM due d
+JOIN enrolment e ON e.subject = d.subject AND e.listed AND e.status = 'active'
+CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
+CROSS JOIN LATERAL (
+    SELECT GREATEST(b.until, COALESCE(e.due_on, CASE WHEN b.until IS NULL
+        THEN valid_until(COALESCE(e.started_on, $6), ($2::int[])[p.at], NULL) END)) AS until
+    FROM (SELECT max(valid_until(h.as_of, ($2::int[])[p.at], NULLIF(h.cap_months, 0)::int)) AS until
+          FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive') b
+) u
+WHERE p.at IS NOT NULL AND d.subject BETWEEN $4 AND $5 AND d.cleared_on IS NULL AND d.run_on <= $6::date - $7::int
+    AND u.until < $6
+    AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
+    AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = e.subject AND o.program = e.program
+        AND (o.state IN ('open', 'decided') OR o.reason = 'overdue' AND o.event_on = u.until))
+"""
+
+
+async def open_overdue(tx: WriteTx, search: Overdue, *, today: date, at: datetime) -> int:
+    """Open proposals to suspend whom nobody could certify in time; how many are new."""
+    tag = await tx.run(
+        _OVERDUE, search.codes, search.cycles, search.effects, search.first, search.last, today, search.grace_days, at
+    )
+    return int(tag.rsplit(" ", 1)[1])
 
 
 async def withdraw_unconfirmed(tx: WriteTx, subject: UUID, at: datetime) -> int:

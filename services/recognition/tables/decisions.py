@@ -1,7 +1,9 @@
 """What named people conclude and decide, and the proof that somebody was told."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
+from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.tables.base import INSTANT, METADATA, UUID, one_of
@@ -18,6 +20,13 @@ FINDING = sa.Table(
     sa.Column("concluded_at", INSTANT, nullable=False),
     sa.Column("verified_by", sa.Text, nullable=False),
     sa.Column("concluded_by", sa.Text, nullable=False),
+    sa.Column(
+        "evidence_ids",
+        pg.ARRAY(sa.BigInteger),
+        nullable=False,
+        server_default="{}",
+        comment="what the suspicion rested on",
+    ),
     one_of("kind", SuspicionKind),
     one_of("conclusion", CaseConclusion),
     comment="What people concluded on cases",
@@ -40,6 +49,9 @@ PROPOSAL = sa.Table(
     sa.Column("decided_by", sa.Text),
     sa.Column("decided_at", INSTANT),
     sa.Column("closed_at", INSTANT),
+    sa.Column("origin", sa.Text, nullable=False, server_default=ProposalOrigin.CASE, comment="what made somebody look"),
+    sa.Column("origin_id", UUID, comment="request it follows from"),
+    one_of("origin", ProposalOrigin),
     one_of("reason", EndingEvent),
     one_of("effect", Effect),
     one_of("state", ProposalState),
@@ -105,6 +117,11 @@ PROOF = sa.Table(
     sa.Column("message_id", UUID, primary_key=True),
     sa.Column("channel", sa.Text, primary_key=True),
     sa.Column("template", sa.Text, nullable=False),
-    sa.Column("delivered_at", INSTANT, nullable=False),
-    comment="Notices that reached their channel's end",
+    sa.Column("delivered_at", INSTANT, nullable=False, comment="when it arrived, or failed"),
+    sa.Column("notice_id", UUID),
+    sa.Column("outcome", sa.Text, nullable=False, server_default="delivered"),
+    sa.Column("reason", sa.Text),
+    sa.CheckConstraint("outcome IN ('delivered', 'failed')", name="outcome"),
+    sa.Index("ix_proof_of_notice_notice_id", "notice_id", postgresql_where=sa.text("notice_id IS NOT NULL")),
+    comment="Notices that reached their channel's end, or were tried in vain",
 )

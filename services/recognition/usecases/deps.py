@@ -1,12 +1,14 @@
 """What every verb of recognition works with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from uuid import UUID
 
+from services.recognition import policies
 from services.recognition.domain.programs import PLATFORM_CLAIMS, Program
+from services.recognition.policies import Policies
 from services.recognition.store.files import Files
 from services.recognition.store.hearing import Cycles
 from services.recognition.usecases.references import References
@@ -51,6 +53,7 @@ class Deps:
         vault: seals secrets of webhooks.
         chase_hours: until an unanswered event is told again.
         plain_webhooks: whether an endpoint may be http, on a machine of one's own.
+        policies: numbers of the procedure.
     """
 
     database: Database
@@ -66,6 +69,7 @@ class Deps:
     vault: Vault
     chase_hours: int
     plain_webhooks: bool
+    policies: Policies = field(default_factory=policies.load)
 
     def cycles(self, today: date) -> Cycles:
         """Cycles of the programs whose claims this platform fills, on a day."""

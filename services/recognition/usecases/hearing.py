@@ -10,24 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
-from services.recognition.domain.programs import EndingEvent, stops_from
 from services.recognition.domain.standing import Finding, finding_of
-from services.recognition.store import certificates, hearing, notices, proposals
+from services.recognition.store import certificates, hearing, proposals
+from services.recognition.usecases import correcting, proposing
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
 from shared.contracts.vocabulary import (
+    CaseConclusion,
     Channel,
     Claim,
     Decision,
     EnrolmentChange,
     Strength,
-    SuspicionKind,
 )
 from shared.kit import arrow
 from shared.kit.db import WriteTx
-
-NOTICE_TEMPLATES = pa.array(["stop_notice", "suspension_notice", "refund_notice"])
-"""Templates whose delivery proves something later."""
 
 _VISIT_RULE = "visit@1"
 
@@ -40,14 +37,6 @@ _ISSUED_COLUMNS = {
     "valid_until": pa.date32(),
     "programs": pa.int16(),
     "previous_until": pa.date32(),
-}
-
-_REASON_OF = {
-    SuspicionKind.DEATH: EndingEvent.DEATH,
-    SuspicionKind.CONFLICT: EndingEvent.DEATH,
-    SuspicionKind.INCARCERATION: EndingEvent.IMPRISONMENT,
-    SuspicionKind.MISSING: EndingEvent.MISSING,
-    SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
 }
 
 
@@ -96,8 +85,9 @@ async def hear_enrolments(
     await certificates.lock_shard(tx, shard)
     await hearing.merge_enrolments(tx, _enrolments(_one_a_subject(table)), program=program, received_at=received_at)
     await _say_issued(deps, tx, await hearing.announce_enrolled(tx, deps.cycles(today), today), today)
+    await proposing.propose_double_receipt(deps, tx, program)
     if known := await proposals.subjects_with_findings(tx):
-        await _propose(deps, tx, known)
+        await proposing.propose_findings(deps, tx, known)
 
 
 async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
@@ -135,19 +125,11 @@ async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
     await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
     if finding is Finding.CLEARS:
         await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at)
+        if fact.conclusion is CaseConclusion.FALSE_DEATH:
+            await correcting.ask_correction(deps, tx, fact.case_id, fact.subject, fact.evidence_ids)
         await announce(deps, tx, [fact.subject])
     elif finding is Finding.CONFIRMS:
-        await _propose(deps, tx, [fact.subject])
-
-
-async def hear_deliveries(tx: WriteTx, table: pa.Table) -> None:
-    """Keep the proof that a notice arrived; other messages are none of our business."""
-    template = table.column("template").cast(pa.string())
-    proofs = table.filter(pc.is_in(template, value_set=NOTICE_TEMPLATES))
-    if proofs.num_rows:
-        plain = {name: proofs.column(name).cast(pa.string()) for name in ("template", "channel")}
-        kept = {name: proofs.column(name) for name in ("subject", "message_id", "delivered_at")}
-        await notices.save_proofs(tx, pa.table({**kept, **plain}))
+        await proposing.propose_findings(deps, tx, [fact.subject])
 
 
 async def announce(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
@@ -165,27 +147,6 @@ async def _say_issued(deps: Deps, tx: WriteTx, rows: Sequence[asyncpg.Record], t
     await deps.outbox.say_table(
         tx, CERTIFICATES_ISSUED, table.append_column("claim", claim), {"issued_on": today.isoformat()}
     )
-
-
-async def _propose(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
-    for row in await proposals.list_unproposed(tx, subjects):
-        program = deps.programs.get(row["program"])
-        if program is None:
-            continue
-        event_on = row["event_on"] or row["concluded_at"].date()
-        version = program.in_force(event_on)
-        reason = _REASON_OF[SuspicionKind(row["kind"])]
-        await proposals.add_proposal(
-            tx,
-            subject=row["subject"],
-            program=program.code,
-            case_id=row["case_id"],
-            reason=reason,
-            effect=version.effect_of(reason),
-            event_on=row["event_on"],
-            stops_from=stops_from(event_on, version.stop),
-            at=row["concluded_at"],
-        )
 
 
 def _one_a_subject(table: pa.Table) -> pa.Table:

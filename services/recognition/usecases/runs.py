@@ -10,6 +10,7 @@ from services.recognition.store import certificates, runs
 from services.recognition.store.runs import Run
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import records_table
+from services.recognition.usecases.proposing import propose_overdue
 from shared.contracts.events import CERTIFICATIONS_DUE
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.db import ReadTx, WriteTx
@@ -64,5 +65,6 @@ async def run_next_shard(deps: Deps, tx: WriteTx) -> bool:
             records_table(fresh, _DUE_COLUMNS),
             {"run": str(run.run_id), "run_on": run.run_on.isoformat()},
         )
+    await propose_overdue(deps, tx, run, run.shards_done)
     await runs.advance(tx, run, due=len(rows), said=len(fresh), at=deps.clock.now())
     return True

@@ -13,7 +13,6 @@ from tests.services.recognition.world import (
     assessed,
     assessment,
     concluded,
-    delivered,
     enrolled,
     enrolment,
     subject,
@@ -190,14 +189,6 @@ async def test_the_last_row_of_a_person_in_a_message_counts(world):
     await world.hear(enrolled(enrolment(SHE), enrolment(HE), enrolment(SHE, "ended")))
     rows = await world.rows("SELECT subject, listed FROM enrolment ORDER BY subject")
     assert rows == [{"subject": SHE, "listed": False}, {"subject": HE, "listed": True}]
-
-
-async def test_only_notices_leave_a_proof(world):
-    notice = delivered(SHE, "stop_notice")
-    await world.hear(notice, notice, delivered(SHE, "certified"))
-    assert await world.rows("SELECT template, channel FROM proof_of_notice") == [
-        {"template": "stop_notice", "channel": "sms"}
-    ]
 
 
 STATE = """

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED
+from tests.services.recognition.rights import tell
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -39,6 +40,7 @@ async def stopped(world, http, officer, kind: str = "suspected_death"):
     await decide(http, officer, proposal)
     decision = (await confirm(http, officer, proposal)).json()["decision_id"]
     world.deps.clock.move(timedelta(days=31))
+    await tell(world, SHE)
     answer = await http.post(f"/v1/decisions/{decision}:carry-out", headers=officer())
     assert answer.status_code == 200
     return decision
@@ -62,6 +64,9 @@ async def test_two_officers_and_a_notice_lead_to_a_stop(world, http, officer):
     early = await http.post(f"/v1/decisions/{confirmed['decision_id']}:carry-out", headers=officer())
     assert (early.status_code, early.json()["code"]) == (409, "notice_runs")
     world.deps.clock.move(timedelta(days=31))
+    untold = await http.post(f"/v1/decisions/{confirmed['decision_id']}:carry-out", headers=officer())
+    assert (untold.status_code, untold.json()["code"]) == (409, "not_told")
+    await tell(world, SHE)
     late = await http.post(f"/v1/decisions/{confirmed['decision_id']}:carry-out", headers=officer())
     assert late.json()["state"] == "effective"
     assert await status(world) == "terminated"

@@ -172,11 +172,11 @@ def concluded(who: UUID, conclusion: str, *, kind: str = "suspected_death", hour
     return message(CASE_CONCLUDED, fact.model_dump_json().encode())
 
 
-def delivered(who: UUID, template: str) -> Message:
+def delivered(who: UUID, template: str, about: UUID | None = None) -> Message:
     row = {
         "subject": who.bytes,
         "message_id": uuid4().bytes,
-        "about": None,
+        "about": about.bytes if about else None,
         "template": template,
         "channel": "sms",
         "delivered_at": NOW,

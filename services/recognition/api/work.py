@@ -1,0 +1,126 @@
+"""What waits for an officer, objections to answer, and the whole history of a person."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asker, deny, deps, purpose
+from services.recognition.schemas.work import (
+    AnswerIn,
+    HistoryOut,
+    ObjectionOut,
+    ObjectionsOut,
+    PersonIn,
+    WaitingOut,
+    WorkOut,
+)
+from services.recognition.store import objections, worklist
+from services.recognition.usecases import histories, objecting
+from services.recognition.usecases.histories import UnknownPersonError
+from shared.kit.auth import Caller, allow
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, MalformedError
+
+router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+
+Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+_AUDITOR = "auditor"
+_NEXT = {
+    "decide": "决定是否停发，或认定无须停发",
+    "confirm": "由另一名经办人复核确认",
+    "carry_out": "告知期已满，可以执行",
+    "not_told": "告知期已满但送达渠道不足，请补充送达",
+    "withdraw": "核查结论为无误，请撤回拟停发决定",
+    "reinstate": "核查结论为无误，请恢复发放并补发",
+    "resume": "已通过认证，请恢复发放并补发",
+    "answer_objection": "在期限前答复异议",
+    "answer_review": "在期限前答复复核申请",
+    "ask_refund": "发出退还通知",
+    "refund_overdue": "退还期限已过，请联系家属、约定分期或移送",
+    "approve_offset": "审批抵扣",
+    "approve_written_off": "审批核销",
+}
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
+
+
+@router.get("/work")
+async def list_work(caller: Officer, found: DepsOf, limit: Limit = 100) -> WorkOut:
+    """What waits in the officer's programs: deadlines first, then the oldest; not what somebody else has to do."""
+    programs = [code for code in found.programs if caller.may_program(code)]
+    today = found.clock.today()
+    channels = found.policies.on(today).notice_channels
+    async with found.database.read() as tx:
+        rows = await worklist.list_waiting(tx, programs, today=today, channels=channels, user=caller.user, limit=limit)
+        counts = await worklist.count_waiting(tx, programs, today=today, channels=channels)
+    items = [WaitingOut(**{name: row[name] for name in _SHOWN}, next_step=_NEXT[row["kind"]]) for row in rows]
+    return WorkOut(items=items, counts=counts)
+
+
+_SHOWN = ("kind", "id", "subject", "program", "reason", "since", "due_on")
+
+
+@router.get("/objections")
+async def list_objections(caller: Officer, found: DepsOf, limit: Limit = 100) -> ObjectionsOut:
+    """Objections about the officer's programs that wait for an answer, the most urgent first."""
+    programs = [code for code in found.programs if caller.may_program(code)]
+    async with found.database.read() as tx:
+        listed = await objections.list_open(tx, programs, limit=limit)
+    return ObjectionsOut(items=[ObjectionOut.model_validate(each) for each in listed])
+
+
+@router.post("/objections/{objection_id}:answer")
+async def answer_objection(objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf) -> ObjectionOut:
+    """Answer an objection; one that is upheld against an announced stop takes the stop back."""
+    async with found.database.write() as tx:
+        said = await objecting.answer_objection(found, tx, objection_id, caller, upheld=body.upheld, answer=body.answer)
+    return ObjectionOut.model_validate(said)
+
+
+def _historian() -> Callable[..., Awaitable[Question]]:
+    """Officers of the person's programs, and auditors; a refusal is logged, and a purpose has to be said."""
+    officer = allow("recognition.manage", roles=("officer",))
+    auditor = allow("audit.read", roles=(_AUDITOR,))
+
+    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:
+        found = deps(request)
+        try:
+            caller = await auditor(request, credentials)
+        except ForbiddenError:
+            caller = await _officer(request, credentials)
+        return Question(found, caller, purpose(request), request, "history")
+
+    async def _officer(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Caller:
+        try:
+            return await officer(request, credentials)
+        except ForbiddenError as error:
+            assert credentials is not None
+            known = await request.app.state.platform.guard.caller(credentials.credentials)
+            await deny(deps(request), asker(request, deps(request), known, "history", why=None, program=None), error)
+            raise
+
+    check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
+    return check
+
+
+@router.post("/people:history", openapi_extra=PURPOSE_HEADERS)
+async def read_history(body: PersonIn, question: Annotated[Question, Security(_historian())]) -> HistoryOut:
+    """Certificates, decisions, notices, payments of one person: an officer sees his programs, an auditor everything."""
+    found, caller, who = question.deps, question.caller, question.asker(None)
+    audits = caller.role == _AUDITOR
+    try:
+        subject = histories.person(found, body.subject, body.citizen_id)
+    except MalformedError as error:
+        await deny(found, who, error)
+        raise
+    programs = None if audits else [code for code in found.programs if caller.may_program(code)]
+    async with found.database.write() as tx:
+        history = await histories.read_history(tx, subject, who, programs=programs, with_looks=audits)
+    if history is None:
+        detail = "No person of your programs stands behind this."
+        raise UnknownPersonError(detail)
+    return HistoryOut.model_validate(history)

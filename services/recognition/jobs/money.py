@@ -1,0 +1,33 @@
+"""Money that a program confirms as paid although it was stopped."""
+
+import asyncio
+
+from services.recognition.store import overpayments
+from services.recognition.usecases import recovering
+from services.recognition.usecases.deps import Deps
+
+_MONEY_SECONDS = 30.0
+
+
+class MoneyLoop:
+    """Gathers what a program confirms as paid after a stop: pay lists and decisions cross on their way."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            while await self.step():
+                pass
+            await asyncio.sleep(_MONEY_SECONDS)
+
+    async def step(self) -> bool:
+        """One round; False when everything paid late is gathered."""
+        async with self._deps.database.write() as tx:
+            return bool(await recovering.gather_late(self._deps, tx))
+
+    async def working(self) -> int:
+        """Decisions after which something paid is not gathered yet."""
+        async with self._deps.database.read() as tx:
+            return len(await overpayments.list_late(tx, 100))

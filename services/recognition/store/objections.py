@@ -1,0 +1,106 @@
+"""Objections and their reviews."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """What a person says is wrong."""
+
+    objection_id: UUID
+    subject: UUID
+    program: str
+    decision_id: UUID | None
+    about: ObjectionAbout
+    said: str
+    stage: ObjectionStage
+    reviews: UUID | None
+    state: ObjectionState
+    received_at: datetime
+    due_on: date
+    answered_by: str | None
+    answered_at: datetime | None
+    answer: str | None
+
+
+_COLUMNS = ", ".join(Objection.__dataclass_fields__)
+
+
+def _objection(row: asyncpg.Record) -> Objection:
+    words = {
+        "about": ObjectionAbout(row["about"]),
+        "stage": ObjectionStage(row["stage"]),
+        "state": ObjectionState(row["state"]),
+    }
+    return Objection(**{**row, **words})
+
+
+async def add_objection(tx: WriteTx, objection: Objection) -> None:
+    """Keep an objection."""
+    values = [getattr(objection, name) for name in Objection.__dataclass_fields__]
+    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
+    await tx.run(f"INSERT INTO objection ({_COLUMNS}) VALUES ({places})", *values)  # noqa: S608  (column names)
+
+
+async def find_objection(tx: ReadTx, objection_id: UUID) -> Objection | None:
+    """One objection; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM objection WHERE objection_id = $1{hold}", objection_id)  # noqa: S608
+    return _objection(rows[0]) if rows else None
+
+
+async def list_of(tx: ReadTx, subject: UUID, programs: Sequence[str] | None = None) -> list[Objection]:
+    """A person's objections, oldest first; of all programs where `programs` is None."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM objection WHERE subject = $1 "  # noqa: S608  (column names)
+        "AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY received_at, objection_id",
+        subject,
+        None if programs is None else list(programs),
+    )
+    return [_objection(row) for row in rows]
+
+
+async def list_open(tx: ReadTx, programs: Sequence[str], *, limit: int) -> list[Objection]:
+    """Objections waiting for an answer, the most urgent first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM objection WHERE state = 'received' AND program = ANY ($1) "  # noqa: S608
+        "ORDER BY due_on, objection_id LIMIT $2",
+        list(programs),
+        limit,
+    )
+    return [_objection(row) for row in rows]
+
+
+async def is_open(tx: ReadTx, subject: UUID, program: str) -> bool:
+    """Whether the person waits for an answer about this benefit."""
+    rows = await tx.fetch(
+        "SELECT FROM objection WHERE subject = $1 AND program = $2 AND state = 'received' LIMIT 1", subject, program
+    )
+    return bool(rows)
+
+
+async def find_review(tx: ReadTx, objection_id: UUID) -> bool:
+    """Whether a review of this objection was asked for."""
+    return bool(await tx.fetch("SELECT FROM objection WHERE reviews = $1", objection_id))
+
+
+async def answer_objection(
+    tx: WriteTx, objection_id: UUID, state: ObjectionState, *, by: str, at: datetime, answer: str
+) -> None:
+    """Note what an officer answered."""
+    await tx.run(
+        "UPDATE objection SET state = $2, answered_by = $3, answered_at = $4, answer = $5 WHERE objection_id = $1",
+        objection_id,
+        state,
+        by,
+        at,
+        answer,
+    )

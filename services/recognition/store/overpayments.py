@@ -1,0 +1,281 @@
+"""Overpayments, the payments they consist of, and what has come back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.recognition.domain.overpayments import (
+    Balance,
+    Instalment,
+    OffsetAgainst,
+    OverpaymentState,
+    RecoveryKind,
+    RecoveryState,
+    ReferredTo,
+)
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overpayment:
+    """What was paid after a stop, and where it stands; amounts in fen."""
+
+    overpayment_id: UUID
+    subject: UUID
+    program: str
+    decision_id: UUID
+    case_id: UUID | None
+    stops_from: date
+    state: OverpaymentState
+    due_fen: int
+    paid_fen: int
+    offset_fen: int
+    written_off_fen: int
+    opened_at: datetime
+    refund_due_on: date | None
+    referred_to: ReferredTo | None
+    changed_at: datetime
+
+    @property
+    def balance(self) -> Balance:
+        """Its amounts."""
+        return Balance(due=self.due_fen, paid=self.paid_fen, offset=self.offset_fen, written_off=self.written_off_fen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What came back, was set off, or was given up."""
+
+    recovery_id: UUID
+    overpayment_id: UUID
+    kind: RecoveryKind
+    state: RecoveryState
+    amount_fen: int
+    happened_on: date
+    reference: str
+    against: OffsetAgainst | None
+    asked_by: str
+    asked_at: datetime
+    answered_by: str | None
+    answered_at: datetime | None
+
+
+_OVERPAYMENT = ", ".join(Overpayment.__dataclass_fields__)
+_RECOVERY = ", ".join(Recovery.__dataclass_fields__)
+
+
+def _overpayment(row: asyncpg.Record) -> Overpayment:
+    words = {
+        "state": OverpaymentState(row["state"]),
+        "referred_to": ReferredTo(row["referred_to"]) if row["referred_to"] else None,
+    }
+    return Overpayment(**{**row, **words})
+
+
+def _recovery(row: asyncpg.Record) -> Recovery:
+    words = {
+        "kind": RecoveryKind(row["kind"]),
+        "state": RecoveryState(row["state"]),
+        "against": OffsetAgainst(row["against"]) if row["against"] else None,
+    }
+    return Recovery(**{**row, **words})
+
+
+# A payment belongs to one overpayment: a suspension and the termination after it do not both claim it back.
+_UNCLAIMED = """
+SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on FROM payment p
+WHERE p.subject = $1 AND p.program = $2 AND p.month >= $3 AND NOT EXISTS (
+    SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
+    WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
+        AND l.month = p.month AND l.payrun_id = p.payrun_id)
+ORDER BY p.month, p.payrun_id
+"""
+
+
+async def list_unclaimed(tx: ReadTx, subject: UUID, program: str, since: date) -> list[asyncpg.Record]:
+    """Confirmed payments for months from `since` on that no overpayment holds yet."""
+    return await tx.fetch(_UNCLAIMED, subject, program, since)
+
+
+async def paid_between(tx: ReadTx, subject: UUID, program: str, first: date, end: date) -> list[int]:
+    """Confirmed payments, in fen, for the months from `first` to before `end`."""
+    rows = await tx.fetch(
+        "SELECT amount_fen FROM payment WHERE subject = $1 AND program = $2 AND month >= $3 AND month < $4",
+        subject,
+        program,
+        first,
+        end,
+    )
+    return [row["amount_fen"] for row in rows]
+
+
+_LATE = """
+SELECT d.decision_id FROM decision d
+WHERE d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND EXISTS (
+    SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program AND p.month >= d.stops_from
+        AND NOT EXISTS (
+            SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
+            WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
+                AND l.month = p.month AND l.payrun_id = p.payrun_id))
+ORDER BY d.decision_id LIMIT $1
+"""
+
+
+async def list_late(tx: ReadTx, limit: int) -> list[UUID]:
+    """Decisions in effect after which payments were confirmed that no overpayment holds."""
+    return [row["decision_id"] for row in await tx.fetch(_LATE, limit)]
+
+
+async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
+    """Open an overpayment."""
+    values = [getattr(overpayment, name) for name in Overpayment.__dataclass_fields__]
+    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
+    await tx.run(f"INSERT INTO overpayment ({_OVERPAYMENT}) VALUES ({places})", *values)  # noqa: S608  (column names)
+
+
+async def add_lines(tx: WriteTx, overpayment_id: UUID, lines: Sequence[asyncpg.Record]) -> None:
+    """Note the payments it consists of."""
+    await tx.run(
+        "INSERT INTO overpaid (overpayment_id, month, payrun_id, amount_fen, paid_on) "
+        "SELECT $1, * FROM unnest($2::date[], $3::uuid[], $4::bigint[], $5::date[])",
+        overpayment_id,
+        *([line[name] for line in lines] for name in ("month", "payrun_id", "amount_fen", "paid_on")),
+    )
+
+
+async def find_overpayment(tx: ReadTx, overpayment_id: UUID) -> Overpayment | None:
+    """One overpayment; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    sql = f"SELECT {_OVERPAYMENT} FROM overpayment WHERE overpayment_id = $1{hold}"  # noqa: S608  (column names)
+    rows = await tx.fetch(sql, overpayment_id)
+    return _overpayment(rows[0]) if rows else None
+
+
+async def find_of_decision(tx: WriteTx, decision_id: UUID) -> Overpayment | None:
+    """The overpayment a decision led to, held until the end."""
+    sql = f"SELECT {_OVERPAYMENT} FROM overpayment WHERE decision_id = $1 FOR UPDATE"  # noqa: S608  (column names)
+    rows = await tx.fetch(sql, decision_id)
+    return _overpayment(rows[0]) if rows else None
+
+
+async def list_overpayments(
+    tx: ReadTx, programs: Sequence[str], *, state: OverpaymentState | None, after: UUID | None, limit: int
+) -> list[Overpayment]:
+    """Overpayments of these programs, oldest first, from the one after `after`."""
+    rows = await tx.fetch(
+        f"SELECT {_OVERPAYMENT} FROM overpayment WHERE program = ANY ($1) AND ($2::text IS NULL OR state = $2) "  # noqa: S608
+        "AND ($3::uuid IS NULL OR overpayment_id > $3) ORDER BY overpayment_id LIMIT $4",
+        list(programs),
+        state,
+        after,
+        limit,
+    )
+    return [_overpayment(row) for row in rows]
+
+
+async def list_of_person(tx: ReadTx, subject: UUID, programs: Sequence[str] | None = None) -> list[Overpayment]:
+    """A person's overpayments, oldest first; of all programs where `programs` is None."""
+    rows = await tx.fetch(
+        f"SELECT {_OVERPAYMENT} FROM overpayment WHERE subject = $1 "  # noqa: S608  (column names)
+        "AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY overpayment_id",
+        subject,
+        None if programs is None else list(programs),
+    )
+    return [_overpayment(row) for row in rows]
+
+
+async def save_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
+    """Write back what changes: state, amounts, deadline, referral."""
+    await tx.run(
+        "UPDATE overpayment SET state = $2, due_fen = $3, paid_fen = $4, offset_fen = $5, written_off_fen = $6, "
+        "refund_due_on = $7, referred_to = $8, changed_at = $9 WHERE overpayment_id = $1",
+        overpayment.overpayment_id,
+        overpayment.state,
+        overpayment.due_fen,
+        overpayment.paid_fen,
+        overpayment.offset_fen,
+        overpayment.written_off_fen,
+        overpayment.refund_due_on,
+        overpayment.referred_to,
+        overpayment.changed_at,
+    )
+
+
+async def list_lines(tx: ReadTx, overpayment_id: UUID) -> list[asyncpg.Record]:
+    """The payments it consists of."""
+    return await tx.fetch(
+        "SELECT month, payrun_id, amount_fen, paid_on FROM overpaid WHERE overpayment_id = $1 "
+        "ORDER BY month, payrun_id",
+        overpayment_id,
+    )
+
+
+async def add_recovery(tx: WriteTx, recovery: Recovery) -> bool:
+    """Keep a recovery; False when the same receipt or file number is kept already."""
+    values = [getattr(recovery, name) for name in Recovery.__dataclass_fields__]
+    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
+    tag = await tx.run(
+        f"INSERT INTO recovery ({_RECOVERY}) VALUES ({places}) "  # noqa: S608  (column names)
+        "ON CONFLICT (overpayment_id, reference) DO NOTHING",
+        *values,
+    )
+    return tag.endswith("1")
+
+
+async def find_recovery(tx: ReadTx, recovery_id: UUID) -> Recovery | None:
+    """One recovery; inside a write it is held until the end."""
+    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
+    rows = await tx.fetch(f"SELECT {_RECOVERY} FROM recovery WHERE recovery_id = $1{hold}", recovery_id)  # noqa: S608
+    return _recovery(rows[0]) if rows else None
+
+
+async def find_by_reference(tx: ReadTx, overpayment_id: UUID, reference: str) -> Recovery | None:
+    """The recovery of a receipt or file number."""
+    rows = await tx.fetch(
+        f"SELECT {_RECOVERY} FROM recovery WHERE overpayment_id = $1 AND reference = $2",  # noqa: S608  (column names)
+        overpayment_id,
+        reference,
+    )
+    return _recovery(rows[0]) if rows else None
+
+
+async def list_recoveries(tx: ReadTx, overpayment_id: UUID) -> list[Recovery]:
+    """What came back so far, and what is proposed, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_RECOVERY} FROM recovery WHERE overpayment_id = $1 ORDER BY asked_at, recovery_id",  # noqa: S608
+        overpayment_id,
+    )
+    return [_recovery(row) for row in rows]
+
+
+async def answer_recovery(tx: WriteTx, recovery_id: UUID, state: RecoveryState, *, by: str, at: datetime) -> None:
+    """Note what the other officer answered."""
+    await tx.run(
+        "UPDATE recovery SET state = $2, answered_by = $3, answered_at = $4 WHERE recovery_id = $1",
+        recovery_id,
+        state,
+        by,
+        at,
+    )
+
+
+async def replace_plan(tx: WriteTx, overpayment_id: UUID, plan: Sequence[Instalment]) -> None:
+    """Make this the plan in force."""
+    await tx.run("DELETE FROM instalment WHERE overpayment_id = $1", overpayment_id)
+    await tx.run(
+        "INSERT INTO instalment (overpayment_id, number, due_on, amount_fen) "
+        "SELECT $1, * FROM unnest($2::smallint[], $3::date[], $4::bigint[])",
+        overpayment_id,
+        *([getattr(part, name) for part in plan] for name in ("number", "due_on", "amount_fen")),
+    )
+
+
+async def list_plan(tx: ReadTx, overpayment_id: UUID) -> list[Instalment]:
+    """The plan in force; empty without one."""
+    rows = await tx.fetch(
+        "SELECT number, due_on, amount_fen FROM instalment WHERE overpayment_id = $1 ORDER BY number", overpayment_id
+    )
+    return [Instalment(**row) for row in rows]

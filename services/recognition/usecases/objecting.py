@@ -1,0 +1,146 @@
+"""Objections: taken from the person, answered within working days by somebody who had no hand in it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
+from services.recognition.domain.states import DecisionState
+from services.recognition.domain.workdays import add_working_days
+from services.recognition.store import decisions, mine, objections
+from services.recognition.store.objections import Objection
+from services.recognition.usecases.decide import FourEyesError
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.stopping import give_up
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+from shared.kit.problems import ConflictError, NotFoundError
+from shared.kit.telemetry import mask_text
+
+
+class ObjectionWaitsError(ConflictError):
+    """One about the same is waiting for its answer."""
+
+    code = "objection_waits"
+
+
+class NoReviewError(ConflictError):
+    """There is nothing to review, or not any more."""
+
+    code = "no_review"
+
+
+async def object_to(
+    deps: Deps, tx: WriteTx, subject: UUID, *, program: str, about: ObjectionAbout, said: str
+) -> Objection:
+    """Take an objection; while it waits, no announced stop of this benefit is carried out.
+
+    Raises:
+        NotFoundError: not one of the person's benefits.
+        ObjectionWaitsError: one about the same waits for its answer.
+    """
+    if program not in deps.programs or not await mine.is_enrolled(tx, subject, program):
+        detail = "没有查到您的这项待遇。"
+        raise NotFoundError(detail)
+    for known in await objections.list_of(tx, subject, [program]):
+        if known.state is ObjectionState.RECEIVED and known.about is about:
+            detail = f"您已就此提出异议，我们会在{known.due_on.isoformat()}前答复。"
+            raise ObjectionWaitsError(detail)
+    made = _made(deps, subject, program, about, said)
+    decision_id = await mine.standing_decision(tx, subject, program)
+    made = replace(made, decision_id=decision_id)
+    await objections.add_objection(tx, made)
+    return made
+
+
+async def ask_review(deps: Deps, tx: WriteTx, subject: UUID, objection_id: UUID, *, said: str) -> Objection:
+    """Have a dismissed objection looked at again, once, by somebody else.
+
+    Raises:
+        NotFoundError: not one of the person's objections.
+        NoReviewError: not dismissed, reviewed already, or too long ago.
+    """
+    first = await objections.find_objection(tx, objection_id)
+    if first is None or first.subject != subject:
+        detail = "没有查到您的这条异议。"
+        raise NotFoundError(detail)
+    days = deps.policies.on(deps.clock.today()).objection.review_days
+    dismissed = first.state is ObjectionState.DISMISSED and first.answered_at is not None
+    if (
+        first.stage is ObjectionStage.REVIEW
+        or not dismissed
+        or (first.answered_at is not None and deps.clock.now() > first.answered_at + timedelta(days=days))
+        or await objections.find_review(tx, objection_id)
+    ):
+        detail = f"复核只能在异议被驳回后{days}日内申请一次；之后可以申请行政复议或者提起诉讼。"
+        raise NoReviewError(detail)
+    made = _made(deps, subject, first.program, first.about, said)
+    made = replace(made, stage=ObjectionStage.REVIEW, reviews=objection_id, decision_id=first.decision_id)
+    await objections.add_objection(tx, made)
+    return made
+
+
+def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: str) -> Objection:
+    today = deps.clock.today()
+    days = deps.policies.on(today).objection.days_for(program)
+    return Objection(
+        objection_id=uuids.uuid7(),
+        subject=subject,
+        program=program,
+        decision_id=None,
+        about=about,
+        said=mask_text(said),
+        stage=ObjectionStage.OBJECTION,
+        reviews=None,
+        state=ObjectionState.RECEIVED,
+        received_at=deps.clock.now(),
+        due_on=add_working_days(today, days),
+        answered_by=None,
+        answered_at=None,
+        answer=None,
+    )
+
+
+async def answer_objection(
+    deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, *, upheld: bool, answer: str
+) -> Objection:
+    """Answer an objection; one that is upheld against an announced stop takes the stop back at once.
+
+    Raises:
+        NotFoundError: none, or about another department's program.
+        ConflictError: it has its answer.
+        FourEyesError: by one of those whose decision it is about, or who dismissed it before.
+    """
+    found = await objections.find_objection(tx, objection_id)
+    if found is None or not caller.may_program(found.program):
+        detail = "No objection about your programs has this id."
+        raise NotFoundError(detail)
+    if found.state is not ObjectionState.RECEIVED:
+        detail = f"It is {found.state} already."
+        raise ConflictError(detail)
+    if not may_answer(caller.user, await _involved(tx, found)):
+        detail = "Somebody who had no hand in the decision has to answer."
+        raise FourEyesError(detail)
+    state = ObjectionState.UPHELD if upheld else ObjectionState.DISMISSED
+    now, said = deps.clock.now(), mask_text(answer)
+    await objections.answer_objection(tx, objection_id, state, by=caller.user, at=now, answer=said)
+    if upheld and found.decision_id is not None:
+        decided = await decisions.find_decision(tx, found.decision_id)
+        if decided is not None and decided.state is DecisionState.NOTICE:
+            await give_up(deps, tx, decided)
+    return replace(found, state=state, answered_by=caller.user, answered_at=now, answer=said)
+
+
+async def _involved(tx: WriteTx, found: Objection) -> set[str]:
+    involved: set[str] = set()
+    if found.decision_id is not None:
+        decided = await decisions.find_decision(tx, found.decision_id)
+        if decided is not None:
+            involved |= {decided.decided_by, decided.confirmed_by}
+    if found.reviews is not None:
+        first = await objections.find_objection(tx, found.reviews)
+        if first is not None and first.answered_by is not None:
+            involved.add(first.answered_by)
+    return involved

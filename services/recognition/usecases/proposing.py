@@ -1,0 +1,188 @@
+"""Proposals: what may have to be stopped, found by people or in the rosters, for a named officer to decide."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.recognition.domain.exclusions import Held, which_ends
+from services.recognition.domain.origins import ProposalOrigin
+from services.recognition.domain.programs import Effect, EndingEvent, stops_from
+from services.recognition.domain.standing import Finding
+from services.recognition.store import certificates, proposals, requests
+from services.recognition.store.proposals import Opening, Overdue
+from services.recognition.store.runs import Run, shard_bounds
+from services.recognition.usecases.deps import Deps
+from shared.contracts.events.grid import ConfirmedPerson, ReportLocked, StopRequestConcluded
+from shared.contracts.vocabulary import SuspicionKind
+from shared.kit.db import WriteTx
+
+_REASON_OF = {
+    SuspicionKind.DEATH: EndingEvent.DEATH,
+    SuspicionKind.CONFLICT: EndingEvent.DEATH,
+    SuspicionKind.INCARCERATION: EndingEvent.IMPRISONMENT,
+    SuspicionKind.MISSING: EndingEvent.MISSING,
+    SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
+}
+_SELF = "self"
+_REASONS = frozenset(EndingEvent)
+
+
+async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
+    """Propose what confirmed cases on these people mean for each of their programs."""
+    for row in await proposals.list_unproposed(tx, subjects):
+        opening = _opening(
+            deps,
+            row["subject"],
+            row["program"],
+            reason=_REASON_OF[SuspicionKind(row["kind"])],
+            event_on=row["event_on"],
+            found_on=row["concluded_at"].date(),
+            origin=ProposalOrigin.CASE,
+            case_id=row["case_id"],
+        )
+        if opening:
+            await proposals.open_once(tx, opening, row["concluded_at"])
+
+
+async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
+    """Propose to end one of two benefits that the people of the roster just taken in may not hold together."""
+    declared = deps.programs.get(program)
+    if declared is None or not declared.excludes:
+        return
+    kept_first = deps.policies.on(deps.clock.today()).kept_first
+    for row in await proposals.list_double(tx, program, declared.excludes):
+        ends = which_ends(
+            deps.programs,
+            kept_first,
+            Held(program=program, started_on=row["started_on"]),
+            Held(program=row["other"], started_on=row["other_started_on"]),
+        )
+        if ends is None:
+            continue
+        version = deps.programs[ends.program].in_force(deps.clock.today())
+        opening = Opening(
+            subject=row["subject"],
+            program=ends.program,
+            reason=ends.reason,
+            effect=ends.effect,
+            event_on=ends.since,
+            stops_from=stops_from(ends.since or deps.clock.today(), version.stop),
+            origin=ProposalOrigin.DOUBLE_RECEIPT,
+        )
+        await proposals.open_once(tx, opening, deps.clock.now())
+
+
+async def propose_overdue(deps: Deps, tx: WriteTx, run: Run, shard: int) -> int:
+    """Propose to suspend whom nobody could certify in time, after days of looking; the platform's delay is no one's.
+
+    Nothing is proposed for a person under review, nor again for the same end of certification.
+    """
+    versions = [(code, program.in_force(run.run_on)) for code, program in deps.programs.items()]
+    fitting = [(code, version) for code, version in versions if EndingEvent.OVERDUE in version.events]
+    first, last = shard_bounds(shard)
+    search = Overdue(
+        codes=[code for code, _ in fitting],
+        cycles=[version.cycle_months for _, version in fitting],
+        effects=[str(version.events[EndingEvent.OVERDUE]) for _, version in fitting],
+        first=first,
+        last=last,
+        grace_days=deps.policies.on(run.run_on).overdue_grace_days,
+    )
+    return await proposals.open_overdue(tx, search, today=run.run_on, at=deps.clock.now())
+
+
+async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
+    """Take in a village's signed list: what a case has not proposed yet is proposed now; nothing stops by it."""
+    people = sorted(fact.confirmed, key=lambda each: each.subject)
+    for shard in sorted({each.subject.hex[0] for each in people}):
+        await certificates.lock_shard(tx, shard)
+    for person in people:
+        if await proposals.was_cleared(tx, person.subject, fact.locked_at):
+            continue
+        await _propose_reported(deps, tx, person, fact.locked_at)
+
+
+async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at: datetime) -> None:
+    opened = 0
+    for program in await proposals.list_enrolled(tx, person.subject):
+        opening = _opening(
+            deps,
+            person.subject,
+            program,
+            reason=_REASON_OF[person.kind],
+            event_on=person.event_on,
+            found_on=at.date(),
+            origin=ProposalOrigin.REPORT,
+            case_id=person.case_id,
+        )
+        if opening:
+            opened += await proposals.open_once(tx, opening, at)
+    if opened:
+        await certificates.note_finding(tx, person.subject, Finding.CONFIRMS, at)
+
+
+async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded) -> None:
+    """A request people verified becomes proposals; one that is not as it says ends there."""
+    await certificates.lock_shard(tx, fact.subject.hex[0])
+    await requests.conclude(tx, fact.request_id, confirmed=fact.confirmed, at=fact.concluded_at)
+    if not fact.confirmed:
+        return
+    reason = _requested(fact)
+    enrolled = await proposals.list_enrolled(tx, fact.subject)
+    opened = 0
+    for program in enrolled:
+        if fact.programs and program not in fact.programs:
+            continue
+        opening = _opening(
+            deps,
+            fact.subject,
+            program,
+            reason=reason,
+            event_on=fact.event_on,
+            found_on=fact.concluded_at.date(),
+            origin=ProposalOrigin.STOP_REQUEST,
+            origin_id=fact.request_id,
+        )
+        if opening:
+            opened += await proposals.open_once(tx, opening, fact.concluded_at)
+    if opened and reason is not EndingEvent.OWN_REQUEST:
+        await certificates.note_finding(tx, fact.subject, Finding.CONFIRMS, fact.concluded_at)
+
+
+def _requested(fact: StopRequestConcluded) -> EndingEvent:
+    if fact.reason in _REASONS:
+        return EndingEvent(fact.reason)
+    if fact.relation != _SELF and fact.event_on is not None:
+        return EndingEvent.DEATH
+    return EndingEvent.OWN_REQUEST
+
+
+def _opening(  # noqa: PLR0913  (a proposal has this many parts)
+    deps: Deps,
+    subject: UUID,
+    code: str,
+    *,
+    reason: EndingEvent,
+    event_on: date | None,
+    found_on: date,
+    origin: ProposalOrigin,
+    case_id: UUID | None = None,
+    origin_id: UUID | None = None,
+) -> Opening | None:
+    """A proposal for one program; None for a program this installation does not know."""
+    program = deps.programs.get(code)
+    if program is None:
+        return None
+    version = program.in_force(event_on or found_on)
+    # Whoever asks for it may always stop his own benefit, whether or not the program's rule speaks of it.
+    own = reason is EndingEvent.OWN_REQUEST and reason not in version.events
+    return Opening(
+        subject=subject,
+        program=code,
+        reason=reason,
+        effect=Effect.SUSPEND if own else version.effect_of(reason),
+        event_on=event_on,
+        stops_from=stops_from(event_on or found_on, version.stop),
+        origin=origin,
+        case_id=case_id,
+        origin_id=origin_id,
+    )

@@ -1,0 +1,177 @@
+"""Carrying a decision out, or giving it up. No other code path stops anybody."""
+
+from datetime import date
+from uuid import UUID
+
+from services.recognition.domain.enrolments import Step
+from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.states import DecisionState
+from services.recognition.store import certificates, decisions, objections, proposals
+from services.recognition.store.decisions import Decided
+from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.noticing import Telling, give_notice, require_told
+from services.recognition.usecases.recovering import open_overpayment
+from services.recognition.usecases.reviews import end_review
+from shared.contracts.events import CERTIFICATE_REVOKED, CertificateRevoked
+from shared.contracts.events.recognition import (
+    ENROLMENT_SUSPENDED,
+    ENROLMENT_TERMINATED,
+    EnrolmentStateChanged,
+)
+from shared.contracts.vocabulary import Claim, NoticeKind
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+from shared.kit.problems import ConflictError
+
+ENDS_LIFE = frozenset({EndingEvent.DEATH, EndingEvent.DECLARED_DEAD})
+"""Reasons after which no certificate of life holds."""
+
+
+class NoticeRunsError(ConflictError):
+    """The person still has time to answer."""
+
+    code = "notice_runs"
+
+
+class ObjectionOpenError(ConflictError):
+    """The person has answered, and nobody has answered him."""
+
+    code = "objection_open"
+
+
+class ClearedError(ConflictError):
+    """People have found since that nothing is the matter."""
+
+    code = "cleared"
+
+
+async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) -> Decided:
+    """After the notice: suspend or terminate, revoke what the event contradicts, work out what was paid too much.
+
+    Raises:
+        ConflictError: it is not announced any more.
+        NoticeRunsError: the person still has time to answer.
+        NotToldError: the notice has not been tried on enough channels.
+        ObjectionOpenError: the person's objection has no answer yet.
+        ClearedError: a case on the person has been concluded as unfounded since.
+    """
+    decided = await get_decision(tx, decision_id, caller)
+    expect_decision(decided, DecisionState.NOTICE)
+    await certificates.lock_shard(tx, shard_of(decided.subject))
+    await _may_stop(deps, tx, decided)
+    enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
+    step = STEPS[decided.effect]
+    status = step_after(enrolment.status, step, decided)
+    await decisions.set_status(tx, decided.subject, decided.program, status, decision_id)
+    await decisions.set_decision_state(tx, decision_id, DecisionState.EFFECTIVE, deps.clock.now())
+    if decided.reason in ENDS_LIFE and decided.event_on:
+        await _revoke(deps, tx, decided, decided.event_on)
+    await _say_stopped(deps, tx, decided)
+    await open_overpayment(deps, tx, decided)
+    return await get_decision(tx, decision_id, caller)
+
+
+async def _say_stopped(deps: Deps, tx: WriteTx, decided: Decided) -> None:
+    fact = await state_changed(deps, tx, decided, decided.stops_from)
+    ended = decided.effect is Effect.TERMINATE
+    if ended:
+        await deps.outbox.say(tx, ENROLMENT_TERMINATED, fact)
+    else:
+        await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
+    telling = Telling(
+        subject=decided.subject,
+        kind=NoticeKind.TERMINATED if ended else NoticeKind.SUSPENDED,
+        programs=(decided.program,),
+        reason=decided.reason,
+        decision_id=decided.decision_id,
+    )
+    await give_notice(deps, tx, telling)
+
+
+async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
+    if deps.clock.today() <= decided.notice_until:
+        detail = f"The person has until {decided.notice_until.isoformat()} to answer; carry it out after that day."
+        raise NoticeRunsError(detail)
+    await require_told(deps, tx, decided)
+    if await objections.is_open(tx, decided.subject, decided.program):
+        detail = "The person has objected: answer the objection first."
+        raise ObjectionOpenError(detail)
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    rests_on_finding = proposal is not None and proposal.under_review
+    if rests_on_finding and await proposals.was_cleared(tx, decided.subject, decided.confirmed_at):
+        detail = "People have found since that nothing is the matter: withdraw the decision."
+        raise ClearedError(detail)
+
+
+async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) -> Decided:
+    """The person answered: the announced stop is given up.
+
+    Raises:
+        ConflictError: it is not announced any more.
+    """
+    decided = await get_decision(tx, decision_id, caller)
+    expect_decision(decided, DecisionState.NOTICE)
+    await give_up(deps, tx, decided)
+    return await get_decision(tx, decision_id, caller)
+
+
+async def give_up(deps: Deps, tx: WriteTx, decided: Decided) -> None:
+    """Take an announced stop back and tell the person that his benefit goes on as before."""
+    await certificates.lock_shard(tx, shard_of(decided.subject))
+    enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
+    status = step_after(enrolment.status, Step.WITHDRAW, decided)
+    held_by = enrolment.decision_id if status is enrolment.status else None
+    await decisions.set_status(tx, decided.subject, decided.program, status, held_by)
+    await decisions.set_decision_state(tx, decided.decision_id, DecisionState.WITHDRAWN, deps.clock.now())
+    if held_by is None:
+        telling = Telling(
+            subject=decided.subject,
+            kind=NoticeKind.RESUMED,
+            programs=(decided.program,),
+            reason=decided.reason,
+            decision_id=decided.decision_id,
+        )
+        await give_notice(deps, tx, telling)
+    await end_review(deps, tx, decided.subject, decided.proposal_id)
+
+
+async def state_changed(deps: Deps, tx: WriteTx, decided: Decided, effective_on: date) -> EnrolmentStateChanged:
+    """What is said of an enrolment that was stopped or goes on."""
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    return EnrolmentStateChanged(
+        subject=decided.subject,
+        program=decided.program,
+        decision_id=decided.decision_id,
+        case_id=proposal.case_id if proposal else None,
+        reason=decided.reason,
+        effective_on=effective_on,
+        decided_at=deps.clock.now(),
+    )
+
+
+async def _revoke(deps: Deps, tx: WriteTx, decided: Decided, since: date) -> None:
+    """Revoke what certifies the person alive from the day of the event on, and say so to every program."""
+    now = deps.clock.now()
+    for certificate_id in await certificates.list_in_force(tx, decided.subject, since=since):
+        fresh = await certificates.revoke(
+            tx,
+            subject=decided.subject,
+            certificate_id=certificate_id,
+            reason=decided.reason,
+            successor_id=None,
+            decision_id=decided.decision_id,
+            at=now,
+        )
+        if fresh:
+            fact = CertificateRevoked(
+                certificate_id=certificate_id,
+                subject=decided.subject,
+                claim=Claim.ALIVE,
+                reason=decided.reason,
+                successor_id=None,
+                revoked_at=now,
+            )
+            await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
+    await certificates.hold_again(tx, decided.subject, Claim.ALIVE)

@@ -1,0 +1,197 @@
+"""Two stories through the service's own handlers and API: a death, to the last fen; and a death that was none."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.recognition.jobs import MoneyLoop
+from shared.contracts.events.grid import ConfirmedPerson
+from shared.contracts.events.recognition import (
+    CERTIFICATE_REVOKED,
+    CORRECTION_REQUESTED,
+    ENROLMENT_RESUMED,
+    ENROLMENT_TERMINATED,
+    NOTICE_GIVEN,
+    OVERPAYMENT_CHANGED,
+)
+from tests.services.recognition.rights import Officers, facts, locked, pay, tell
+from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, message, subject
+
+pytestmark = pytest.mark.db
+SHE = subject(1)
+CASE = UUID(int=77)
+
+
+@pytest.fixture
+def officers(http, issuer):
+    return Officers(http, issuer)
+
+
+def case(conclusion: str, hours: int = 1, case_id: UUID = CASE):
+    said = concluded(SHE, conclusion, hours=hours, case_id=case_id)
+    body = said.body.replace(b'"evidence_ids":[]', b'"evidence_ids":[42,43]')
+    return message(said.event, body, at=said.happened_at)
+
+
+async def stopped(world, officers, program: str = "resident_pension"):
+    """From a concluded death to the stop; the decision."""
+    [proposal] = [each for each in await officers.proposals() if each["program"] == program]
+    decision = await officers.decided(proposal["proposal_id"])
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    answer = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert answer.json()["state"] == "effective", answer.text
+    return decision
+
+
+async def paid_in_parts(officers, path):
+    """The family is asked, agrees on four parts, and pays three of them."""
+    asked = (await officers.post(f"{path}:ask-refund")).json()
+    assert (asked["state"], asked["refund_due_on"]) == ("notified", "2024-01-13")
+    plan = await officers.post(f"{path}:plan", body={"parts": 4, "first_due_on": "2023-12-31"})
+    parts = plan.json()["items"]
+    assert [part["amount_fen"] for part in parts] == [15_001, 15_001, 15_001, 15_000]
+    assert [part["due_on"] for part in parts] == ["2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31"]
+
+    for number, part in enumerate(parts[:3]):
+        body = {
+            "kind": "paid",
+            "amount_fen": part["amount_fen"],
+            "happened_on": part["due_on"],
+            "reference": f"R-{number}",
+        }
+        for _ in range(2):  # a receipt handed in twice counts once
+            assert (await officers.post(f"{path}:recover", body=body)).status_code == 200
+    partly = (await officers.get(path)).json()
+    assert (partly["state"], partly["left_fen"], len(partly["recoveries"])) == ("notified", 15_000, 3)
+
+
+async def set_off(officers, path):
+    """The last part is set off against the funeral grant, by two officers."""
+    rest = {"kind": "offset", "amount_fen": 15_000, "happened_on": "2024-03-31", "reference": "F-1"}
+    asked = await officers.post(f"{path}:recover", body={**rest, "against": "funeral_grant"})
+    recovery = asked.json()["recovery_id"]
+    alone = await officers.post(f"/v1/recoveries/{recovery}:approve")
+    assert (alone.status_code, alone.json()["code"]) == (403, "four_eyes")
+    assert (await officers.post(f"/v1/recoveries/{recovery}:approve", "officer-2")).json()["state"] == "booked"
+
+
+async def test_a_death_leads_to_a_stop_and_every_fen_comes_back(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), assessed(assessment(SHE)))
+    await pay(world, SHE, [date(2023, 8, 1), date(2023, 9, 1), date(2023, 10, 1), date(2023, 11, 1)], 20_001)
+    await world.hear(case("confirmed"))  # died on 2023-08-20: August is still paid
+    await stopped(world, officers)
+
+    kinds = [each["kind"] for each in await facts(world, NOTICE_GIVEN)]
+    assert kinds == ["intended_stop", "terminated"]
+    [ended] = await facts(world, ENROLMENT_TERMINATED)
+    assert (ended["program"], ended["effective_on"], ended["case_id"]) == ("resident_pension", "2023-09-01", str(CASE))
+    assert len(await facts(world, CERTIFICATE_REVOKED)) == 1
+
+    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
+    assert (owed["due_fen"], owed["state"]) == (3 * 20_001, "calculated")
+    path = f"/v1/overpayments/{owed['overpayment_id']}"
+    await paid_in_parts(officers, path)
+    await set_off(officers, path)
+    done = (await officers.get(path)).json()
+    assert (done["state"], done["left_fen"]) == ("closed", 0)
+    assert sum(each["amount_fen"] for each in done["payments"]) == sum(
+        each["amount_fen"] for each in done["recoveries"]
+    )
+    said = await facts(world, OVERPAYMENT_CHANGED)
+    assert (said[0]["recovered_fen"], said[0]["closed"]) == (0, False)
+    assert (said[-1]["recovered_fen"], said[-1]["due_fen"], said[-1]["closed"]) == (60_003, 60_003, True)
+    assert all(each["case_id"] == str(CASE) for each in said)
+
+
+async def test_what_is_confirmed_as_paid_after_the_stop_is_gathered_too(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
+    await stopped(world, officers)
+    assert (await officers.get("/v1/overpayments")).json()["items"] == []
+    loop = MoneyLoop(world.deps)
+    for month in (date(2023, 9, 1), date(2023, 10, 1)):
+        await pay(world, SHE, [month])
+        while await loop.step():
+            pass
+    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
+    assert owed["due_fen"] == 40_000
+    assert [each["due_fen"] for each in await facts(world, OVERPAYMENT_CHANGED)] == [20_000, 40_000]
+
+
+async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers, http, issuer):
+    await world.hear(
+        enrolled(enrolment(SHE)),
+        enrolled(enrolment(SHE, amount_fen=5_000), program="old_age_allow"),
+        enrolled(enrolment(SHE, amount_fen=7_000), program="vet_war"),
+        assessed(assessment(SHE)),
+        case("confirmed"),
+    )
+    await pay(world, SHE, [date(2023, 9, 1)])
+    first = await stopped(world, officers)
+    second = await stopped(world, officers, "old_age_allow")
+    [third] = [each for each in await officers.proposals() if each["program"] == "vet_war"]
+    announced = await officers.decided(third["proposal_id"])
+
+    await world.hear(case("false_death", hours=24 * 80))
+    [correction] = await facts(world, CORRECTION_REQUESTED)
+    assert (correction["evidence_ids"], correction["reason"]) == ([42, 43], "false_death")
+    waiting = (await officers.get("/v1/work")).json()["counts"]
+    assert (waiting["reinstate"], waiting["withdraw"]) == (2, 1)
+
+    body = {"reason": "false_death", "passed_on": "2024-01-02"}
+    lifted = (await officers.post(f"/v1/decisions/{first}:lift", body=body)).json()
+    assert (lifted["paid_again_from"], set(lifted["also"])) == ("2024-01-01", {second, announced})
+    # September was paid and is not claimed back, so only the three months after it are owed.
+    assert lifted["arrears_fen"] == 3 * 20_000
+    assert (await officers.get("/v1/overpayments")).json()["items"][0]["state"] == "cancelled"
+    assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
+    assert {each["program"] for each in await facts(world, ENROLMENT_RESUMED)} == {"resident_pension", "old_age_allow"}
+    told = [(each["kind"], each["programs"]) for each in await facts(world, NOTICE_GIVEN)]
+    assert told[-1] == ("apology", ["old_age_allow", "resident_pension", "vet_war"])
+    assert ("arrears", ["old_age_allow"]) in told
+    assert len(await facts(world, CORRECTION_REQUESTED)) == 1
+    # The officer's word certifies her: she has to prove nothing.
+    answer = await http.get("/v1/me", headers=issuer.headers("me.read", role="citizen", user=str(SHE)))
+    assert answer.json()["certified"] is True
+    assert answer.json()["summary"] == "您无需办理任何手续，有效期至2025年1月31日。"
+
+
+async def test_a_case_found_false_meanwhile_cannot_be_carried_out(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
+    [proposal] = await officers.proposals()
+    decision = await officers.decided(proposal["proposal_id"])
+    await tell(world, SHE)
+    await world.hear(case("false_death", hours=48))
+    world.deps.clock.move(timedelta(days=31))
+    answer = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert (answer.status_code, answer.json()["code"]) == (409, "cleared")
+    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "notice_of_intended_stop"
+
+
+async def test_refunds_of_a_false_death_come_back_with_the_arrears(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
+    await pay(world, SHE, [date(2023, 9, 1), date(2023, 10, 1)])
+    decision = await stopped(world, officers)
+    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
+    back = {"kind": "paid", "amount_fen": 12_345, "happened_on": "2023-12-02", "reference": "R-1"}
+    await officers.post(f"/v1/overpayments/{owed['overpayment_id']}:recover", body=back)
+    body = {"reason": "false_death", "passed_on": "2023-12-05"}
+    lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
+    assert lifted["arrears_fen"] == 20_000 + 12_345  # November, and what the family had given back
+    late = {"kind": "paid", "amount_fen": 1, "happened_on": "2023-12-06", "reference": "R-2"}
+    refused = await officers.post(f"/v1/overpayments/{owed['overpayment_id']}:recover", body=late)
+    assert refused.status_code == 409
+
+
+async def test_a_village_s_signed_list_proposes_what_no_case_did_once(world, officers):
+    other = subject(2)
+    await world.hear(enrolled(enrolment(SHE), enrolment(other)), case("confirmed"))
+    people = [
+        ConfirmedPerson(subject=SHE, kind="suspected_death", case_id=CASE, event_on=date(2023, 8, 20)),
+        ConfirmedPerson(subject=other, kind="suspected_death", case_id=None, event_on=date(2023, 9, 2)),
+    ]
+    await world.hear(locked(*people), locked(*people))
+    listed = await officers.proposals()
+    assert {(each["subject"], each["origin"]) for each in listed} == {(str(SHE), "case"), (str(other), "report")}
+    assert len(listed) == 2
