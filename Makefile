@@ -41,6 +41,9 @@ fmt: setup ## format and mend what can be mended by a tool
 bench: setup ## figures beside their baselines, written to docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+accuracy: setup ## how right the rules are, beside three baselines, written to docs/accuracy.md
+	$(BIN)/python -m tests.bench.accuracy
+
 migrate: setup ## a new migration of one service: make migrate s=ingest m="what it does"
 	$(BIN)/python -m tests.support.new_migration "$(s)" "$(m)"
 
@@ -51,4 +54,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt bench migrate schema lock
+.PHONY: help setup demo up test check fmt bench accuracy migrate schema lock

@@ -123,6 +123,33 @@ def submit(  # noqa: PLR0913  (options of a command)
     raise typer.Exit(code)
 
 
+@app.command()
+def accuracy(
+    *,
+    city: Annotated[Path, typer.Option(help="Folder of the city that was sent through the stack.")] = Path(
+        "var/demo/city-0.01-2023"
+    ),
+    data: Annotated[Path, typer.Option(help="Folder of the running stack.")] = Path("var/demo/stack"),
+    gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Ask a running platform about everybody of a city, and hold the answers against the truth."""
+    import httpx  # noqa: PLC0415  (loaded when called)
+    from rich.console import Console  # noqa: PLC0415  (loaded when called)
+
+    from deploy.accuracy import accuracy as ask  # noqa: PLC0415  (loaded when called)
+    from deploy.accuracy import show  # noqa: PLC0415  (loaded when called)
+    from deploy.demo.city.manifest import NotACityError  # noqa: PLC0415  (loaded when called)
+    from deploy.demo.client import RefusedError  # noqa: PLC0415  (loaded when called)
+    from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
+    from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
+
+    try:
+        show(ask(city, data=data, gateway=gateway), Console())
+    except (NotACityError, StackError, RefusedError, ProblemError, httpx.HTTPError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command("dead-letters", add_help_option=False, context_settings=_PASSED_ON)
 def dead_letters(context: typer.Context) -> None:
     """Messages no service could handle: list, redrive."""

@@ -65,7 +65,8 @@ def _flow(result: Result) -> Table:
     return table
 
 
-def _truth(accuracy: Accuracy) -> Table:
+def truth_table(accuracy: Accuracy) -> Table:
+    """Answers beside what is true."""
     table = Table(title="Held against the truth", show_header=False, title_justify="left")
     table.add_row("certified, and alive", _share(accuracy.recognised_alive, accuracy.recognised))
     table.add_row("certified, and dead today", _share(accuracy.recognised_dead, accuracy.recognised))
@@ -81,7 +82,7 @@ def _truth(accuracy: Accuracy) -> Table:
 def show(console: Console, result: Result) -> None:
     """Print the screen."""
     console.print(_flow(result))
-    console.print(_truth(result.accuracy))
+    console.print(truth_table(result.accuracy))
     stages = "  ".join(f"{name} {seconds:.1f}s" for name, seconds in result.seconds.items())
     console.print(f"[dim]{stages}[/dim]")
     lines = [f"gateway    {result.urls['gateway']}"]

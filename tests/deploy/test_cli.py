@@ -12,7 +12,7 @@ from deploy.cli import app, parse_workers
 
 def test_help_names_every_command():
     said = CliRunner().invoke(app, ["--help"]).stdout
-    assert all(name in said for name in ("up", "migrate", "city", "demo"))
+    assert all(name in said for name in ("up", "migrate", "city", "demo", "accuracy"))
 
 
 def test_help_loads_no_service_and_nothing_heavy():

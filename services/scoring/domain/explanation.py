@@ -3,6 +3,7 @@
 A citizen reads classes and months only: never a place, an illness, or who delivered what.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -53,6 +54,8 @@ _NEEDS = {
     "days": ("不同日期", "天"),
     "recent": ("最近记录距今", "天"),
 }
+_MORE = {"days": "{}天", "departments": "另外{}个部门", "sources": "另外{}个来源"}
+_NUMERALS = "零一两三四五六七八九十"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
         weak=lines,
         needs=needs,
         officer=tuple(_officer(opinion, scale.rules, strong, lines, needs)),
-        citizen=tuple(_citizen(opinion)),
+        citizen=tuple(_citizen(opinion, needs)),
     )
 
 
@@ -184,6 +187,8 @@ def _officer(
     opinion: Opinions, rules: RuleSet, strong: StrongLine | None, lines: tuple[WeakLine, ...], needs: tuple[Need, ...]
 ) -> list[str]:
     said = [f"适用规则:{rules.label}({rules.name})。"]
+    if taken := opinion.unfounded.get(0):
+        said.append(f"有 {len(taken)} 条记录已被提供部门更正,或没有身份证号、仅作线索,均不计入分值。")
     for found in opinion.suspicions.get(0, ()):
         words = [_REASON_WORDS.get(reason) or _dated(reason) for reason in found.reasons]
         said.append(
@@ -220,24 +225,40 @@ def _need_sentence(need: Need) -> str:
 def _verdict(opinion: Opinions, needs: tuple[Need, ...]) -> str:
     if opinion.decision[0] == CERTIFIABLE:
         return f"弱认证数据组合达到要求,有效期不超过 {int(opinion.valid_months[0])} 个月。"
-    short = [each for each in needs if not each.met]
     if not any(each.have for each in needs):
         return "近期没有可用的数据,需要其他方式认证。"
-    return "尚缺:" + ",".join(_short_of(each) for each in short) + "。"
+    short = {each.what: each for each in needs if not each.met}
+    beside = []
+    if "points" in short:
+        beside.append(f"合计至少再增加 {math.ceil(short['points'].need - short['points'].have)} 分")
+    if "recent" in short:
+        beside.append(f"其中一条在最近 {short['recent'].need:g} 天以内")
+    return f"尚缺:{_would_do(short)}" + (f"({','.join(beside)})" if beside else "") + "。"
 
 
-def _short_of(need: Need) -> str:
-    name, unit = _NEEDS[need.what]
-    if need.what == "recent":
-        return f"一条 {need.need:g} 天以内的记录"
-    return f"{name}再增加 {need.need - need.have:g} {unit}"
+def _would_do(short: dict[str, Need]) -> str:
+    """What more would do, in the fewest words: further days, further departments, further sources of the same ones."""
+    lacks = {what: int(each.need - each.have) for what, each in short.items() if what in _MORE}
+    # A record of another department is one of another source too.
+    if lacks.get("sources", 0) <= lacks.get("departments", 0):
+        lacks.pop("sources", None)
+    said = [_MORE[what].format(_counted(lacks[what])) for what in _MORE if what in lacks]
+    return f"再有{'、'.join(said)}的记录即可" if said else "再有近期的记录即可"
 
 
-def _citizen(opinion: Opinions) -> list[str]:
+def _counted(number: int) -> str:
+    return _NUMERALS[number] if number < len(_NUMERALS) else str(number)
+
+
+def _citizen(opinion: Opinions, needs: tuple[Need, ...]) -> list[str]:
     if opinion.decision[0] == SUSPECTED:
         return ["您的认证情况需要工作人员进一步核实,核实期间不会由系统自动停发待遇。如有疑问,可向经办机构说明情况。"]
     if opinion.decision[0] == CERTIFIABLE:
         month = day_of(opinion.as_of[0])
         classes = "、".join(labels_of(int(opinion.classes[0])))
         return [f"根据您 {month.year} 年 {month.month} 月的“{classes}”类记录,已为您完成认证,您无需办理任何手续。"]
-    return ["目前的数据还不足以为您自动完成认证。您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"]
+    ways = "您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"
+    if not any(each.have for each in needs):
+        return [f"目前没有可以为您自动完成认证的数据。{ways}"]
+    short = {each.what: each for each in needs if not each.met}
+    return [f"目前的数据还不足以为您自动完成认证:{_would_do(short)}。{ways}"]

@@ -67,7 +67,7 @@ for _number, _origin in enumerate(ORIGINS.items):
     NUMBER.setdefault(_origin.source, _number)
 NUMBER |= {f"civil_cremation/{origin.candidates}": number for number, origin in enumerate(ORIGINS.items)
            if origin.candidates > 1}  # fmt: skip
-RULES: RuleSet = policies.in_force(policies.load(), "standard", TODAY)
+RULES: RuleSet = next(each for each in policies.load() if each.name == "standard@1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,9 +71,16 @@ async def test_an_explanation_says_what_is_missing_in_both_wordings(world, clien
         assert [(each["source"], each["records"], each["cap"]) for each in said["weak"]] == [
             ("transport_bus_card", 3, 30)
         ]
-        assert [each["what"] for each in said["needs"] if not each["met"]] == ["points", "sources", "departments"]
-        assert any("尚缺" in sentence for sentence in said["officer"])
-        assert not any("公交" in sentence for sentence in said["citizen"])
+        assert [each["what"] for each in said["needs"] if not each["met"]] == [
+            "points",
+            "sources",
+            "departments",
+            "days",
+        ]
+        assert said["officer"][-1] == "尚缺:再有两天、另外两个部门的记录即可(合计至少再增加 71 分)。"
+        [citizen] = said["citizen"]
+        assert citizen.startswith("目前的数据还不足以为您自动完成认证:再有两天、另外两个部门的记录即可。")
+        assert "公交" not in citizen
 
 
 async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, client) -> None:
@@ -95,10 +102,14 @@ async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, cl
 
 
 async def test_rule_sets_are_listed_with_the_one_in_force(client) -> None:
-    [only] = (await client.get("/v1/rule-sets")).json()["items"]
-    assert (only["name"], only["in_force"], only["thresholds"]["points"]) == ("standard@1", True, 60)
-    assert (await client.get("/v1/rule-sets/standard@1")).json() == only
+    first, second = (await client.get("/v1/rule-sets")).json()["items"]
+    assert (first["name"], first["in_force"], first["thresholds"]["points"]) == ("standard@1", False, 60)
+    assert (second["name"], second["in_force"], second["thresholds"]["points"]) == ("standard@2", True, 100)
+    assert (await client.get("/v1/rule-sets/standard@2")).json() == second
     assert (await client.get("/v1/rule-sets/standard@9")).status_code == 404
+    names = {"before": "standard@1", "after": "standard@2"}
+    changes = (await client.get("/v1/rule-sets:difference", params=names)).json()["changes"]
+    assert {"place": "thresholds.points", "before": "60", "after": "100"} in changes
     same = {"before": "standard@1", "after": "standard@1"}
     assert (await client.get("/v1/rule-sets:difference", params=same)).json()["changes"] == []
 

@@ -17,8 +17,21 @@ TEXT = (resources.files(policies) / "standard_v1.toml").read_text(encoding="utf-
 
 def test_every_rule_set_of_the_service_loads_and_names_the_weak_sources() -> None:
     loaded = policies.load()
-    assert [each.name for each in loaded] == ["standard@1"]
-    assert set(loaded[0].weak) == set(WEAK)
+    assert [each.name for each in loaded] == ["standard@1", "standard@2"]
+    for each in loaded:
+        assert set(each.weak) == set(WEAK)
+
+
+def test_the_second_version_is_stricter_with_weak_evidence_and_in_force_from_its_day() -> None:
+    first, second = policies.load()
+    assert policies.in_force((first, second), "standard", date(2023, 10, 31)) is first
+    assert policies.in_force((first, second), "standard", date(2023, 11, 1)) is second
+    places = {each.place for each in rule_difference(first, second)}
+    assert places == {"from_on", "label", "version", "risk.habit_limit"} | {
+        f"thresholds.{name}" for name in ("points", "sources", "departments", "days")
+    }
+    for name in ("points", "sources", "departments", "days"):
+        assert getattr(second.thresholds, name) > getattr(first.thresholds, name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""`wugan accuracy`: ask a running stack about everybody of a city that was sent through it; compare with the truth.
+
+`make accuracy` measures rules by themselves, on several cities and beside other methods; this asks the real thing.
+"""
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from deploy.demo import truth
+from deploy.demo.city.manifest import TRUTH, read_manifest
+from deploy.demo.client import client
+from deploy.demo.screen import truth_table
+from deploy.demo.truth import Accuracy
+from deploy.local.ask import NoSuchClientError
+
+_CLIENT = "demo-operator"
+
+
+def accuracy(city: Path, *, data: Path, gateway: str) -> Accuracy:
+    """How right the platform's answers about the people of a city are.
+
+    Raises:
+        NotACityError: the folder holds no generated city.
+        NoSuchClientError: the other one holds no stack.
+        RefusedError: the platform answered with a problem.
+    """
+    manifest = read_manifest(city)
+    key = data / "secrets" / "clients" / f"{_CLIENT}.pem"
+    if not key.exists():
+        msg = f"{key} is not there: name the folder of the running stack with --data."
+        raise NoSuchClientError(msg)
+    people = truth.read_truth(manifest.root / TRUTH)
+    console = Console(stderr=True)
+
+    async def ask() -> Accuracy:
+        async with client(gateway, f"{gateway}/api/recognition", _CLIENT, key) as caller:
+            with Progress(console=console, disable=not console.is_terminal) as progress:
+                task = progress.add_task("asking as a partner would", total=len(people))
+                answered = await truth.ask(caller, people, told=lambda count: progress.advance(task, count))
+        return truth.compare(answered)
+
+    return asyncio.run(ask())
+
+
+def show(found: Accuracy, console: Console) -> None:
+    """Print the table."""
+    console.print(truth_table(found))
