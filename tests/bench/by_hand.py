@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -62,11 +63,17 @@ WHERE (o.certified, o.as_of, o.points) IS DISTINCT FROM (excluded.certified, exc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a measuring process needs."""
+    """What a measuring process needs; `folder` is where the messages lie."""
 
     url: str
     people: int
     rows: int
+    folder: Path
+
+
+def said(job: Job) -> int:
+    """Write the messages that both sides hear."""
+    return scoring.write_messages(job.folder, people=job.people, rows=job.rows)
 
 
 def ours(job: Job) -> dict[str, float]:
@@ -81,7 +88,7 @@ def theirs(job: Job) -> dict[str, float]:
 
 async def _ours(job: Job) -> dict[str, float]:
     database = Database(job.url, schema="scoring", statement_seconds=600)
-    figures = await scoring.measure(database, people=job.people, rows=job.rows)
+    figures = await scoring.measure(database, job.folder)
     async with database.read() as tx:
         row = (await tx.fetch(
             "SELECT (SELECT count(*) FROM assessment WHERE decision = 'certifiable') AS certified,"
@@ -93,13 +100,12 @@ async def _ours(job: Job) -> dict[str, float]:
 
 async def _theirs(job: Job) -> dict[str, float]:
     database = Database(job.url, schema="scoring", statement_seconds=600)
-    bodies = list(scoring.messages(people=job.people, rows=job.rows))
     async with database.write() as tx:
         await tx.run(_TABLES)
         sources = await _fill_sources(tx)
     started = time.perf_counter()
     rows = 0
-    for body in bodies:
+    for body in scoring.read_messages(job.folder):
         table = arrow.decode(body)
         rows += table.num_rows
         async with database.write() as tx:

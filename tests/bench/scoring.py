@@ -1,6 +1,6 @@
 """How fast scoring is on a real PostgreSQL: messages heard, signals swept, a shard assessed anew, one record at once.
 
-`python -m tests.bench.scoring` prints the figures; `measure(database)` gives them to the harness. One shard of the city at
+`python -m tests.bench.scoring` prints the figures; `measure(database, folder)` gives them to the harness. One shard of the city at
 full scale: 85,000 people and 2.4 million signals.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.scoring import handlers, policies
+from services.scoring.domain.rules import RuleSet
 from services.scoring.store import signals
 from services.scoring.usecases.forming import Means
 from services.scoring.usecases.reassess import reassess
@@ -31,6 +32,7 @@ from shared.kit.outbox import Outbox
 from tests.support.servers import shared_servers
 
 TODAY = date(2023, 11, 1)
+NOW = datetime(2023, 11, 1, 4, tzinfo=UTC)
 PEOPLE, SIGNALS, MESSAGE_ROWS = 85_000, 2_400_000, 20_000
 # source, department, strength, share of the signals
 SOURCES = (
@@ -75,35 +77,57 @@ def messages(*, people: int = PEOPLE, rows: int = SIGNALS, seed: int = 3) -> Ite
             yield arrow.encode(arrow.conform(EVIDENCE_ACCEPTED, table, attributes))
 
 
-async def hear(database: Database, clock: FixedClock, bodies: Sequence[bytes]) -> None:
-    """Handle messages the way the bus does: one transaction each, with its inbox row."""
+def write_messages(folder: Path, *, people: int, rows: int) -> int:
+    """Messages as files, so that whoever hears them need not hold them all. Returns how many."""
+    number = 0
+    for number, body in enumerate(messages(people=people, rows=rows), start=1):
+        (folder / f"{number:06}.arrow").write_bytes(body)
+    return number
+
+
+def read_messages(folder: Path) -> Iterator[bytes]:
+    """The messages in a folder, one after the other."""
+    for path in sorted(folder.glob("*.arrow")):
+        yield path.read_bytes()
+
+
+async def hear(database: Database, clock: FixedClock, bodies: Iterable[bytes]) -> int:
+    """Handle messages the way the bus does: one transaction each, with its inbox row. Returns how many."""
+    count = 0
     for body in bodies:
+        count += 1
         message = Message(
             id=uuid4(), event=EVIDENCE_ACCEPTED, shard="0", attributes={}, happened_at=clock.now(), body=body
         )
         async with database.write() as tx:
             await inbox.claim(tx, "bench", message.id)
             await handlers.on_evidence_accepted(tx, message)
+    return count
 
 
-async def measure(database: Database, *, people: int = PEOPLE, rows: int = SIGNALS) -> dict[str, float]:
-    """The figures on an empty, migrated schema of scoring."""
-    clock = FixedClock(datetime(2023, 11, 1, 4, tzinfo=UTC))
-    rules = policies.in_force(policies.load(), "standard", TODAY)
-    means = Means(outbox=Outbox("scoring", clock, asyncio.Event()), rules=rules, today=TODAY, now=clock.now(),
-                  rows=1_000_000)  # fmt: skip
+def means(rules: RuleSet) -> Means:
+    """What opinions are formed with, on the bench's day."""
+    clock = FixedClock(NOW)
+    outbox = Outbox("scoring", clock, asyncio.Event())
+    return Means(outbox=outbox, rules=rules, today=TODAY, now=clock.now(), rows=1_000_000)
+
+
+async def measure(database: Database, folder: Path) -> dict[str, float]:
+    """The figures on an empty, migrated schema of scoring, with the messages in a folder."""
+    clock = FixedClock(NOW)
+    formed = means(policies.in_force(policies.load(), "standard", TODAY))
     async with database.write() as tx:
         await signals.ensure_heads(tx)
-    bodies = list(messages(people=people, rows=rows))
     started = time.perf_counter()
-    await hear(database, clock, bodies)
+    heard = await hear(database, clock, read_messages(folder))
     seconds = time.perf_counter() - started
-    figures = {"messages_heard_per_second": len(bodies) / seconds}
-    taken, swept = await _swept(database, means)
+    figures = {"messages_heard_per_second": heard / seconds}
+    taken, swept = await _swept(database, formed)
     figures["signals_swept_per_second"] = taken / swept
     figures["signals_merged_per_second"] = taken / (seconds + swept)
-    figures |= await _assessed_anew(database, means)
-    figures["milliseconds_for_one_record"] = await _one_record(database, means, clock, bodies[-1])
+    figures |= await _assessed_anew(database, formed)
+    first = next(read_messages(folder))
+    figures["milliseconds_for_one_record"] = await _one_record(database, formed, clock, first)
     return figures
 
 
@@ -147,8 +171,11 @@ async def _alone() -> None:
         databases = servers.create_database(f"bench_{uuid4().hex[:8]}")
         await migrations.upgrade("scoring", databases.url("scoring"))
         database = Database(databases.url("scoring"), schema="scoring")
+        said = Path(folder) / "said"
+        said.mkdir()
+        write_messages(said, people=PEOPLE, rows=SIGNALS)
         try:
-            for name, figure in (await measure(database)).items():
+            for name, figure in (await measure(database, said)).items():
                 print(f"{name:50} {figure:14,.2f}")
         finally:
             await database.close()
