@@ -6,8 +6,13 @@ import structlog
 
 from services.scoring.store.columns import UnreadableError
 from services.scoring.usecases import hear
-from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded
-from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
+from shared.contracts.events import (
+    CASE_CONCLUDED,
+    EVIDENCE_ACCEPTED,
+    EVIDENCE_CORRECTED,
+    HINTS_RECORDED,
+    CaseConcluded,
+)
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.db import WriteTx
 

@@ -27,8 +27,7 @@ from services.scoring.domain.signals import (
 )
 from services.scoring.domain.suspicions import consequence
 from services.scoring.domain.weighing import scale_of
-from shared.contracts.events import EVIDENCE_ACCEPTED
-from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
+from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED, HINTS_RECORDED
 from shared.contracts.vocabulary import CaseConclusion, EvidenceKind, SuspicionKind
 from shared.kit import arrow
 

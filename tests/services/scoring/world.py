@@ -15,8 +15,14 @@ from services.scoring.store.assessments import Assessment
 from services.scoring.store.suspicions import KeptSuspicion
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.sweep import sweep
-from shared.contracts.events import CASE_CONCLUDED, EVIDENCE_ACCEPTED, CaseConcluded, Event
-from shared.contracts.events.ingest import EVIDENCE_CORRECTED, HINTS_RECORDED
+from shared.contracts.events import (
+    CASE_CONCLUDED,
+    EVIDENCE_ACCEPTED,
+    EVIDENCE_CORRECTED,
+    HINTS_RECORDED,
+    CaseConcluded,
+    Event,
+)
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit import arrow
 from shared.kit.bus import Message
