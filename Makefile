@@ -44,6 +44,12 @@ bench: setup ## figures beside their baselines, written to docs/benchmarks.md
 accuracy: setup ## how right the rules are, beside three baselines, written to docs/accuracy.md
 	$(BIN)/python -m tests.bench.accuracy
 
+city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an hour or so
+	$(BIN)/python -m tests.bench.city --scale $(or $(s),1)
+
+chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened
+	$(BIN)/python -m tests.chaos
+
 migrate: setup ## a new migration of one service: make migrate s=ingest m="what it does"
 	$(BIN)/python -m tests.support.new_migration "$(s)" "$(m)"
 
@@ -54,4 +60,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt bench accuracy migrate schema lock
+.PHONY: help setup demo up test check fmt bench accuracy city chaos migrate schema lock

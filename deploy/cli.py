@@ -60,11 +60,12 @@ def demo(
     ] = None,
 ) -> None:
     """Send the demo city through the whole platform and hold the outcome against the truth."""
-    from deploy.demo.run import DemoOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.demo.run import DemoOptions, Kills  # noqa: PLC0415  (loaded when called)
     from deploy.demo.run import main as run_demo  # noqa: PLC0415  (loaded when called)
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
 
-    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, kill=tuple(kill or ()))
+    disturb = Kills(kill) if kill else None
+    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb)
     try:
         code = run_demo(options)
     except StackError as error:

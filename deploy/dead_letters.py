@@ -1,4 +1,4 @@
-"""`wugan dead-letters`: parked messages of all services on one screen, and another try for them."""
+"""`wugan dead-letters`: parked messages of all services on one screen, another try for them, or their end."""
 
 import asyncio
 from pathlib import Path
@@ -58,3 +58,22 @@ def list_letters(*, data: Data = Path("var/stack"), gateway: Gateway = "http://1
 def redrive_letters(*, data: Data = Path("var/stack"), gateway: Gateway = "http://127.0.0.1:8000") -> None:
     """Handle everything that is parked once more."""
     _show(asyncio.run(_each(data, gateway, redrive=True)), redrive=True)
+
+
+@app.command("discard")
+def discard_letter(
+    service: Annotated[str, typer.Argument(help="The service that parked it.")],
+    number: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")],
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Gateway = "http://127.0.0.1:8000",
+) -> None:
+    """Throw one message away for good."""
+    asyncio.run(_discard(data, gateway, service, number))
+    Console().print(f"Message {number} of {service} is gone.")
+
+
+async def _discard(data: Path, gateway: str, service: str, number: int) -> None:
+    key = data / "secrets" / "clients" / "demo-operator.pem"
+    async with client(gateway, f"{gateway}/api/recognition", "demo-operator", key) as caller:
+        await caller.call("DELETE", service, f"/v1/dead-letters/{number}")

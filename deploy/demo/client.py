@@ -29,12 +29,14 @@ class Client:
         gateway: e.g. http://127.0.0.1:8000
         tokens: of this client.
         patience: seconds to go on trying while a part of the platform is away or restarting.
+        stops_at_parked: whether parked messages end the wait for quiet, since an operator must look.
     """
 
     http: httpx.AsyncClient
     gateway: str
     tokens: TokenSource
     patience: float = 60.0
+    stops_at_parked: bool = True
 
     async def call(
         self,
@@ -101,7 +103,7 @@ class Client:
             left = sum(
                 flow[key] for flow in flows for key in ("outbox_pending", "undelivered", "unacknowledged", "working")
             )
-            if parked := sum(flow["dead_letters"] for flow in flows):
+            if self.stops_at_parked and (parked := sum(flow["dead_letters"] for flow in flows)):
                 msg = f"{parked} messages were parked; look with `wugan dead-letters`"
                 raise RefusedError(msg)
             told(left)

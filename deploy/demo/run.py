@@ -5,10 +5,11 @@ import contextlib
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,30 @@ SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
 NOON = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)  # nine in the morning in Shanghai
 _AT_ONCE = 3
 
+Disturb = Callable[[LocalStack, str, float], object]
+
+
+class Kills:
+    """A `disturb` that ends processes with SIGKILL, one after the other, spread evenly over a stage.
+
+    Args:
+        names: e.g. `scoring`, `nats`; each starts again by itself.
+        stage: in which of the stages.
+    """
+
+    def __init__(self, names: Sequence[str], stage: str = "sources") -> None:
+        self._names, self._stage = tuple(names), stage
+        self.done = 0
+
+    def __call__(self, stack: LocalStack, stage: str, share: float) -> None:
+        """Kill the next of the processes whose turn has come."""
+        while stage == self._stage and self.done < len(self._names) and share > self._turn():
+            stack.kill(self._names[self.done])
+            self.done += 1
+
+    def _turn(self) -> float:
+        return (self.done + 1) / (len(self._names) + 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
@@ -34,10 +59,12 @@ class DemoOptions:
 
     Attributes:
         scale: 1 is the city of the press report.
-        kill: processes to kill -9 one after the other during the upload, to be seen recovering.
+        disturb: told after each step what goes on and which share of it is done; may break parts of the stack.
         stay: keep everything up at the end.
         sources: only the files of these sources; None is all fifty.
         durable: False trades safety at power loss for speed, for tests.
+        servers: URLs of a PostgreSQL and a NATS that run already; None starts our own.
+        patience: how long to wait at most until all is quiet, seconds.
     """
 
     data: Path
@@ -45,9 +72,11 @@ class DemoOptions:
     seed: int = 2023
     port_base: int = 8000
     stay: bool = True
-    kill: tuple[str, ...] = ()
+    disturb: Disturb | None = None
     sources: frozenset[str] | None = None
     durable: bool = True
+    servers: tuple[str, str] | None = None
+    patience: float = 600.0
 
 
 @dataclass(slots=True)
@@ -63,7 +92,11 @@ class Run:
     manifest: Manifest
     seconds: dict[str, float] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
-    killed: int = 0
+
+    def reached(self, stage: str, share: float) -> None:
+        """Say how far a stage is to whoever wants to disturb it."""
+        if self.options.disturb:
+            self.options.disturb(self.stack, stage, share)
 
     @asynccontextmanager
     async def stage(self, name: str, total: float | None) -> AsyncIterator[TaskID]:
@@ -96,16 +129,17 @@ def _progress(console: Console) -> Progress:
 async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
     """A city and a running stack, ready for `through`; everything is stopped at the end, the data stay."""
     city = options.data / f"city-{options.scale:g}-{options.seed}"
-    stack = LocalStack(
-        StackOptions(
-            data=options.data / "stack",
-            port_base=options.port_base,
-            fresh=True,
-            clock_at=NOON,
-            sandbox=True,
-            durable=options.durable,
-        )
+    stack_options = StackOptions(
+        data=options.data / "stack",
+        port_base=options.port_base,
+        fresh=options.servers is None,
+        clock_at=NOON,
+        sandbox=True,
+        durable=options.durable,
     )
+    if options.servers:
+        stack_options = replace(stack_options, database_url=options.servers[0], nats_url=options.servers[1])
+    stack = LocalStack(stack_options)
     with _progress(console) as progress:
         making = asyncio.create_task(_make_city(progress, options, city))
         async with stack:
@@ -158,7 +192,7 @@ async def through(run: Run) -> screen.Result:
     await _due(run)
     await _quiet(run, "tasks and notices")
     async with run.stage("visits by grid members", None) as task:
-        visited = await visits.pay(run.client, run.city, told=lambda n: run.progress.advance(task, n))
+        visited = await visits.pay(run.client, run.city, told=partial(_visited, run, task))
     await _quiet(run, "visits heard")
     people = truth.read_truth(run.city / "truth" / "truth.parquet")
     async with run.stage("asking as a partner would", len(people)) as task:
@@ -172,9 +206,24 @@ async def through(run: Run) -> screen.Result:
         figures=figures,
         accuracy=truth.compare(answered),
         visited=visited,
+        peaks={name: peak_memory(run.stack.children[name].pid) for name in SERVICES},
         urls=run.stack.urls,
         data=run.options.data,
     )
+
+
+def peak_memory(pid: int | None) -> int:
+    """The most memory a process has had so far, bytes; 0 where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    if pid is None or not status.exists():
+        return 0
+    said = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
+    return int(said["VmHWM"].split()[0]) * 1024
+
+
+def _visited(run: Run, task: TaskID, count: int, share: float) -> None:
+    run.progress.advance(task, count)
+    run.reached("visits", share)
 
 
 async def _grids(run: Run, files: list[CityFile]) -> None:
@@ -185,14 +234,17 @@ async def _grids(run: Run, files: list[CityFile]) -> None:
 
 
 async def _rosters(run: Run, files: list[CityFile]) -> None:
-    total = sum(file.rows for file in files)
+    total, done = sum(file.rows for file in files), 0
     async with run.stage("31 rosters", total) as task:
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(file: CityFile) -> None:
+            nonlocal done
             async with gate:
                 await run.client.upload("ingest", f"/v1/programs/{file.code}/roster", run.city / file.path, mode="full")
             run.progress.advance(task, file.rows)
+            done += file.rows
+            run.reached("rosters", done / total)
 
         await asyncio.gather(*(one(file) for file in files))
 
@@ -204,6 +256,7 @@ async def _sources(run: Run, files: list[CityFile]) -> None:
     gate, started, done = asyncio.Semaphore(_AT_ONCE), wall(), 0
     total = sum(file.rows for file in files)
 
+    run.reached("files", 0.0)
     async with run.stage("files of 26 departments", total) as task:
 
         async def lane(ordered: list[CityFile]) -> None:
@@ -215,22 +268,15 @@ async def _sources(run: Run, files: list[CityFile]) -> None:
                 done += file.rows
                 rate = done / max(wall() - started, 1e-6)
                 run.progress.update(task, advance=file.rows, rate=f"{rate:,.0f} rows/s")
-                _maybe_kill(run, done / total)
+                run.reached("sources", done / total)
 
         await asyncio.gather(*(lane(ordered) for ordered in lanes.values()))
-
-
-def _maybe_kill(run: Run, share: float) -> None:
-    """Kill the next of the processes whose turn has come."""
-    names = run.options.kill
-    while run.killed < len(names) and share > (run.killed + 1) / (len(names) + 1):
-        run.stack.kill(names[run.killed])
-        run.killed += 1
 
 
 async def _due(run: Run) -> None:
     async with run.stage("monthly certification run", None):
         await run.client.call("POST", "recognition", "/v1/certification-runs", body={})
+    run.reached("due", 1.0)
 
 
 async def _quiet(run: Run, name: str) -> None:
@@ -242,7 +288,7 @@ async def _quiet(run: Run, name: str) -> None:
             most = max(most, left)
             run.progress.update(task, total=most, completed=most - left)
 
-        await run.client.quiet(SERVICES, told=told)
+        await run.client.quiet(SERVICES, told=told, seconds=run.options.patience)
 
 
 async def _stay(console: Console, stack: LocalStack) -> None:

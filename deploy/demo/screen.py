@@ -23,6 +23,7 @@ class Result:
         through: from the first upload until everybody was certified and nothing was under way, seconds.
         batches: what ingest said of each file, by its path in the city.
         figures: by service, its `/v1/figures`.
+        peaks: by service, the most memory its process had, bytes.
     """
 
     manifest: Manifest
@@ -32,6 +33,7 @@ class Result:
     figures: Mapping[str, Mapping[str, Any]]
     accuracy: Accuracy
     visited: Mapping[str, int]
+    peaks: Mapping[str, int]
     urls: Mapping[str, str]
     data: Path
 
@@ -62,6 +64,8 @@ def _flow(result: Result) -> Table:
     table.add_row("visits paid", f"{sum(result.visited.values()):,}: {found}")
     table.add_row("suspicions → cases", f"{grid['cases_open'] + grid['cases_concluded']:,}, payments stopped: 0")
     table.add_row("messages", f"{sum(notify['messages'].values()):,} (deliveries {notify['deliveries']})")
+    most = max(result.peaks, key=lambda name: result.peaks[name])
+    table.add_row("most memory of a service", f"{result.peaks[most] / 2**20:,.0f} MiB ({most})")
     return table
 
 
@@ -102,6 +106,7 @@ def write_figures(result: Result, path: Path) -> None:
         "seconds": dict(result.seconds),
         "through": result.through,
         "visited": dict(result.visited),
+        "peaks": dict(result.peaks),
         "rows": {name: result.rows(name) for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined")},
     }
     path.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -43,8 +43,13 @@ def doors(city: Path) -> Mapping[tuple[str, str], Door]:
     return {(grid, name): Door(state, died_on) for grid, name, state, died_on in rows}
 
 
-async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> Counter[str]:
+async def pay(client: Client, city: Path, *, told: Callable[[int, float], object]) -> Counter[str]:
     """Let the members of some grids visit whoever they were asked to.
+
+    Args:
+        client: of the platform.
+        city: folder of the generated city.
+        told: after each grid, how many were visited there and which share of the grids is done.
 
     Returns:
         The number of visits by what was found.
@@ -55,8 +60,10 @@ async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> C
     grids = pl.read_csv(city / "grids" / "grids.csv", infer_schema=False)["grid_code"].to_list()
     behind, gate = doors(city), asyncio.Semaphore(_AT_ONCE)
     found: Counter[str] = Counter()
+    chosen, done = grids[:_GRIDS], 0
 
     async def one(grid: str) -> None:
+        nonlocal done
         async with gate:
             worklist = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
             items = [
@@ -72,9 +79,10 @@ async def pay(client: Client, city: Path, *, told: Callable[[int], object]) -> C
             msg = f"{len(refused)} visits were refused: {', '.join(refused[0]['reasons'])}"
             raise RefusedError(msg)
         found.update(item["result"] for item in items)
-        told(len(items))
+        done += 1
+        told(len(items), done / len(chosen))
 
-    await asyncio.gather(*(one(grid) for grid in grids[:_GRIDS]))
+    await asyncio.gather(*(one(grid) for grid in chosen))
     return found
 
 

@@ -117,3 +117,8 @@ def _letter(row: asyncpg.Record) -> DeadLetter:
 async def mark_redriven(tx: WriteTx, dead_letter_id: int) -> None:
     """Note that a parked message has been handled after all."""
     await tx.run("UPDATE dead_letter SET redriven_at = now() WHERE id = $1", dead_letter_id)
+
+
+async def discard(tx: WriteTx, dead_letter_id: int) -> None:
+    """Forget a parked message; its inbox row stays, so that it never takes effect."""
+    await tx.run("DELETE FROM dead_letter WHERE id = $1", dead_letter_id)

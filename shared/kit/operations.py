@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Request, Security
 from pydantic import AwareDatetime, BaseModel
 
@@ -12,6 +13,8 @@ from shared.kit.auth import Caller, allow
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
 Operator = Annotated[Caller, Security(allow("operate"))]
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["operation"], responses=PROBLEM_RESPONSES)
 
@@ -92,3 +95,16 @@ async def redrive(request: Request, dead_letter_id: int, _caller: Operator) -> R
         detail = "No parked message has this number, or it was redriven already."
         raise NotFoundError(detail)
     return RedrivenOut(id=dead_letter_id, redriven=await base.consumers.redrive(letter))
+
+
+@router.delete("/dead-letters/{dead_letter_id}", status_code=204)
+async def discard(request: Request, dead_letter_id: int, caller: Operator) -> None:
+    """Throw one parked message away, for good: what no redrive can help."""
+    base: Platform = request.app.state.platform
+    async with base.database.write() as tx:
+        letter = await inbox.find_dead_letter(tx, dead_letter_id)
+        if letter is None:
+            detail = "No parked message has this number, or it was redriven already."
+            raise NotFoundError(detail)
+        await inbox.discard(tx, dead_letter_id)
+    log.warning("dead_letter_discarded", consumer=letter.consumer, event_id=str(letter.event_id), by=caller.client_id)

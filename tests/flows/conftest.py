@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy.demo.run import DemoOptions, Run, opened, through
+from deploy.demo.run import DemoOptions, Disturb, Kills, Run, opened, through
 from deploy.demo.screen import Result
 
 SOURCES = frozenset(
@@ -33,9 +33,9 @@ class City:
         return self.run.stack.folder.logs
 
 
-def options(folder: Path, *, kill: tuple[str, ...] = ()) -> DemoOptions:
+def options(folder: Path, *, disturb: Disturb | None = None) -> DemoOptions:
     return DemoOptions(
-        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, kill=kill
+        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, disturb=disturb
     )
 
 
@@ -49,7 +49,8 @@ async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
 @pytest.fixture(scope="session")
 async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The same city while every service is killed once in the middle of the upload."""
-    async with opened(options(tmp_path_factory.mktemp("disturbed"), kill=SERVICES), Console(quiet=True)) as run:
+    kills = Kills(SERVICES)
+    async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=kills), Console(quiet=True)) as run:
         result = await through(run)
-        assert run.killed == len(SERVICES)
+        assert kills.done == len(SERVICES)
         return result

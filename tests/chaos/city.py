@@ -1,0 +1,138 @@
+"""One run of a small city over servers of its own, with something breaking in the middle or nothing at all."""
+
+import asyncio
+import random
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.demo.client import Client
+from deploy.demo.run import SERVICES, DemoOptions, opened, through
+from deploy.demo.truth import Accuracy
+from deploy.local.folder import DataFolder
+from deploy.local.ports import HOST
+from deploy.local.stack import LocalStack, StackOptions
+from tests.chaos.digest import Table, digest, tables
+from tests.chaos.faults import Fault, World
+from tests.support.proxy import Proxy, proxied
+
+SCALE, SEED = 0.001, 7
+SOURCES = frozenset(
+    {
+        "medins_pharmacy", "transport_bus_card", "telecom_activity", "medins_inpatient", "health_inpatient_emr", "wst_face",
+        "police_hukou_cancel", "health_death_cert", "civil_cremation", "prison_custody", "court_judgment",
+    }
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run ended with.
+
+    Attributes:
+        seconds: of the whole run, without the start.
+        recovery: from the strike until a caller was answered again after the fault was over, seconds.
+        parked: messages that were parked.
+        tables: digests over all columns.
+    """
+
+    accuracy: Accuracy
+    visited: Mapping[str, int]
+    seconds: float
+    recovery: float | None
+    parked: int
+    tables: Mapping[str, Table]
+
+
+@dataclass(slots=True)
+class Striker:
+    """A `disturb` that strikes once, when its moment has come."""
+
+    fault: Fault
+    seconds: float
+    rng: random.Random
+    world: World | None = None
+    struck: asyncio.Task[None] | None = None
+    struck_at: float = 0.0
+    recovery: float | None = None
+
+    def __call__(self, _stack: LocalStack, stage: str, share: float) -> None:
+        """Strike when it is time; note when things go on after it."""
+        if self.struck is None and stage == self.fault.stage and share >= self.fault.share:
+            assert self.world is not None
+            self.struck_at = time.monotonic()
+            self.struck = asyncio.create_task(self.fault.strike(self.world))
+        elif self.struck and self.struck.done() and self.recovery is None:
+            self.recovery = time.monotonic() - self.struck_at
+
+
+async def run(folder: Path, secrets: Path | None, striker: Striker | None) -> Outcome:
+    """Run the city once; with the secrets of another run people have the same pseudonyms in both."""
+    servers_options = StackOptions(
+        data=folder / "servers",
+        port_base=0,
+        services=(),
+        gateway=False,
+        durable=False,
+        database_url=None,
+        nats_url=None,
+    )
+    if secrets:
+        with_same = DataFolder(folder / "stack")
+        with_same.open(fresh=False, min_free_bytes=0)
+        with_same.close()
+        shutil.copytree(secrets, with_same.secrets, dirs_exist_ok=True)
+    async with (
+        LocalStack(servers_options) as servers,
+        proxied(HOST, servers.ports.postgres) as database,
+        proxied(HOST, servers.ports.nats) as broker,
+    ):
+        return await _through(folder, servers, (database, broker), striker)
+
+
+async def _through(folder: Path, servers: LocalStack, proxies: tuple[Proxy, Proxy], striker: Striker | None) -> Outcome:
+    database, broker = proxies
+    urls = (
+        servers.database_url().replace(f":{servers.ports.postgres}/", f":{database.port}/"),
+        servers.nats_url().replace(f":{servers.ports.nats}", f":{broker.port}"),
+    )
+    options = DemoOptions(
+        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False,
+        disturb=striker, servers=urls,
+    )  # fmt: skip
+    async with opened(options, Console(quiet=True)) as city:
+        client = city.client
+        if striker:
+            city.client = client = replace(client, stops_at_parked=not striker.fault.parks)
+            striker.world = World(
+                servers=servers, services=city.stack, client=client, database=database, broker=broker,
+                seconds=striker.seconds, rng=striker.rng,
+            )  # fmt: skip
+        began = time.monotonic()
+        result = await through(city)
+        seconds = time.monotonic() - began
+        if striker:
+            assert striker.struck, f"{striker.fault.name} never struck"
+            await striker.struck
+            await client.quiet(SERVICES, told=lambda _left: None)
+        parked = await _discard_parked(client)
+        url = servers.database_url()
+        held = await digest(url, await tables(url))
+    return Outcome(
+        accuracy=result.accuracy, visited=result.visited, seconds=seconds, parked=parked, tables=held,
+        recovery=striker.recovery if striker else None,
+    )  # fmt: skip
+
+
+async def _discard_parked(client: Client) -> int:
+    """As an operator would who has looked at them: poison is thrown away. Returns how many there were."""
+    count = 0
+    for name in SERVICES:
+        for letter in (await client.call("GET", name, "/v1/dead-letters"))["items"]:
+            await client.call("DELETE", name, f"/v1/dead-letters/{letter['id']}")
+            count += 1
+    return count

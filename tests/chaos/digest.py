@@ -1,0 +1,84 @@
+"""What five schemas hold, as one digest a table over what a run decides and chance does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+SCHEMAS = ("ingest", "scoring", "grid", "recognition", "notify")
+PLUMBING = frozenset({"outbox", "inbox", "dead_letter", "alembic_version"})
+"""Their rows are the way, not the end; that nothing was parked is asked for itself."""
+
+_COLUMNS = """
+SELECT n.nspname AS schema, c.relname AS name, array_agg(a.attname::text ORDER BY a.attname) AS columns
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's number of rows, the digest of each column by itself, and of whole rows.
+
+    A column's digest is over its sorted values, so that two runs agree whatever the order of their rows.
+    """
+
+    rows: int
+    columns: Mapping[str, str]
+    whole: str
+
+
+async def tables(url: str) -> dict[str, list[str]]:
+    """Columns by `schema.table`."""
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetch(_COLUMNS, list(SCHEMAS))
+    finally:
+        await connection.close()
+    return {f"{row['schema']}.{row['name']}": row["columns"] for row in found if row["name"] not in PLUMBING}
+
+
+async def digest(url: str, wanted: Mapping[str, list[str]]) -> dict[str, Table]:
+    """Digest every table over the columns named."""
+    connection = await asyncpg.connect(url)
+    try:
+        return {name: await _digest(connection, name, columns) for name, columns in wanted.items()}
+    finally:
+        await connection.close()
+
+
+async def _digest(connection: asyncpg.Connection, name: str, columns: list[str]) -> Table:
+    place = ".".join(f'"{part}"' for part in name.split("."))
+    each = [f"md5(string_agg(md5({_text(column)}), '' ORDER BY md5({_text(column)})))" for column in columns]
+    row = "md5(concat_ws('|', " + ", ".join(_text(column) for column in columns) + "))" if columns else "''"
+    chosen = ", ".join(["count(*)", f"md5(string_agg({row}, '' ORDER BY {row}))", *each])
+    found = await connection.fetchrow(f"SELECT {chosen} FROM {place}")
+    return Table(found[0], dict(zip(columns, (str(value) for value in found[2:]), strict=True)), str(found[1]))
+
+
+def _text(column: str) -> str:
+    return f"coalesce(\"{column}\"::text, '-')"
+
+
+# Not compared, being chance: who was certified for a moment before a register told of his death, which passes were
+# superseded on the way, and how often a suspicion grew; the last state of each person is.
+def stable(one: Mapping[str, Table], other: Mapping[str, Table]) -> dict[str, list[str]]:
+    """The columns in which two undisturbed runs agree: what the city decides, not ids and instants."""
+    return {
+        name: [column for column, value in table.columns.items() if other[name].columns[column] == value]
+        for name, table in one.items()
+    }
+
+
+def differences(one: Mapping[str, Table], other: Mapping[str, Table]) -> list[str]:
+    """Tables that differ, in words."""
+    told = []
+    for name, table in one.items():
+        if table.rows != other[name].rows:
+            told.append(f"{name}: {other[name].rows} rows, not {table.rows}")
+        elif table.whole != other[name].whole:
+            columns = [each for each, value in table.columns.items() if other[name].columns[each] != value]
+            told.append(f"{name}: other {', '.join(columns) or 'rows'}")
+    return told
