@@ -168,6 +168,55 @@ def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> No
     raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base)))
 
 
+Operator = Annotated[str, typer.Option("--client-id", help="Registered client with the scope operate.")]
+Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
+
+
+@app.command()
+def status(
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Gateway = "http://127.0.0.1:8000",
+    client_id: Operator = "demo-operator",
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Health, lag, oldest work and counts of a running platform; ends with 1 where something is wrong."""
+    from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
+    from deploy.monitoring.status import show  # noqa: PLC0415  (loaded when called)
+
+    try:
+        code = show(data, gateway, client_id, as_json=as_json)
+    except StackError as error:
+        typer.echo(f"wugan: {error}", err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
+@app.command()
+def exporter(
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Gateway = "http://127.0.0.1:8000",
+    client_id: Operator = "demo-operator",
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 9090,
+    seconds: Annotated[float, typer.Option(min=1, help="Between two looks.")] = 60,
+) -> None:
+    """Serve the figures of all services to Prometheus until Ctrl-C."""
+    import asyncio  # noqa: PLC0415  (loaded when called)
+
+    from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
+    from deploy.monitoring.exporter import export  # noqa: PLC0415  (loaded when called)
+
+    try:
+        asyncio.run(export(data, gateway, client_id, host=host, port=port, seconds=seconds))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except (StackError, OSError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command()
 def certificates(
     *,
@@ -182,6 +231,15 @@ def certificates(
     for path in written:
         typer.echo(f"wugan: {path} was issued")
     typer.echo(f"wugan: {'keys lie beside them' if written else f'everything in {to} is good for two months more'}")
+
+
+@app.command()
+def secrets(*, to: Annotated[Path, typer.Option(help="Folder for keys and clients.")]) -> None:
+    """Make the keys, passwords and clients of an installation; prints its environment, again the same."""
+    from deploy.installing import environment  # noqa: PLC0415  (loaded when called)
+
+    for name, value in environment(to).items():
+        typer.echo(f"{name}={value}")
 
 
 @app.command()

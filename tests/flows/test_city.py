@@ -1,6 +1,7 @@
 """The story of a city: files in, people certified, the partner answered, neighbours knocking, nothing lost."""
 
 import asyncio
+import io
 import json
 import re
 from collections import Counter
@@ -9,11 +10,13 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
+from rich.console import Console
 
 from deploy.backup.place import Place
 from deploy.backup.restoring import restore
 from deploy.demo.city.manifest import TRUTH
 from deploy.local.ask import token
+from deploy.monitoring.status import show
 from tests.flows import drill
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
@@ -143,6 +146,16 @@ def test_services_killed_in_the_middle_leave_no_trace_in_the_counts(city, distur
         {k: v for k, v in each.figures["notify"]["messages"].items() if k != "certified"} for each in (ours, theirs)
     ]
     assert others[0] == others[1]
+
+
+async def test_wugan_status_shows_the_whole_city_on_one_screen(city):
+    console = Console(width=200, record=True, file=io.StringIO())
+    folder, gateway = city.run.stack.folder.root, city.run.stack.urls["gateway"]
+    assert await asyncio.to_thread(show, folder, gateway, "demo-operator", console=console) == 0
+    text = console.export_text()
+    assert "nothing is wrong" in text
+    assert f"people {city.run.manifest.people:,}" in text
+    assert all(name in text for name in city.run.stack.options.services)
 
 
 async def test_the_restore_drill_answers_as_before_without_database_and_message_store(city, tmp_path):

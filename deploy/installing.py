@@ -1,0 +1,29 @@
+"""`wugan secrets`: what an installation that is not `wugan up` must be told, made once and kept in files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.clients import ALL_SCOPES, SERVICES, ClientCard, service_client
+from deploy.local.secrets import ADMIN, OPERATOR, load_or_make
+
+OPERATOR_CLIENT = ClientCard(client_id="operator", role="operator", scopes=("operate",), programs=("*",))
+
+
+def environment(folder: Path) -> Mapping[str, str]:
+    """The variables; keys of clients and the issuer lie in `folder`, where `clients.json` is to be completed.
+
+    Unlike the demo's, the operator may do no more than operate; departments, partners and back ends are added by hand.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    services = (
+        ClientCard(client_id=service_client(each), role="service", scopes=ALL_SCOPES, programs=("*",))
+        for each in SERVICES
+    )
+    made = load_or_make(folder, (*services, OPERATOR_CLIENT))
+    return {
+        "WUGAN_SUBJECT_KEY": made.subject_key,
+        "WUGAN_NAME_KEY": made.name_key,
+        "WUGAN_VAULT_KEYS": made.vault_keys,
+        **{f"WUGAN_PASSWORD_{each.upper()}": made.roles[each] for each in (*SERVICES, ADMIN)},
+        **{f"WUGAN_NATS_PASSWORD_{each.upper()}": made.users[each] for each in (*SERVICES, OPERATOR)},
+    }

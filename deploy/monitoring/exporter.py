@@ -1,0 +1,62 @@
+"""`wugan exporter`: the figures of all services for Prometheus, asked as an operator would ask, once a minute.
+
+Figures cost the database something and mean the whole platform, not one process; so they are asked for once, here, and
+not by every scrape of every process.
+"""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+
+from deploy.monitoring.looking import Look, operator
+from deploy.monitoring.status import flat
+
+log = structlog.get_logger(__name__)
+
+
+class Figures:
+    """The gauges."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.figure = Gauge("wugan_figure", "Counts of a service", ["service", "figure", "key"], registry=registry)
+        self.ready = Gauge("wugan_ready", "1: the service is ready behind the gateway", ["service"], registry=registry)
+        self.flow = Gauge("wugan_flow", "What is under way in a service", ["service", "what"], registry=registry)
+        self.answered = Gauge(
+            "wugan_figures_answered", "1: the service told its figures", ["service"], registry=registry
+        )
+
+    def take(self, look: Look) -> None:
+        """Bring the gauges of one service up to date; what did not answer keeps its last value and is told apart."""
+        self.ready.labels(look.service).set(look.ready is True)
+        self.answered.labels(look.service).set(look.trouble is None)
+        for name, value in flat(look.figures):
+            group, _, key = name.partition(".")
+            self.figure.labels(look.service, group, key).set(value)
+        for what, count in look.flow.items():
+            self.flow.labels(look.service, what).set(count)
+
+
+async def export(data: Path, gateway: str, client_id: str, *, host: str, port: int, seconds: float) -> None:
+    """Serve the figures until cancelled.
+
+    Raises:
+        NoKeyError: the operator's key is not in `data`.
+    """
+    registry = CollectorRegistry()
+    figures = Figures(registry)
+    async with httpx.AsyncClient() as http:
+        asking = operator(http, gateway, data, client_id)
+        server, thread = start_http_server(port, addr=host, registry=registry)
+        log.info("exporting", host=host, port=server.server_port)
+        try:
+            while True:
+                for look in await asking.look():
+                    figures.take(look)
+                await asyncio.sleep(seconds)
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()

@@ -1,0 +1,106 @@
+"""What the platform says about itself, asked through the gateway as its operator."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.local.clients import SERVICES
+from deploy.local.errors import StackError
+from shared.kit.clock import wall
+from shared.kit.http import TokenSource, load_key
+from shared.kit.problems import ProblemError
+
+_SECONDS = 10.0
+
+
+class NoKeyError(StackError):
+    """The operator's key is not where it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a service; what did not answer is absent.
+
+    Attributes:
+        ready: whether `/readyz` says so; None where nobody answers.
+        checks: its checks by name.
+        flow: what is under way, as `/v1/flow` tells it.
+        figures: its counts.
+        oldest: when the oldest parked message was parked, ISO 8601.
+        seconds: time it took to answer.
+        trouble: why figures or flow are missing, in one sentence.
+    """
+
+    service: str
+    ready: bool | None = None
+    checks: Mapping[str, bool] = field(default_factory=dict)
+    flow: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    oldest: str | None = None
+    seconds: float = 0.0
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator of a running platform."""
+
+    http: httpx.AsyncClient
+    gateway: str
+    tokens: TokenSource
+
+    async def look(self) -> list[Look]:
+        """One look at every service, all at once."""
+        return list(await asyncio.gather(*(self._look(each) for each in SERVICES)))
+
+    async def _look(self, service: str) -> Look:
+        started = wall()
+        ready, checks = await self._ready(service)
+        try:
+            bearer = {"Authorization": f"Bearer {await self.tokens.get()}"}
+            flow, figures, letters = await asyncio.gather(
+                *(self._get(service, f"/v1/{what}", bearer) for what in ("flow", "figures", "dead-letters"))
+            )
+        except (httpx.HTTPError, ProblemError) as error:
+            return Look(service, ready, checks, trouble=_sentence(error), seconds=wall() - started)
+        oldest = letters["items"][0]["parked_at"] if letters["items"] else None
+        return Look(service, ready, checks, flow, figures, oldest, wall() - started)
+
+    async def _ready(self, service: str) -> tuple[bool | None, Mapping[str, bool]]:
+        try:
+            answer = await self.http.get(f"{self.gateway}/api/{service}/readyz", timeout=_SECONDS)
+            said = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return None, {}
+        return (bool(said["ready"]), said["checks"]) if "ready" in said else (None, {})
+
+    async def _get(self, service: str, path: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  (JSON)
+        answer = await self.http.get(f"{self.gateway}/api/{service}{path}", headers=headers, timeout=_SECONDS)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def operator(http: httpx.AsyncClient, gateway: str, data: Path, client_id: str) -> Operator:
+    """An operator with the key that lies in a stack's folder.
+
+    Raises:
+        NoKeyError: there is none.
+    """
+    path = data / "secrets" / "clients" / f"{client_id}.pem"
+    if not path.exists():
+        msg = f"{path} is not there: name the folder of the stack with --data and a client of it with --client-id."
+        raise NoKeyError(msg)
+    issuer = f"{gateway}/api/recognition"
+    return Operator(http, gateway, TokenSource(http, issuer_url=issuer, client_id=client_id, key=load_key(path)))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{error.request.url.path} was answered with {error.response.status_code}"
+    if isinstance(error, ProblemError):
+        return error.detail or error.title
+    return f"no answer ({type(error).__name__})"

@@ -1,0 +1,91 @@
+"""`wugan status` and the exporter, before a platform that answers well, badly or not at all."""
+
+import io
+from typing import Any
+
+import httpx
+import pytest
+from joserfc.jwk import ECKey
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from deploy.local.clients import SERVICES
+from deploy.monitoring.exporter import Figures
+from deploy.monitoring.looking import Look, NoKeyError, Operator, operator
+from deploy.monitoring.status import flat, screen, wrong
+from shared.kit.http import TokenSource
+
+FLOW = {"outbox_pending": 1, "undelivered": 2, "unacknowledged": 3, "working": 4, "dead_letters": 0}
+PARKED = {"items": [{"parked_at": "2026-11-01T08:00:00Z"}]}
+
+
+def platform(request: httpx.Request) -> httpx.Response:
+    """notify has parked messages, grid is not ready, scoring is away."""
+    path = request.url.path
+    service = path.split("/")[2]
+    if path.endswith("/oauth/token"):
+        return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
+    if service == "scoring":
+        raise httpx.ConnectError("away")
+    bodies: dict[str, Any] = {
+        "readyz": {"ready": service != "grid", "checks": {"database": service != "grid", "bus": True}},
+        "flow": FLOW | {"dead_letters": int(service == "notify")},
+        "figures": {"people": 7, "certified_people": {"data": 5}},
+        "dead-letters": PARKED if service == "notify" else {"items": []},
+    }
+    if not path.endswith("readyz") and request.headers["authorization"] != "Bearer t":
+        return httpx.Response(401, json={})
+    return httpx.Response(
+        503 if path.endswith("readyz") and service == "grid" else 200, json=bodies[path.rsplit("/", 1)[1]]
+    )
+
+
+@pytest.fixture
+async def looks() -> dict[str, Look]:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(platform)) as http:
+        key = ECKey.generate_key("P-256", auto_kid=True)
+        tokens = TokenSource(http, issuer_url="http://g/api/recognition", client_id="o", key=key)
+        return {each.service: each for each in await Operator(http, "http://g", tokens).look()}
+
+
+async def test_one_screen_says_what_is_wrong_and_where(looks):
+    assert list(looks) == list(SERVICES)
+    assert wrong(looks["ingest"]) == wrong(looks["recognition"]) == []
+    assert wrong(looks["grid"]) == ["not ready: database"]
+    assert wrong(looks["scoring"])[0] == "does not answer"
+    assert "1 messages are parked, the oldest since 2026-11-01T08:00:00Z" in wrong(looks["notify"])[0]
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(screen(list(looks.values())))
+    text = console.export_text()
+    for word in (
+        "certified_people.data 5",
+        "scoring",
+        "away",
+        "✗ grid: not ready: database",
+        "wugan dead-letters list",
+    ):
+        assert word in text
+    assert "nothing is wrong" not in text
+
+
+async def test_the_exporter_tells_prometheus_what_the_services_told_it(looks):
+    registry = CollectorRegistry()
+    figures = Figures(registry)
+    for look in looks.values():
+        figures.take(look)
+    labels = {"service": "recognition", "figure": "certified_people", "key": "data"}
+    assert registry.get_sample_value("wugan_figure", labels) == 5
+    assert registry.get_sample_value("wugan_flow", {"service": "notify", "what": "dead_letters"}) == 1
+    ready = {name: registry.get_sample_value("wugan_ready", {"service": name}) for name in SERVICES}
+    assert ready == {"ingest": 1, "scoring": 0, "grid": 0, "recognition": 1, "notify": 1}
+    assert registry.get_sample_value("wugan_figures_answered", {"service": "scoring"}) == 0
+    assert registry.get_sample_value("wugan_figure", labels | {"service": "scoring"}) is None
+
+
+def test_groups_are_told_by_their_names():
+    assert flat({"a": 1, "b": {"x": 2, "y": {"z": 3}}, "c": "text", "d": True}) == [("a", 1), ("b.x", 2), ("b.y.z", 3)]
+
+
+def test_a_folder_without_the_operators_key_is_told(tmp_path):
+    with pytest.raises(NoKeyError, match="--data"):
+        operator(httpx.AsyncClient(), "http://g", tmp_path, "nobody")

@@ -1,0 +1,103 @@
+"""Rules and dashboard name only metrics that are there, and every alert has its page in the runbook."""
+
+import json
+import re
+from importlib import import_module
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from deploy.local.clients import SERVICES
+from deploy.local.programs import DEPLOY, ROOT
+from deploy.monitoring.exporter import Figures
+
+RULES = yaml.safe_load((DEPLOY / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
+DASHBOARD = json.loads((DEPLOY / "monitoring/grafana/wugan.json").read_text(encoding="utf-8"))
+EVERY = [rule for group in RULES["groups"] for rule in group["rules"]]
+ALERTS = [rule for rule in EVERY if "alert" in rule]
+PANELS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
+WORDS = {
+    "sum", "max", "min", "by", "on", "rate", "delta", "histogram_quantile", "offset", "and", "or", "unless", "without",
+    "d", "m", "h",
+}  # fmt: skip
+# Said by Prometheus itself, and by the client library where /proc is.
+OTHERS = {"up", "process_resident_memory_bytes"}
+
+
+def names_and_labels(expression: str) -> tuple[set[str], dict[str, set[str]]]:
+    """Metrics of a PromQL expression, and the labels it picks or groups each by."""
+    bare = re.sub(r'"[^"]*"', '""', expression)
+    picked: dict[str, set[str]] = {}
+    for name, inside in re.findall(r"([a-z_:]+)\{([^}]*)\}", bare):
+        picked.setdefault(name, set()).update(re.findall(r"(\w+)\s*[=!~]+", inside))
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without)\s*\([^)]*\)", " ", bare)
+    return {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", bare) if name not in WORDS}, picked
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, set[str]]:
+    """Every metric of the services and the exporter, with its labels."""
+    for service in SERVICES:
+        import_module(f"services.{service}.app")
+    registry = CollectorRegistry()
+    Figures(registry)
+    found: dict[str, set[str]] = {}
+    for each in (REGISTRY, registry):
+        for collector, names in each._collector_to_names.items():
+            labels = set(getattr(collector, "_labelnames", ()))
+            found |= dict.fromkeys(names, labels)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("where", "expression"), [(rule.get("alert") or rule["record"], rule["expr"]) for rule in EVERY] + PANELS
+)
+def test_only_metrics_that_are_there_are_named(known, where, expression):
+    recorded = {rule["record"] for rule in EVERY if "record" in rule}
+    names, picked = names_and_labels(expression)
+    assert names, where
+    assert names <= set(known) | recorded | OTHERS, where
+    for name, labels in picked.items():
+        # Prometheus adds which target said it.
+        assert labels <= known.get(name, set()) | {"job", "instance", "service", "le"}, where
+    for opening, closing in ("()", "{}", "[]"):
+        assert expression.count(opening) == expression.count(closing)
+
+
+def test_a_metric_that_is_not_there_would_be_seen(known):
+    names, _ = names_and_labels('sum by (x) (rate(nobody_says_this_total{a="b"}[5m])) > 3')
+    assert names == {"nobody_says_this_total"}
+    assert not names <= set(known)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_every_alert_says_how_bad_it_is_and_what_to_do(alert):
+    assert alert["labels"]["severity"] in {"page", "morning"}
+    assert re.fullmatch(r"\d+[mh]", alert["for"])
+    assert alert["annotations"]["summary"]
+    page, _, anchor = alert["annotations"]["runbook"].partition("#")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert anchor == alert["alert"].lower()
+    section = re.search(rf"^### {alert['alert']}\n(.+?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section, f"{page} has no section {alert['alert']}"
+    assert len(section[1]) > 100
+
+
+def test_the_runbook_knows_no_alert_that_is_not_there():
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    runbook = text.split("\n## Runbook", 1)[1].split("\n## ", 1)[0]
+    assert set(re.findall(r"^### (\w+)$", runbook, re.MULTILINE)) == {alert["alert"] for alert in ALERTS}
+
+
+def test_the_dashboard_shows_the_figures_that_matter():
+    titles = {title for title, _ in PANELS}
+    assert {"Certified share", "Oldest outbox row", "Consumer lag", "Silent sources", "Parked messages"} <= titles
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_prometheus_looks_at_every_service():
+    config = yaml.safe_load((DEPLOY / "monitoring/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    services, _ = config["scrape_configs"]
+    assert {each["labels"]["service"] for each in services["static_configs"]} == set(SERVICES)
+    assert config["rule_files"] == ["rules.yml"]
