@@ -7,6 +7,7 @@ from typing import cast
 import services.grid as card
 from services.grid import handlers, jobs, policies
 from services.grid.api import ROUTERS
+from services.grid.policies.rewards import load_rewards
 from services.grid.policies.take_up import load_take_up
 from services.grid.settings import GridSettings
 from services.grid.tables import METADATA
@@ -27,6 +28,7 @@ def dependencies(platform: Platform) -> Deps:
         draw_keys=Pseudonymiser.from_hex(settings.subject_key, purpose=b"grid draw"),
         policies=policies.load(),
         take_up=load_take_up(),
+        rewards=load_rewards(),
         peers=platform.peers,
         ingest_url=settings.ingest_url,
         scoring_url=settings.scoring_url,

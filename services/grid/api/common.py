@@ -18,6 +18,7 @@ Reader = Annotated[Caller, Security(allow("grid.read"))]
 Officer = Annotated[Caller, Security(allow("grid.manage", roles=("officer",)))]
 Manager = Annotated[Caller, Security(allow("grid.manage"))]
 Party = Annotated[Caller, Security(allow("grid.read", roles=("village", "grid_leader", "officer")))]
+Citizen = Annotated[Caller, Security(allow("me.read", roles=("citizen",)))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

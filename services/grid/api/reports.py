@@ -1,5 +1,6 @@
 """The monthly report's routes: the village's list, the town's check, the county's lock, a month's picture."""
 
+import asyncio
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
@@ -9,7 +10,8 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from services.grid.api.common import Officer, Parts, Reader, Village
-from services.grid.api.sheets import XLSX, workbook
+from services.grid.api.pages import PDF, Form, picture_pages, village_page
+from services.grid.api.sheets import XLSX, counties_of, workbook
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
 from services.grid.schemas.reports import PictureOut, ReportOut, SubmissionIn, VillageMonthOut
 from services.grid.store import reports
@@ -33,7 +35,12 @@ async def get_picture(deps: Parts, caller: Reader, month: AskedMonth) -> Picture
     """Where the report of each village stands."""
     first = _first(month)
     villages = await _villages(deps, caller, first)
-    return PictureOut(month=first, lights=dict(Counter(each.light for each in villages)), items=villages)
+    return PictureOut(
+        month=first,
+        lights=dict(Counter(each.light for each in villages)),
+        counties=counties_of(villages),
+        items=villages,
+    )
 
 
 @router.get("/reports.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
@@ -43,12 +50,36 @@ async def get_workbook(deps: Parts, caller: Reader, month: AskedMonth) -> Respon
     return Response(workbook(first, await _villages(deps, caller, first)), media_type=XLSX)
 
 
+@router.get("/reports.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
+async def get_picture_page(deps: Parts, caller: Reader, month: AskedMonth) -> Response:
+    """The same as pages to be filed."""
+    first = _first(month)
+    villages = await _villages(deps, caller, first)
+    made = await asyncio.to_thread(picture_pages, first, villages, deps.clock.now())
+    return Response(made, media_type=PDF)
+
+
 @router.get("/reports/{division}/{month}")
 async def get_month(deps: Parts, caller: Reader, division: Place, month: Month) -> ReportOut:
     """A village's month, prefilled as long as it is a draft."""
     async with deps.database.read() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         return _out(deps, await get_report(tx, division, _first(month), view))
+
+
+@router.get("/reports/{division}/{month}/form", response_class=Response, responses={200: {"content": {PDF: {}}}})
+async def get_month_page(deps: Parts, caller: Reader, division: Place, month: Month) -> Response:
+    """A village's month as the form that is signed and filed; people by the numbers of their cases."""
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        report = await get_report(tx, division, _first(month), view)
+        form = Form(
+            report=report,
+            place=await reports.name_of(tx, division) or division,
+            suspected=await reports.lines_of(tx, report.suspected),
+            confirmed=await reports.lines_of(tx, report.confirmed),
+        )
+    return Response(await asyncio.to_thread(village_page, form, deps.clock.now()), media_type=PDF)
 
 
 @router.post("/reports/{division}/{month}/submission")

@@ -9,6 +9,7 @@ from services.grid.usecases.asking import sample_sightings, seek_owed
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.photographing import give_up_waiting
 from services.grid.usecases.planning import AT_ONCE, ask_order, escalate, plan_workday, save_order, stale_order
+from services.grid.usecases.tipping import expire
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.clock import SHANGHAI
 
@@ -36,6 +37,7 @@ async def go_round(deps: Deps) -> Round:
     async with deps.database.write() as tx:
         await give_up_waiting(tx, deps)
         await photos.forget(tx, deps.clock.today())
+        await expire(tx, deps)
     owed, taken_up = await _seek(deps)
     return Round(escalated=escalated, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
 

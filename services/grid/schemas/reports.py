@@ -48,9 +48,21 @@ class VillageMonthOut(Out):
     signed_at: AwareDatetime | None
 
 
+class CountyMonthOut(Out):
+    """One county in a month's picture."""
+
+    county: str
+    villages: int
+    locked: int
+    lights: dict[Light, int]
+    suspected: int
+    confirmed: int
+
+
 class PictureOut(Out):
     """A month's picture of an office's villages."""
 
     month: date
     lights: dict[Light, int]
+    counties: list[CountyMonthOut]
     items: list[VillageMonthOut]

@@ -100,6 +100,18 @@ async def list_cases(tx: ReadTx, view: View, wanted: CaseFilter, *, after: UUID 
     return [_case(row) for row in rows]
 
 
+async def has_case(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> bool:
+    """Whether people look into this, or have confirmed it."""
+    return bool(
+        await tx.fetch(
+            "SELECT FROM cases WHERE subject = $1 AND kind = $2 AND (state <> 'concluded' "
+            "OR conclusion IN ('confirmed', 'confirmed_no_overpayment')) LIMIT 1",
+            subject,
+            kind.value,
+        )
+    )
+
+
 async def open_case(tx: WriteTx, case: Case) -> bool:
     """Open a case; False when one about the same suspicion is open already."""
     tag = await tx.run(

@@ -1,5 +1,6 @@
 """Monthly reports of villages, and what they are prefilled with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -8,6 +9,7 @@ import asyncpg
 
 from services.grid.domain.reports import ReportState, next_month
 from services.grid.domain.views import View
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 
@@ -79,6 +81,46 @@ async def prefill(tx: ReadTx, division: str, month: date) -> Report:
         suspected=tuple(row["case_id"] for row in rows if not row["confirmed"]),
         confirmed=tuple(row["case_id"] for row in rows if row["confirmed"]),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """One case of a report."""
+
+    case_id: UUID
+    subject: UUID
+    kind: SuspicionKind
+    event_on: date | None
+    opened_at: datetime
+    conclusion: CaseConclusion | None
+
+
+async def lines_of(tx: ReadTx, case_ids: Iterable[UUID]) -> list[ReportLine]:
+    """What stands behind the case numbers of a report, oldest first."""
+    rows = await tx.fetch(
+        "SELECT case_id, subject, kind, event_on, opened_at, conclusion FROM cases WHERE case_id = ANY($1) "
+        "ORDER BY case_id",
+        list(case_ids),
+    )
+    return [
+        ReportLine(
+            **{
+                **row,
+                "kind": SuspicionKind(row["kind"]),
+                "conclusion": CaseConclusion(row["conclusion"]) if row["conclusion"] else None,
+            }
+        )
+        for row in rows
+    ]
+
+
+async def name_of(tx: ReadTx, division: str) -> str:
+    """County, town and village as one name; empty where the division is not known."""
+    rows = await tx.fetch(
+        "SELECT string_agg(name, '' ORDER BY code) AS name FROM divisions WHERE code = ANY($1)",
+        [division[:6], division[:9], division],
+    )
+    return rows[0]["name"] or ""
 
 
 async def save_report(tx: WriteTx, report: Report) -> None:

@@ -9,7 +9,7 @@ from services.grid.domain.cases import reopens
 from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import Staged, stage
 from shared.contracts.vocabulary import CaseConclusion, Confidence
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 
 _KEEPING = [conclusion.value for conclusion in CaseConclusion if not reopens(conclusion)]
 _RANKS = [confidence.value for confidence in (Confidence.HINT, Confidence.PROBABLE, Confidence.CONCLUSIVE)]
@@ -182,3 +182,17 @@ async def assign_detected(tx: WriteTx, *, deadline_on: date, now: datetime) -> l
 async def has_detected(tx: WriteTx) -> bool:
     """Whether any case still waits for a village."""
     return bool(await tx.fetch("SELECT FROM cases WHERE state = 'detected' LIMIT 1"))
+
+
+async def stage_person(tx: WriteTx, subject: UUID) -> Staged:
+    """One person where `place_cases` can look at him."""
+    row = {"subject": [subject.bytes], "opened_by": [""], "about": [""]}
+    return await stage(tx, "staged_asked", pl.DataFrame(row))
+
+
+async def evidence_of(tx: ReadTx, case_id: UUID) -> tuple[int, ...]:
+    """Ids of the evidence the suspicions of a case rest on."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT unnest(evidence_ids) AS evidence_id FROM suspicions WHERE case_id = $1 ORDER BY 1", case_id
+    )
+    return tuple(row["evidence_id"] for row in rows)

@@ -23,7 +23,7 @@ from services.grid.domain.cases import (
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskOutcome
 from services.grid.domain.views import View
-from services.grid.store import cases, locks, tasks
+from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
@@ -33,6 +33,7 @@ from services.grid.usecases.errors import (
     NoSuchCaseError,
     StepNotPossibleError,
 )
+from services.grid.usecases.tipping import hear_conclusion
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, TaskReason
 from shared.kit.auth import Caller
@@ -142,7 +143,10 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
     await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
-    await deps.outbox.say(tx, CASE_CONCLUDED, _fact(changed, conclusion, now))
+    await deps.outbox.say(
+        tx, CASE_CONCLUDED, _fact(changed, conclusion, now, await suspicions.evidence_of(tx, case_id))
+    )
+    await hear_conclusion(tx, deps, case_id, conclusion)
     return changed
 
 
@@ -220,7 +224,7 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
     await cases.add_step(tx, case.case_id, step, note=note)
 
 
-def _fact(case: Case, conclusion: CaseConclusion, now: datetime) -> CaseConcluded:
+def _fact(case: Case, conclusion: CaseConclusion, now: datetime, evidence_ids: tuple[int, ...]) -> CaseConcluded:
     assert case.verified_by is not None
     assert case.concluded_by is not None
     return CaseConcluded(
@@ -232,4 +236,5 @@ def _fact(case: Case, conclusion: CaseConclusion, now: datetime) -> CaseConclude
         concluded_at=now,
         verified_by=case.verified_by,
         concluded_by=case.concluded_by,
+        evidence_ids=evidence_ids,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.grid.policies import Policies
+from services.grid.policies.rewards import Rewards
 from services.grid.policies.take_up import TakeUp
 from shared.kit.clock import Clock
 from shared.kit.crypto import Pseudonymiser, Vault
@@ -23,6 +24,7 @@ class Deps:
     draw_keys: Pseudonymiser
     policies: Policies
     take_up: TakeUp
+    rewards: Rewards
     peers: Peers
     ingest_url: str
     scoring_url: str

@@ -160,6 +160,20 @@ class BasisMissingError(ConflictError):
     title = "A finding rests on a visit of this case or on a named paper"
 
 
+class NoSuchStopRequestError(NotFoundError):
+    """Absent, or another village's."""
+
+    code = "no_such_stop_request"
+    title = "There is no such request in your divisions"
+
+
+class NoSuchTipError(NotFoundError):
+    """Absent, or a code nobody was given."""
+
+    code = "no_such_tip"
+    title = "There is no such tip, or the code is mistyped"
+
+
 class NoSuchReportError(NotFoundError):
     """Not submitted, or another village's."""
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from services.grid.domain.calendar import add_working_days
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
-from services.grid.store import asking, cases, locks, people, suspicions, tasks
+from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
@@ -45,6 +45,7 @@ async def note_enrolments(
     staged = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
     if not shaped["active"].all():
         await tasks.settle_unenrolled(tx, staged, now)
+    await stops.place(tx, shaped["subject"].to_list())
     if await asking.has_unplaced(tx):
         await asking.place_unplaced(tx, shaped, now)
     if await suspicions.has_detected(tx):

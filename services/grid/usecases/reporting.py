@@ -15,6 +15,7 @@ from services.grid.usecases.errors import (
     StepNotPossibleError,
     ZeroMismatchError,
 )
+from shared.contracts.events.grid import REPORT_LOCKED, ConfirmedPerson, ReportLocked
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 
@@ -86,4 +87,24 @@ async def advance(  # noqa: PLR0913  (who takes which step on which month)
     }
     changed = replace(report, state=state, **noted[action])  # type: ignore[arg-type]  # names and instants in pairs
     await reports.save_report(tx, changed)
+    if changed.state is ReportState.LOCKED:
+        await _say_locked(tx, deps, changed)
     return changed
+
+
+async def _say_locked(tx: WriteTx, deps: Deps, report: Report) -> None:
+    assert report.signed_by is not None
+    lines = await reports.lines_of(tx, report.confirmed)
+    fact = ReportLocked(
+        division=report.division,
+        month=f"{report.month:%Y-%m}",
+        zero=not report.suspected and not report.confirmed,
+        suspected=len(report.suspected),
+        confirmed=[
+            ConfirmedPerson(subject=each.subject, kind=each.kind, case_id=each.case_id, event_on=each.event_on)
+            for each in lines
+        ],
+        signed_by=report.signed_by,
+        locked_at=deps.clock.now(),
+    )
+    await deps.outbox.say(tx, REPORT_LOCKED, fact)

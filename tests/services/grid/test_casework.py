@@ -203,3 +203,12 @@ async def test_notes_of_a_step_are_sealed(detected):
     await step(detected, "finding", detected.village(), **FOUND_DEAD, note="王秀英已火化")
     kept = await detected.rows("SELECT note FROM case_steps WHERE action = 'finding'")
     assert "王秀英".encode() not in kept[0]["note"]
+
+
+async def test_a_false_death_names_the_evidence_that_is_to_be_corrected(detected):
+    await detected.hear(suspected(ANNA, suspicion=UUID(int=9), evidence=(3, 7, 11), revision=2))
+    await knock(detected, "seen_alive")
+    await reviewed(detected, finding="alive", not_family=True)
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
+    said = await detected.said("grid.case.concluded.v1")
+    assert [(each["conclusion"], each["evidence_ids"]) for each in said] == [("false_death", [3, 7, 11])]

@@ -56,7 +56,12 @@ async def test_a_report_goes_from_village_to_town_to_village_to_county(villages)
     assert (await step(villages, "check", town)).json()["state"] == "township_checked"
     assert (await step(villages, "signature", villages.village())).json()["signed_by"] == "village-head"
     assert (await step(villages, "acceptance", town)).json()["reason"] == "four_eyes"
+    assert await villages.said("grid.report.locked.v1") == []
     assert (await step(villages, "acceptance", county)).json()["state"] == "locked"
+    said = await villages.said("grid.report.locked.v1")
+    assert [(each["division"], each["month"], each["zero"], each["suspected"], each["signed_by"]) for each in said] == [
+        (VILLAGE, MONTH, False, 1, "village-head")
+    ]
     assert (await step(villages, "return", county)).json()["code"] == "step_not_possible"
 
 
@@ -100,6 +105,7 @@ async def test_a_months_picture_shows_the_villages_of_an_office(villages):
         (NEIGHBOUR, "yellow", 0),
     ]
     assert picture["lights"] == {"yellow": 2}
+    assert [(each["county"], each["villages"], each["suspected"]) for each in picture["counties"]] == [("谯城区", 2, 1)]
     own = (await villages.ask("GET", "/v1/reports", headers=villages.village(NEIGHBOUR), **ask)).json()
     assert [each["division"] for each in own["items"]] == [NEIGHBOUR]
 
@@ -109,3 +115,15 @@ async def test_the_workbook_reads_as_filed(villages):
     sheet = pl.read_excel(BytesIO(answer.content), read_options={"header_row": 1})
     assert sheet["村居代码"].to_list() == [VILLAGE, NEIGHBOUR]
     assert sheet["报送状态"].to_list() == ["未报送", "未报送"]
+
+
+async def test_pages_are_made_of_what_was_reported(villages):
+    await submitted(villages)
+    headers = villages.officer("o", "341602")
+    picture = await villages.ask("GET", "/v1/reports.pdf", headers=headers, params={"month": MONTH})
+    form = await villages.ask("GET", f"/v1/reports/{VILLAGE}/{MONTH}/form", headers=villages.village())
+    for answer in (picture, form):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+        assert answer.content.startswith(b"%PDF-")
+    other = await villages.ask("GET", f"/v1/reports/{VILLAGE}/{MONTH}/form", headers=villages.village(NEIGHBOUR))
+    assert other.status_code == 404

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.services.grid.photos import jpeg, room
+from tests.services.grid.test_claims import REQUEST, asks
 from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected, visit
 
 ANNA = subject(1)
@@ -15,7 +16,7 @@ ANNA = subject(1)
 async def two_villages(town: Town) -> Town:
     """Anna lives in one village; those who ask are of the other."""
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
-    await town.hear(enrolled(ANNA), due(ANNA), suspected(ANNA))
+    await town.hear(enrolled(ANNA), due(ANNA), suspected(ANNA), asks(ANNA))
     return town
 
 
@@ -26,9 +27,20 @@ async def ids(town: Town) -> dict[str, str]:
         "task_id": str(task),
         "case_id": str(case),
         "visit_id": str(await odd_visit(town)),
+        "request_id": str(REQUEST),
+        "tip_id": str(await a_tip(town)),
         "division": VILLAGE,
         "month": "2023-11",
     }
+
+
+async def a_tip(town: Town) -> UUID:
+    """A tip about Anna; made once."""
+    if not await town.rows("SELECT FROM tips"):
+        body = {"subject": str(ANNA), "kind": "suspected_death", "text": "某事"}
+        headers = town.issuer.headers("me.read", role="citizen", user="back-end")
+        await town.ask("POST", "/v1/tips", headers=headers, json=body)
+    return UUID(str((await town.rows("SELECT tip_id FROM tips"))[0]["tip_id"]))
 
 
 async def odd_visit(town: Town) -> UUID:
@@ -65,8 +77,13 @@ NOT_ABOUT_PEOPLE = {
     ("POST", "/v1/grids:import"),
     ("GET", "/v1/figures"),
     ("POST", "/v1/substitutions"),
+    # A reporter sends a subject and gets nothing back; afterwards he shows his own code.
+    ("POST", "/v1/tips"),
+    ("POST", "/v1/tips:status"),
+    ("POST", "/v1/tips:claim"),
     ("GET", "/v1/reports"),
     ("GET", "/v1/reports.xlsx"),
+    ("GET", "/v1/reports.pdf"),
 }
 FINDING = {"finding": "dead", "not_family": True, "basis": [{"kind": "paper", "reference": "x"}]}
 PHOTO = jpeg(room(1))
@@ -83,6 +100,16 @@ TRIED: dict[tuple[str, str], Any] = {
     ("POST", "/v1/cases/{case_id}/recusal"): lambda _known: {},
     ("GET", "/v1/visits"): None,
     ("GET", "/v1/reports/{division}/{month}"): None,
+    ("GET", "/v1/reports/{division}/{month}/form"): None,
+    ("GET", "/v1/stop-requests"): None,
+    ("GET", "/v1/stop-requests/{request_id}"): None,
+    ("POST", "/v1/stop-requests/{request_id}/verification"): lambda _known: {"as_stated": True, "not_family": True},
+    ("POST", "/v1/stop-requests/{request_id}/conclusion"): lambda _known: {"confirmed": True},
+    ("GET", "/v1/tips"): None,
+    ("POST", "/v1/tips/{tip_id}/screening"): lambda _known: {"accepted": True},
+    ("POST", "/v1/tips/{tip_id}/approval"): lambda _known: {},
+    ("POST", "/v1/tips/{tip_id}/payment"): lambda _known: {},
+    ("POST", "/v1/tips/{tip_id}/reporter:reveal"): lambda _known: {},
     ("POST", "/v1/reports/{division}/{month}/submission"): lambda _known: {"zero_report": False},
     ("POST", "/v1/reports/{division}/{month}/check"): lambda _known: {},
     ("POST", "/v1/reports/{division}/{month}/return"): lambda _known: {},
@@ -137,6 +164,8 @@ async def test_nobody_reaches_another_villages_people(two_villages, method, path
             assert answer.status_code in {400, 403, 404}, who
     assert await town.rows("SELECT state, worker_id, grid_code FROM tasks ORDER BY task_id") == before
     assert [row["status"] for row in await town.rows("SELECT status FROM visits")] == ["in_review"]
+    assert [row["state"] for row in await town.rows("SELECT state FROM stop_requests")] == ["received"]
+    assert [row["state"] for row in await town.rows("SELECT state FROM tips")] == ["received"]
     assert {row["action"] for row in await town.rows("SELECT action FROM case_steps")} == {"detected", "assigned"}
 
 

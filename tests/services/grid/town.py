@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from services.grid import handlers, policies
 from services.grid.app import SERVICE
+from services.grid.policies.rewards import load_rewards
 from services.grid.policies.take_up import load_take_up
 from services.grid.settings import GridSettings
 from services.grid.usecases.deps import Deps
@@ -191,6 +192,7 @@ class Town:
             draw_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid draw"),
             policies=policies.load(),
             take_up=load_take_up(),
+            rewards=load_rewards(),
             peers=Peers(httpx.AsyncClient(transport=peers or unreachable), None),
             ingest_url="http://ingest.test",
             scoring_url="http://scoring.test",

@@ -1,4 +1,4 @@
-"""Tables of grid. What is looked up by person leads with `subject`."""
+"""The roll, tasks, visits with their photos, cases and reports."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -7,27 +7,8 @@ from services.grid.domain.cases import CaseState
 from services.grid.domain.reports import ReportState
 from services.grid.domain.tasks import Rung, TaskState
 from services.grid.domain.visits import Informant, VisitStatus
+from services.grid.tables.base import AT, METADATA, one_of, village
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind, TaskReason, VisitResult
-from shared.kit.db import metadata_for
-from shared.kit.inbox import dead_letter_table, inbox_table
-from shared.kit.outbox import outbox_table
-
-METADATA = metadata_for("grid")
-outbox_table(METADATA)
-inbox_table(METADATA)
-dead_letter_table(METADATA)
-
-_AT = sa.DateTime(timezone=True)
-
-
-def _one_of(column: str, words: type) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{word.value}'" for word in words)  # type: ignore[attr-defined]  # a StrEnum
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _village(column: str = "division") -> sa.CheckConstraint:
-    return sa.CheckConstraint(rf"{column} ~ '^[0-9]{{12}}$'", name=column)
-
 
 DIVISIONS = sa.Table(
     "divisions",
@@ -49,8 +30,8 @@ WORKERS = sa.Table(
     sa.Column("name_key", pg.BYTEA, nullable=False, comment="keyed hash of the name"),
     sa.Column("phone_key", pg.BYTEA, nullable=False, comment="keyed hash of the phone, of the empty text where none"),
     sa.Column("sealed", pg.BYTEA, nullable=False, comment="AES-GCM of JSON {name, phone}"),
-    sa.Column("created_at", _AT, nullable=False),
-    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("created_at", AT, nullable=False),
+    sa.Column("changed_at", AT, nullable=False),
     sa.UniqueConstraint("name_key", "phone_key"),
     sa.CheckConstraint("worker_id ~ '^w[0-9a-f]{15}$'", name="worker_id"),
     sa.CheckConstraint("length(name_key) = 16 AND length(phone_key) = 16", name="keys"),
@@ -67,10 +48,10 @@ GRIDS = sa.Table(
     sa.Column("assistant_id", sa.Text, comment="assistant officer of the village or town"),
     sa.Column("lon", sa.Double),
     sa.Column("lat", sa.Double),
-    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("changed_at", AT, nullable=False),
     sa.CheckConstraint("grid_code = division || lpad(group_no::text, 3, '0')", name="grid_code"),
     sa.CheckConstraint("group_no BETWEEN 1 AND 999", name="group_no"),
-    _village(),
+    village(),
     sa.Index("ix_grids_member_id", "member_id"),
     sa.Index("ix_grids_leader_id", "leader_id"),
     sa.Index("ix_grids_assistant_id", "assistant_id"),
@@ -82,7 +63,7 @@ GRID_CHANGES = sa.Table(
     METADATA,
     sa.Column("grid_code", sa.Text, primary_key=True),
     sa.Column("duty", sa.Text, primary_key=True),
-    sa.Column("changed_at", _AT, primary_key=True),
+    sa.Column("changed_at", AT, primary_key=True),
     sa.Column("before_id", sa.Text),
     sa.Column("after_id", sa.Text),
     sa.CheckConstraint("duty IN ('member', 'leader', 'assistant')", name="duty"),
@@ -99,7 +80,7 @@ SUBSTITUTIONS = sa.Table(
     sa.Column("from_on", sa.Date, nullable=False),
     sa.Column("until_on", sa.Date, nullable=False),
     sa.Column("set_by", sa.Text, nullable=False),
-    sa.Column("set_at", _AT, nullable=False),
+    sa.Column("set_at", AT, nullable=False),
     sa.CheckConstraint("until_on >= from_on", name="days"),
     sa.CheckConstraint("worker_id <> substitute_id", name="other"),
     sa.Index("ix_substitutions_substitute_id", "substitute_id", "until_on"),
@@ -117,8 +98,8 @@ RECIPIENTS = sa.Table(
     sa.Column("group_no", sa.SmallInteger),
     sa.Column("sex", sa.Text),
     sa.Column("born_on", sa.Date),
-    sa.Column("received_at", _AT, nullable=False, comment="of the roster; an older one changes nothing"),
-    _village(),
+    sa.Column("received_at", AT, nullable=False, comment="of the roster; an older one changes nothing"),
+    village(),
     sa.CheckConstraint("group_no BETWEEN 0 AND 999", name="group_no"),
     sa.CheckConstraint("sex IN ('male', 'female')", name="sex"),
     comment="where rosters say a person lives, by program; the newest counts",
@@ -130,7 +111,7 @@ RELOCATIONS = sa.Table(
     sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
     sa.Column("grid_code", sa.Text, nullable=False),
     sa.Column("set_by", sa.Text, nullable=False),
-    sa.Column("set_at", _AT, nullable=False),
+    sa.Column("set_at", AT, nullable=False),
     comment="corrections by members who said «not mine»",
 )
 
@@ -138,7 +119,7 @@ WORKDAYS = sa.Table(
     "workdays",
     METADATA,
     sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("planned_at", _AT, nullable=False),
+    sa.Column("planned_at", AT, nullable=False),
     comment="mornings whose work has been told",
 )
 
@@ -170,15 +151,15 @@ TASKS = sa.Table(
     sa.Column("opened_by", sa.Text, nullable=False, comment="run, case or request it came from"),
     sa.Column("about", pg.ARRAY(sa.Text), nullable=False, server_default="{}", comment="what exactly: rules, draws"),
     sa.Column("ordered_on", sa.Date, comment="day scoring was last asked how urgent it is"),
-    sa.Column("created_at", _AT, nullable=False),
-    sa.Column("changed_at", _AT, nullable=False),
-    sa.Column("closed_at", _AT),
+    sa.Column("created_at", AT, nullable=False),
+    sa.Column("changed_at", AT, nullable=False),
+    sa.Column("closed_at", AT),
     sa.Column("outcome", sa.Text),
     sa.Column("closing_visit_id", pg.UUID(as_uuid=True)),
-    _one_of("reason", TaskReason),
-    _one_of("state", TaskState),
-    _one_of("rung", Rung),
-    _village(),
+    one_of("reason", TaskReason),
+    one_of("state", TaskState),
+    one_of("rung", Rung),
+    village(),
     sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
     sa.CheckConstraint("(state = 'closed') = (outcome IS NOT NULL)", name="outcome"),
     sa.CheckConstraint("state IN ('created', 'closed') OR worker_id IS NOT NULL", name="in_hands"),
@@ -204,8 +185,8 @@ VISITS = sa.Table(
     sa.Column("sent_by", sa.Text, nullable=False, comment="client that delivered it"),
     sa.Column("result", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("visited_at", _AT, nullable=False),
-    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("visited_at", AT, nullable=False),
+    sa.Column("received_at", AT, nullable=False),
     sa.Column("seen", sa.Boolean, nullable=False),
     sa.Column("talked", sa.Boolean, nullable=False),
     sa.Column("explained", sa.Boolean, nullable=False),
@@ -223,11 +204,11 @@ VISITS = sa.Table(
     sa.Column("flags", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("note", pg.BYTEA, comment="sealed"),
     sa.Column("reviewed_by", sa.Text),
-    sa.Column("reviewed_at", _AT),
-    _one_of("result", VisitResult),
-    _one_of("status", VisitStatus),
-    _one_of("informant", Informant),
-    _village(),
+    sa.Column("reviewed_at", AT),
+    one_of("result", VisitResult),
+    one_of("status", VisitStatus),
+    one_of("informant", Informant),
+    village(),
     sa.CheckConstraint("(result IN ('seen_alive', 'seen_by_video')) = seen", name="seen"),
     sa.CheckConstraint("result <> 'absent_informed_by' OR informant IS NOT NULL", name="absent"),
     sa.CheckConstraint("result <> 'dead' OR event_on IS NOT NULL", name="dead"),
@@ -251,7 +232,7 @@ PHOTOS = sa.Table(
     sa.Column("bands", pg.ARRAY(sa.Integer), nullable=False, comment="by what a later photo finds this one"),
     sa.Column("coarse", pg.BYTEA, nullable=False),
     sa.Column("fine", pg.BYTEA, nullable=False),
-    sa.Column("received_at", _AT, nullable=False),
+    sa.Column("received_at", AT, nullable=False),
     sa.Column("keep_until", sa.Date, nullable=False),
     sa.Column("mark_until", sa.Date, nullable=False),
     sa.Index("ix_photos_bands", "bands", postgresql_using="gin"),
@@ -264,7 +245,7 @@ LOOKS = sa.Table(
     "looks",
     METADATA,
     sa.Column("seq", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("at", _AT, primary_key=True),
+    sa.Column("at", AT, primary_key=True),
     sa.Column("client_id", sa.Text, nullable=False),
     sa.Column("user", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
@@ -289,18 +270,18 @@ CASES = sa.Table(
     sa.Column("grid_code", sa.Text),
     sa.Column("worker_id", sa.Text, comment="who is asked to knock"),
     sa.Column("deadline_on", sa.Date, nullable=False, comment="ten working days"),
-    sa.Column("opened_at", _AT, nullable=False),
-    sa.Column("changed_at", _AT, nullable=False),
+    sa.Column("opened_at", AT, nullable=False),
+    sa.Column("changed_at", AT, nullable=False),
     sa.Column("previous_case_id", pg.UUID(as_uuid=True), comment="concluded before on less evidence"),
     sa.Column("conclusion", sa.Text),
-    sa.Column("concluded_at", _AT),
+    sa.Column("concluded_at", AT),
     sa.Column("verified_by", sa.Text),
     sa.Column("concluded_by", sa.Text),
-    _one_of("kind", SuspicionKind),
-    _one_of("state", CaseState),
-    _one_of("confidence", Confidence),
-    _one_of("conclusion", CaseConclusion),
-    _village(),
+    one_of("kind", SuspicionKind),
+    one_of("state", CaseState),
+    one_of("confidence", Confidence),
+    one_of("conclusion", CaseConclusion),
+    village(),
     sa.CheckConstraint(
         "(state = 'concluded') = (conclusion IS NOT NULL AND concluded_at IS NOT NULL "
         "AND verified_by IS NOT NULL AND concluded_by IS NOT NULL)",
@@ -327,8 +308,8 @@ SUSPICIONS = sa.Table(
     sa.Column("reasons", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("rule_set", sa.Text, nullable=False),
     sa.Column("case_id", pg.UUID(as_uuid=True), comment="the case it went into last"),
-    _one_of("kind", SuspicionKind),
-    _one_of("confidence", Confidence),
+    one_of("kind", SuspicionKind),
+    one_of("confidence", Confidence),
     sa.Index("ix_suspicions_case_id", "case_id"),
     comment="what scoring suspects, in its latest revision",
 )
@@ -341,7 +322,7 @@ CASE_STEPS = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("actor", sa.Text, nullable=False, comment="the person, or the service for what a machine noted"),
     sa.Column("role", sa.Text, nullable=False),
-    sa.Column("happened_at", _AT, nullable=False),
+    sa.Column("happened_at", AT, nullable=False),
     sa.Column("outcome", sa.Text),
     sa.Column("event_on", sa.Date),
     sa.Column("basis", pg.JSONB, nullable=False, server_default=sa.text("'[]'")),
@@ -364,15 +345,15 @@ REPORTS = sa.Table(
     sa.Column("confirmed", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False, comment="cases confirmed in the month"),
     sa.Column("zero", sa.Boolean, nullable=False, comment="signed statement that there is nothing to report"),
     sa.Column("submitted_by", sa.Text, nullable=False),
-    sa.Column("submitted_at", _AT, nullable=False),
+    sa.Column("submitted_at", AT, nullable=False),
     sa.Column("checked_by", sa.Text),
-    sa.Column("checked_at", _AT),
+    sa.Column("checked_at", AT),
     sa.Column("signed_by", sa.Text),
-    sa.Column("signed_at", _AT),
+    sa.Column("signed_at", AT),
     sa.Column("accepted_by", sa.Text),
-    sa.Column("accepted_at", _AT),
-    _one_of("state", ReportState),
-    _village(),
+    sa.Column("accepted_at", AT),
+    one_of("state", ReportState),
+    village(),
     sa.CheckConstraint("extract(day FROM month) = 1", name="month"),
     sa.CheckConstraint("zero = (cardinality(suspected) + cardinality(confirmed) = 0)", name="zero"),
     sa.CheckConstraint("checked_by <> submitted_by AND accepted_by <> checked_by", name="four_eyes"),

@@ -1,0 +1,118 @@
+"""Requests to stop a benefit and tips about a wrong one, as state machines; what a reporter is owed."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shared.contracts.vocabulary import CaseConclusion
+
+
+class StopState(StrEnum):
+    """Where a request to stop stands: two people look at it, one after the other."""
+
+    RECEIVED = "received"
+    VERIFIED = "verified"
+    CONCLUDED = "concluded"
+
+
+class StopAction(StrEnum):
+    """A step of a request to stop."""
+
+    VERIFY = "verification"
+    CONCLUDE = "conclusion"
+
+
+class TipState(StrEnum):
+    """Where a tip stands."""
+
+    RECEIVED = "received"
+    DISMISSED = "dismissed"
+    KNOWN = "known_before"
+    ACCEPTED = "accepted"
+    PROVED = "proved"
+    NOT_PROVED = "not_proved"
+    CALCULATED = "reward_calculated"
+    APPROVED = "reward_approved"
+    CLAIMED = "reward_claimed"
+    EXPIRED = "reward_expired"
+    PAID = "reward_paid"
+
+
+class TipAction(StrEnum):
+    """A step of a tip."""
+
+    DISMISS = "dismiss"
+    ACCEPT = "accept"
+    KNOW = "know"
+    PROVE = "prove"
+    DISPROVE = "disprove"
+    CALCULATE = "calculate"
+    APPROVE = "approve"
+    CLAIM = "claim"
+    EXPIRE = "expire"
+    PAY = "pay"
+
+
+_STOP = {
+    (StopState.RECEIVED, StopAction.VERIFY): StopState.VERIFIED,
+    (StopState.VERIFIED, StopAction.CONCLUDE): StopState.CONCLUDED,
+}
+
+_TIP = {
+    (TipState.RECEIVED, TipAction.DISMISS): TipState.DISMISSED,
+    (TipState.RECEIVED, TipAction.ACCEPT): TipState.ACCEPTED,
+    (TipState.RECEIVED, TipAction.KNOW): TipState.KNOWN,
+    (TipState.ACCEPTED, TipAction.PROVE): TipState.PROVED,
+    (TipState.ACCEPTED, TipAction.DISPROVE): TipState.NOT_PROVED,
+    (TipState.PROVED, TipAction.CALCULATE): TipState.CALCULATED,
+    # More money may come back until somebody has approved the sum.
+    (TipState.CALCULATED, TipAction.CALCULATE): TipState.CALCULATED,
+    (TipState.CALCULATED, TipAction.APPROVE): TipState.APPROVED,
+    (TipState.APPROVED, TipAction.CLAIM): TipState.CLAIMED,
+    (TipState.APPROVED, TipAction.EXPIRE): TipState.EXPIRED,
+    (TipState.CLAIMED, TipAction.PAY): TipState.PAID,
+}
+
+
+def follow_stop(state: StopState, action: StopAction) -> StopState | None:
+    """The state after a step, or None where it may not be taken."""
+    return _STOP.get((state, action))
+
+
+def follow_tip(state: TipState, action: TipAction) -> TipState | None:
+    """The state after a step, or None where it may not be taken."""
+    return _TIP.get((state, action))
+
+
+def what_the_case_says(conclusion: CaseConclusion) -> TipAction:
+    """What the end of the case means for the tip that opened it."""
+    confirmed = {CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT}
+    return TipAction.PROVE if conclusion in confirmed else TipAction.DISPROVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """A dated rule of rewards; money in fen.
+
+    Attributes:
+        since: first day it holds.
+        without_loss: for a proved tip where nothing was lost.
+        share_percent: of what came back.
+        least: where something came back.
+        most: never more.
+        claim_days: after the approval the reporter has so long.
+    """
+
+    since: date
+    without_loss: int
+    share_percent: float
+    least: int
+    most: int
+    claim_days: int
+
+    def of(self, recovered_fen: int) -> int:
+        """What the first reporter is owed, in fen, rounded down."""
+        if recovered_fen <= 0:
+            return self.without_loss
+        share = recovered_fen * round(self.share_percent * 100) // 10_000
+        return max(self.least, min(self.most, share))

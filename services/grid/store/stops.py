@@ -1,0 +1,126 @@
+"""Requests to stop a benefit."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+import polars as pl
+
+from services.grid.domain.claims import StopState
+from services.grid.domain.views import View
+from services.grid.store.people import ADDRESSES
+from services.grid.store.staging import stage
+from services.grid.store.tasks import conditions
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequest:
+    """One request. What people said stays None until they have."""
+
+    request_id: UUID
+    subject: UUID
+    programs: tuple[str, ...]
+    relation: str
+    reason: str
+    event_on: date | None
+    requested_at: datetime
+    state: StopState
+    division: str | None
+    grid_code: str | None
+    worker_id: str | None
+    deadline_on: date
+    matched: bool
+    as_stated: bool | None = None
+    verified_by: str | None = None
+    verified_at: datetime | None = None
+    confirmed: bool | None = None
+    concluded_by: str | None = None
+    concluded_at: datetime | None = None
+
+
+_COLUMNS = (
+    "request_id, subject, programs, relation, reason, event_on, requested_at, state, division, grid_code, worker_id, "
+    "deadline_on, matched, as_stated, verified_by, verified_at, confirmed, concluded_by, concluded_at"
+)
+
+
+def _request(row: asyncpg.Record) -> StopRequest:
+    return StopRequest(**{**row, "programs": tuple(row["programs"]), "state": StopState(row["state"])})
+
+
+async def add(tx: WriteTx, made: StopRequest) -> None:
+    """Keep a new request."""
+    await tx.run(
+        "INSERT INTO stop_requests (request_id, subject, programs, relation, reason, event_on, requested_at, state, "
+        "deadline_on, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, EXISTS (SELECT FROM suspicions s "
+        "WHERE s.subject = $2)) ON CONFLICT DO NOTHING",
+        made.request_id,
+        made.subject,
+        list(made.programs),
+        made.relation,
+        made.reason,
+        made.event_on,
+        made.requested_at,
+        made.state.value,
+        made.deadline_on,
+    )
+
+
+async def place(tx: WriteTx, subjects: list[bytes]) -> None:
+    """Requests without a village go to the village of the person, where his address is known now."""
+    if not await tx.fetch("SELECT FROM stop_requests WHERE division IS NULL LIMIT 1"):
+        return
+    rows = pl.DataFrame({"subject": subjects}, schema={"subject": pl.Binary}).with_columns(
+        opened_by=pl.lit(""), about=pl.lit("")
+    )
+    staged = await stage(tx, "staged_asked", rows)
+    addresses = ADDRESSES.format(subjects="staged_asked")
+    await staged.run(
+        tx,
+        f"UPDATE stop_requests r SET division = a.division, grid_code = a.grid_code, worker_id = g.member_id "  # noqa: S608
+        f"FROM ({addresses}) a LEFT JOIN grids g ON g.grid_code = a.grid_code "
+        "WHERE r.subject = a.subject AND r.division IS NULL AND a.division IS NOT NULL",
+    )
+
+
+async def find(tx: ReadTx, request_id: UUID, *, lock: bool = False) -> StopRequest | None:
+    """One request; with `lock`, nobody else takes a step until the end of the transaction."""
+    suffix = " FOR UPDATE" if lock else ""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM stop_requests WHERE request_id = $1{suffix}", request_id)  # noqa: S608
+    return _request(rows[0]) if rows else None
+
+
+async def in_view(
+    tx: ReadTx, view: View, *, state: StopState | None, after: UUID | None, limit: int
+) -> list[StopRequest]:
+    """One page of requests in the caller's view, oldest id first."""
+    where, args = conditions(view)
+    for condition, value in (("state =", state), ("request_id >", after)):
+        if value is not None:
+            args.append(value)
+            where.append(f"{condition} ${len(args)}")
+    args.append(limit)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM stop_requests WHERE {' AND '.join(where)} ORDER BY request_id LIMIT ${len(args)}",  # noqa: S608
+        *args,
+    )
+    return [_request(row) for row in rows]
+
+
+async def save(tx: WriteTx, request: StopRequest) -> None:
+    """Write what a step changed."""
+    await tx.run(
+        "UPDATE stop_requests SET state = $2, event_on = $3, as_stated = $4, verified_by = $5, verified_at = $6, "
+        "confirmed = $7, concluded_by = $8, concluded_at = $9 WHERE request_id = $1",
+        request.request_id,
+        request.state.value,
+        request.event_on,
+        request.as_stated,
+        request.verified_by,
+        request.verified_at,
+        request.confirmed,
+        request.concluded_by,
+        request.concluded_at,
+    )

@@ -1,0 +1,126 @@
+"""Requests to stop a benefit: the village verifies, somebody of the agency concludes, and only then it is told."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from services.grid.domain.calendar import add_working_days
+from services.grid.domain.claims import StopAction, StopState, follow_stop
+from services.grid.domain.views import View
+from services.grid.store import locks, stops
+from services.grid.store.stops import StopRequest
+from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import (
+    BarredError,
+    DoesNotFollowError,
+    NoSuchStopRequestError,
+    StepNotPossibleError,
+)
+from shared.contracts.events.grid import STOP_REQUEST_CONCLUDED, StopRequestConcluded
+from shared.contracts.events.recognition import StopRequested
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+
+
+async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
+    """Keep a request and give it to the person's village; what registers say is noted beside it."""
+    await locks.lock_people(tx, [fact.subject])
+    today = deps.clock.today()
+    made = StopRequest(
+        request_id=fact.request_id,
+        subject=fact.subject,
+        programs=tuple(fact.programs),
+        relation=fact.relation,
+        reason=fact.reason,
+        event_on=fact.event_on,
+        requested_at=fact.requested_at,
+        state=StopState.RECEIVED,
+        division=None,
+        grid_code=None,
+        worker_id=None,
+        deadline_on=add_working_days(today, deps.policies.on(today).case_working_days),
+        matched=False,
+    )
+    await stops.add(tx, made)
+    await stops.place(tx, [fact.subject.bytes])
+
+
+async def get(tx: ReadTx, request_id: UUID, view: View) -> StopRequest:
+    """A request in the caller's view.
+
+    Raises:
+        NoSuchStopRequestError: absent, or elsewhere.
+    """
+    found = await stops.find(tx, request_id)
+    if found is None or not view.sees(division=found.division, grid_code=found.grid_code, worker_id=found.worker_id):
+        raise NoSuchStopRequestError
+    return found
+
+
+async def verify(  # noqa: PLR0913  (who says what about which request)
+    tx: WriteTx, deps: Deps, caller: Caller, request_id: UUID, *, view: View, as_stated: bool, event_on: date | None
+) -> StopRequest:
+    """The village says whether it is as the request states.
+
+    Raises:
+        NoSuchStopRequestError: absent, or elsewhere.
+        StepNotPossibleError: verified already.
+    """
+    found = await _take(tx, request_id, view, StopAction.VERIFY)
+    changed = replace(
+        found,
+        state=StopState.VERIFIED,
+        as_stated=as_stated,
+        event_on=event_on or found.event_on,
+        verified_by=caller.user,
+        verified_at=deps.clock.now(),
+    )
+    await stops.save(tx, changed)
+    return changed
+
+
+async def conclude(
+    tx: WriteTx, deps: Deps, caller: Caller, request_id: UUID, *, view: View, confirmed: bool
+) -> StopRequest:
+    """Somebody else of the agency confirms or refuses; a machine stops nothing, recognition proposes.
+
+    Raises:
+        NoSuchStopRequestError: absent, or elsewhere.
+        StepNotPossibleError: not verified yet, or concluded already.
+        BarredError: he verified himself.
+        DoesNotFollowError: the village found it otherwise.
+    """
+    found = await _take(tx, request_id, view, StopAction.CONCLUDE)
+    if caller.user == found.verified_by:
+        reason = "four_eyes"
+        raise BarredError(reason)
+    if confirmed and not found.as_stated:
+        reason = "finding_does_not_confirm"
+        raise DoesNotFollowError(reason)
+    now = deps.clock.now()
+    changed = replace(found, state=StopState.CONCLUDED, confirmed=confirmed, concluded_by=caller.user, concluded_at=now)
+    await stops.save(tx, changed)
+    assert changed.verified_by is not None
+    fact = StopRequestConcluded(
+        request_id=changed.request_id,
+        subject=changed.subject,
+        programs=list(changed.programs),
+        confirmed=confirmed,
+        relation=changed.relation,
+        reason=changed.reason,
+        event_on=changed.event_on,
+        verified_by=changed.verified_by,
+        concluded_by=caller.user,
+        concluded_at=now,
+    )
+    await deps.outbox.say(tx, STOP_REQUEST_CONCLUDED, fact)
+    return changed
+
+
+async def _take(tx: WriteTx, request_id: UUID, view: View, action: StopAction) -> StopRequest:
+    await get(tx, request_id, view)
+    locked = await stops.find(tx, request_id, lock=True)
+    assert locked is not None
+    if follow_stop(locked.state, action) is None:
+        raise StepNotPossibleError(extra={"state": locked.state.value})
+    return locked
