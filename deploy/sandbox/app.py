@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from deploy.sandbox import hooks, sms
+from deploy.sandbox import hooks, push, sms
 from deploy.sandbox.keep import Keep
 
 
@@ -29,7 +29,7 @@ class SandboxOptions:
 
 
 def create_app(options: SandboxOptions) -> FastAPI:
-    """The application; `app.state` holds `keep`, `gateways`, `receivers` and `callbacks` for tests that look inside."""
+    """The application; `app.state` holds its parts for tests that look inside."""
     keep = Keep(options.data)
     gateways, receivers = sms.Gateways(), hooks.Receivers()
     callbacks = sms.Callbacks(options.callback, options.secret)
@@ -42,10 +42,11 @@ def create_app(options: SandboxOptions) -> FastAPI:
 
     app = FastAPI(title="wugan sandbox", version="1", lifespan=lifespan)
     app.state.keep, app.state.gateways, app.state.callbacks = keep, gateways, callbacks
-    app.state.receivers = receivers
+    app.state.receivers, app.state.phones = receivers, push.Phones()
     app.include_router(sms.router(keep, gateways, callbacks, options.token))
     app.include_router(sms.switchboard(keep, gateways))
     app.include_router(hooks.router(keep, receivers))
+    app.include_router(push.router(app.state.phones, options.token))
 
     @app.get("/livez")
     async def livez() -> dict[str, str]:

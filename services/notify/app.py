@@ -64,6 +64,9 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             ways=ways_of(channels),
             senders=open_senders(channels, client),
             poster=poster,
+            test_recipients=frozenset(
+                each.strip() for each in settings.notify_test_recipients.split(",") if each.strip()
+            ),
             hours=Hours(opens=settings.notify_opens_at, closes=settings.notify_closes_at),
             lease_seconds=settings.notify_lease_seconds,
             wait_days=settings.notify_wait_days,

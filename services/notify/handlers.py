@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from functools import partial
 
+from services.notify.domain import facts
 from services.notify.usecases import hear, webhooks
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
@@ -19,6 +20,15 @@ from shared.contracts.events import (
     CertificateRevoked,
     Event,
 )
+from shared.contracts.events.grid import (
+    REPORT_LOCKED,
+    TASK_OVERDUE,
+    WORKDAY_PLANNED,
+    ReportLocked,
+    TaskOverdue,
+    WorkdayPlanned,
+)
+from shared.contracts.events.ingest import CORRECTION_CHANGED, DELIVERY_MISSED, CorrectionChanged, DeliveryMissed
 from shared.contracts.events.recognition import (
     NOTICE_GIVEN,
     PARTNER_EVENTS_RECORDED,
@@ -43,6 +53,11 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
         (CASE_CONCLUDED, partial(on_case_concluded, deps)),
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
+        (WORKDAY_PLANNED, partial(on_workday_planned, deps)),
+        (TASK_OVERDUE, partial(on_task_overdue, deps)),
+        (REPORT_LOCKED, partial(on_report_locked, deps)),
+        (CORRECTION_CHANGED, partial(on_correction_changed, deps)),
+        (DELIVERY_MISSED, partial(on_delivery_missed, deps)),
         (PARTNER_EVENTS_RECORDED, partial(on_partner_events_recorded, deps)),
         (SUBSCRIPTION_CHANGED, partial(on_subscription_changed, deps)),
         (BATCH_COMPLETED, partial(on_batch_completed, deps)),
@@ -79,6 +94,26 @@ async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
 
 async def on_notice_given(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_notice(tx, deps, message.fact(NoticeGiven))
+
+
+async def on_workday_planned(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, [facts.workday(message.fact(WorkdayPlanned))])
+
+
+async def on_task_overdue(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, facts.overdue(message.fact(TaskOverdue)))
+
+
+async def on_report_locked(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, [facts.report(message.fact(ReportLocked))])
+
+
+async def on_correction_changed(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, [facts.correction(message.fact(CorrectionChanged))])
+
+
+async def on_delivery_missed(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, [facts.missed(message.fact(DeliveryMissed))])
 
 
 async def on_partner_events_recorded(deps: Deps, tx: WriteTx, message: Message) -> None:

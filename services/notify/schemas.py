@@ -203,6 +203,61 @@ class ReceiptsOut(BaseModel):
     new: int
 
 
+class ListRequest(Request):
+    """How much of what a village is to hand out or read out.
+
+    Attributes:
+        ids: only these; None: everything not yet confirmed, oldest first.
+    """
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=200)] | None = None
+
+
+class AnnouncementOut(BaseModel):
+    """A text to be read out."""
+
+    id: UUID
+    text: str
+    since: AwareDatetime
+
+
+class AnnouncementsOut(BaseModel):
+    """What a village reads out, oldest first."""
+
+    items: list[AnnouncementOut]
+
+
+class ConfirmItem(Request):
+    """What became of a letter or an announcement."""
+
+    id: UUID
+    delivered: bool
+    reason: Annotated[str, Field(max_length=40, pattern=r"^[a-z_]*$")] = ""
+
+
+class ConfirmRequest(Request):
+    """What a village has handed or read out."""
+
+    items: Annotated[list[ConfirmItem], Field(min_length=1, max_length=500)]
+
+
+class TestRequest(Request):
+    """A sample of a template to one of the test recipients in the settings."""
+
+    channel: Code
+    to: Annotated[str, Field(min_length=1, max_length=100, pattern=NoNul)]
+    version: Annotated[int, Field(ge=1, le=32767)] | None = None
+
+
+class TestOut(BaseModel):
+    """What the provider answered."""
+
+    outcome: str
+    provider: str
+    reason: str
+
+
 class EndpointOut(BaseModel):
     """A webhook endpoint and how it fares.
 
@@ -283,6 +338,7 @@ class FiguresOut(BaseModel):
         deliveries: messages that reached a provider or an inbox, by channel.
         states: deliveries by `channel.status`.
         parts: what providers bill, by channel.
+        cost_fen: what that costs by the prices in the settings, by channel.
         failed: deliveries that failed, retried ones included.
         refused_dead: messages and deliveries refused because the person is recorded as dead.
     """
@@ -292,5 +348,6 @@ class FiguresOut(BaseModel):
     deliveries: dict[str, int]
     states: dict[str, int]
     parts: dict[str, int]
+    cost_fen: dict[str, int]
     failed: int
     refused_dead: int

@@ -20,6 +20,10 @@ class NotifySettings(KitSettings):
         default=30, description="how long a message waits for a phone to become known"
     )
 
+    notify_test_recipients: str = Field(
+        default="", description="phones, addresses or accounts that samples may be sent to, separated by commas"
+    )
+
     @model_validator(mode="after")
     def _a_day_has_hours(self) -> Self:
         if self.notify_opens_at >= self.notify_closes_at:

@@ -26,6 +26,7 @@ CONTACT = sa.Table(
     sa.Column("reachable", sa.Text, nullable=False, comment="what the sealed part holds: phone, family or none"),
     sa.Column("division", sa.Text, comment="village, 12 digits"),
     sa.Column("received_at", _AT, nullable=False, comment="of the roster; an older one never wins"),
+    sa.Index("ix_contact_division", "division"),
     sa.CheckConstraint("reachable IN ('phone', 'family', 'none')", name="reachable"),
 )
 

@@ -11,7 +11,7 @@ from fpdf.enums import TextMode
 MM_LEFT, MM_TOP, MM_BOTTOM = 25.0, 25.0, 22.0
 _FONT_PACKAGE, _FONT_FILE = "cvttf_NotoSansCJK_Regular", "NotoSansCJKtc-Regular.otf"
 _FAMILY = "text"
-_NEVER_FIRST = frozenset("、。,:;!?)》」』”’,.;:!?)%")
+_NEVER_FIRST = frozenset("、。，：；！？）》」』”’,.;:!?)%")
 _STROKE = 0.25
 """Outline that makes the one weight of the font look bold, in millimetres."""
 

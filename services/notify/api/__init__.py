@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import endpoints, messages, operation, preferences, receipts, templates
+from services.notify.api import endpoints, messages, operation, preferences, receipts, templates, villages
 
 ROUTERS: list[APIRouter] = [
     messages.router,
@@ -10,5 +10,6 @@ ROUTERS: list[APIRouter] = [
     templates.router,
     receipts.router,
     endpoints.router,
+    villages.router,
     operation.router,
 ]

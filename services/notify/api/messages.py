@@ -29,11 +29,11 @@ async def search_messages(wired: Wired, caller: Reader, body: SearchRequest) -> 
 async def list_inbox(
     wired: Wired,
     caller: Reader,
-    audience: Literal["officer", "department"],
+    audience: Literal["officer", "department", "grid_worker", "village", "partner"],
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> MessagesOut:
-    """What officers of the caller's divisions, or the caller's department, are told."""
+    """What the caller's office is told: by his divisions, or addressed to his department, himself or his client."""
     async with wired.database.read() as tx:
         page = await read.list_inbox(tx, wired, caller, Audience(audience), cursor=cursor, limit=limit)
     return _page(page)

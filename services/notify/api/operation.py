@@ -26,6 +26,11 @@ async def get_figures(wired: Wired, _caller: Operator) -> FiguresOut:
         deliveries=reached,
         states={f"{channel}.{state}": count for (channel, state), count in found.states.items()},
         parts=found.parts,
+        cost_fen={
+            code: round(count * wired.channels[code].setting("fen_per_part"))
+            for code, count in found.parts.items()
+            if code in wired.channels
+        },
         failed=sum(count for (_, state), count in found.states.items() if state == Status.FAILED),
         refused_dead=found.refused_dead,
     )

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api.common import Reader, Wired
+from services.notify.api.common import Manager, Reader, Wired
 from services.notify.domain.template import Template, Version
 from services.notify.schemas import (
     ChannelOut,
@@ -14,9 +14,11 @@ from services.notify.schemas import (
     PreviewRequest,
     TemplateOut,
     TemplatesOut,
+    TestOut,
+    TestRequest,
     VersionOut,
 )
-from services.notify.usecases import read
+from services.notify.usecases import read, sample
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["templates"], responses=PROBLEM_RESPONSES)
@@ -33,6 +35,14 @@ async def preview_template(wired: Wired, _caller: Reader, code: Code, body: Prev
     """What a template says with given values, or with long samples; nothing is sent."""
     shown = read.preview(read.find_template(wired, code), body.version, body.variables)
     return PreviewOut(items=[PreviewItemOut.model_validate(each, from_attributes=True) for each in shown])
+
+
+@router.post("/templates/{code}:test")
+async def send_sample(wired: Wired, _caller: Manager, code: Code, body: TestRequest) -> TestOut:
+    """Send a sample with long values to one of the test recipients of the settings."""
+    outgoing = sample.make(wired, template=code, channel=body.channel, to=body.to, number=body.version)
+    result = await sample.hand(wired, body.channel, outgoing)
+    return TestOut(outcome=result.outcome.value, provider=result.provider, reason=result.reason)
 
 
 @router.get("/channels")

@@ -7,7 +7,7 @@ one that `speaks_like` another channel uses that one's text.
 
 import importlib.util
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from services.notify.domain.delivery import Outgoing, Reach, Receipt, Result
+from shared.contracts.vocabulary import Audience
 
 FOLDER: Final = Path(__file__).parent
 
@@ -62,6 +63,7 @@ class Channel(Generic[SettingsT]):
             being written. The function answers about every message it was given and raises nothing on purpose.
         read_receipts: checks and reads what the provider calls back with (headers in lower case, body, seconds
             since 1970); raises `NotAReceiptError`.
+        audiences: who may be told by it; None: everybody.
         batch: messages handed over at once.
         concurrency: calls at once; one more is kept free for legal notices.
         waits: seconds before the second, third, ... try.
@@ -78,6 +80,7 @@ class Channel(Generic[SettingsT]):
     off_because: Callable[[SettingsT], str | None]
     open: Callable[[SettingsT, httpx.AsyncClient], Send] | None = None
     read_receipts: Callable[[SettingsT, Mapping[str, str], bytes, int], Sequence[Receipt]] | None = None
+    audiences: Collection[Audience] | None = None
     batch: int = 100
     concurrency: int = 4
     waits: Sequence[float] = (5, 30, 120, 600, 1800)
@@ -106,6 +109,10 @@ class ReadyChannel:
     def at_once(self) -> bool:
         """Whether writing the message is its delivery."""
         return self.channel.open is None
+
+    def setting(self, name: str) -> float:
+        """A number of its settings that not every channel has; 0 where it has none."""
+        return float(getattr(self.settings, name, 0.0))
 
 
 def discover(folder: Path = FOLDER) -> dict[str, Channel[Any]]:

@@ -5,7 +5,9 @@ only then. The village confirms what it has handed out.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
 
 import httpx
 from pydantic import Field
@@ -13,6 +15,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.notify.channels import Channel, Send, Silence
 from services.notify.domain.delivery import Outcome, Outgoing, Reach, Result
+from services.notify.domain.words import KINDS
+from shared.contracts.vocabulary import Audience
+from shared.kit.clock import SHANGHAI
+from shared.kit.pdf import Document
+
+_SIZE: Final = 15
+_LARGE: Final = 20
+_SMALL: Final = 10
 
 
 class LetterSettings(BaseSettings):
@@ -23,6 +33,56 @@ class LetterSettings(BaseSettings):
     on: bool = Field(default=True, description="false: no letters are written here")
     sender: str = Field(default="亳州市人力资源和社会保障局", description="at the foot of every letter")
     fen_per_part: Annotated[float, Field(ge=0)] = Field(default=20.0, description="cost of a page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A letter with its words filled in.
+
+    Attributes:
+        to: name, or the family of a name.
+        reference: by which the village confirms it.
+        large: in large print.
+    """
+
+    to: str
+    title: str
+    text: str
+    reference: str
+    written_at: datetime
+    large: bool
+
+
+def render(settings: LetterSettings, letters: Sequence[Letter], made_at: datetime) -> bytes:
+    """One PDF of all letters, a page each; empty letters make a page that says so."""
+    page = Document("书面通知", made_at=made_at, numbered=False)
+    if not letters:
+        page.heading("没有待送达的书面通知")
+    for place, letter in enumerate(letters):
+        if place:
+            page.add_page()
+        _write(page, settings, letter)
+    return page.done()
+
+
+def _write(page: Document, settings: LetterSettings, letter: Letter) -> None:
+    size = _LARGE if letter.large else _SIZE
+    page.heading(letter.title, size=size + 7)
+    page.ln(size * 0.5)
+    page.text_block(f"{letter.to}：", size=size)
+    page.ln(size * 0.2)
+    for sentence in letter.text.split("\n"):
+        page.text_block(f"　　{sentence}", size=size)
+    page.ln(size * 0.5)
+    day = KINDS["date"].read(letter.written_at.astimezone(SHANGHAI).date().isoformat())
+    page.text_block(settings.sender, size=size, align="R")
+    page.text_block(day, size=size, align="R")
+    page.ln(size * 0.5)
+    page.text_block(
+        "咨询电话12333。工作人员不会向您索要密码、验证码，也不会要求您转账。本通知不收任何费用。", size=size - 2
+    )
+    page.ln(size * 0.3)
+    page.text_block(f"签收人：________________　　日期：________________\n送达编号：{letter.reference}", size=_SMALL)
 
 
 def off_because(settings: LetterSettings) -> str | None:
@@ -44,6 +104,7 @@ CHANNEL = Channel(
     settings=LetterSettings,
     off_because=off_because,
     open=open_sender,
+    audiences=frozenset({Audience.CITIZEN, Audience.FAMILY}),
     batch=500,
     concurrency=2,
     silence=Silence(days=15),

@@ -1,18 +1,32 @@
 """Which message one fact makes; an id made from what it tells of, so hearing it twice doubles nothing."""
 
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from services.notify.domain.drafts import Drafts, one
+import pyarrow as pa
+
+from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts, one
 from shared.contracts.events import BatchCompleted, CertificateRevoked
+from shared.contracts.events.grid import ReportLocked, TaskOverdue, WorkdayPlanned
+from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
 from shared.contracts.events.notify import EndpointChanged
 from shared.contracts.events.recognition import NoticeGiven
-from shared.contracts.vocabulary import NoticeKind
+from shared.contracts.vocabulary import CorrectionStatus, NoticeKind
 
 REVOKED: Final = "certificate_revoked"
 ENDPOINT_STOPPED: Final = "endpoint_stopped"
+WORKDAY: Final = "workday"
+TASK_OVERDUE: Final = "task_overdue"
+TASK_ESCALATED: Final = "task_escalated"
+REPORT_LOCKED: Final = "report_locked"
+CORRECTION_OPENED: Final = "correction_opened"
+CORRECTION_CLOSED: Final = "correction_closed"
+DELIVERY_MISSED: Final = "delivery_missed"
 QUARANTINED: Final = "batch_quarantined"
 NOTICES: Final = {kind: f"notice_{kind.value}" for kind in NoticeKind}
 """Template of each kind of notice."""
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 _WITH_DEADLINE: Final = frozenset(
     {NoticeKind.INTENDED_STOP, NoticeKind.SUSPENDED, NoticeKind.TERMINATED, NoticeKind.REFUND}
 )
@@ -21,7 +35,7 @@ _WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
 
 def revoked(fact: CertificateRevoked) -> Drafts:
     """A message for the officer: a certificate no longer holds."""
-    variables = {"reason": fact.reason, "revoked_on": fact.revoked_at.date().isoformat()}
+    variables = {"reason": fact.reason, "revoked_on": day_of(fact.revoked_at)}
     return one(REVOKED, fact.certificate_id.bytes, variables, subject=fact.subject, about=fact.certificate_id)
 
 
@@ -47,6 +61,73 @@ def endpoint_stopped(fact: EndpointChanged) -> Drafts:
     variables = {"subscription": str(fact.subscription_id)[:8], "state": fact.status.value, "reason": fact.reason}
     key = fact.subscription_id.bytes + fact.changed_at.isoformat().encode()
     return one(ENDPOINT_STOPPED, key, variables, recipient=fact.client_id, about=fact.subscription_id)
+
+
+def workday(fact: WorkdayPlanned) -> Drafts:
+    """A message a grid member and day: what he has to do."""
+    made = [
+        one(
+            WORKDAY,
+            f"{each.worker_id} {fact.day.isoformat()}".encode(),
+            {"day": fact.day.isoformat(), "tasks": each.tasks, "overdue": each.overdue},
+            recipient=each.worker_id,
+            division=fact.division,
+        )
+        for each in fact.workers
+        if each.tasks
+    ]
+    rows = [each.rows for each in made] or [DRAFT_SCHEMA.empty_table()]
+    return Drafts(template=WORKDAY, rows=pa.concat_tables(rows))
+
+
+def overdue(fact: TaskOverdue) -> list[Drafts]:
+    """Messages for the member who had the task, and for whom it goes to now."""
+    variables = {"reason": fact.reason.value, "deadline": fact.deadline_on.isoformat(), "stage": fact.stage.value}
+    key = fact.task_id.bytes + fact.stage.value.encode()
+    made = [one(TASK_ESCALATED, key, variables, division=fact.division, about=fact.task_id)]
+    if fact.worker_id:
+        made.append(one(TASK_OVERDUE, key, variables, recipient=fact.worker_id, about=fact.task_id))
+    return made
+
+
+def report(fact: ReportLocked) -> Drafts:
+    """A message for the officers of a division: a village's month is closed."""
+    variables = {
+        "month": fact.month,
+        "suspected": fact.suspected,
+        "confirmed": len(fact.confirmed),
+        "kind": "zero" if fact.zero else "changes",
+    }
+    return one(REPORT_LOCKED, f"{fact.division} {fact.month}".encode(), variables, division=fact.division)
+
+
+def correction(fact: CorrectionChanged) -> Drafts:
+    """A message for the department that is asked, or for the officer when it has answered."""
+    rows = max(len(fact.evidence_ids), 1)
+    if fact.status is CorrectionStatus.OPEN:
+        variables = {"source": fact.source, "rows": rows, "reason": fact.reason, "due_on": fact.due_on.isoformat()}
+        key = fact.correction_id.bytes
+        return one(CORRECTION_OPENED, key, variables, recipient=fact.department, about=fact.correction_id)
+    variables = {"source": fact.source, "rows": rows, "status": fact.status.value}
+    key = fact.correction_id.bytes + fact.status.value.encode()
+    return one(CORRECTION_CLOSED, key, variables, subject=fact.subject, about=fact.correction_id)
+
+
+def missed(fact: DeliveryMissed) -> Drafts:
+    """A message for the department whose source fell silent; one a silence."""
+    last = fact.last_received_at
+    variables = {
+        "source": fact.source,
+        "expected_by": day_of(fact.expected_by),
+        "last_on": day_of(last) if last else None,
+    }
+    key = f"{fact.source} {fact.expected_by.isoformat()}".encode()
+    return one(DELIVERY_MISSED, key, variables, recipient=fact.department)
+
+
+def day_of(at: datetime) -> str:
+    """The day of an instant in Asia/Shanghai."""
+    return at.astimezone(_SHANGHAI).date().isoformat()
 
 
 def notice(fact: NoticeGiven) -> Drafts:

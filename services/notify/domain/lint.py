@@ -35,7 +35,11 @@ _LINK = re.compile(
 )
 _CODE = re.compile(r"验证码|密码|口令|校验码|回复\d|银行卡号|身份证号")
 _SIGNATURE = re.compile(r"[【】]")
+_BENEFIT = re.compile(r"待遇|补贴|津贴|养老金|补助|低保|去世|死亡|服刑|暂停|停发")
 _HARD_WORDS = re.compile(r"兹|予以|逾期不候|特此|之规定|贵方|阁下")
+LOUDSPEAKER: Final = "loudspeaker"
+ALOUD: Final = frozenset({"name", "date"})
+"""Types of variables that may be read out to a whole village."""
 _SENTENCE = re.compile(r"[。!?;！？；\n]")
 
 
@@ -101,8 +105,7 @@ def _text(template: Template, version: Version, code: str, text: str) -> Iterato
         yield f"{len(shown)} characters with long values, at most {TEXT_LENGTH}"
     if template.audience in {Audience.CITIZEN, Audience.FAMILY}:
         yield from _plain(text, shown)
-    if code == SMS:
-        yield from _sms(text, shown)
+    yield from _on_channel(code, text, shown, {version.variables[name] for name in names})
 
 
 def _plain(text: str, shown: str) -> Iterator[str]:
@@ -121,6 +124,20 @@ def _sms(text: str, shown: str) -> Iterator[str]:
     length = len(shown) + SIGNATURE_LENGTH
     if length > SMS_LENGTH:
         yield f"{length} characters with sender and long values, at most {SMS_LENGTH}"
+
+
+def _on_channel(code: str, text: str, shown: str, kinds: set[str]) -> Iterator[str]:
+    if code == SMS:
+        yield from _sms(text, shown)
+    if code == LOUDSPEAKER:
+        yield from _aloud(text, kinds)
+
+
+def _aloud(text: str, kinds: set[str]) -> Iterator[str]:
+    if private := sorted(kinds - ALOUD):
+        yield f"read out to a whole village it must not tell {', '.join(private)}"
+    if _BENEFIT.search(text):
+        yield "read out to a whole village it must not speak of benefits"
 
 
 def _sms_as_whole(template: Template, version: Version, said: ChannelText) -> Iterator[str]:

@@ -16,6 +16,7 @@ class Way:
         at_once: writing the message is its delivery.
         disturbs: quiet hours, one a day and opting out apply.
         on: it can send here.
+        audiences: who may be told by it; None: everybody.
         speaks_like: whose text it uses where there is none of its own.
         for_family: in a plan: there are words for the family, where the person is recorded as dead.
         without_phone: in a plan: only people without a phone are told by it.
@@ -27,6 +28,7 @@ class Way:
     disturbs: bool
     on: bool
     speaks_like: str | None = None
+    audiences: Collection[Audience] | None = None
     for_family: bool = False
     without_phone: bool = False
 
@@ -62,12 +64,19 @@ def words_for(version: Version, code: str, ways: Mapping[str, Way]) -> ChannelTe
 
 
 def plan(template: Template, version: Version, ways: Mapping[str, Way]) -> Plan:
-    """The plan of a template; where no channel that is tried at once can send, the first fallback is tried at once."""
+    """The plan of a template.
+
+    Where no channel that is tried at once can send, the first fallback is. Nobody is disturbed twice by one message: of
+    several channels that disturb only the first is tried at once, unless the template is legal or says `together`.
+    """
     said = {code: text for code in _in_order(version, ways) if (text := words_for(version, code, ways))}
-    usable = [_with_words(ways[code], text) for code, text in said.items() if ways[code].on]
+    usable = [_with_words(ways[code], text) for code, text in said.items() if _may(ways[code], template)]
     sending = [way for way in usable if not way.at_once]
     first = [way for way in sending if not said[way.code].fallback]
     fallback = [way for way in sending if said[way.code].fallback]
+    if not (template.legal or template.together):
+        spare = [way for way in first if way.disturbs and not way.without_phone][1:]
+        first, fallback = [way for way in first if way not in spare], spare + fallback
     if not first and fallback:
         first, fallback = fallback[:1], fallback[1:]
     return Plan(
@@ -84,6 +93,10 @@ def next_fallback(made: Plan, tried: Collection[str]) -> Way | None:
     return next((way for way in made.fallback if way.code not in tried), None)
 
 
+def _may(way: Way, template: Template) -> bool:
+    return way.on and (way.audiences is None or template.audience in way.audiences)
+
+
 def _with_words(way: Way, text: ChannelText) -> Way:
     return replace(way, for_family=text.family_text is not None, without_phone=text.without_phone)
 
@@ -91,4 +104,5 @@ def _with_words(way: Way, text: ChannelText) -> Way:
 def _in_order(version: Version, ways: Mapping[str, Way]) -> list[str]:
     own = [code for code in version.channels if code in ways]
     alike = [code for code, way in ways.items() if code not in own and way.speaks_like in version.channels]
-    return own + alike
+    # What speaks like another is the cheaper way: the app before the text message.
+    return alike + own

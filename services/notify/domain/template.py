@@ -63,6 +63,7 @@ class Template:
         legal: a notice the law asks for: no quiet hours, no opt-out, first lane.
         urgent: before the bulk, though not legal.
         payment: tells of a payment, so amount and card tail must be said.
+        together: all its channels are used at once, though each disturbs: the last reminders.
         latest_only: of several that wait for one person only the newest is sent; it says all that the others say.
     """
 
@@ -75,6 +76,7 @@ class Template:
     urgent: bool
     payment: bool
     latest_only: bool
+    together: bool
     versions: Sequence[Version]
 
     @property

@@ -140,6 +140,22 @@ ENDINGS: Final[Mapping[str, str]] = {
 
 ENDPOINT_STATES: Final[Mapping[str, str]] = {"paused": "已暂停", "disabled": "已停用", "pending": "待校验"}
 
+TASK_REASONS: Final[Mapping[str, str]] = {
+    "unmatched": "数据未比对到",
+    "suspicion": "疑点核实",
+    "sample": "抽查复核",
+    "request": "本人申请上门",
+    "take_up": "应享未享",
+}
+TASK_STAGES: Final[Mapping[str, str]] = {
+    "member": "网格员",
+    "leader": "网格长",
+    "assistant": "协管员",
+    "town": "乡镇",
+}
+CORRECTION_STATES: Final[Mapping[str, str]] = {"open": "待答复", "accepted": "数据有误，已更正", "refused": "数据无误"}
+REPORT_KINDS: Final[Mapping[str, str]] = {"zero": "零报告", "changes": "有变动"}
+
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _LABEL_LENGTH = 30
 
@@ -223,6 +239,22 @@ def _ending(value: object) -> str:
     return "情况发生变化" if isinstance(value, str) and re.fullmatch(r"[\x00-\x7f]*", value) else _label(value)
 
 
+def _code_or_text(value: object) -> str:
+    # Whoever asks may write a sentence; it is kept short, and a long number in it would be somebody's.
+    if not isinstance(value, str):
+        msg = "is not text"
+        raise ValueShapeError(msg)
+    return _LONG_NUMBER.sub("…", value)[:_LABEL_LENGTH] or "未说明"
+
+
+def _month(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+        msg = "is not a month like 2023-11"
+        raise ValueShapeError(msg)
+    year, month = value.split("-")
+    return f"{year}年{int(month)}月"
+
+
 def _amount(value: object) -> str:
     return "金额待核定" if value is None else _yuan(value)
 
@@ -271,6 +303,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "quarantine_reason": Kind(read=_word(QUARANTINE_REASONS), sample=_longest(QUARANTINE_REASONS)),
     "revocation": Kind(read=_word(REVOCATIONS), sample=_longest(REVOCATIONS)),
     "endpoint_state": Kind(read=_word(ENDPOINT_STATES), sample=_longest(ENDPOINT_STATES)),
+    "task_reason": Kind(read=_word(TASK_REASONS), sample=_longest(TASK_REASONS)),
+    "task_stage": Kind(read=_word(TASK_STAGES), sample=_longest(TASK_STAGES)),
+    "correction_status": Kind(read=_word(CORRECTION_STATES), sample=_longest(CORRECTION_STATES)),
+    "report_kind": Kind(read=_word(REPORT_KINDS), sample=_longest(REPORT_KINDS)),
+    "month": Kind(read=_month, sample="2023-12"),
+    "code_or_text": Kind(read=_code_or_text, sample="死亡登记与住院记录互相矛盾"),
     "code": Kind(read=_word({}), sample="medins_remote_inpatient"),
 }
 """Every type a template may declare, by the word it is declared with."""

@@ -10,6 +10,7 @@ from services.notify.domain.delivery import Outcome, Outgoing, Result
 from services.notify.store.deliveries import Claimed
 from services.notify.usecases import send
 from services.notify.usecases.deps import Deps
+from shared.kit.clock import wall
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ class Sender:
         self._channel = channel
         self._places = deps.channels[channel].channel.concurrency
         self._calls: set[asyncio.Task[None]] = set()
+        self._per_second = deps.channels[channel].setting("per_second")
+        self._free_at = 0.0
 
     async def run(self) -> None:
         """Send until cancelled; what is in hand then goes back by its lease."""
@@ -56,12 +59,21 @@ class Sender:
             await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
             return True
         async with self._deps.database.write() as tx:
-            claimed, looked_at = await send.claim(tx, self._deps, self._channel, legal_only=full)
+            claimed, looked_at = await send.claim(tx, self._deps, self._channel, legal_only=full or self._too_fast())
         if claimed:
+            self._pace(len(claimed))
             call = asyncio.create_task(self._deliver(claimed))
             self._calls.add(call)
             call.add_done_callback(self._done)
         return looked_at > 0
+
+    def _too_fast(self) -> bool:
+        """Whether the provider's rate is used up; legal notices leave all the same."""
+        return wall() < self._free_at
+
+    def _pace(self, count: int) -> None:
+        if self._per_second:
+            self._free_at = max(wall(), self._free_at) + count / self._per_second
 
     def _done(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)

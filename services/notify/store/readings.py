@@ -20,11 +20,11 @@ ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _BY_AUDIENCE: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.refused, m.created_at, c.division
+       m.lane, m.in_inbox, m.refused, m.created_at, coalesce(m.division, c.division) AS division
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
   AND ($5::text IS NULL OR m.recipient = $5)
-  AND (cardinality($6::text[]) = 0 OR c.division LIKE ANY ($6::text[]))
+  AND (cardinality($6::text[]) = 0 OR coalesce(m.division, c.division) LIKE ANY ($6::text[]))
 ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _DELIVERIES: Final = """

@@ -51,6 +51,7 @@ class _TemplateFile(_Strict):
     urgent: bool = False
     payment: bool = False
     latest_only: bool = False
+    together: bool = False
     version: Annotated[list[_VersionFile], Field(min_length=1)]
 
 
@@ -106,6 +107,7 @@ def read(path: Path) -> Template:
         urgent=file.urgent,
         payment=file.payment,
         latest_only=file.latest_only,
+        together=file.together,
         versions=[_version(version) for version in file.version],
     )
 

@@ -27,6 +27,7 @@ def ways_of(channels: Mapping[str, ReadyChannel]) -> dict[str, Way]:
             disturbs=each.channel.quiet_hours,
             on=each.off is None,
             speaks_like=each.channel.speaks_like,
+            audiences=each.channel.audiences,
         )
         for code, each in channels.items()
     }
@@ -42,6 +43,7 @@ class Deps:
         hours: when people may be disturbed.
         lease_seconds: how long a claimed delivery is left to its sender.
         wait_days: how long a message waits for a phone to become known.
+        test_recipients: to whom samples may be sent.
         wake, hooks_wake, receipts_wake: set when there is something to send, to post, to say of posts.
         poster: calls partners' endpoints; None where that is off.
     """
@@ -58,6 +60,7 @@ class Deps:
     lease_seconds: float
     wait_days: int
     cursor_key: bytes
+    test_recipients: frozenset[str] = frozenset()
     poster: Poster | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hooks_wake: asyncio.Event = field(default_factory=asyncio.Event)

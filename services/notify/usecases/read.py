@@ -98,17 +98,12 @@ async def search(tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, *, curs
 async def list_inbox(
     tx: ReadTx, deps: Deps, caller: Caller, audience: Audience, *, cursor: str | None, limit: int
 ) -> Page:
-    """What officers (of the caller's divisions) or the caller's department are told.
+    """What the caller's office is told: his divisions', or what is addressed to his department, himself, his client.
 
     Raises:
-        ForbiddenError: the caller belongs to no department.
+        ForbiddenError: the caller has no such inbox.
     """
-    recipient = None
-    if audience is Audience.DEPARTMENT and caller.role not in {"operator", "service"}:
-        if caller.department is None:
-            detail = "The token names no department; ask the operator to add it to your client."
-            raise ForbiddenError(detail)
-        recipient = caller.department
+    recipient = _recipient(caller, audience)
     question = f"inbox {caller.client_id} {audience.value}"
     rows = await readings.list_of_audience(
         tx,
@@ -116,9 +111,37 @@ async def list_inbox(
         _place(deps, question, cursor),
         limit + 1,
         recipient=recipient,
-        divisions=[prefix for prefix in caller.divisions if prefix.isdigit()],
+        divisions=[] if recipient else [prefix for prefix in caller.divisions if prefix.isdigit()],
     )
     return _page(deps, question, rows, limit)
+
+
+_ROLES: Mapping[Audience, frozenset[str]] = {
+    Audience.GRID_WORKER: frozenset({"grid_worker", "grid_leader"}),
+    Audience.VILLAGE: frozenset({"village", "grid_leader", "officer"}),
+    Audience.PARTNER: frozenset({"partner"}),
+}
+_EVERYBODYS = frozenset({"operator", "service"})
+
+
+def _recipient(caller: Caller, audience: Audience) -> str | None:
+    """To whom what the caller may see is addressed; None where divisions decide, or for the operator."""
+    if caller.role in _EVERYBODYS:
+        return None
+    if caller.role not in _ROLES.get(audience, {caller.role}):
+        detail = "This inbox belongs to another role."
+        raise ForbiddenError(detail)
+    if audience is Audience.VILLAGE and not caller.divisions:
+        detail = "The token names no division; ask the operator to add it to your client."
+        raise ForbiddenError(detail)
+    if audience is Audience.DEPARTMENT:
+        if caller.department is None:
+            detail = "The token names no department; ask the operator to add it to your client."
+            raise ForbiddenError(detail)
+        return caller.department
+    if audience is Audience.GRID_WORKER:
+        return caller.user
+    return caller.client_id if audience is Audience.PARTNER else None
 
 
 def preview(template: Template, number: int | None, variables: Mapping[str, object] | None) -> list[Previewed]:

@@ -20,6 +20,7 @@ from services.notify.store.deliveries import Claimed, Ended, Times
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED
 from shared.contracts.events.notify import MESSAGE_FAILED
+from shared.contracts.vocabulary import Audience
 from shared.kit.clock import wall
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import ReadTx, WriteTx
@@ -82,7 +83,7 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         version = template.version(each.version)
         said = words_for(version, channel, deps.ways)
         contact = _open(deps, each)
-        to, by_family = _address(deps.channels[channel].channel.reaches, each, contact)
+        to, by_family = _address(deps.channels[channel].channel.reaches, template.audience, each, contact)
         words = said.family_text if said and by_family else said.text if said else None
         if said is None or words is None or not to:
             return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="nobody_to_send_to")
@@ -113,16 +114,16 @@ def _open(deps: Deps, each: Claimed) -> dict[str, str | None]:
     return opened
 
 
-def _address(reach: Reach, each: Claimed, contact: Mapping[str, str | None]) -> tuple[str, bool]:
+def _address(reach: Reach, audience: Audience, each: Claimed, contact: Mapping[str, str | None]) -> tuple[str, bool]:
     """Where to, and whether that is the family."""
     if reach is Reach.PHONE:
         own = None if each.to_family else contact.get("phone")
         return (own, False) if own else (contact.get("family_phone") or "", True)
     if reach is Reach.VILLAGE:
         return each.division or "", each.to_family
-    if reach is Reach.ADDRESS:
-        return contact.get("email") or each.recipient or "", each.to_family
-    return str(each.subject or each.recipient or ""), each.to_family
+    # A message for an office names the person it is about: that is not whom it goes to.
+    personal = audience in {Audience.CITIZEN, Audience.FAMILY}
+    return str(each.subject or "") if personal else each.recipient or "", each.to_family
 
 
 async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result], ready: Ready) -> None:

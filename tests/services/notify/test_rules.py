@@ -69,7 +69,7 @@ def template(*, legal: bool = False, **channels: bool) -> Template:
     version = Version(number=1, since=date(2023, 1, 1), approval=None, variables={}, channels=texts)
     return Template(
         code="t", label="t", reference="r", audience=Audience.CITIZEN, event="request", legal=legal, urgent=False,
-        payment=False, latest_only=False, versions=[version],
+        payment=False, latest_only=False, together=False, versions=[version],
     )  # fmt: skip
 
 

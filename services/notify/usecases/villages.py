@@ -1,0 +1,117 @@
+"""What a village prints, hands out and reads out; names are opened for it only, and each look is written down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+import structlog
+
+from services.notify.channels.letter import Letter, LetterSettings, render
+from services.notify.domain.delivery import Receipt
+from services.notify.domain.template import UnknownVersionError, fill, read_values
+from services.notify.domain.words import ValueShapeError
+from services.notify.store import readings, villages
+from services.notify.store.villages import VillageRow
+from services.notify.usecases import send
+from services.notify.usecases.deps import Deps
+from shared.kit.auth import Caller
+from shared.kit.crypto import SealBrokenError
+from shared.kit.db import WriteTx
+from shared.kit.problems import NotFoundError
+
+log = structlog.get_logger(__name__)
+
+LETTER = "letter"
+LOUDSPEAKER = "loudspeaker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """A message with its words filled in.
+
+    Attributes:
+        name: of the person.
+    """
+
+    row: VillageRow
+    name: str
+    title: str
+    text: str
+
+
+def check_division(caller: Caller, division: str) -> None:
+    """Refuse another village's.
+
+    Raises:
+        NotFoundError: the token does not lead to this division.
+    """
+    if not caller.may_division(division):
+        detail = "Your token leads to no such division."
+        raise NotFoundError(detail)
+
+
+async def take(  # noqa: PLR0913  (what to take)
+    tx: WriteTx, deps: Deps, caller: Caller, division: str, channel: str, *, ids: Sequence[UUID] | None, limit: int
+) -> list[Spoken]:
+    """Messages a village has to bring to people, filled in; the look at each person is written down.
+
+    Raises:
+        NotFoundError: another village's.
+    """
+    check_division(caller, division)
+    rows = await villages.list_of(tx, division, channel, ids=ids, limit=limit)
+    found = [spoken for row in rows if (spoken := _speak(deps, channel, row)) is not None]
+    for subject in {each.row.subject for each in found}:
+        await readings.note_look(tx, subject, 1, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
+    return found
+
+
+def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
+    try:
+        version = deps.templates[row.template].version(row.version)
+        said = version.channels[channel]
+        contact: dict[str, str | None] = orjson.loads(deps.vault.open(row.sealed, row.subject.bytes))
+        name = contact.get("name") or "您"
+        values = read_values(version, {**row.variables, "name": name})
+    except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
+        # One that cannot be made must not keep the village from the others; it ends by its silence.
+        log.exception("letter_cannot_be_made", channel=channel, template=row.template)
+        return None
+    words = said.family_text if row.to_family else said.text
+    if words is None:
+        return None
+    return Spoken(row=row, name=name, title=fill(said.title, values), text=fill(words, values))
+
+
+def print_letters(deps: Deps, spoken: Sequence[Spoken], made_at: datetime) -> bytes:
+    """One PDF of letters, a page each; takes most of a second, so call it in a thread."""
+    settings = deps.channels[LETTER].settings
+    assert isinstance(settings, LetterSettings)
+    letters = [
+        Letter(
+            to=f"{each.name}的家属" if each.row.to_family else each.name,
+            title=each.title,
+            text=each.text,
+            reference=str(each.row.message_id),
+            written_at=each.row.handed_at,
+            large=each.row.large_print,
+        )
+        for each in spoken
+    ]
+    return render(settings, letters, made_at)
+
+
+async def confirm(
+    tx: WriteTx, deps: Deps, caller: Caller, division: str, channel: str, receipts: Sequence[Receipt]
+) -> tuple[int, int]:
+    """Take a village's word for what it has handed out. Returns how many were its own, and how many were new.
+
+    Raises:
+        NotFoundError: another village's.
+    """
+    check_division(caller, division)
+    own = await villages.known_ids(tx, division, channel, [each.id for each in receipts])
+    mine = [each for each in receipts if each.id in own]
+    return len(mine), await send.take_receipts(tx, deps, channel, mine) if mine else 0
