@@ -1,8 +1,9 @@
 """The only place that builds notify."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import httpx
 import structlog
@@ -35,6 +36,12 @@ def open_senders(channels: dict[str, ReadyChannel], client: httpx.AsyncClient) -
     return senders
 
 
+async def ask_figures(platform: Platform, service: str) -> Mapping[str, Any] | None:
+    """The figures of another service."""
+    found: Mapping[str, Any] | None = await platform.peers.get_json(f"{platform.settings.peer_url(service)}/v1/figures")
+    return found
+
+
 def open_poster(channel: ReadyChannel) -> Poster | None:
     """What calls partners' endpoints; None where that is off."""
     assert isinstance(channel.settings, WebhookSettings)
@@ -63,6 +70,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             channels=channels,
             ways=ways_of(channels),
             senders=open_senders(channels, client),
+            ask_figures=partial(ask_figures, platform),
             poster=poster,
             test_recipients=frozenset(
                 each.strip() for each in settings.notify_test_recipients.split(",") if each.strip()

@@ -1,8 +1,10 @@
 """PDF pages with Chinese text: page, font, number at the foot; what stands on them is the caller's."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 from fpdf import FPDF, FontFace, XPos, YPos
@@ -14,6 +16,11 @@ _FAMILY = "text"
 _NEVER_FIRST = frozenset("、。，：；！？）》」』”’,.;:!?)%")
 _STROKE = 0.25
 """Outline that makes the one weight of the font look bold, in millimetres."""
+
+
+def font_file() -> AbstractContextManager[Path]:
+    """The font's file, for others who draw Chinese text."""
+    return resources.as_file(resources.files(_FONT_PACKAGE) / _FONT_FILE)
 
 
 class Document(FPDF):
@@ -31,7 +38,7 @@ class Document(FPDF):
     def __init__(self, title: str, *, made_at: datetime, landscape: bool = False, numbered: bool = True) -> None:
         super().__init__(orientation="landscape" if landscape else "portrait", format="A4")
         self._numbered = numbered
-        with resources.as_file(resources.files(_FONT_PACKAGE) / _FONT_FILE) as file:
+        with font_file() as file:
             self.add_font(_FAMILY, fname=str(file))
         # The file's plain glyphs are the traditional ones; shaping for zh-Hans chooses the simplified.
         self.set_text_shaping(use_shaping_engine=True, script="hani", language="zh-hans")

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import endpoints, messages, operation, preferences, receipts, templates, villages
+from services.notify.api import endpoints, messages, operation, preferences, public, receipts, templates, villages
 
 ROUTERS: list[APIRouter] = [
     messages.router,
@@ -11,5 +11,6 @@ ROUTERS: list[APIRouter] = [
     receipts.router,
     endpoints.router,
     villages.router,
+    public.router,
     operation.router,
 ]

@@ -21,12 +21,18 @@ SET sealed = excluded.sealed, reachable = excluded.reachable, division = exclude
     received_at = excluded.received_at
 WHERE excluded.received_at >= kept.received_at
 """
+# What is only for people without a phone is not needed where there is one.
 _WAKE: Final = """
 UPDATE delivery d
-SET status = 'queued', reason = NULL,
+SET status = CASE WHEN w.needless THEN 'merged' ELSE 'queued' END,
+    reason = CASE WHEN w.needless THEN 'has_phone' END, ended_at = CASE WHEN w.needless THEN $1::timestamptz END,
     due_at = CASE WHEN d.lane = 0 THEN $1::timestamptz ELSE $2::timestamptz END
-FROM arrived_contact a JOIN contact c USING (subject)
-WHERE d.subject = a.subject AND d.status = 'waiting' AND d.channel = ANY($3::text[]) AND c.reachable <> 'none'
+FROM (SELECT d.message_id, d.channel, d.attempt, d.reason = 'phone_unknown' AND c.reachable <> 'none' AS needless
+      FROM arrived_contact a JOIN contact c USING (subject) JOIN delivery d USING (subject)
+      WHERE d.status = 'waiting'
+        AND CASE WHEN d.channel = ANY($3::text[]) THEN c.reachable <> 'none'
+                 ELSE d.reason IN ('no_contact', 'phone_unknown') END) w
+WHERE d.message_id = w.message_id AND d.channel = w.channel AND d.attempt = w.attempt
 """
 
 _ARRIVED_DEAD: Final = (
@@ -71,7 +77,7 @@ async def keep_contacts(tx: WriteTx, table: pa.Table, received_at: datetime) -> 
 
 
 async def wake_waiting(tx: WriteTx, now: datetime, opens: datetime, channels: list[str]) -> int:
-    """Queue what waited for the contacts just kept. Returns the number of deliveries."""
+    """Queue what waited for the contacts just kept; `channels` need a phone. Returns the number of deliveries."""
     return _count(await tx.run(_WAKE, now, opens, channels))
 
 

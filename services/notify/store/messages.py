@@ -59,11 +59,11 @@ WITH said AS (
     FROM written m JOIN way w USING (template)
     LEFT JOIN contact c ON c.subject = m.subject
     LEFT JOIN preference o ON o.subject = m.subject
-    CROSS JOIN LATERAL (SELECT CASE WHEN w.reach <> 'phone' THEN NULL
-                                    WHEN c.subject IS NULL THEN 'no_contact'
-                                    WHEN c.reachable = 'none' THEN 'no_phone' END AS lacks) p
+    CROSS JOIN LATERAL (SELECT CASE WHEN c.subject IS NULL AND w.without_phone THEN 'phone_unknown'
+                                    WHEN c.subject IS NULL AND w.reach IN ('phone', 'village') THEN 'no_contact'
+                                    WHEN c.reachable = 'none' AND w.reach = 'phone' THEN 'no_phone' END AS lacks) p
     WHERE m.fresh AND m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
-      AND (w.for_family OR m.audience <> 'family') AND (c.reachable = 'none' OR NOT w.without_phone)
+      AND (w.for_family OR m.audience <> 'family') AND (NOT w.without_phone OR coalesce(c.reachable, 'none') = 'none')
     RETURNING status
 )
 SELECT template, count(*) FILTER (WHERE fresh) AS fresh,

@@ -1,9 +1,10 @@
 """What the verbs need; built once by the app."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from services.notify.channels import ReadyChannel, Send
 from services.notify.channels.webhook import Poster
@@ -15,6 +16,12 @@ from shared.kit.clock import Clock
 from shared.kit.crypto import Vault
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
+
+AskFigures = Callable[[str], Awaitable[Mapping[str, Any] | None]]
+
+
+async def _nobody(_service: str) -> Mapping[str, Any] | None:
+    return None
 
 
 def ways_of(channels: Mapping[str, ReadyChannel]) -> dict[str, Way]:
@@ -44,6 +51,7 @@ class Deps:
         lease_seconds: how long a claimed delivery is left to its sender.
         wait_days: how long a message waits for a phone to become known.
         test_recipients: to whom samples may be sent.
+        ask_figures: the figures of another service, by its name.
         wake, hooks_wake, receipts_wake: set when there is something to send, to post, to say of posts.
         poster: calls partners' endpoints; None where that is off.
     """
@@ -61,6 +69,7 @@ class Deps:
     wait_days: int
     cursor_key: bytes
     test_recipients: frozenset[str] = frozenset()
+    ask_figures: AskFigures = _nobody
     poster: Poster | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hooks_wake: asyncio.Event = field(default_factory=asyncio.Event)

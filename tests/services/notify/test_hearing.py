@@ -292,5 +292,13 @@ class TestAnyOrder:
             dead = row["subject"] in people[:3]
             if dead:
                 assert row["status"] in {"refused", "merged"}
+            elif row["channel"] == "loudspeaker":
+                assert row["status"] == ("queued" if reachable[row["subject"]] == "none" else "merged")
             elif row["status"] != "merged":
                 assert row["status"] == ("waiting" if reachable[row["subject"]] == "none" else "queued")
+        aloud = {
+            row["subject"]
+            for row in await deliveries(database)
+            if (row["channel"], row["status"]) == ("loudspeaker", "queued")
+        }
+        assert aloud == {who for who in people[3:] if reachable[who] == "none"}

@@ -176,7 +176,7 @@ class TestTheDead:
         await drain(deps, "letter")
         assert sandbox.state.keep.count_sms()["messages"] == 0
         assert [(row["channel"], row["status"]) for row in await deliveries(database)] == [
-            ("letter", "handed"), ("sms", "waiting"),
+            ("letter", "handed"), ("loudspeaker", "queued"), ("sms", "waiting"),
         ]  # fmt: skip
 
 
@@ -193,11 +193,15 @@ class TestWords:
         )  # fmt: skip
         drafted = facts.notice(fact)
         template = self.TEMPLATES[drafted.template]
-        assert (template.legal, set(template.versions[0].channels)) == (True, {"inbox", "sms", "letter"})
+        assert (template.legal, set(template.versions[0].channels)) == (
+            True, {"inbox", "sms", "letter"} | ({"loudspeaker"} if kind is NoticeKind.INTENDED_STOP else set()),
+        )  # fmt: skip
         values = orjson.loads(drafted.rows["variables"][0].as_py())
         assert wrong_variables(template.versions[0], values) == {}
         texts = read_values(template.versions[0], {**values, "name": "张建国"})
-        for each in template.versions[0].channels.values():
+        for code, each in template.versions[0].channels.items():
+            if code == "loudspeaker":
+                continue
             assert "高龄津贴等2项待遇" in fill(each.text, texts)
             if each.family_text:
                 assert "您家人张建国" in fill(each.family_text, texts)
