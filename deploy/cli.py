@@ -151,6 +151,14 @@ def accuracy(
         raise typer.Exit(1) from error
 
 
+@app.command(add_help_option=False, context_settings=_PASSED_ON)
+def audit(context: typer.Context) -> None:
+    """Prove that the log of every look at a person is whole."""
+    from deploy.audit import app as auditing  # noqa: PLC0415  (loaded when called)
+
+    auditing(args=context.args, prog_name="wugan audit")
+
+
 @app.command("dead-letters", add_help_option=False, context_settings=_PASSED_ON)
 def dead_letters(context: typer.Context) -> None:
     """Messages no service could handle: list, redrive."""

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,8 @@ from pydantic import TypeAdapter
 
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
-from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop
+from services.recognition.domain.limits import Policy
+from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop, SealLoop
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
@@ -21,6 +23,7 @@ from services.recognition.store.clients import Client
 from services.recognition.store.files import Files
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.facing import FaceProvider
+from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.references import References
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.app import Parts, Platform, Service
@@ -47,11 +50,29 @@ def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.Route
         wake_runs=asyncio.Event(),
         wake_bulk=asyncio.Event(),
         bulk=make_bulk(settings),
+        limiter=Limiter(make_policy(settings), platform.database),
+        audit_key=make_audit_key(settings),
         vault=Vault.from_settings(settings.vault_keys),
         chase_hours=settings.recognition_chase_hours,
         plain_webhooks=settings.recognition_plain_webhooks,
         face=face,
     )
+
+
+def make_policy(settings: RecognitionSettings) -> Policy:
+    """How much one client may ask."""
+    return Policy(
+        rate=settings.recognition_requests_per_second,
+        burst=settings.recognition_burst,
+        day=settings.recognition_people_per_day,
+    )
+
+
+def make_audit_key(settings: RecognitionSettings) -> bytes:
+    """Key of the chain over the usage log; where none is kept apart it follows from the key of subjects."""
+    if settings.recognition_audit_key is not None:
+        return bytes.fromhex(settings.recognition_audit_key.get_secret_value())
+    return blake2b(bytes.fromhex(settings.subject_key.get_secret_value()), person=b"usage-audit").digest()
 
 
 def make_bulk(settings: RecognitionSettings) -> Bulk:
@@ -116,7 +137,13 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
         await register_clients(platform.database, read_clients(settings.recognition_clients_file))
     async with httpx.AsyncClient() as client:
         deps = make_deps(platform, make_face(settings, client))
-        loops = RunLoop(deps, deps.wake_runs), BulkLoop(deps, deps.wake_bulk), ChaseLoop(deps), MoneyLoop(deps)
+        loops = (
+            RunLoop(deps, deps.wake_runs),
+            BulkLoop(deps, deps.wake_bulk),
+            ChaseLoop(deps),
+            MoneyLoop(deps),
+            SealLoop(deps),
+        )
 
         async def working() -> int:
             return sum([await each.working() for each in loops])

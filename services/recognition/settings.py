@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.kit.settings import KitSettings
@@ -37,3 +37,10 @@ class RecognitionSettings(KitSettings):
     recognition_plain_webhooks: bool = Field(
         default=False, description="http endpoints too: for a machine of one's own"
     )
+    recognition_audit_key: SecretStr | None = Field(
+        default=None,
+        description="hex, 32 to 64 bytes, kept away from the database: chains the usage log",
+    )
+    recognition_requests_per_second: Annotated[float, Field(gt=0, description="of one client, in each process")] = 2000
+    recognition_burst: Annotated[int, Field(ge=1, description="requests of one client at once")] = 4000
+    recognition_people_per_day: Annotated[int, Field(ge=1, description="one client may ask for")] = 10_000_000

@@ -1,6 +1,7 @@
 """HTTP in: one module an audience, each with its own router."""
 
 from services.recognition.api import (
+    audit,
     bulk,
     faces,
     feed,
@@ -28,6 +29,7 @@ ROUTERS = (
     money.router,
     work.router,
     operation.router,
+    audit.router,
 )
 
 __all__ = ["ROUTERS", "RouteDeps"]

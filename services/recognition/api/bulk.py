@@ -19,6 +19,7 @@ from fastapi.responses import StreamingResponse
 
 from services.recognition.api.deps import PURPOSE_HEADERS, Question, RouteDeps, asking, logged
 from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.route import PartnerRoute
 from services.recognition.domain.states import JobKind, ResultFormat, RunState
 from services.recognition.schemas.bulk import JobOut, JobsOut, PaidIn, PayrunOut, ResultOut
 from services.recognition.schemas.partner import MaxAge, ProgramCode
@@ -35,7 +36,7 @@ from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, ProblemError
 
 _SAID = ((410, "Gone"), (415, "Unsupported Media Type"))
 _MORE: dict[int | str, dict[str, Any]] = {code: {**PROBLEM_RESPONSES[404], "description": said} for code, said in _SAID}
-router = APIRouter(prefix="/v1", tags=["partner"], responses={**PROBLEM_RESPONSES, **_MORE})
+router = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses={**PROBLEM_RESPONSES, **_MORE})
 
 JobQuestion = Annotated[Question, Security(asking("recognition.batch", "job"))]
 JobReader = Annotated[Question, Security(asking("recognition.batch", "job", lawful=False))]
@@ -295,6 +296,7 @@ async def _begin(request: Request, question: Question, job: Job, digest: bytes, 
     """Queue it, once; what was kept for nothing is forgotten."""
     found = question.deps
     began = False
+    await found.limiter.count(job.client_id, job.people or 0)
     try:
         response = await once(request, found.database, job.client_id, digest, effect)
         began = "Idempotent-Replayed" not in response.headers

@@ -7,17 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
+import orjson
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from joserfc import jws
+from joserfc.errors import JoseError
 
 from services.recognition.store import lookups
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases import recognise
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.facing import FaceProvider
+from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.auth import Caller, allow
-from shared.kit.problems import ForbiddenError, MalformedError, ProblemError
+from shared.kit.problems import ForbiddenError, MalformedError, ProblemError, UnauthorizedError
+from shared.kit.telemetry import mask_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class RouteDeps(Deps):
     issuer: Issuer | None
     wake_runs: asyncio.Event
     wake_bulk: asyncio.Event
+    limiter: Limiter
     face: FaceProvider | None = None
 
 
@@ -118,6 +124,27 @@ async def deny(found: Deps, who: Asker, error: ProblemError) -> None:
         await lookups.log_usage(tx, who, subject=None, answer=f"denied:{error.code}")
 
 
+def stranger(request: Request, found: Deps, action: str, token: str) -> Asker:
+    """What the usage log keeps of somebody whose token or assertion does not hold; whom it names is not believed."""
+    try:
+        said = orjson.loads(jws.extract_compact(token.encode()).payload)
+        claimed = mask_text(str(said.get("client_id") or said.get("iss")))
+    except (JoseError, ValueError, AttributeError):
+        claimed = ""
+    return Asker(
+        at=found.clock.now(),
+        client_id="unverified",
+        user=claimed if _IS_WORD(claimed) else "-",
+        department=None,
+        action=action,
+        program=None,
+        purpose=None,
+        legal_basis=None,
+        case_ref=None,
+        request_id=request.scope["state"]["request_id"],
+    )
+
+
 _bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
 
 
@@ -128,6 +155,10 @@ def allow_logged(scope: str, action: str) -> Callable[..., Awaitable[Caller]]:
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
         try:
             return await inner(request, credentials)
+        except UnauthorizedError as error:
+            if credentials is not None:
+                await deny(deps(request), stranger(request, deps(request), action, credentials.credentials), error)
+            raise
         except ForbiddenError as error:
             assert credentials is not None
             caller = await request.app.state.platform.guard.caller(credentials.credentials)
@@ -166,7 +197,10 @@ def asking(scope: str, action: str, *, lawful: bool = True) -> Callable[..., Awa
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:
         caller = await inner(request, credentials)
-        return Question(deps(request), caller, purpose(request) if lawful else None, request, action)
+        found = deps(request)
+        request.state.limited = (found.limiter, caller.client_id)
+        found.limiter.admit(caller.client_id)
+        return Question(found, caller, purpose(request) if lawful else None, request, action)
 
     check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
     return check

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asking, logged
 from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
     AckIn,
     AckOut,
@@ -31,7 +32,7 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 from shared.kit.telemetry import mask_text
 
-router = APIRouter(prefix="/v1", tags=["partner"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses=PROBLEM_RESPONSES)
 
 FeedQuestion = Annotated[Question, Security(asking("recognition.check", "events", lawful=False))]
 CertificateQuestion = Annotated[Question, Security(asking("recognition.check", "certificate"))]

@@ -7,8 +7,9 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.recognition.api.deps import DepsOf, RouteDeps
+from services.recognition.api.deps import DepsOf, RouteDeps, stranger
 from services.recognition.schemas.operation import OAuthErrorOut, TokenOut
+from services.recognition.store import lookups
 from services.recognition.usecases import tokens
 from services.recognition.usecases.tokens import Issuer, OAuthError
 from shared.kit.http import ASSERTION_TYPE
@@ -53,6 +54,7 @@ async def token(request: Request, found: DepsOf) -> Response:
     Where the gateway saw a client certificate, the token holds together with that certificate only (RFC 8705).
     """
     issuer = _issuer(found)
+    form: dict[str, str] = {}
     try:
         form = _form(request.headers.get("content-type", ""), await request.body())
         async with found.database.write() as tx:
@@ -60,6 +62,7 @@ async def token(request: Request, found: DepsOf) -> Response:
             said = await tokens.issue_token(issuer, tx, form, certificate=certificate)
     except OAuthError as error:
         log.warning("token_refused", error=error.error, status=error.status)
+        await _log_refused(request, found, form.get("client_assertion", ""), error)
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status)
     return JSONResponse(said, headers={"Pragma": "no-cache"})
 
@@ -74,6 +77,13 @@ async def jwks(found: DepsOf) -> dict[str, Any]:
 async def metadata(found: DepsOf) -> dict[str, Any]:
     """Description of the issuer (RFC 8414)."""
     return _issuer(found).metadata()
+
+
+async def _log_refused(request: Request, found: RouteDeps, assertion: str, error: OAuthError) -> None:
+    # An assertion names its client as issuer; nobody believes it, but an auditor wants to see who was tried.
+    who = stranger(request, found, "token", assertion)
+    async with found.database.write() as tx:
+        await lookups.log_usage(tx, who, subject=None, answer=f"denied:{error.error}")
 
 
 def _issuer(found: RouteDeps) -> Issuer:

@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Response, Security
 
 from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, allow_logged, asking, deny
+from services.recognition.api.route import PartnerRoute
 from services.recognition.domain.programs import Program
 from services.recognition.schemas.partner import (
     BatchIn,
@@ -18,9 +19,9 @@ from services.recognition.schemas.partner import (
 from services.recognition.usecases import recognise
 from services.recognition.usecases.deps import Deps
 from shared.kit.auth import Caller
-from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, NotFoundError, ProblemError
+from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, ProblemError
 
-router = APIRouter(prefix="/v1", tags=["partner"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses=PROBLEM_RESPONSES)
 
 CheckCaller = Annotated[Caller, Security(allow_logged("recognition.check", "check"))]
 CheckQuestion = Annotated[Question, Security(asking("recognition.check", "check"))]
@@ -33,9 +34,10 @@ async def check(body: QuestionIn, question: CheckQuestion) -> Response:
     found, caller, who = question.deps, question.caller, question.asker(body.program)
     try:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+        await found.limiter.count(caller.client_id)
         fetch = found.database.at_once
         said = await recognise.check(found, fetch, who, program, body.citizen_id, body.max_age_days)
-    except (NotFoundError, MalformedError) as error:
+    except ProblemError as error:
         await deny(found, who, error)
         raise
     return _json(said)
@@ -48,6 +50,7 @@ async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
     try:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
         _check_size(found, len(body.items))
+        await found.limiter.count(caller.client_id, len(body.items))
     except ProblemError as error:
         await deny(found, who, error)
         raise

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Request, Response, Security
 
 from services.recognition.api.deps import Question, asking, logged
 from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
     ChangeIn,
     SubscribeIn,
@@ -23,6 +24,7 @@ from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(
     prefix="/v1",
+    route_class=PartnerRoute,
     tags=["partner"],
     responses={**PROBLEM_RESPONSES, 412: {**PROBLEM_RESPONSES[409], "description": "Precondition Failed"}},
 )

@@ -4,5 +4,6 @@ from services.recognition.jobs.bulk import BulkLoop
 from services.recognition.jobs.chase import ChaseLoop
 from services.recognition.jobs.money import MoneyLoop
 from services.recognition.jobs.runs import RunLoop
+from services.recognition.jobs.seals import SealLoop
 
-__all__ = ["BulkLoop", "ChaseLoop", "MoneyLoop", "RunLoop"]
+__all__ = ["BulkLoop", "ChaseLoop", "MoneyLoop", "RunLoop", "SealLoop"]

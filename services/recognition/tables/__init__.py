@@ -11,6 +11,7 @@ from services.recognition.tables import (
     partners,
     payments,
     runs,
+    seals,
     usage,
 )
 from services.recognition.tables.base import METADATA
@@ -33,5 +34,6 @@ __all__ = [
     "partners",
     "payments",
     "runs",
+    "seals",
     "usage",
 ]

@@ -76,3 +76,12 @@ IDEMPOTENCY = sa.Table(
     sa.Column("kept_at", INSTANT, nullable=False, index=True, server_default=sa.func.now()),
     comment="Answers to requests that carried an Idempotency-Key, kept in the transaction of their effect",
 )
+
+QUOTA = sa.Table(
+    "quota",
+    METADATA,
+    sa.Column("client_id", sa.Text, primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, comment="days since 1970"),
+    sa.Column("people", sa.BigInteger, nullable=False),
+    comment="People each client has asked for on a day, counted ahead in steps",
+)

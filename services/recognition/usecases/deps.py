@@ -50,6 +50,7 @@ class Deps:
         notice_days: days between a notice and the stop it announces.
         batch_limit: people of one batch request.
         bulk: for jobs and pay lists.
+        audit_key: of the chain over the usage log.
         vault: seals secrets of webhooks.
         chase_hours: until an unanswered event is told again.
         plain_webhooks: whether an endpoint may be http, on a machine of one's own.
@@ -66,6 +67,7 @@ class Deps:
     notice_days: int
     batch_limit: int
     bulk: Bulk
+    audit_key: bytes
     vault: Vault
     chase_hours: int
     plain_webhooks: bool

@@ -165,8 +165,11 @@ async def test_without_a_token_there_is_no_answer(world, http):
     assert (await check(http, WHY)).status_code == 401
 
 
-async def test_an_expired_token_is_refused(world, http, issuer):
-    assert (await check(http, issuer.headers("recognition.check", lifetime=-60) | WHY)).status_code == 401
+async def test_an_expired_token_is_refused_and_logged(world, http, issuer):
+    headers = issuer.headers("recognition.check", lifetime=-60, client_id="p-7") | WHY
+    assert (await check(http, headers)).status_code == 401
+    logged = await world.rows("SELECT client_id, user_ref, answer FROM usage")
+    assert [tuple(row.values()) for row in logged] == [("unverified", "p-7", "denied:unauthorized")]
 
 
 @pytest.mark.parametrize("missing", ["Purpose-Code", "Legal-Basis"])

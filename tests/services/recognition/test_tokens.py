@@ -95,12 +95,14 @@ async def test_fewer_scopes_can_be_asked_for(http):
     assert (await ask(http, claims(), scope="recognition.check")).json()["scope"] == "recognition.check"
 
 
-async def test_a_replayed_assertion_is_refused(http):
+async def test_a_replayed_assertion_is_refused_and_logged(http, world):
     assertion = client_assertion("p-1", KEY, f"{URL}/oauth/token")
     assert (await ask(http, assertion)).status_code == 200
     again = await ask(http, assertion)
     assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
     assert "used before" in again.json()["error_description"]
+    logged = await world.rows("SELECT client_id, user_ref, action, answer FROM usage")
+    assert [tuple(row.values()) for row in logged] == [("unverified", "p-1", "token", "denied:invalid_client")]
 
 
 async def test_a_named_officer_stands_in_the_token(http, guard):

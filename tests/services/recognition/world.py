@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from services.recognition import programs
 from services.recognition.api.deps import RouteDeps
+from services.recognition.domain.limits import Policy
 from services.recognition.handlers import Handlers, subscriptions
 from services.recognition.store.files import Files
 from services.recognition.usecases.deps import Bulk
+from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.references import References
 from shared.contracts.events import (
     ASSESSMENTS_CHANGED,
@@ -56,7 +58,9 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "issuer": None,
         "wake_runs": asyncio.Event(),
         "wake_bulk": asyncio.Event(),
+        "limiter": Limiter(Policy(rate=1000, burst=1000, day=1_000_000), database),
         "bulk": make_bulk(),
+        "audit_key": bytes(32),
         "vault": Vault({"k1": bytes(32)}),
         "chase_hours": 24,
         "plain_webhooks": False,

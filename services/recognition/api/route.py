@@ -1,0 +1,68 @@
+"""A route that tells its caller what is left of its limits, and of paths that will go, when and where to look."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from services.recognition.usecases.limits import Limiter
+
+_NOTICE_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A path that will go; announced a year before.
+
+    Attributes:
+        since: day it was announced (Deprecation, RFC 9745).
+        until: last day it answers (Sunset, RFC 8594).
+        instead: where to read what to use instead.
+    """
+
+    since: date
+    until: date
+    instead: str
+
+    def __post_init__(self) -> None:
+        if (self.until - self.since).days < _NOTICE_DAYS:
+            msg = "a path is announced to go a year before it does"
+            raise ValueError(msg)
+
+    def headers(self) -> dict[str, str]:
+        """Deprecation, Sunset and Link."""
+        since, until = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.since, self.until))
+        return {
+            "Deprecation": f"@{int(since.timestamp())}",
+            "Sunset": format_datetime(until, usegmt=True),
+            "Link": f'<{self.instead}>; rel="deprecation"',
+        }
+
+
+LEAVING: dict[tuple[str, str], Leaving] = {}
+"""Method and path template of what will go; nothing does at present."""
+
+
+class PartnerRoute(APIRoute):
+    """Adds RateLimit fields for whoever passed a limiter, and says what will go."""
+
+    def get_route_handler(  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            response = await answer(request)
+            limited: tuple[Limiter, str] | None = getattr(request.state, "limited", None)
+            if limited is not None:
+                response.headers.update(limited[0].headers(limited[1]))
+            leaving = LEAVING.get((request.method, self.path_format))
+            if leaving is not None:
+                response.headers.update(leaving.headers())
+            return response
+
+        return handle

@@ -1,0 +1,121 @@
+"""Limits of clients, and what is refused is logged, every time."""
+
+from datetime import date
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.recognition.api import route
+from services.recognition.api.route import Leaving
+from services.recognition.domain.limits import Bucket, Policy
+from services.recognition.usecases.limits import Limiter
+from tests.services.recognition.test_jobs import ID, WHY
+
+CHECK = {"program": "resident_pension", "citizen_id": ID}
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=80))
+def test_nobody_passes_more_than_rate_and_burst_allow(waits):
+    policy, bucket = Policy(rate=5, burst=3, day=1), Bucket()
+    now, passed = 0.0, []
+    for wait in waits:
+        now += wait
+        if bucket.take(policy, now) == 0:
+            passed.append(now)
+    for first in range(len(passed)):
+        for last in range(first, len(passed)):
+            assert last - first + 1 <= policy.burst + (passed[last] - passed[first]) * policy.rate + 1e-6
+    assert passed[0] == waits[0]
+
+
+def test_whoever_waits_as_long_as_told_passes():
+    policy, bucket = Policy(rate=2, burst=1, day=1), Bucket()
+    assert bucket.take(policy, 10.0) == 0
+    wait = bucket.take(policy, 10.1)
+    assert wait == pytest.approx(0.4)
+    assert bucket.take(policy, 10.1 + wait + 1e-9) == 0
+
+
+@pytest.fixture
+def partner(issuer):
+    return (
+        issuer.headers("recognition.check", "recognition.batch", programs=["resident_pension"], client_id="p-1") | WHY
+    )
+
+
+def limited(app, world, **policy):
+    limits = {"rate": 1000.0, "burst": 1000, "day": 1000} | policy
+    deps = world.deps
+    object.__setattr__(deps, "limiter", Limiter(Policy(**limits), deps.database))
+
+
+@pytest.mark.db
+async def test_answers_say_what_is_left(app, world, http, partner):
+    limited(app, world, burst=3, rate=0.001)
+    answers = [await http.post("/v1/recognitions:check", json=CHECK, headers=partner) for _ in range(4)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"burst";q=3;w=3000, "day";q=1000;w=86400'
+    assert [each.headers["RateLimit"].split(";t")[0] for each in answers[:3]] == [
+        f'"burst";r={left}' for left in (2, 1, 0)
+    ]
+    assert int(answers[3].headers["Retry-After"]) > 100
+    assert answers[3].json()["code"] == "too_many_requests"
+
+
+@pytest.mark.db
+async def test_a_day_holds_so_many_people_over_all_ways_of_asking(app, world, http, partner):
+    limited(app, world, day=5)
+    batch = {"program": "resident_pension", "items": [{"citizen_id": ID}] * 4}
+    assert (await http.post("/v1/recognitions:batch", json=batch, headers=partner)).status_code == 200
+    assert (await http.post("/v1/recognitions:check", json=CHECK, headers=partner)).status_code == 200
+    refused = await http.post("/v1/recognitions:check", json=CHECK, headers=partner)
+    assert refused.status_code == 429
+    job = await http.post("/v1/jobs", params={"program": "resident_pension"}, content=f"citizen_id\n{ID}\n".encode(),
+                          headers=partner | {"Content-Type": "text/csv"})  # fmt: skip
+    assert job.status_code == 429
+    rows = await world.rows("SELECT answer FROM usage ORDER BY usage_id DESC LIMIT 2")
+    assert {row["answer"] for row in rows} == {"denied:too_many_requests"}
+
+
+REFUSED = [
+    ("POST", "/v1/recognitions:check", "check"),
+    ("POST", "/v1/recognitions:batch", "batch"),
+    ("POST", "/v1/jobs?program=resident_pension", "job"),
+    ("GET", "/v1/jobs", "job"),
+    ("GET", f"/v1/jobs/{uuid4()}", "job"),
+    ("POST", "/v1/payruns?program=resident_pension&month=2023-11", "payrun"),
+    ("GET", f"/v1/payruns/{uuid4()}/result", "payrun"),
+    ("GET", "/v1/events", "events"),
+    ("POST", "/v1/events:ack", "events"),
+    ("POST", "/v1/receipts", "events"),
+    ("POST", "/v1/subscriptions", "subscription"),
+    ("POST", "/v1/corrections", "correction"),
+    ("GET", f"/v1/certificates/{'A' * 64}", "certificate"),
+]
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("method", "path", "action"), REFUSED)
+async def test_a_token_of_another_scope_is_refused_and_logged(world, http, issuer, method, path, action):
+    headers = issuer.headers("notify.read", client_id="p-3") | WHY
+    answer = await http.request(method, path, headers=headers, json={} if method == "POST" else None)
+    assert answer.status_code == 403
+    rows = await world.rows("SELECT client_id, action, answer FROM usage")
+    assert [tuple(row.values()) for row in rows] == [("p-3", action, "denied:forbidden")]
+
+
+@pytest.mark.db
+async def test_a_path_that_will_go_says_so(world, http, partner, monkeypatch):
+    leaving = Leaving(date(2026, 1, 1), date(2027, 1, 1), "https://docs.example/v2")
+    monkeypatch.setitem(route.LEAVING, ("POST", "/v1/recognitions:check"), leaving)
+    answer = await http.post("/v1/recognitions:check", json=CHECK, headers=partner)
+    assert answer.headers["Deprecation"] == "@1767225600"
+    assert answer.headers["Sunset"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+    assert answer.headers["Link"] == '<https://docs.example/v2>; rel="deprecation"'
+
+
+def test_nothing_goes_within_a_year():
+    with pytest.raises(ValueError, match="a year before"):
+        Leaving(date(2026, 1, 1), date(2026, 6, 1), "https://docs.example/v2")
