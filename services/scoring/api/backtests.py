@@ -1,6 +1,8 @@
 """Route about the past: what a rule set would have decided."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
 
 from services.scoring.api.deps import Manager, RouteDeps
 from services.scoring.domain.backtest import month_ends, plot
@@ -8,6 +10,7 @@ from services.scoring.schemas.trials import BacktestIn, BacktestOut, BacktestRow
 from services.scoring.usecases.backtest import backtest
 from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
 
+SVG = "image/svg+xml"
 router = APIRouter(prefix="/v1", tags=["back-tests"], responses=PROBLEM_RESPONSES)
 
 
@@ -19,9 +22,18 @@ class NoMonthError(ProblemError):
     title = "The period holds no end of a month"
 
 
-@router.post("/backtests")
-async def try_on_the_past(asked: BacktestIn, _caller: Manager, deps: RouteDeps) -> BacktestOut:
-    """What a rule set would have decided at the end of each month, beside known outcomes."""
+@router.post(
+    "/backtests",
+    response_model=BacktestOut,
+    responses={200: {"content": {SVG: {"schema": {"type": "string"}}}, "description": "Table, or the picture alone."}},
+)
+async def try_on_the_past(
+    asked: BacktestIn, _caller: Manager, deps: RouteDeps, accept: Annotated[str, Header()] = ""
+) -> BacktestOut | Response:
+    """What a rule set would have decided at the end of each month, beside known outcomes.
+
+    The answer is a table with a picture in it, or the picture alone for a caller that accepts `image/svg+xml` first.
+    """
     rules = deps.rules(asked.rule_set, deps.clock.today())
     days = month_ends(asked.begin, asked.end)
     if not days:
@@ -32,6 +44,8 @@ async def try_on_the_past(asked: BacktestIn, _caller: Manager, deps: RouteDeps) 
         rows = await backtest(
             tx, rules=rules, days=days, shards=[int(shard, 16) for shard in shards], outcomes=outcomes
         )
+    if accept.partition(",")[0].partition(";")[0].strip() == SVG:
+        return Response(plot(rows), media_type=SVG)
     return BacktestOut(
         rule_set=rules.name,
         shards=shards,

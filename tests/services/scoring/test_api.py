@@ -180,6 +180,10 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
     ]
     assert said["plot"].startswith("<svg")
     assert said["plot"].count("<polyline") == 4
+    picture = await client.post("/v1/backtests", json=body, headers={"Accept": "image/svg+xml, */*;q=0.1"})
+    assert (picture.headers["content-type"], picture.text) == ("image/svg+xml", said["plot"])
+    stricter = (await client.post("/v1/backtests", json=body | {"rule_set": "standard@1"})).json()
+    assert (stricter["rule_set"], said["rule_set"]) == ("standard@1", "standard@2")
     refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-05-20"})
     assert (refused.status_code, refused.json()["code"]) == (422, "no_month")
 

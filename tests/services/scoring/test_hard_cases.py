@@ -11,7 +11,9 @@ from services.scoring.domain.signals import Kind
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from tests.services.scoring.people import Saw, concluded, in_words, opinions_of
 
-CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("hard_cases.toml").read_text())["case"]
+TABLES: dict[str, list[dict[str, Any]]] = tomllib.loads(Path(__file__).with_name("hard_cases.toml").read_text())
+CASES, ELSEWHERE = TABLES["case"], TABLES["elsewhere"]
+ROOT = Path(__file__).parents[3]
 
 
 def saws_of(case: dict[str, Any]) -> list[Saw]:
@@ -21,6 +23,7 @@ def saws_of(case: dict[str, Any]) -> list[Saw]:
             on=each["on"],
             kind=Kind[each.get("kind", "seen").upper()],
             full=each.get("identity", "full") == "full",
+            evidence=each.get("evidence", 0),
         )
         for each in case["signals"]
     ]
@@ -49,3 +52,12 @@ def test_hard_case(case: dict[str, Any]) -> None:
     assert isinstance(found, tuple)
     assert len(found) == len(case["suspicions"]), [each.kind for each in found]
     assert [part_of(*pair) for pair in zip(found, case["suspicions"], strict=True)] == case["suspicions"]
+
+
+def test_all_twenty_three_are_somewhere() -> None:
+    assert {case["number"] for case in (*CASES, *ELSEWHERE)} == set(range(1, 24))
+
+
+@pytest.mark.parametrize("case", ELSEWHERE, ids=[f"{case['number']}: {case['title']}" for case in ELSEWHERE])
+def test_a_case_of_another_service_is_where_the_table_says(case: dict[str, Any]) -> None:
+    assert [path for path in case["tested"] if not (ROOT / path).is_file()] == []

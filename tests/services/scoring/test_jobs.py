@@ -90,6 +90,50 @@ async def test_a_new_day_forms_all_opinions_anew(committing_world: World) -> Non
     assert (await world.assessment()).decision == "insufficient"
 
 
+WEAK_ENOUGH = [
+    Saw(source=source, on=date(2023, 10, day), evidence=day)
+    for source, days in (("transport_bus_card", (2, 9, 20)), ("medins_outpatient", (12, 15)))
+    for day in days
+]
+"""Sixty points and more of two departments: enough under the first version of the rules, not under the second."""
+
+
+async def test_a_coming_rule_set_is_tried_beside_the_current_one_and_takes_over_on_its_day(
+    committing_world: World,
+) -> None:
+    world = committing_world
+    world.clock.move(timedelta(days=-1))
+    sweeper, wanted = sweeper_of(world), uuid4()
+    first, second = policies.load()
+    assert sweeper.rules_on(world.clock.today()) == first
+    await world.hear(WEAK_ENOUGH)
+    async with working(sweeper):
+        await until_quiet(sweeper)
+        async with world.database.write() as tx:
+            await request_reassessment(
+                tx,
+                wanted,
+                rules=second,
+                shards=[0],
+                shadow=True,
+                today=world.clock.today(),
+                by="operator",
+                now=world.clock.now(),
+            )
+        await until_quiet(sweeper)
+        async with world.database.read() as tx:
+            tried = await reassessments.find(tx, wanted)
+        assert tried is not None
+        assert (tried.rule_set, tried.moves) == (second.name, {"certifiable>insufficient": 1})
+        before = await world.assessment()
+        assert (before.decision, before.rule_set) == ("certifiable", first.name)
+        world.clock.move(timedelta(days=1))
+        await until_quiet(sweeper)
+    after = await world.assessment()
+    assert (after.decision, after.rule_set) == ("insufficient", second.name)
+    assert after.reasons == ("missing:points:32", "missing:sources:1", "missing:departments:1")
+
+
 async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: World) -> None:
     world = committing_world
     sweeper = sweeper_of(world)
