@@ -111,7 +111,8 @@ class Client:
             if wall() > ends:
                 msg = f"{left} messages are still under way after {seconds:.0f} s"
                 raise TimeoutError(msg)
-            await asyncio.sleep(0.1)
+            # Asking costs the services time they need to become quiet.
+            await asyncio.sleep(0.1 if calm else 0.4)
 
 
 def _read(answer: httpx.Response) -> Any:  # noqa: ANN401  (JSON)
