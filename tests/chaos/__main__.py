@@ -24,7 +24,7 @@ from tests.chaos.faults import FAULTS, Fault
 MUST_AGREE: Mapping[str, frozenset[str]] = {
     "ingest.enrolment": frozenset({"subject", "program", "amount_fen"}),
     "scoring.assessment": frozenset({"subject", "level", "decision", "as_of", "points"}),
-    "recognition.standing": frozenset({"subject", "level", "decision", "as_of", "under_review"}),
+    "recognition.standing": frozenset({"subject", "level", "decision", "under_review"}),
     "recognition.enrolment": frozenset({"subject", "program", "status"}),
     "grid.tasks": frozenset({"subject", "reason", "state"}),
     "grid.cases": frozenset({"subject", "kind", "state"}),

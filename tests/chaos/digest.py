@@ -63,7 +63,8 @@ def _text(column: str) -> str:
 
 
 # Not compared, being chance: who was certified for a moment before a register told of his death, which passes were
-# superseded on the way, and how often a suspicion grew; the last state of each person is.
+# superseded on the way, the day within its month that scoring spoke of, and how often a suspicion grew; the last state of
+# each person is.
 def stable(one: Mapping[str, Table], other: Mapping[str, Table]) -> dict[str, list[str]]:
     """The columns in which two undisturbed runs agree: what the city decides, not ids and instants."""
     return {
