@@ -15,6 +15,7 @@ ALL_SCOPES = (
     "recognition.batch",
     "recognition.manage",
     "me.read",
+    "me.write",
     "grid.work",
     "grid.manage",
     "grid.read",
@@ -65,7 +66,7 @@ _DEMO = (
         client_id="demo-mobile",
         role="citizen",
         department="data_bureau",
-        scopes=("me.read", "grid.work", "grid.read", "notify.read"),
+        scopes=("me.read", "me.write", "grid.work", "grid.read", "notify.read"),
         programs=("*",),
     ),
     ClientCard(

@@ -34,7 +34,7 @@ async def world(database_for) -> World:
 
 
 @pytest.fixture
-def she(world) -> UUID:
+def she(world):
     return world.deps.subjects.one(HER_ID)
 
 
@@ -65,7 +65,7 @@ def signed(session_nonce: str, key: ECKey = KEY, header=None, **changes) -> dict
     return {"assertion": jwt.encode({"alg": "ES256", "kid": key.kid, "typ": FACE_TYPE, **(header or {})}, kept, key)}
 
 
-async def opened(ask, who: UUID, **body) -> dict:
+async def opened(ask, who: UUID, **body):
     answer = await ask(who, "POST", body=body)
     assert answer.status_code == 201, answer.text
     return answer.json()
