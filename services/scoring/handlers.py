@@ -54,6 +54,7 @@ async def on_case_concluded(tx: WriteTx, message: Message) -> None:
         subject=case.subject,
         kind=case.kind,
         conclusion=case.conclusion,
+        event_on=case.event_on,
         concluded_at=case.concluded_at,
     )
 

@@ -241,7 +241,8 @@ def _suspicion(  # noqa: PLR0913  (a suspicion has this many parts)
         kind=kind,
         confidence=confidence,
         event_on=day_of(min(each.day for each in dated_by)),
-        evidence=tuple(sorted({each.evidence for each in evidence})),
+        # What people concluded has no evidence id: its way back is the case.
+        evidence=tuple(sorted({each.evidence for each in evidence if each.evidence})),
         sources=tuple(sorted({each.source for each in evidence})),
         reasons=tuple(reasons),
         episode=episode,

@@ -142,6 +142,12 @@ _REFUTES = {
     SuspicionKind.MISSING: (Kind.REFUTED_MISSING, Kind.REFUTED_CONFLICT),
     SuspicionKind.CONFLICT: (Kind.REFUTED_CONFLICT,),
 }
+# Whom a neighbour found dead is dead for us too, whatever his cards go on telling and whatever a register takes back.
+_FOUND = {
+    SuspicionKind.DEATH: (Kind.DIED,),
+    SuspicionKind.INCARCERATION: (Kind.CUSTODY,),
+    SuspicionKind.MISSING: (Kind.DECLARED_MISSING,),
+}
 _KIND_OF = {
     Kind.REFUTED_DEATH: SuspicionKind.DEATH,
     Kind.REFUTED_INCARCERATION: SuspicionKind.INCARCERATION,
@@ -152,9 +158,17 @@ _KIND_OF = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consequence:
-    """What a conclusion of people means here: facts that outweigh earlier evidence, suspicions it ends."""
+    """What a conclusion of people means here.
+
+    Attributes:
+        facts: of the day of the conclusion, which outweigh earlier evidence.
+        found: of the day of the event: what people have found to be so, as a register would tell it.
+        ends: suspicions that are no longer open.
+        status: which they have from then on.
+    """
 
     facts: tuple[Kind, ...]
+    found: tuple[Kind, ...]
     ends: tuple[SuspicionKind, ...]
     status: Status
 
@@ -164,9 +178,9 @@ def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence 
     if conclusion is CaseConclusion.INCONCLUSIVE:
         return None
     if conclusion in (CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT):
-        return Consequence(facts=(), ends=(kind,), status=Status.CONFIRMED)
+        return Consequence(facts=(), found=_FOUND.get(kind, ()), ends=(kind,), status=Status.CONFIRMED)
     facts = _REFUTES.get(kind, ())
     if conclusion is CaseConclusion.FALSE_DEATH:
         # Whoever is found alive refutes the death, under whichever heading the case was opened.
         facts = tuple(dict.fromkeys((*facts, Kind.REFUTED_DEATH, Kind.REFUTED_CONFLICT)))
-    return Consequence(facts=facts, ends=tuple(_KIND_OF[fact] for fact in facts), status=Status.REFUTED)
+    return Consequence(facts=facts, found=(), ends=tuple(_KIND_OF[fact] for fact in facts), status=Status.REFUTED)

@@ -68,7 +68,7 @@ def asked_of(people: Sequence[CandidateIn], today: date) -> Asked:
 def order_body(ordered: Ordered, *, rule_set: str, today: date) -> bytes:
     """An order as JSON of a `VisitOrderOut`, written at once: twenty thousand places need no model each."""
     items = [
-        {"subject": str(subject), "rank": rank, "risk": risk, "reasons": spoken(bits)}
+        {"subject": subject, "rank": rank, "risk": risk, "reasons": spoken(bits)}
         for rank, (subject, risk, bits) in enumerate(
             zip(ordered.subjects, ordered.risk.tolist(), ordered.reasons.tolist(), strict=True), start=1
         )

@@ -55,16 +55,24 @@ async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
 
 
 async def keep_conclusion(
-    tx: WriteTx, *, subject: UUID, kind: SuspicionKind, conclusion: CaseConclusion, concluded_at: datetime
+    tx: WriteTx,
+    *,
+    subject: UUID,
+    kind: SuspicionKind,
+    conclusion: CaseConclusion,
+    event_on: date | None,
+    concluded_at: datetime,
 ) -> None:
-    """Keep what people concluded: end suspicions, and outweigh the evidence known up to that day where it was wrong."""
+    """Keep what people concluded: end suspicions, outweigh evidence that was wrong, hold what they found to be so."""
     follows = consequence(kind, conclusion)
     if follows is None:
         return
     await suspicions.conclude(tx, subject, follows.ends, status=follows.status, concluded_at=concluded_at)
-    if follows.facts:
-        body = _facts(subject, concluded_at.astimezone(SHANGHAI).date(), follows.facts)
-        await signals.append(tx, shard_of(subject), rows=len(follows.facts), urgent=True, body=body)
+    concluded_on = concluded_at.astimezone(SHANGHAI).date()
+    for on, kinds in ((concluded_on, follows.facts), (event_on or concluded_on, follows.found)):
+        if kinds:
+            body = _facts(subject, on, kinds)
+            await signals.append(tx, shard_of(subject), rows=len(kinds), urgent=True, body=body)
 
 
 def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:

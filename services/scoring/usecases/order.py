@@ -11,9 +11,10 @@ from services.scoring.domain.priority import Candidates, VisitRisks, visit_risks
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import Array, Origins, Signals, among, union
 from services.scoring.domain.weighing import Scale, scale_of
-from services.scoring.store import signals
+from services.scoring.store import looks, signals
 from services.scoring.store.assessments import subjects_of
-from shared.kit.db import ReadTx
+from services.scoring.usecases.look import Looker
+from shared.kit.db import WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,8 +39,10 @@ class Ordered:
     reasons: Array
 
 
-async def order_visits(tx: ReadTx, asked: Asked, *, rules: RuleSet, today: date) -> Ordered:
-    """The candidates, those first whom a visit most likely finds to have lost eligibility."""
+async def order_visits(tx: WriteTx, asked: Asked, *, rules: RuleSet, today: date, looker: Looker) -> Ordered:
+    """The candidates, those first whom a visit most likely finds to have lost eligibility; the looks are noted."""
+    everybody = subjects_of(asked.subjects)
+    await looks.note_many(tx, everybody, client_id=looker.client_id, user=looker.user, what=looker.what)
     shards = asked.subjects.view(np.uint8).reshape(-1, 16)[:, 0] >> 4
     parts: list[VisitRisks] = []
     for shard in np.unique(shards).tolist():

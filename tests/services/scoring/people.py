@@ -110,7 +110,7 @@ def signals_of(saws: Iterable[Saw]) -> Signals:
 def concluded(kind: SuspicionKind, conclusion: CaseConclusion, on: date, who: str = "a") -> list[Saw]:
     """The facts that follow from a conclusion of people."""
     follows = consequence(kind, conclusion)
-    facts = follows.facts if follows else ()
+    facts = (*follows.facts, *follows.found) if follows else ()
     return [Saw(who=who, source="case_conclusion", on=on, kind=fact) for fact in facts]
 
 

@@ -151,6 +151,9 @@ async def test_visits_are_ordered_with_reasons_whether_or_not_a_person_was_ever_
         (2, ["never_seen"]),
         (3, []),
     ]
+    async with world.database.read() as tx:
+        looks = await tx.fetch("SELECT subject, looked_by, what FROM look")
+    assert {tuple(look) for look in looks} == {(each, "officer-7", "visit_order") for each in people}
     assert (await client.post("/v1/visit-orders", json={"people": []})).status_code == 422
 
 

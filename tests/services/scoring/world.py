@@ -93,14 +93,20 @@ class World:
         )
 
     async def conclude(
-        self, kind: SuspicionKind, conclusion: CaseConclusion, *, who: str = "a", shard: int = 0
+        self,
+        kind: SuspicionKind,
+        conclusion: CaseConclusion,
+        *,
+        who: str = "a",
+        shard: int = 0,
+        event_on: date | None = None,
     ) -> None:
         fact = CaseConcluded(
             case_id=uuid4(),
             subject=subject_of(who, shard=shard),
             kind=kind,
             conclusion=conclusion,
-            event_on=None,
+            event_on=event_on,
             concluded_at=self.clock.now(),
             verified_by="w1",
             concluded_by="o1",

@@ -70,9 +70,9 @@ async def test_a_withdrawn_suspicion_opens_again_with_new_evidence(world: World)
 
 
 async def test_what_people_have_concluded_stays_theirs(world: World) -> None:
-    await world.hear([DEATH])
+    await world.hear([DEATH, TRIP])
     await world.sweep()
-    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED)
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on)
     await world.sweep()
     await world.said()
     await world.correct(DEATH)
@@ -80,6 +80,25 @@ async def test_what_people_have_concluded_stays_theirs(world: World) -> None:
     assert await raised(world) == []
     [kept] = await world.suspicions()
     assert kept.raised.status == "confirmed"
+    assert (await world.assessment()).decision is Decision.SUSPECTED
+
+
+async def test_whom_people_found_dead_no_card_certifies_though_no_register_knows(world: World) -> None:
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=date(2023, 8, 2))
+    await world.hear(
+        [
+            Saw(source=source, on=date(2023, 10, day), evidence=day)
+            for source, days in (("transport_bus_card", (2, 9, 20)), ("medins_outpatient", (12, 15)))
+            for day in days
+        ]
+    )
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.SUSPECTED
+    found = {kind: (event, evidence) for kind, _, event, evidence, _ in await raised(world)}
+    assert found["suspected_death"] == (1, [])
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH)
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.CERTIFIABLE
 
 
 @pytest.mark.parametrize("order", list(permutations("dct")), ids="".join)
