@@ -22,7 +22,7 @@ from deploy.local import database as cluster
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit import migrations
 from shared.kit.db import Database
-from tests.bench import bus, by_hand, copying, ingest, machine, report, serving, whole_city
+from tests.bench import bus, by_hand, copying, grid, ingest, machine, report, serving, whole_city
 from tests.bench.figures import Budget, Figure, figure
 from tests.bench.scoring import PEOPLE, SIGNALS
 from tests.services.recognition.world import NOW
@@ -161,6 +161,11 @@ async def _serving(bench: Bench) -> list[Figure]:
     return await serving.measure(bench.stack, bench.folder, people=bench.sized(serving.PEOPLE), effort=effort)
 
 
+async def _grid(bench: Bench) -> list[Figure]:
+    async with bench.schemas("grid") as (database,):
+        return await grid.measure(database, people=bench.sized(grid.PEOPLE))
+
+
 async def _bus(bench: Bench) -> list[Figure]:
     async with bench.schemas("ingest", "scoring") as (said_by, heard_by):
         url = bench.stack.nats_url()
@@ -186,6 +191,9 @@ SECTIONS: Mapping[str, Section] = {
         "One shard of the city: 85,000 people, 2.4 million signals in messages of up to 20,000.")),
     "city": Section(title="A whole city assessed anew", run=_city, about=(
         "Sixteen shards as above: every opinion of 1.36 million people on 38 million signals, measured on two cores.")),
+    "grid": Section(title="Grid", run=_grid, about=(
+        "Certifications due of 900,000 people in 135,711 grids of very different size, as messages of up to 20,000; their "
+        "tasks opened, given to the members of their grids, and balanced within each village.")),
     "check": Section(title="Recognition", run=_serving, about=(
         "`POST /v1/recognitions:check` and `:batch` on 100,000 enrolled people, look-up and usage row in one statement.")),
     "bus": Section(title="Messages", run=_bus, about=(

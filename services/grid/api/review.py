@@ -4,11 +4,12 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.grid.api.common import Parts, Village
-from services.grid.schemas.work import TaskOut, VisitOut, VisitReviewIn, VisitsOut
+from services.grid.api.common import Parts, Party, Village
+from services.grid.schemas.work import OddMemberOut, OddMembersOut, TaskOut, VisitOut, VisitReviewIn, VisitsOut
 from services.grid.store.visits import StoredVisit, list_in_review
 from services.grid.usecases.reviewing import give_up, review
 from services.grid.usecases.views import view_of
+from services.grid.usecases.watching import odd_of
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=PROBLEM_RESPONSES)
@@ -23,6 +24,15 @@ async def list_visits(deps: Parts, caller: Village) -> VisitsOut:
         view = await view_of(tx, caller, deps.clock.today())
         found = await list_in_review(tx, view, _LIMIT)
     return VisitsOut(items=[visit_out(each) for each in found])
+
+
+@router.get("/anomalies")
+async def list_anomalies(deps: Parts, caller: Party) -> OddMembersOut:
+    """Members of the caller's divisions whose last month of reports looks odd."""
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        found = await odd_of(tx, deps, view)
+    return OddMembersOut(items=[OddMemberOut(**row) for row in found.iter_rows(named=True)])
 
 
 @router.post("/visits/{visit_id}/review")

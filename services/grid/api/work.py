@@ -140,6 +140,7 @@ def _visit(deps: Deps, body: VisitReportIn, worker_id: str) -> Visit:
         prompt_answered=body.prompt_answered,
         place=(round(body.place.lon, 3), round(body.place.lat, 3)) if body.place else None,
         photo=body.photo,
+        helper=deps.name_keys.one(f"helper {body.helper}").bytes if body.helper else None,
         note=deps.vault.seal(body.note.encode(), body.visit_id.bytes) if body.note else None,
     )
 

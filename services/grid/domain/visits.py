@@ -66,6 +66,7 @@ class Visit:
         prompt_id: the random prompt shown for this visit, with whether the person answered it.
         place: coarse longitude and latitude.
         photo: whether a photo follows; until it has come the visit does not count.
+        helper: keyed hash of who helped at the door, e.g. held the phone.
         note: sealed free text.
     """
 
@@ -83,6 +84,7 @@ class Visit:
     prompt_answered: bool = False
     place: tuple[float, float] | None = None
     photo: bool = False
+    helper: bytes | None = None
     note: bytes | None = None
 
     @property

@@ -10,6 +10,7 @@ from services.grid.usecases.deps import Deps
 from services.grid.usecases.photographing import give_up_waiting
 from services.grid.usecases.planning import AT_ONCE, ask_order, escalate, plan_workday, save_order, stale_order
 from services.grid.usecases.tipping import expire
+from services.grid.usecases.watching import look_at_odd
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.clock import SHANGHAI
 
@@ -30,9 +31,9 @@ async def go_round(deps: Deps) -> Round:
 
     Each shard is a transaction of its own, so that nobody waits for the whole city.
     """
-    escalated, handed_over = await _escalate(deps), await _relieve(deps)
+    escalated, handed_over = await _escalate(deps), await relieve(deps)
     async with deps.database.write() as tx:
-        sampled = await sample_sightings(tx, deps)
+        sampled = await sample_sightings(tx, deps) + await look_at_odd(tx, deps)
         await planning.forget_orders(tx, stale_order(deps))
     async with deps.database.write() as tx:
         await give_up_waiting(tx, deps)
@@ -77,7 +78,8 @@ async def _escalate(deps: Deps) -> int:
     return count
 
 
-async def _relieve(deps: Deps) -> int:
+async def relieve(deps: Deps) -> int:
+    """Share the work of villages where somebody has too much; returns how many tasks changed hands."""
     most = deps.policies.on(deps.clock.today()).tasks_per_member
     async with deps.database.write() as tx:
         await locks.lock_shards(tx)

@@ -31,6 +31,11 @@ class Policy(BaseModel):
         photo_days: how long a photo is kept, sealed.
         photo_mark_days: how long a photo is known again after it came.
         photo_wait_days: how long a report waits for the photo it announced.
+        anomaly_least: sightings in a month below which a member's reports are not judged.
+        anomaly_minute_share: share of sightings within a minute of another's from which on it is odd.
+        anomaly_place_share: share of sightings at one spot from which on it is odd.
+        anomaly_helper_share: share of sightings with one and the same helper from which on it is odd.
+        anomaly_visits: how many visits of an odd member are repeated by somebody else.
         sample_percent: share of sightings another member repeats.
         weak_sample_percent: share of people certified by weak evidence alone who are visited all the same.
         morning_hour: hour of a working day, in Asia/Shanghai, at which its work is told.
@@ -53,6 +58,11 @@ class Policy(BaseModel):
     photo_days: Annotated[int, Field(ge=1, le=365)]
     photo_mark_days: Annotated[int, Field(ge=1, le=3650)]
     photo_wait_days: Annotated[int, Field(ge=1, le=60)]
+    anomaly_least: Annotated[int, Field(ge=2)]
+    anomaly_minute_share: Annotated[float, Field(gt=0, le=1)]
+    anomaly_place_share: Annotated[float, Field(gt=0, le=1)]
+    anomaly_helper_share: Annotated[float, Field(gt=0, le=1)]
+    anomaly_visits: Annotated[int, Field(ge=1, le=20)]
     sample_percent: Annotated[float, Field(ge=0, le=100)]
     weak_sample_percent: Annotated[float, Field(ge=0, le=100)]
     morning_hour: Annotated[int, Field(ge=0, le=23)]

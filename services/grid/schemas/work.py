@@ -46,6 +46,7 @@ class VisitReportIn(In):
     prompt_answered: bool = False
     place: PlaceIn | None = None
     photo: bool = Field(default=False, description="a photo follows at /v1/visits/{visit_id}/photo; then it counts")
+    helper: Text | None = Field(default=None, description="name or phone of who helped; only a keyed hash is kept")
     note: Text | None = None
 
 
@@ -136,6 +137,21 @@ class VisitOut(Out):
     visited_at: AwareDatetime
     status: VisitStatus
     flags: list[str]
+
+
+class OddMemberOut(Out):
+    """A member whose last month of reports looks odd; it accuses nobody, somebody else knocks again."""
+
+    division: str
+    worker_id: str
+    sightings: int
+    reasons: list[Literal["one_minute", "one_place", "one_helper"]]
+
+
+class OddMembersOut(Out):
+    """Members whose reports look odd."""
+
+    items: list[OddMemberOut]
 
 
 class VisitsOut(Out):

@@ -17,7 +17,7 @@ _COLUMNS = (
     "visit_id, fingerprint, task_id, subject, division, worker_id, sent_by, result, status, visited_at, received_at, "
     "seen, talked, explained, registered, problems, id_card_read, event_on, informant, proofs, "
     "prompt_id, prompt_answered, lon, lat, "
-    "photo, flags, note"
+    "photo, flags, note, helper"
 )
 
 
@@ -69,6 +69,7 @@ def _stored(row: asyncpg.Record) -> StoredVisit:
         place=(row["lon"], row["lat"]) if row["lon"] is not None and row["lat"] is not None else None,
         photo=row["photo"],
         note=row["note"],
+        helper=row["helper"],
     )
     return StoredVisit(
         visit=visit,
@@ -135,6 +136,7 @@ def _values(each: StoredVisit) -> tuple[object, ...]:
         visit.photo,
         list(each.flags),
         visit.note,
+        visit.helper,
     )
 
 

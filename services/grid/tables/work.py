@@ -196,6 +196,7 @@ VISITS = sa.Table(
     sa.Column("event_on", sa.Date),
     sa.Column("informant", sa.Text),
     sa.Column("proofs", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("helper", pg.BYTEA, comment="keyed hash of who helped at the door"),
     sa.Column("prompt_id", sa.Integer),
     sa.Column("prompt_answered", sa.Boolean, nullable=False),
     sa.Column("lon", sa.Double),
@@ -219,6 +220,7 @@ VISITS = sa.Table(
     sa.Index("ix_visits_in_review", "division", postgresql_where=sa.text("status = 'in_review'")),
     sa.Index("ix_visits_awaiting", "received_at", postgresql_where=sa.text("status = 'awaiting_photo'")),
     sa.Index("ix_visits_received_at", "received_at"),
+    sa.Index("ix_visits_visited_at", "visited_at"),
 )
 
 PHOTOS = sa.Table(

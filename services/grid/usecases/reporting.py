@@ -15,7 +15,7 @@ from services.grid.usecases.errors import (
     StepNotPossibleError,
     ZeroMismatchError,
 )
-from shared.contracts.events.grid import REPORT_LOCKED, ConfirmedPerson, ReportLocked
+from shared.contracts.events import REPORT_LOCKED, ConfirmedPerson, ReportLocked
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 

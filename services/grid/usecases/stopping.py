@@ -16,7 +16,7 @@ from services.grid.usecases.errors import (
     NoSuchStopRequestError,
     StepNotPossibleError,
 )
-from shared.contracts.events.grid import STOP_REQUEST_CONCLUDED, StopRequestConcluded
+from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
 from shared.contracts.events.recognition import StopRequested
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx

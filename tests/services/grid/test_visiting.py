@@ -278,6 +278,30 @@ class TestSync:
         await post(town, member, mangled(dice, wild))
         assert await ending(town, worlds["calm"], calm) == await ending(town, worlds["wild"], wild)
 
+    async def test_two_hundred_visits_of_three_days_survive_a_bad_network(self, town, member):
+        """Sent whole in one world; in the other shuffled, repeated, cut in half, with answers that got lost."""
+        dice, people = random.Random(2023), 200
+        worlds = {
+            name: [subject(1000 * place + number) for number in range(1, people + 1)]
+            for place, name in enumerate(("calm", "wild"), start=1)
+        }
+        for each in worlds.values():
+            await town.hear(enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
+        script = [script_of(dice, number) for number in range(people)]
+        calm, wild = [await reports(town, worlds[name], script, mark) for mark, name in enumerate(("calm", "wild"))]
+        await post(town, member, [calm])
+        headers = {**town.member(member), "content-type": "application/json"}
+        for part in mangled(dice, wild):
+            whole = httpx.Request("POST", "http://x", json={"visits": part}).content
+            cut = await town.ask(
+                "POST", "/v1/visits:sync", headers=headers, content=whole[: dice.randrange(len(whole))]
+            )
+            assert cut.status_code == 422
+            await post(town, member, [part])
+        counts = await town.rows("SELECT count(*) AS n, count(DISTINCT subject) AS people FROM visits")
+        assert (counts[0]["n"], counts[0]["people"]) == (2 * people, 2 * people)
+        assert await ending(town, worlds["calm"], calm) == await ending(town, worlds["wild"], wild)
+
 
 RESULTS = (
     "seen_alive",
