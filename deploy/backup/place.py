@@ -1,8 +1,8 @@
 """The folder of backups: what lies where, which keys it belongs to.
 
-Layout: `wal/` (everything PostgreSQL wrote, without gaps), `base/<UTC stamp>/cluster` (a verified copy to start from),
-`base/<UTC stamp>/facts.json`, `files/<service>/` (raw files, named by their content). Keys and passwords are not in it:
-whoever holds a backup alone reads no name.
+Layout: `wal/<cluster>.<timeline>/` (everything PostgreSQL wrote, without gaps; a restored cluster begins a timeline of
+its own), `base/<UTC stamp>/cluster` (a verified copy to start from), `base/<UTC stamp>/facts.json`, `files/<service>/`
+(raw files, named by their content). Keys and passwords are not in it: whoever holds a backup alone reads no name.
 """
 
 import json
@@ -30,11 +30,13 @@ class Facts:
     Attributes:
         taken_at: when it was complete, ISO 8601 in UTC; no earlier moment can be restored from it.
         keys: fingerprint of the keys its sealed columns need.
+        system: identifier of the cluster; WAL of another one does not fit.
         first_wal: name of the first WAL segment it needs.
     """
 
     taken_at: str
     keys: str
+    system: str
     first_wal: str
 
 
@@ -67,10 +69,13 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
 
-    @property
-    def wal(self) -> Path:
-        """Archived WAL."""
-        return self.root / "wal"
+    def wal(self, system: str, timeline: str) -> Path:
+        """Where the WAL of one timeline of one cluster is archived."""
+        return self.root / "wal" / f"{system}.{timeline}"
+
+    def archives(self, system: str | None = None) -> list[Path]:
+        """The folders of archived WAL, of one cluster or of all."""
+        return sorted((self.root / "wal").glob(f"{system or '*'}.*"))
 
     @property
     def files(self) -> Path:
@@ -90,7 +95,7 @@ class Place:
                 msg = f"{self.root} holds files that are no backups: choose an empty or new folder with --to."
                 raise BackupError(msg)
             (self.root / _MARKER).write_text(json.dumps({"format": _FORMAT}), encoding="utf-8")
-            for each in (self.wal, self.files, self.root / "base"):
+            for each in (self.root / "wal", self.files, self.root / "base"):
                 each.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             msg = f"{self.root} cannot be used for backups ({error.strerror}): choose another folder with --to."

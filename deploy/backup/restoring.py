@@ -6,7 +6,7 @@ from the outboxes when the services run again; inboxes keep every effect single.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -96,9 +96,12 @@ def _set_aside(folder: DataFolder) -> Iterator[list[Path]]:
     try:
         yield list(moved.values())
     except BaseException:
+        # Half a cluster must never be started, whether or not there was one before.
+        shutil.rmtree(folder.postgres / "cluster", ignore_errors=True)
+        folder.nats.rmdir()
         for path, aside in moved.items():
-            shutil.rmtree(path, ignore_errors=True)
             aside.rename(path)
+        folder.nats.mkdir(exist_ok=True)
         raise
 
 
@@ -110,7 +113,7 @@ async def _recover(folder: DataFolder, place: Place, base: Base, server: Server,
     for path in (cluster, wal):
         shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(base.cluster, cluster)
-    _copy_wal(place.wal, wal, base.facts.first_wal)
+    _copy_wal(place.archives(base.facts.system), wal, base.facts.first_wal)
     settings = {"restore_command": f'cp "{wal}/%f" "%p"', "recovery_target_action": "promote", "hot_standby": "off"}
     if at:
         settings["recovery_target_time"] = at.astimezone(UTC).isoformat()
@@ -134,9 +137,9 @@ def _recovery_settings(cluster: Path, settings: dict[str, str]) -> Iterator[None
     (cluster.with_name("cluster") / auto.name).write_text(before, encoding="utf-8")
 
 
-def _copy_wal(archive: Path, target: Path, first: str) -> None:
+def _copy_wal(archives: Sequence[Path], target: Path, first: str) -> None:
     target.mkdir()
-    for path in sorted(archive.iterdir()):
+    for path in (path for archive in archives for path in sorted(archive.iterdir())):
         name = path.name.removesuffix(".partial")
         # The segment that was being written when the archive ended is whole up to where it ends.
         if name.endswith(".history") or name[8:] >= first[8:]:

@@ -88,9 +88,11 @@ async def take(source: Origin, place: Place, told: Told = print, *, keep: int = 
         *("--manifest-checksums=SHA256", "--no-password", "--label=wugan"),
     )
     await _run(source.server, "pg_verifybackup", "--quiet", str(cluster))
+    system, _ = await _whose_wal(source.server)
     facts = Facts(
         taken_at=SystemClock().now().astimezone(UTC).isoformat(),
         keys=fingerprint(source.secrets),
+        system=system,
         first_wal=_first_wal(cluster / "backup_label"),
     )
     copied = copy_files(source.folder, place)
@@ -107,7 +109,9 @@ async def follow(source: Origin, place: Place, told: Told = print, *, keep: int 
         BackupError: the WAL could not be followed.
     """
     place.open()
-    words = [postgres_program("pg_receivewal"), "--directory", str(place.wal), "--slot", SLOT, "--no-password"]
+    wal = place.wal(*await _whose_wal(source.server))
+    wal.mkdir(mode=0o700, exist_ok=True)
+    words = [postgres_program("pg_receivewal"), "--directory", str(wal), "--slot", SLOT, "--no-password"]
     await _run(source.server, *("pg_receivewal", "--create-slot", "--if-not-exists", "--slot", SLOT, "--no-password"))
     process = await asyncio.create_subprocess_exec(
         # Flushed at once, so that what is archived is what a power cut leaves.
@@ -170,6 +174,19 @@ def _first_wal(label: Path) -> str:
     return label.read_text(encoding="ascii").split("(file ", 1)[1].split(")", 1)[0]
 
 
+async def _whose_wal(server: Server) -> tuple[str, str]:
+    """Identifier and timeline of a running cluster."""
+    connection = await asyncpg.connect(server.url("postgres"), timeout=5)
+    try:
+        row = await connection.fetchrow(
+            "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,"
+            " left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline"
+        )
+        return row["system"], row["timeline"]
+    finally:
+        await connection.close()
+
+
 async def _until_attached(server: Server, process: asyncio.subprocess.Process) -> None:
     connection = await asyncpg.connect(server.url("postgres"), timeout=5)
     try:
@@ -188,8 +205,17 @@ async def _prune(server: Server, place: Place, keep: int) -> None:
     bases = place.bases()
     for base in bases[: max(len(bases) - keep, 0)]:
         shutil.rmtree(base.folder)
-    if len(bases) > keep:
-        await _run(server, "pg_archivecleanup", str(place.wal), place.bases()[0].facts.first_wal)
+    if len(bases) <= keep:
+        return
+    oldest: dict[str, str] = {}
+    for base in place.bases():
+        oldest.setdefault(base.facts.system, base.facts.first_wal)
+    for archive in place.archives():
+        system = archive.name.partition(".")[0]
+        if system in oldest:
+            await _run(server, "pg_archivecleanup", str(archive), oldest[system])
+        else:
+            shutil.rmtree(archive)
 
 
 def _environment(server: Server) -> Mapping[str, str]:

@@ -307,13 +307,7 @@ class LocalStack:
             await database.write_mark(_known(self._server), self._database, service, mark)
 
     def _of_sandbox(self) -> Mapping[str, str]:
-        if not self.options.sandbox:
-            return {}
-        port = self.ports.sandbox
-        return {
-            **sandbox.settings_of_notify(HOST, port, self.secrets),
-            **sandbox.settings_of_recognition(HOST, port),
-        }
+        return sandbox.settings_of_notify(HOST, self.ports.sandbox, self.secrets) if self.options.sandbox else {}
 
     async def _start_sandbox(self) -> None:
         callback = (

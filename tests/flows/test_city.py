@@ -173,6 +173,10 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
         after = await drill.Known.ask(caller, people)
         checks = [known.figures["recognition"].pop("checks") for known in (before, after)]
         assert checks[1] - checks[0] == len(people)
+        for known in (before, after):
+            # What the daily round opens by itself: it went once more when the restored grid started.
+            for reason in ("take_up", "sample"):
+                known.figures["grid"]["tasks_open"].pop(reason, None)
         assert after.figures == before.figures
         assert after.answers.equals(before.answers)
         assert drill.sent(elsewhere) == texts

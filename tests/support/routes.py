@@ -1,7 +1,7 @@
 """Every route of a service as it is served, with what its guard wants; routers may be nested as they like."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -15,12 +15,15 @@ from typing_extensions import override
 from shared.kit.app import create_app
 from tests.support.settings import settings_for
 
+Way = tuple[frozenset[str], frozenset[str]]
+"""Scopes that are all needed, and roles of which one is; no role: any."""
+
 
 @dataclass(frozen=True)
 class Route:
     """One method of one path.
 
-    `guard` is the dependency that asks who is calling; `scopes` and `roles` are what it wants, `scopes` None where the
+    `guard` is the dependency that asks who is calling, `ways` are those by which it lets somebody in; none where the
     caller proves himself by something else than a token.
     """
 
@@ -28,8 +31,12 @@ class Route:
     method: str
     path: str
     guard: Callable[..., Any] | None
-    scopes: frozenset[str] | None
-    roles: frozenset[str]
+    ways: tuple[Way, ...]
+
+    def lets_in(self, scopes: Iterable[str], role: str) -> bool:
+        """Whether a token with these scopes and this role may come in."""
+        held = set(scopes)
+        return any(needed <= held and (not roles or role in roles) for needed, roles in self.ways)
 
     @override
     def __str__(self) -> str:
@@ -54,9 +61,8 @@ def routes_of(service: str) -> list[Route]:
         assert path is not None
         assert dependant is not None
         guard = next((call for call in _calls(dependant) if getattr(call, "is_guard", False)), None)
-        wanted = _wanted(guard) if guard else None
-        scopes, roles = wanted or (None, frozenset())
-        found += [Route(service, method, path, guard, scopes, roles) for method in sorted(context.methods or ())]
+        ways = tuple(_ways(guard)) if guard else ()
+        found += [Route(service, method, path, guard, ways) for method in sorted(context.methods or ())]
     return found
 
 
@@ -67,9 +73,12 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
         yield from _calls(each)
 
 
-def _wanted(guard: Callable[..., Any]) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Scopes and roles inside a guard of `shared.kit.auth.allow`, or inside the guard it wraps."""
+def _ways(guard: Callable[..., Any]) -> Iterator[Way]:
+    """What is asked for inside a guard of `shared.kit.auth.allow`, or inside the guards another one is made of."""
     inside = inspect.getclosurevars(guard).nonlocals
     if "scopes" in inside:
-        return frozenset(inside["scopes"]), frozenset(inside["roles"])
-    return _wanted(inside["inner"]) if "inner" in inside else None
+        yield frozenset(inside["scopes"]), frozenset(inside["roles"])
+        return
+    for each in inside.values():
+        if inspect.isfunction(each) and each is not guard:
+            yield from _ways(each)

@@ -22,7 +22,7 @@ from shared.kit.migrations import PLATFORM_TABLES
 from tests.flows.drill import following
 from tests.support.servers import servers_alone, unused_name
 
-pytestmark = [pytest.mark.db, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.db, pytest.mark.timeout(150)]
 
 
 @asynccontextmanager
@@ -105,12 +105,41 @@ async def test_a_city_is_restored_to_a_moment_and_to_the_last_thing_archived(tmp
         assert await said(stack) == ["1", "2", "3", "4"]
 
 
+async def test_a_restored_city_is_archived_as_a_branch_of_its_own(tmp_path):
+    data, place = tmp_path / "stack", Place(tmp_path / "backups")
+    moment = await lived(data, place)
+    await restore(data, place, at=moment)
+    async with database(data) as stack, connected(stack) as connection, following(data, place):
+        await say(connection, 5)
+    assert [path.name.rsplit(".", 1)[1] for path in place.archives()] == ["00000001", "00000002"]
+    # From before the branch, along it: what was given up at the first restore does not come back.
+    await restore(data, place, base=place.bases()[0].name)
+    async with database(data) as stack:
+        assert await said(stack) == ["1", "2", "5"]
+
+
+async def test_a_restore_that_fails_on_a_new_machine_leaves_nothing_to_start(tmp_path):
+    data, place, elsewhere = tmp_path / "stack", Place(tmp_path / "backups"), tmp_path / "elsewhere"
+    async with database(data):
+        base = await take(origin(data), place, lambda _line: None)
+    (base.cluster / "global" / "pg_control").write_bytes(b"torn")
+    elsewhere.mkdir()
+    shutil.copytree(data / "secrets", elsewhere / "secrets")
+    shutil.copy(data / "wugan.json", elsewhere)
+    with pytest.raises(BackupError, match="could not be brought"):
+        await restore(elsewhere, place)
+    assert not (elsewhere / "postgres" / "cluster").exists()
+    assert list((elsewhere / "nats").iterdir()) == []
+
+
 async def test_a_backup_is_restored_with_its_keys_only(tmp_path):
     data, place = tmp_path / "stack", Place(tmp_path / "backups")
     keys = load_or_make(make_folder(data))
     place.open()
     place.draft().mkdir()
-    place.keep(place.draft(), Facts(taken_at="2026-11-26T10:00:00+00:00", keys=fingerprint(keys), first_wal="w"))
+    place.keep(
+        place.draft(), Facts(taken_at="2026-11-26T10:00:00+00:00", keys=fingerprint(keys), system="1", first_wal="w")
+    )
     with pytest.raises(BackupError, match=r"No base backup .* fits"):
         await restore(data, place, at=datetime(2026, 11, 25, tzinfo=UTC))
     kept = json.loads((data / "secrets" / "keys.json").read_text())
@@ -177,7 +206,7 @@ def test_what_is_not_whole_is_no_backup(tmp_path):
     place.open()
     place.draft().mkdir()
     assert place.bases() == []
-    facts = Facts(taken_at="2026-11-26T10:00:00+00:00", keys="k", first_wal="w")
+    facts = Facts(taken_at="2026-11-26T10:00:00+00:00", keys="k", system="1", first_wal="w")
     assert place.keep(place.draft(), facts).name == "20261126T100000.000000Z"
     assert place.choose(None, None).facts == facts
     with pytest.raises(BackupError, match=r"those there are 20261126T100000\.000000Z"):
