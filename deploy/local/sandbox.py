@@ -36,6 +36,14 @@ def settings_of_notify(host: str, port: int, secrets: Secrets) -> Mapping[str, s
     }
 
 
+def settings_of_recognition(host: str, port: int) -> Mapping[str, str]:
+    """Environment that makes recognition trust the sandbox's word on faces."""
+    return {
+        "WUGAN_RECOGNITION_FACE_ISSUER": "urn:wugan:sandbox:face",
+        "WUGAN_RECOGNITION_FACE_JWKS_URL": f"http://{host}:{port}/face/jwks.json",
+    }
+
+
 def spec(folder: Path, *, host: str, port: int, secrets: Secrets, callback: str) -> ChildSpec:
     """The sandbox; it keeps what it was sent in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)

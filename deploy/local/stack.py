@@ -307,7 +307,13 @@ class LocalStack:
             await database.write_mark(_known(self._server), self._database, service, mark)
 
     def _of_sandbox(self) -> Mapping[str, str]:
-        return sandbox.settings_of_notify(HOST, self.ports.sandbox, self.secrets) if self.options.sandbox else {}
+        if not self.options.sandbox:
+            return {}
+        port = self.ports.sandbox
+        return {
+            **sandbox.settings_of_notify(HOST, port, self.secrets),
+            **sandbox.settings_of_recognition(HOST, port),
+        }
 
     async def _start_sandbox(self) -> None:
         callback = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from deploy.sandbox import hooks, push, sms
+from deploy.sandbox import face, hooks, push, sms
 from deploy.sandbox.keep import Keep
 
 
@@ -47,6 +47,7 @@ def create_app(options: SandboxOptions) -> FastAPI:
     app.include_router(sms.switchboard(keep, gateways))
     app.include_router(hooks.router(keep, receivers))
     app.include_router(push.router(app.state.phones, options.token))
+    app.include_router(face.router())
 
     @app.get("/livez")
     async def livez() -> dict[str, str]:

@@ -132,7 +132,9 @@ async def get_enrolment(tx: WriteTx, subject: UUID, program: str) -> Enrolment:
     return Enrolment(**{**rows[0], "status": Status(rows[0]["status"])})
 
 
-async def set_status(tx: WriteTx, subject: UUID, program: str, status: Status, decision_id: UUID | None) -> None:
+async def set_enrolment_status(
+    tx: WriteTx, subject: UUID, program: str, status: Status, decision_id: UUID | None
+) -> None:
     """Write the state people decided; the schema refuses a stop without their decision."""
     await tx.run(
         "UPDATE enrolment SET status = $3, decision_id = $4 WHERE subject = $1 AND program = $2",

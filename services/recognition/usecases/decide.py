@@ -12,22 +12,17 @@ from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.reviews import end_review
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
-from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError
+from shared.kit.problems import ConflictError, NotFoundError
 
 STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
 """Effects that stop money, and the step each of them is."""
-
-
-class FourEyesError(ForbiddenError):
-    """Whoever decided cannot confirm."""
-
-    code = "four_eyes"
 
 
 async def get_proposal(tx: ReadTx, proposal_id: UUID, caller: Caller) -> Proposal:
@@ -124,7 +119,7 @@ async def _announce_stop(deps: Deps, tx: WriteTx, decided: Decided, enrolment: E
     """Tell the person what is intended, why, and until when he can answer."""
     status = step_after(enrolment.status, Step.GIVE_NOTICE, decided)
     held_by = enrolment.decision_id if status is Status.SUSPENDED else decided.decision_id
-    await decisions.set_status(tx, decided.subject, decided.program, status, held_by)
+    await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, held_by)
     telling = Telling(
         subject=decided.subject,
         kind=NoticeKind.INTENDED_STOP,

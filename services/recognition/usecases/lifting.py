@@ -89,7 +89,9 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         detail = "Another decision stops this benefit by now: lift that one."
         raise ConflictError(detail)
     step = Step.REINSTATE if enrolment.status is Status.TERMINATED else Step.RESUME
-    await decisions.set_status(tx, decided.subject, decided.program, step_after(enrolment.status, step, decided), None)
+    await decisions.set_enrolment_status(
+        tx, decided.subject, decided.program, step_after(enrolment.status, step, decided), None
+    )
     await decisions.lift_all(tx, decided.subject, decided.program, deps.clock.now())
     pause = Pause(
         reason=why.reason,

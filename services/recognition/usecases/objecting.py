@@ -11,8 +11,8 @@ from services.recognition.domain.states import DecisionState
 from services.recognition.domain.workdays import add_working_days
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.objections import Objection
-from services.recognition.usecases.decide import FourEyesError
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.stopping import give_up
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx

@@ -23,8 +23,8 @@ from services.recognition.domain.overpayments import (
 from services.recognition.store import decisions, overpayments
 from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment, Recovery
-from services.recognition.usecases.decide import FourEyesError
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.noticing import Telling, give_notice
 from shared.contracts.events.recognition import OVERPAYMENT_CHANGED, OverpaymentChanged
 from shared.contracts.vocabulary import NoticeKind

@@ -64,7 +64,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     step = STEPS[decided.effect]
     status = step_after(enrolment.status, step, decided)
-    await decisions.set_status(tx, decided.subject, decided.program, status, decision_id)
+    await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, decision_id)
     await decisions.set_decision_state(tx, decision_id, DecisionState.EFFECTIVE, deps.clock.now())
     if decided.reason in ENDS_LIFE and decided.event_on:
         await _revoke(deps, tx, decided, decided.event_on)
@@ -123,7 +123,7 @@ async def give_up(deps: Deps, tx: WriteTx, decided: Decided) -> None:
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     status = step_after(enrolment.status, Step.WITHDRAW, decided)
     held_by = enrolment.decision_id if status is enrolment.status else None
-    await decisions.set_status(tx, decided.subject, decided.program, status, held_by)
+    await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, held_by)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.WITHDRAWN, deps.clock.now())
     if held_by is None:
         telling = Telling(

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from deploy.sandbox.app import SandboxOptions, create_app
 
@@ -72,3 +74,15 @@ async def test_what_it_kept_outlives_it(tmp_path):
         app.state.keep.close()
         assert counts["messages"] == round_number + 1
     await asyncio.sleep(0)
+
+
+async def test_it_signs_what_it_is_told_to_have_seen(sandbox):
+    public = (await sandbox.get("/face/jwks.json")).json()
+    assert all("d" not in each for each in public["keys"])
+    keys = KeySet.import_key_set(public)
+    body = {"citizen_id": "341602195005051227", "nonce": "n" * 32, "score": 71.5, "live": False}
+    said = [(await sandbox.post("/face/assertions", json=body)).json()["assertion"] for _ in range(2)]
+    tokens = [jwt.decode(each, keys, algorithms=["ES256"]) for each in said]
+    assert tokens[0].header["typ"] == "face+jwt"
+    assert (tokens[0].claims["nonce"], tokens[0].claims["score"], tokens[0].claims["live"]) == ("n" * 32, 71.5, False)
+    assert tokens[0].claims["jti"] != tokens[1].claims["jti"]

@@ -1,0 +1,177 @@
+"""Proposals beside those of cases: double receipt, lateness, requests people verified, villages' lists."""
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.recognition.jobs import RunLoop
+from services.recognition.usecases.runs import request_run
+from shared.contracts.events.grid import ConfirmedPerson
+from shared.contracts.events.recognition import ENROLMENT_SUSPENDED
+from tests.services.recognition.rights import Officers, facts, locked, stop_verified, tell
+from tests.services.recognition.world import (
+    NOW,
+    TODAY,
+    assessed,
+    assessment,
+    concluded,
+    enrolled,
+    enrolment,
+    subject,
+)
+
+pytestmark = pytest.mark.db
+SHE = subject(1)
+
+
+@pytest.fixture
+def officers(http, issuer):
+    return Officers(http, issuer)
+
+
+async def proposed(world):
+    return await world.rows(
+        "SELECT program, reason, effect, event_on, origin, state FROM proposal ORDER BY proposal_id"
+    )
+
+
+@pytest.mark.parametrize("order", [("ue_pension", "resident_pension"), ("resident_pension", "ue_pension")])
+async def test_two_rosters_that_exclude_each_other_propose_one_end_once(world, order):
+    began = {"ue_pension": date(2023, 3, 1), "resident_pension": date(2010, 6, 1)}
+    for number, program in enumerate(order * 2):
+        row = enrolment(SHE, started_on=began[program])
+        await world.hear(enrolled(row, program=program, received_at=NOW + timedelta(hours=number)))
+    [one] = await proposed(world)
+    assert (one["program"], one["reason"], one["effect"]) == ("resident_pension", "duplicate_receipt", "terminate")
+    assert (one["event_on"], one["origin"]) == (date(2023, 3, 1), "double_receipt")
+
+
+async def test_what_an_officer_rejected_is_not_proposed_by_the_next_roster(world, officers):
+    for number, program in enumerate(("ue_pension", "unemployment", "ue_pension", "unemployment")):
+        await world.hear(enrolled(enrolment(SHE), program=program, received_at=NOW + timedelta(hours=number)))
+        for each in await officers.proposals():
+            await officers.post(f"/v1/proposals/{each['proposal_id']}:reject")
+    assert [(each["reason"], each["state"]) for each in await proposed(world)] == [("other_pension", "rejected")]
+
+
+async def test_deciding_on_a_double_receipt_clears_no_suspicion(world, officers):
+    await world.hear(
+        enrolled(enrolment(SHE), program="ue_pension"),
+        enrolled(enrolment(SHE)),
+        assessed(assessment(SHE, "suspected")),
+    )
+    [each] = await officers.proposals()
+    await officers.post(f"/v1/proposals/{each['proposal_id']}:reject")
+    assert (await world.rows("SELECT under_review FROM standing"))[0]["under_review"] is True
+
+
+async def test_benefits_that_may_be_held_together_propose_nothing(world):
+    await world.hear(enrolled(enrolment(SHE)), enrolled(enrolment(SHE), program="old_age_allow"))
+    assert await proposed(world) == []
+
+
+async def run(world):
+    async with world.deps.database.write() as tx:
+        await request_run(world.deps, tx, "operator-1")
+    loop = RunLoop(world.deps, world.deps.wake_runs)
+    while await loop.step():
+        pass
+
+
+async def test_lateness_is_proposed_after_the_days_of_looking_and_never_twice(world):
+    await world.hear(enrolled(enrolment(SHE, due_on=date(2023, 10, 31))))
+    await run(world)  # already late when first looked for: the platform's delay is not hers
+    assert await proposed(world) == []
+    world.deps.clock.move(timedelta(days=30))
+    for _ in range(2):
+        await run(world)
+    [one] = await proposed(world)
+    assert (one["reason"], one["effect"], one["event_on"]) == ("overdue", "suspend", date(2023, 10, 31))
+
+
+async def test_whom_a_run_finds_certified_or_under_review_is_not_late(world):
+    he, they = subject(2), subject(3)
+    rows = [enrolment(each, due_on=date(2023, 10, 31)) for each in (SHE, he, they)]
+    await world.hear(enrolled(*rows))
+    await run(world)
+    await world.hear(assessed(assessment(SHE)), assessed(assessment(he, "suspected")))
+    world.deps.clock.move(timedelta(days=31))
+    await run(world)
+    assert [row["subject"] for row in await world.rows("SELECT subject FROM proposal")] == [they]
+
+
+async def test_lateness_takes_nothing_back_and_its_lifting_pays_everything(world, officers, http):
+    await world.hear(enrolled(enrolment(SHE, due_on=date(2023, 10, 31))))
+    await run(world)
+    world.deps.clock.move(timedelta(days=30))
+    await run(world)
+    [one] = await officers.proposals()
+    decision = await officers.decided(one["proposal_id"])
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    carried = (await officers.post(f"/v1/decisions/{decision}:carry-out")).json()
+    assert (carried["state"], carried["stops_from"]) == ("effective", "2024-01-01")
+    [fact] = await facts(world, ENROLMENT_SUSPENDED)
+    assert (fact["reason"], fact["effective_on"]) == ("overdue", "2024-01-01")
+    passed = assessment(SHE, as_of=date(2024, 1, 1))
+    await world.hear(assessed(passed, at=NOW + timedelta(days=61)))
+    assert (await officers.get("/v1/work")).json()["counts"] == {"resume": 1}
+    body = {"reason": "overdue", "passed_on": "2024-01-01"}
+    lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-02-01", 20_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "effect"),
+    [
+        ({}, "own_request", "suspend"),
+        ({"programs": []}, "own_request", "suspend"),
+        ({"relation": "child", "event_on": date(2023, 10, 20)}, "death", "terminate"),
+        ({"relation": "child", "reason": "imprisonment"}, "imprisonment", "suspend"),
+    ],
+)
+async def test_a_verified_request_is_proposed_once(world, changes, reason, effect):
+    await world.hear(enrolled(enrolment(SHE)))
+    said = stop_verified(SHE, **changes)
+    await world.hear(said, said)
+    [one] = await proposed(world)
+    assert (one["reason"], one["effect"], one["origin"]) == (reason, effect, "stop_request")
+    review = await world.rows("SELECT under_review FROM standing WHERE under_review")
+    assert bool(review) == (reason != "own_request")
+
+
+async def test_a_request_that_is_not_as_it_says_proposes_nothing(world):
+    await world.hear(enrolled(enrolment(SHE)), stop_verified(SHE, confirmed=False))
+    assert await proposed(world) == []
+
+
+async def test_whoever_wants_his_benefit_back_may_ask_to_stop_it_again_later(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), stop_verified(SHE))
+    [one] = await officers.proposals()
+    await officers.post(f"/v1/proposals/{one['proposal_id']}:reject")
+    await world.hear(stop_verified(SHE))
+    assert len(await officers.proposals()) == 1
+
+
+async def test_a_program_whose_rule_is_silent_may_still_be_given_up(world):
+    await world.hear(enrolled(enrolment(SHE), program="orphan"), stop_verified(SHE, programs=["orphan"]))
+    [one] = await proposed(world)
+    assert (one["reason"], one["effect"]) == ("own_request", "suspend")
+
+
+async def test_a_list_that_comes_before_its_case_is_proposed_once_and_falls_with_the_case(world):
+    case = uuid4()
+    person = ConfirmedPerson(subject=SHE, kind="suspected_death", case_id=case, event_on=date(2023, 8, 20))
+    await world.hear(enrolled(enrolment(SHE)), locked(person), concluded(SHE, "confirmed", case_id=case))
+    assert [(each["origin"], each["state"]) for each in await proposed(world)] == [("report", "open")]
+    await world.hear(concluded(SHE, "unfounded", case_id=case, hours=2))
+    assert [each["state"] for each in await proposed(world)] == ["withdrawn"]
+    await world.hear(locked(person))
+    assert len(await proposed(world)) == 1
+
+
+async def test_a_zero_report_and_a_person_no_roster_lists_propose_nothing(world):
+    person = ConfirmedPerson(subject=SHE, kind="suspected_death", case_id=None, event_on=TODAY)
+    await world.hear(locked(), locked(person))
+    assert await proposed(world) == []
