@@ -38,6 +38,12 @@ fmt: setup ## format and mend what can be mended by a tool
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+account: setup ## a city of 3.8 million records through ingest alone, each row held against the city's ledger
+	$(BIN)/python -m tests.bench.accounting --scale 0.1
+
+limits: setup ## hostile files against ingest with its real limits: answers and peak memory
+	$(BIN)/python -m tests.bench.limits
+
 bench: setup ## figures beside their baselines, written to docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
@@ -60,4 +66,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt bench accuracy city chaos migrate schema lock
+.PHONY: help setup demo up test check fmt account limits bench accuracy city chaos migrate schema lock

@@ -8,18 +8,22 @@ import fastexcel
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.ingest.store.problems import MissingColumnsError, UnreadableFileError
-from services.ingest.store.unpacking import ZIP, Limits, Text, as_utf8, check_archive, room, unpacked
+from services.ingest.store.unpacking import ZIP, Limits, Text, as_utf8, check_archive, check_quotes, room, unpacked
 
 _SAMPLE = 1 << 18
 _SAMPLE_LINES = 100
+_CELLS = 65_536  # rows of Parquet opened at once
+_LONGEST_CELL = 4096
 _DELIMITERS = ",;\t|"
 _PARQUET = b"PAR1"
 _DAMAGED = (pl.exceptions.PolarsError, pa.ArrowException, fastexcel.FastExcelError, OSError, OverflowError)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _TEXTUAL = (
-    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer, pa.types.is_floating,
+    *_TEXTS, pa.types.is_integer, pa.types.is_floating,
     pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp, pa.types.is_null,
 )  # fmt: skip
 
@@ -89,6 +93,7 @@ def _csv(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.D
     if not text.quoted:
         yield from _even(_blocks(text.path, len(headers), _at(headers, chosen), delimiter, limits), limits)
         return
+    check_quotes(text.path)
     frame = pl.scan_csv(
         text.path, separator=delimiter, infer_schema=False, truncate_ragged_lines=True, quote_char='"', encoding="utf8"
     )
@@ -154,20 +159,43 @@ def _excel(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
 
 
 def _parquet(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
-    with pq.ParquetFile(path) as file:
-        chosen = _chosen(file.schema_arrow.names, match, limits)
-        for header in chosen:
-            kind = file.schema_arrow.field(header).type
-            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-            if not any(fits(kind) for fits in _TEXTUAL):
-                detail = "A column this source needs holds neither text nor numbers nor days; write it as text."
-                raise UnreadableFileError(detail)
-        if file.metadata.num_rows > limits.plain_bytes // 4:
+    with pq.ParquetFile(path) as plain:
+        chosen = _chosen(plain.schema_arrow.names, match, limits)
+        texts = [header for header in chosen if _is_text(plain.schema_arrow.field(header).type)]
+        if plain.metadata.num_rows > limits.plain_bytes // 4:
             detail = "The file has more rows than allowed; split it."
             raise UnreadableFileError(detail)
-        for batch in file.iter_batches(batch_size=limits.chunk_rows, columns=list(chosen)):
-            frame = pl.DataFrame(batch)
-            yield frame.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
+    # A text that stands in every row is read once: such a file may be a thousand times smaller than its cells.
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        yield from _even(_cells(file, chosen, limits), limits)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds texts, as they are or by number.
+
+    Raises:
+        UnreadableFileError: neither these nor what is written as one text.
+    """
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not any(fits(kind) for fits in _TEXTUAL):
+        detail = "A column this source needs holds neither text nor numbers nor days; write it as text."
+        raise UnreadableFileError(detail)
+    return any(fits(kind) for fits in _TEXTS)
+
+
+def _cells(file: pq.ParquetFile, chosen: Mapping[str, str], limits: Limits) -> Iterator[pl.DataFrame]:
+    for batch in file.iter_batches(batch_size=min(limits.chunk_rows, _CELLS), columns=list(chosen)):
+        for column in batch.columns:
+            _refuse_long_cells(column)
+        frame = pl.DataFrame(batch)
+        yield frame.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
+
+
+def _refuse_long_cells(column: pa.Array) -> None:
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if any(fits(values.type) for fits in _TEXTS) and (pc.max(pc.binary_length(values)).as_py() or 0) > _LONGEST_CELL:
+        detail = f"A cell is longer than {_LONGEST_CELL} bytes; this is not a table of records."
+        raise UnreadableFileError(detail)
 
 
 # ---- common ----------------------------------------------------------------------------------------------------------

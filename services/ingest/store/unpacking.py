@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import zstandard
 
 from services.ingest.store.problems import FileTooLargeError, StorageFullError, UnreadableFileError
@@ -28,6 +29,8 @@ _BROKEN = (
     ValueError, OverflowError,
 )  # fmt: skip
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_QUOTE = ord('"')
+_MAY_OPEN = np.frombuffer(b',;\t|\n\r" \xbf', dtype=np.uint8)  # the last one ends a byte order mark
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -214,6 +217,40 @@ def _decoded(plain: Path, encoding: str, copy: Path, limits: Limits) -> Text:
             quoted = quoted or '"' in text
             if not piece:
                 return Text(plain if already else copy, quoted)
+
+
+def check_quotes(path: Path) -> None:
+    """Refuse a CSV whose quotation marks do not pair: a reader would take many rows for one cell and lose them.
+
+    A mark opens a cell only at its beginning; so every other mark must stand behind a delimiter or a line end.
+
+    Raises:
+        UnreadableFileError: a mark within a cell, or one that never closes.
+    """
+    inside, open_bytes, before, lines = False, 0, ord("\n"), 1
+    with path.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            data = np.frombuffer(piece, dtype=np.uint8)
+            at = np.flatnonzero(data == _QUOTE)
+            opening = at[int(inside) :: 2]
+            previous = np.where(opening > 0, data[opening - 1], before)
+            if stray := opening[~np.isin(previous, _MAY_OPEN)][:1].tolist():
+                _refuse_quote(lines + piece.count(b"\n", 0, stray[0]))
+            open_bytes = len(piece) - int(at[-1]) if len(at) else open_bytes + len(piece)
+            inside ^= bool(len(at) % 2)
+            if inside and open_bytes > _PIECE:
+                _refuse_quote(lines)
+            before, lines = piece[-1], lines + piece.count(b"\n")
+    if inside:
+        _refuse_quote(lines)
+
+
+def _refuse_quote(line: int) -> None:
+    detail = (
+        f"Near line {line} a quotation mark stands within a cell or never closes; "
+        "remove it, or let the program that exports double it."
+    )
+    raise UnreadableFileError(detail)
 
 
 def _refuse_nul(text: str, encoding: str) -> None:

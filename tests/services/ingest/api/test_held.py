@@ -33,6 +33,19 @@ async def test_a_delta_ends_nobody(town):
     assert await enrolments(town) == 31
 
 
+async def test_people_of_one_household_share_its_pseudonym_and_a_move_is_said(world):
+    await world.enrol(roster(range(3), 户编号=["H1", "H1", ""]))
+    said = await world.said("ingest.enrolments.changed.v1")
+    households = {row["subject"]: row["household"] for row in said}
+    keys = world.deps.keys
+    first, second, third = (households[keys.subject.one(IDS[number]).bytes] for number in range(3))
+    assert first == second == keys.household.one("H1").bytes
+    assert third is None
+    await world.enrol(roster(range(3), 户编号=["H1", "H2", ""]))
+    [moved] = (await world.said("ingest.enrolments.changed.v1"))[3:]
+    assert (moved["change"], moved["household"]) == ("changed", keys.household.one("H2").bytes)
+
+
 async def test_a_changed_amount_is_said_to_the_fen(town):
     amounts = ["220.10"] * 29 + ["1234.56"]
     assert (await town.enrol(roster(range(30), 待遇金额=amounts))).json()["changed"] == 1

@@ -84,6 +84,11 @@ def test_chunks_have_the_asked_size_and_keep_the_order(tmp_path):
         assert read(form, tmp_path)["citizen_id"].to_list() == many["证件号"]
 
 
+def test_marks_that_pair_may_hold_delimiters_lines_and_marks(tmp_path):
+    body = '证件号,时间,姓名\n"1","2","a,b"\n3, "4" ,"c\nd"\n"5",6,"e""f"""\n'.encode()
+    assert [row[1] for row in read(body, tmp_path).rows()] == ["a,b", "c\nd", 'e"f"']
+
+
 def test_a_column_only_some_records_have_is_found(tmp_path):
     body = '{"证件号":"1","时间":"2"}\n{"证件号":3,"时间":"4","姓名":"张三"}\n'.encode()
     assert read(body, tmp_path).rows() == [("1", "", "2"), ("3", "张三", "4")]
@@ -152,6 +157,10 @@ BAD = {
     "ndjson with a broken line": (ndjson_of(TABLE) + b"{oops\n" + ndjson_of(TABLE), UnreadableFileError),
     "ndjson of other things": (b'{"a": 1}\n[1]\n', MissingColumnsError),
     "an open quotation mark": (LONG + b'1,"2,3\n' * 1 + b"4,5,6\n", UnreadableFileError),
+    "two marks within cells that would swallow the rows between": (
+        LONG + '1,2,3\n1,2,管"径\n4,5,6\n7,8,管"径\n9,9,9\n'.encode(),
+        UnreadableFileError,
+    ),
     "too many columns": (",".join(f"c{n}" for n in range(10_000)).encode() + b"\n", UnreadableFileError),
     "a very long line": (LONG + b"1" * 30_000, UnreadableFileError),
     "a very long header": (b"1" * 30_000 + b"\n", UnreadableFileError),
@@ -178,6 +187,15 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(case, tmp_path):
         read(two_in_a_zip() if body is None else body, tmp_path)
     assert refused.value.detail
     assert "341602" not in refused.value.detail
+
+
+def test_a_long_text_in_every_cell_of_parquet_is_refused_before_it_is_opened(tmp_path):
+    out = io.BytesIO()
+    cells = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array(["1" * 60_000]))
+    pq.write_table(pa.table(dict.fromkeys(WANTED, cells)), out)
+    assert len(out.getvalue()) < 1_000_000
+    with pytest.raises(UnreadableFileError, match="A cell is longer"):
+        read(out.getvalue(), tmp_path)
 
 
 def test_a_nested_column_of_parquet_is_refused(tmp_path):

@@ -1,0 +1,146 @@
+"""`make account`: a whole city's files through ingest alone; every row must be what the city's own ledger says it is."""
+
+import argparse
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import structlog
+from rich.console import Console
+
+from deploy.demo.city.generate import generate
+from deploy.demo.city.manifest import LEDGER, CityFile, Manifest, read_manifest
+from shared.kit import migrations
+from shared.kit.db import Database
+from shared.kit.http import Peers
+from tests.services.ingest.world import World, make_world
+from tests.support.servers import shared_servers, unused_name
+from tests.support.tokens import Issuer
+
+_PIECE = 1 << 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """What became of a city's files.
+
+    Attributes:
+        differing: path of each file whose rows are not what the ledger says: what ingest said, what the ledger says.
+        said: evidence rows in the outbox.
+    """
+
+    files: int
+    rows: int
+    verdicts: Counter[str]
+    differing: dict[str, tuple[dict[str, int], dict[str, int]]]
+    said: int
+    seconds: float
+    peak_mib: float
+
+    @property
+    def right(self) -> bool:
+        """Whether every row is accounted for and every accepted one was said."""
+        return not self.differing and self.said == self.verdicts["accepted"]
+
+
+async def _upload(world: World, path: str, file: Path) -> dict[str, Any]:
+    async def pieces() -> Any:
+        with file.open("rb") as opened:
+            while piece := opened.read(_PIECE):
+                yield piece
+
+    headers = world.issuer.headers("ingest.upload")
+    answer = await world.client.post(path, content=pieces(), headers=headers, timeout=600)
+    assert answer.status_code == 201, f"{file}: {answer.text}"
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def _counted(batch: dict[str, Any]) -> Counter[str]:
+    said = Counter(batch["quarantine_reasons"])
+    said.update({name: batch[name] for name in ("accepted", "duplicate", "out_of_window") if batch[name]})
+    assert batch["rows"] == sum(said.values())
+    return said
+
+
+def _known(ledger: pl.DataFrame, path: str) -> Counter[str]:
+    known: Counter[str] = Counter()
+    for row in ledger.filter(pl.col("path") == path).iter_rows(named=True):
+        known[row["reason"] or row["verdict"]] += row["rows"]
+    return +known
+
+
+async def account(manifest: Manifest, url: str, folder: Path) -> Account:
+    """Take every file of a city in, in the order of delivery, and hold it against the ledger."""
+    database = Database(url, schema="ingest")
+    world = make_world(
+        database, Issuer(), folder, ingest_chunk_rows=300_000, ingest_max_upload_bytes=1 << 31,
+        ingest_max_plain_bytes=1 << 33, ingest_max_line_bytes=65_536, ingest_max_sheet_bytes=400 << 20,
+    )  # fmt: skip
+    every = httpx.MockTransport(lambda _request: httpx.Response(200, json={}))
+    world.deps.platform.peers = Peers(httpx.AsyncClient(transport=every), None)
+    made = Account(files=0, rows=0, verdicts=Counter(), differing={}, said=0, seconds=0, peak_mib=0)
+    ledger = pl.read_parquet(manifest.root / LEDGER)
+    async with world.client:
+        for file in _of(manifest, "roster"):
+            await _upload(world, f"/v1/programs/{file.code}/roster", manifest.root / file.path)
+        started = time.perf_counter()
+        for file in _of(manifest, "source"):
+            said = _counted(await _upload(world, f"/v1/sources/{file.code}/batches", manifest.root / file.path))
+            made.verdicts += said
+            if said != (known := _known(ledger, file.path)):
+                made.differing[file.path] = (dict(said - known), dict(known - said))
+        made.seconds = time.perf_counter() - started
+    rows = await world.rows("SELECT coalesce(sum(rows), 0)::bigint AS n FROM evidence_segment")
+    made.said = rows[0]["n"]
+    made.files, made.rows = len(_of(manifest, "source")), sum(made.verdicts.values())
+    made.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    await database.close()
+    return made
+
+
+def _of(manifest: Manifest, kind: str) -> list[CityFile]:
+    return [file for file in manifest.files if file.kind == kind]
+
+
+def show(made: Account, console: Console) -> None:
+    """The figures, in a few lines."""
+    speed = made.rows / made.seconds
+    console.print(f"{made.files} files, {made.rows:,} rows in {made.seconds:.1f} s ({speed:,.0f} rows/s), "
+                  f"peak {made.peak_mib:.0f} MiB")  # fmt: skip
+    for name, count in made.verdicts.most_common():
+        console.print(f"  {name:<18}{count:>12,}")
+    for path, (said, known) in made.differing.items():
+        console.print(f"differs: {path}: ingest said {said}, the ledger says {known}")
+    console.print("every row is what the ledger says" if made.right else "NOT every row is what the ledger says")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make or take a city, and account for it; 1 where a row differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.accounting", description=__doc__)
+    parser.add_argument("--scale", type=float, default=0.1, help="1 is the whole city of 38 million records")
+    parser.add_argument("--city", type=Path, help="a generated city; made anew otherwise")
+    options = parser.parse_args(argv)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    console = Console()
+    with tempfile.TemporaryDirectory() as kept, shared_servers(Path(kept), nats=False) as servers:
+        city = options.city or Path(kept) / "city"
+        manifest = read_manifest(city) if options.city else generate(options.scale, 2023, city)
+        databases = servers.create_database(unused_name())
+        asyncio.run(migrations.upgrade("ingest", databases.url("ingest")))
+        made = asyncio.run(account(manifest, databases.url("ingest"), Path(kept) / "ingest"))
+        databases.drop()
+    show(made, console)
+    return 0 if made.right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
