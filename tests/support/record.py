@@ -1,11 +1,13 @@
 """`make schema`: record the shapes other people rely on, so that a change to them is seen in review."""
 
+import ast
 import json
 from importlib import import_module
 from pathlib import Path
 
+from shared.contracts import events
 from shared.contracts.describe import asyncapi, describe
-from shared.contracts.events import EVENTS
+from shared.contracts.events import EVENTS, TableEvent
 from shared.kit.app import create_app
 from tests.support.settings import SETTINGS_ENV, settings_for
 
@@ -26,6 +28,38 @@ def openapi(service: str) -> dict[str, object]:
     return create_app(declared, settings_for(declared.settings)).openapi()
 
 
+def hearers(name: str) -> list[str]:
+    """The services whose handlers name an event's constant, apart from importing it."""
+
+    def names(path: Path) -> set[str]:
+        return {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
+
+    rooms = {service: (ROOT / "services" / service).glob("handlers*") for service in SERVICES}
+    return [
+        service
+        for service, found in rooms.items()
+        if any(name in names(path) for room in found for path in ([room] if room.is_file() else room.rglob("*.py")))
+    ]
+
+
+def events_table() -> str:
+    """`docs/events.md`: every event, who says it and who hears it."""
+    constants = {id(getattr(events, name)): name for name in dir(events)}
+    lines = [
+        "# Events",
+        "",
+        "Recorded by `make schema`. The first word of a name is the service that says it; a table comes by shard (`.0` to `.f`). Shapes:",
+        "[asyncapi.json](asyncapi.json), `shared/contracts/events/`.",
+        "",
+        "| event | body | heard by | what it says |",
+        "| --- | --- | --- | --- |",
+    ]
+    for event in sorted(EVENTS, key=lambda each: (SERVICES.index(each.name.split(".", 1)[0]), each.name)):
+        body = "table" if isinstance(event, TableEvent) else "fact"
+        lines.append(f"| `{event.name}` | {body} | {', '.join(hearers(constants[id(event)]))} | {event.doc} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write every recorded document anew."""
     EVENTS_DIR.mkdir(exist_ok=True)
@@ -33,6 +67,7 @@ def main() -> None:
     for event in EVENTS:
         (EVENTS_DIR / f"{event.name}.json").write_text(dumps(describe(event)), encoding="utf-8")
     (ROOT / "docs" / "asyncapi.json").write_text(dumps(asyncapi()), encoding="utf-8")
+    (ROOT / "docs" / "events.md").write_text(events_table(), encoding="utf-8")
     for service in SERVICES:
         (OPENAPI_DIR / f"{service}.json").write_text(dumps(openapi(service)), encoding="utf-8")
     print(f"recorded {len(EVENTS)} events and {len(SERVICES)} OpenAPI documents ({len(SETTINGS_ENV)} settings faked)")

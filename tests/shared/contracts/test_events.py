@@ -9,7 +9,7 @@ import pytest
 import shared.contracts.events as module
 from shared.contracts.describe import asyncapi, describe, is_addition
 from shared.contracts.events import EVENTS, TableEvent
-from tests.support.record import EVENTS_DIR, ROOT, dumps
+from tests.support.record import EVENTS_DIR, ROOT, dumps, events_table
 
 IDS = [event.name for event in EVENTS]
 
@@ -32,6 +32,11 @@ def test_tables_are_keyed_by_subject(event):
 
 def test_asyncapi_is_recorded():
     assert json.loads((ROOT / "docs" / "asyncapi.json").read_text(encoding="utf-8")) == json.loads(dumps(asyncapi()))
+
+
+def test_who_hears_what_is_recorded():
+    recorded = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    assert recorded == events_table(), "record the change with `make schema`"
 
 
 def _names_in(folder: Path, function: str) -> set[str]:
