@@ -56,6 +56,10 @@ city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an 
 chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened
 	$(BIN)/python -m tests.chaos
 
+webhooks: setup ## the npm library of Standard Webhooks verifies ours (needs node and npm)
+	npm install --prefix var/npm --no-save --silent standardwebhooks@1.0.0
+	$(BIN)/python -m tests.support.signed_webhooks | NODE_PATH=var/npm/node_modules node tests/support/verify_webhooks.cjs
+
 migrate: setup ## a new migration of one service: make migrate s=ingest m="what it does"
 	$(BIN)/python -m tests.support.new_migration "$(s)" "$(m)"
 
@@ -66,4 +70,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt account limits bench accuracy city chaos migrate schema lock
+.PHONY: help setup demo up test check fmt account limits bench accuracy city chaos webhooks migrate schema lock

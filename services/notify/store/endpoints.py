@@ -23,8 +23,8 @@ ON CONFLICT (subscription_id) DO UPDATE
 SET url = excluded.url, kinds = excluded.kinds, programs = excluded.programs, secret = excluded.secret,
     previous_secret = excluded.previous_secret, previous_until = excluded.previous_until, status = excluded.status,
     reason = excluded.reason, version = excluded.version, changed_at = excluded.changed_at,
-    failures = CASE WHEN kept.status = excluded.status THEN kept.failures ELSE 0 END,
-    due_at = CASE WHEN kept.status = excluded.status THEN kept.due_at ELSE excluded.due_at END, leased_until = NULL
+    failures = CASE WHEN excluded.status = 'active' THEN kept.failures ELSE 0 END,
+    due_at = CASE WHEN excluded.status = 'active' THEN kept.due_at ELSE excluded.due_at END, leased_until = NULL
 WHERE excluded.version > kept.version
 RETURNING {_COLUMNS}
 """  # noqa: S608  (names are ours)

@@ -143,6 +143,7 @@ async def keep_events(tx: WriteTx, table: pa.Table, *, client_id: str, program: 
     names = ["subject", "event_id", "kind", "version", "occurred_at"]
     plain = pa.schema([(name, pa.string() if name == "kind" else table.schema.field(name).type) for name in names])
     await tx.run(_ARRIVED)
+    await tx.run("DELETE FROM arrived_event")
     await tx.copy("arrived_event", table.select(names).cast(plain))
     rows = await tx.fetch(_KEEP, client_id, program, now)
     return int(rows[0]["n"])

@@ -1,0 +1,271 @@
+"""How fast notify is: a year's notices written, merged and handed to a gateway; one legal notice in their midst; webhooks.
+
+`python -m tests.bench.notify` prints the figures; `measure(database)` gives them to the harness. The gateway and the
+partners' receivers are small servers in processes of their own, so that their work is not counted as ours.
+"""
+
+import asyncio
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import numpy as np
+import orjson
+import pyarrow as pa
+import uvicorn
+
+from services.notify import handlers
+from services.notify.jobs import Hooks, Sender
+from shared.contracts.events import CERTIFICATES_ISSUED, CONTACTS_CHANGED
+from shared.kit import arrow, migrations
+from shared.kit.bus import Message
+from shared.kit.clock import FixedClock, wall
+from shared.kit.db import Database
+from tests.services.notify.hooks import LOCAL, recorded, subscription, with_poster
+from tests.services.notify.world import MORNING, make_deps, notice, sealed, sms_settings, table_message
+from tests.support.servers import shared_servers
+
+NOTICES, ROWS = 462_600, 20_000
+ENDPOINTS, EVENTS = 31, 300
+_SHARDS = 16
+
+
+class _Gateway:
+    """A provider as lean as one can be: reads a batch, answers about each, notes when a legal one came."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            piece = await receive()
+            body += piece.get("body", b"")
+            if not piece.get("more_body"):
+                break
+        said = orjson.loads(body)
+        if "messages" in said:
+            answer = {"results": [{"id": each["id"], "status": "accepted"} for each in said["messages"]]}
+            if any(each["priority"] for each in said["messages"]):
+                Path(self._address).write_text(repr(wall()), encoding="utf-8")  # noqa: ASYNC240  (once)
+        else:
+            answer = {"challenge": said["data"].get("challenge")}
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": orjson.dumps(answer)})
+
+
+def _serve(port: int, noted: str) -> None:
+    uvicorn.run(_Gateway(noted), port=port, log_config=None, lifespan="off")
+
+
+@contextmanager
+def _gateway(noted: Path) -> Iterator[str]:
+    import socket  # noqa: PLC0415
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, str(noted)), daemon=True)
+    process.start()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                httpx.post(url, content=b'{"messages": []}', timeout=1)
+                break
+            except httpx.TransportError:
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _people(count: int) -> np.ndarray:
+    subjects = np.random.default_rng(7).integers(0, 256, (count, 16), dtype=np.uint8)
+    return subjects[np.argsort(subjects[:, 0] >> 4, kind="stable")]
+
+
+def _lots(subjects: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    nibble = subjects[:, 0] >> 4
+    for shard in range(_SHARDS):
+        some = subjects[nibble == shard]
+        for at in range(0, len(some), ROWS):
+            yield f"{shard:x}", some[at : at + ROWS]
+
+
+def _contacts(some: np.ndarray) -> pa.Table:
+    seal = [sealed(UUID(bytes=row.tobytes()), phone=f"139{place:08d}") for place, row in enumerate(some)]
+    return pa.table(
+        {
+            "subject": arrow.subject_array(some),
+            "sealed": pa.array(seal, pa.binary()),
+            "reachable": pa.array(["phone"] * len(some)),
+            "division": pa.array(["341602001001"] * len(some)),
+        }
+    )
+
+
+def _certificates(some: np.ndarray, until: date) -> pa.Table:
+    count = len(some)
+    return pa.table(
+        {
+            "subject": arrow.subject_array(some),
+            "certificate_id": arrow.subject_array(
+                np.random.default_rng(1).integers(0, 256, (count, 16), dtype=np.uint8)
+            ),
+            "claim": pa.array(["alive"] * count),
+            "as_of": pa.array([date(2023, 10, 31)] * count),
+            "channel": pa.array(["data"] * count),
+            "strength": pa.array(["strong"] * count),
+            "valid_until": pa.array([until] * count),
+            "programs": pa.array([3] * count, pa.int16()),
+            "previous_until": pa.array([None] * count, pa.date32()),
+        }
+    )
+
+
+async def _hear(deps: Any, message: Message) -> None:
+    handler = {each.event.name: each.handler for each in handlers.subscriptions(deps)}[message.event.name]
+    async with deps.database.write() as tx:
+        await handler(tx, message)
+
+
+async def measure(database: Database, *, notices: int = NOTICES, events: int = EVENTS) -> dict[str, float]:
+    """The figures on an empty, migrated schema of notify."""
+    with tempfile.TemporaryDirectory() as folder:
+        noted = Path(folder) / "legal"
+        with _gateway(noted) as url:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                figures = await _notices(database, client, url, noted, notices)
+            return figures | await _webhooks(database, url, events)
+
+
+async def _notices(
+    database: Database, client: httpx.AsyncClient, url: str, noted: Path, count: int
+) -> dict[str, float]:
+    deps = make_deps(database, clock=FixedClock(MORNING), client=client, sms=sms_settings(url=url))
+    subjects = _people(count)
+    for shard, some in _lots(subjects):
+        await _hear(deps, table_message(CONTACTS_CHANGED, _contacts(some), shard=shard))
+    started = time.perf_counter()
+    # Each person is certified twice that day: the second time merges into the first.
+    for months in (11, 12):
+        until = date(2024, months, 28)
+        for shard, some in _lots(subjects):
+            await _hear(deps, table_message(CERTIFICATES_ISSUED, _certificates(some, until), shard=shard))
+    written = time.perf_counter() - started
+    sender = asyncio.create_task(Sender(deps, "sms").run())
+    handed_at = time.perf_counter()
+    legal = None
+    while (left := await _left(database)) > 0:
+        if legal is None and left < count / 2:
+            await _hear(deps, notice(1, UUID(bytes=subjects[0].tobytes())))
+            legal = wall()
+        await asyncio.sleep(0.2)
+    handed = time.perf_counter() - handed_at
+    sender.cancel()
+    await asyncio.gather(sender, return_exceptions=True)
+    assert legal is not None
+    return {
+        "notices_written_and_merged_per_second": count / written,
+        "notices_handed_per_second": count / handed,
+        "notices_per_second": count / (written + handed),
+        "seconds_for_one_legal_notice": float(noted.read_text(encoding="utf-8")) - legal,  # noqa: ASYNC240
+    }
+
+
+async def _left(database: Database) -> int:
+    rows = await database.at_once(
+        "SELECT count(*) AS n FROM delivery WHERE channel = 'sms' AND status IN ('queued', 'sending')"
+    )
+    return int(rows[0]["n"])
+
+
+async def _webhooks(database: Database, url: str, events: int) -> dict[str, float]:
+    deps = with_poster(make_deps(database, clock=FixedClock(MORNING + timedelta(days=1))), LOCAL)
+    assert deps.poster is not None
+    for number in range(1, ENDPOINTS + 1):
+        await _hear(deps, subscription(number, url=f"{url}/{number}"))
+    hooks = Hooks(deps, deps.poster)
+    await hooks.drain()
+    message = recorded(range(1, events + 1))
+    started = time.perf_counter()
+    await _hear(deps, message)
+    await hooks.drain()
+    seconds = time.perf_counter() - started
+    bare = await _bare(url, events * 4)
+    await deps.poster.close()
+    return {
+        "webhooks_per_second": events * ENDPOINTS / seconds,
+        "webhooks_per_second_bare": bare,
+        "milliseconds_from_event_to_webhook": await _latency(database, url),
+    }
+
+
+async def _bare(url: str, count: int) -> float:
+    """POSTs a second of httpx alone, as many side by side: no signature, no database, no look at the address."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        body = b'{"type": "x", "data": {}}'
+        left = iter(range(count))
+
+        async def work() -> None:
+            for _ in left:
+                await client.post(url, content=body)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(64)))
+        return count / (time.perf_counter() - started)
+
+
+async def _latency(database: Database, url: str) -> float:
+    """Median time from the event's commit to its post recorded, one event at a time, the loop asleep before."""
+    clock = FixedClock(MORNING + timedelta(days=2))
+    deps = with_poster(make_deps(database, clock=clock), LOCAL)
+    assert deps.poster is not None
+    loop = asyncio.create_task(Hooks(deps, deps.poster).run())
+    waits = []
+    for number in range(10):
+        key = 1_000_000 + number
+        started = time.perf_counter()
+        await _hear(deps, recorded([key]))
+        while True:
+            rows = await database.at_once(
+                "SELECT count(*) AS n FROM post WHERE event_id = $1 AND status = 'delivered'", UUID(int=key)
+            )
+            if rows[0]["n"] == ENDPOINTS:
+                break
+            await asyncio.sleep(0.005)
+        waits.append(time.perf_counter() - started)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    await deps.poster.close()
+    return statistics.median(waits) * 1000
+
+
+async def _alone(scale: float) -> None:
+    with tempfile.TemporaryDirectory() as folder, shared_servers(Path(folder), nats=False) as servers:
+        databases = servers.create_database(f"bench_{uuid4().hex[:8]}")
+        await migrations.upgrade("notify", databases.url("notify"))
+        database = Database(databases.url("notify"), schema="notify", statement_seconds=600)
+        try:
+            for name, figure in (await measure(database, notices=int(NOTICES * scale))).items():
+                print(f"{name:50} {figure:14,.2f}")
+        finally:
+            await database.close()
+            databases.drop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0))
