@@ -29,7 +29,7 @@ WITH heard AS (
     SELECT e.subscription_id, h.event_id, h.seq, 'queued', 0, $3::timestamptz, false
     FROM heard h CROSS JOIN endpoint e
     WHERE e.client_id = $1 AND e.status IN ('active', 'paused', 'disabled')
-      AND (e.kinds = '{}' OR h.kind = ANY(e.kinds)) AND (e.programs = '{}' OR $2 = ANY(e.programs))
+      AND (e.kinds = '{}' OR h.kind = ANY(e.kinds)) AND (e.programs = '{}' OR e.programs && ARRAY['*', $2::text])
     RETURNING 1
 )
 SELECT count(*) AS n FROM queued
@@ -39,7 +39,7 @@ INSERT INTO post AS kept (subscription_id, event_id, seq, status, attempts, due_
 SELECT e.subscription_id, v.event_id, v.seq, 'queued', 0, $2::timestamptz, false
 FROM endpoint e JOIN partner_event v ON v.client_id = e.client_id
 WHERE e.subscription_id = $1 AND (e.kinds = '{}' OR v.kind = ANY(e.kinds))
-  AND (e.programs = '{}' OR v.program = ANY(e.programs))
+  AND (e.programs = '{}' OR e.programs && ARRAY['*', v.program])
 """
 _CATCH_UP: Final = _QUEUE + " AND v.heard_at >= e.asked_at ON CONFLICT DO NOTHING"
 _REPLAY: Final = (

@@ -137,13 +137,14 @@ class TestProving:
 
     async def test_only_kinds_and_programs_that_were_asked_for_are_posted(self, deps, sandbox, receiver):
         await hear(deps, subscription(url=receiver, kinds=["enrolment.suspended"], programs=["dibao"]))
+        await hear(deps, subscription(2, url=receiver.replace("civil", "all"), programs=["*"]))
         await post_all(deps)
         await hear(deps, recorded([1], kind="enrolment.suspended"))
         await hear(deps, recorded([2], kind="certificate.issued"))
         await hear(deps, recorded([3], kind="enrolment.suspended", program="orphan"))
         await hear(deps, recorded([4], kind="enrolment.suspended", client="health"))
         await post_all(deps)
-        assert heard(sandbox) == [1]
+        assert (heard(sandbox), sorted(heard(sandbox, "all"))) == ([1], [1, 2, 3])
 
     async def test_a_secret_sealed_for_another_subscription_is_poison(self, deps, receiver):
         message = subscription(1, url=receiver)
