@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from services.grid.domain.balance import share
 from services.grid.domain.calendar import is_working_day
 from services.grid.store import locks, photos, planning, upkeep
@@ -83,11 +85,11 @@ async def relieve(deps: Deps) -> int:
     most = deps.policies.on(deps.clock.today()).tasks_per_member
     async with deps.database.write() as tx:
         await locks.lock_shards(tx)
-        tasks = await upkeep.crowded_tasks(tx, most)
-        if tasks.is_empty():
+        loads = await upkeep.crowded_loads(tx, most)
+        if loads.is_empty():
             return 0
-        members = await upkeep.members_of(tx, tasks["division"].unique().to_list())
-        moves = share(tasks, members, most=most)
+        tasks = await upkeep.tasks_in_hands(tx, loads.filter(pl.col("load") > most))
+        moves = share(tasks, loads, most=most)
         await upkeep.hand_over(tx, moves, deps.clock.now())
     return moves.height
 

@@ -62,18 +62,40 @@ async def escalate(
     return [Late(**{**row, "reason": TaskReason(row["reason"]), "rung": Rung(row["rung"])}) for row in rows]
 
 
-async def crowded_tasks(tx: ReadTx, most: int) -> pl.DataFrame:
-    """Open tasks in members' hands in villages where somebody has more than `most`."""
+_IN_HANDS = (
+    "t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND NOT t.about @> '{second_look}' "
+    "AND t.division IS NOT NULL"
+)
+
+
+async def crowded_loads(tx: ReadTx, most: int) -> pl.DataFrame:
+    """How much lies in whose hands in villages where somebody has more than `most`: division, worker_id, load."""
     rows = await tx.fetch(
-        """
-        SELECT t.task_id, t.subject, t.division, t.worker_id, t.priority FROM tasks t
-        WHERE t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND NOT t.about @> '{second_look}'
-            AND t.division IN (
-            SELECT DISTINCT division FROM (SELECT division, worker_id FROM tasks
-                WHERE state IN ('dispatched', 'accepted') AND rung = 'member'
-                GROUP BY division, worker_id HAVING count(*) > $1) crowded)
-        """,
+        f"""
+        WITH hands AS (
+            SELECT t.division, t.worker_id, count(*) AS load FROM tasks t WHERE {_IN_HANDS} GROUP BY 1, 2
+        ), crowded AS (SELECT DISTINCT division FROM hands WHERE load > $1)
+        SELECT division, worker_id, max(load) AS load FROM (
+            SELECT h.* FROM hands h JOIN crowded USING (division)
+            UNION ALL SELECT g.division, g.member_id, 0 FROM grids g JOIN crowded USING (division)) members
+        GROUP BY 1, 2
+        """,  # noqa: S608  (our own words)
         most,
+    )
+    return pl.DataFrame(
+        [tuple(row) for row in rows],
+        schema={"division": pl.String, "worker_id": pl.String, "load": pl.Int64},
+        orient="row",
+    )
+
+
+async def tasks_in_hands(tx: ReadTx, hands: pl.DataFrame) -> pl.DataFrame:
+    """What lies in these hands: task_id, subject, division, worker_id, priority."""
+    rows = await tx.fetch(
+        f"SELECT t.task_id, t.subject, t.division, t.worker_id, t.priority FROM tasks t WHERE {_IN_HANDS} "  # noqa: S608
+        "AND (t.division, t.worker_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+        hands["division"].to_list(),
+        hands["worker_id"].to_list(),
     )
     return pl.DataFrame(
         [(row["task_id"].bytes, row["subject"].bytes, *tuple(row)[2:]) for row in rows],
@@ -85,14 +107,6 @@ async def crowded_tasks(tx: ReadTx, most: int) -> pl.DataFrame:
             "priority": pl.Int16,
         },
         orient="row",
-    )
-
-
-async def members_of(tx: ReadTx, divisions: Sequence[str]) -> pl.DataFrame:
-    """Every member of these villages: division, worker_id."""
-    rows = await tx.fetch("SELECT DISTINCT division, member_id FROM grids WHERE division = ANY($1)", list(divisions))
-    return pl.DataFrame(
-        [tuple(row) for row in rows], schema={"division": pl.String, "worker_id": pl.String}, orient="row"
     )
 
 
