@@ -170,6 +170,8 @@ async def hear_recovery(tx: WriteTx, deps: Deps, fact: OverpaymentChanged) -> No
     """Money came back: the reward follows it until somebody has approved the sum."""
     if fact.case_id is None:
         return
+    # The case may be concluded at this moment: whoever comes second sees what the first has written.
+    await locks.lock_people(tx, [fact.subject])
     await tips.note_recovered(
         tx,
         fact.overpayment_id,
