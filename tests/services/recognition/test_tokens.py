@@ -191,3 +191,17 @@ async def test_the_keys_hold_no_private_part_and_the_issuer_describes_itself(htt
 async def test_without_a_key_of_its_own_there_is_no_issuer(app, world, http):
     app.state.deps = make_deps(world.deps.database)
     assert (await http.get("/.well-known/jwks.json")).status_code == 404
+
+
+async def test_a_token_is_bound_to_the_certificate_the_gateway_saw(http, guard):
+    assertion = client_assertion("p-1", KEY, f"{URL}/oauth/token")
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion,
+    }
+    said = await http.post("/oauth/token", data=form, headers={"Client-Cert": ":QUJD:"})
+    bound = await guard.caller(said.json()["access_token"])
+    assert bound.certificate == "tdQEXD9Gb6kf4sxqvnkjKhpXzfEE96JucW4KHieJ33g"
+    plain = await ask(http, claims())
+    assert (await guard.caller(plain.json()["access_token"])).certificate is None
