@@ -4,11 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, Security
-from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 
 from services.recognition.api.citizen import READ, WRITE, Citizen, citizen
 from services.recognition.domain.citizen_id import normalise
+from services.recognition.schemas.common import Instant
 from services.recognition.schemas.me import (
     LooksOut,
     MyObjectionOut,
@@ -47,7 +47,7 @@ async def get_status(who: Annotated[Citizen, Security(citizen(READ, "me.status")
 @router.get("/looks")
 async def list_looks(
     who: Annotated[Citizen, Security(citizen(READ, "me.looks"))],
-    before: AwareDatetime | None = None,
+    before: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> LooksOut:
     """Which organisations looked at my data, and for what."""

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import APIRouter, Query, Request, Security
 
-from services.recognition.api.deps import DepsOf
+from services.recognition.api.deps import DepsOf, asker
 from services.recognition.domain.overpayments import OverpaymentState, late_fen
 from services.recognition.schemas.money import (
     InstalmentOut,
@@ -20,6 +20,7 @@ from services.recognition.schemas.money import (
     ReferIn,
 )
 from services.recognition.store import overpayments
+from services.recognition.store.lookups import log_usage
 from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases import recovering
 from services.recognition.usecases.recovering import Coming
@@ -49,10 +50,14 @@ async def list_overpayments(
 
 
 @router.get("/overpayments/{overpayment_id}")
-async def get_overpayment(overpayment_id: UUID, caller: Officer, found: DepsOf) -> OverpaymentDetailOut:
-    """One overpayment: the payments it consists of, what came back, and the plan."""
-    async with found.database.read() as tx:
+async def get_overpayment(
+    overpayment_id: UUID, caller: Officer, found: DepsOf, request: Request
+) -> OverpaymentDetailOut:
+    """One overpayment: the payments it consists of, what came back, and the plan; the look is logged."""
+    async with found.database.write() as tx:
         one = await recovering.get_overpayment(tx, overpayment_id, caller)
+        who = asker(request, found, caller, "overpayment", why=None, program=one.program)
+        await log_usage(tx, who, subject=one.subject, answer="seen")
         lines = await overpayments.list_lines(tx, overpayment_id)
         back = await overpayments.list_recoveries(tx, overpayment_id)
         plan = await overpayments.list_plan(tx, overpayment_id)

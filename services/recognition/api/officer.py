@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Security
+from fastapi import APIRouter, Query, Request, Security
 
-from services.recognition.api.deps import DepsOf
+from services.recognition.api.deps import DepsOf, asker
 from services.recognition.domain.states import ProposalState
 from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
 from services.recognition.store import decisions
+from services.recognition.store.lookups import log_usage
 from services.recognition.usecases import decide, lifting, stopping
 from services.recognition.usecases.lifting import Lift
 from shared.kit.auth import Caller, allow
@@ -37,10 +38,13 @@ async def list_proposals(
 
 
 @router.get("/proposals/{proposal_id}")
-async def get_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> ProposalOut:
-    """One proposal."""
-    async with found.database.read() as tx:
-        return ProposalOut.model_validate(await decide.get_proposal(tx, proposal_id, caller))
+async def get_proposal(proposal_id: UUID, caller: Officer, found: DepsOf, request: Request) -> ProposalOut:
+    """One proposal; the look is logged."""
+    async with found.database.write() as tx:
+        shown = await decide.get_proposal(tx, proposal_id, caller)
+        who = asker(request, found, caller, "proposal", why=None, program=shown.program)
+        await log_usage(tx, who, subject=shown.subject, answer="seen")
+    return ProposalOut.model_validate(shown)
 
 
 @router.post("/proposals/{proposal_id}:decide")
@@ -66,10 +70,13 @@ async def reject_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> 
 
 
 @router.get("/decisions/{decision_id}")
-async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
-    """One decision."""
-    async with found.database.read() as tx:
-        return DecisionOut.model_validate(await decide.get_decision(tx, decision_id, caller))
+async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf, request: Request) -> DecisionOut:
+    """One decision; the look is logged."""
+    async with found.database.write() as tx:
+        shown = await decide.get_decision(tx, decision_id, caller)
+        who = asker(request, found, caller, "decision", why=None, program=shown.program)
+        await log_usage(tx, who, subject=shown.subject, answer="seen")
+    return DecisionOut.model_validate(shown)
 
 
 @router.post("/decisions/{decision_id}:carry-out")

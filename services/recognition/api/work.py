@@ -17,7 +17,7 @@ from services.recognition.schemas.work import (
     WaitingOut,
     WorkOut,
 )
-from services.recognition.store import objections, worklist
+from services.recognition.store import lookups, objections, worklist
 from services.recognition.usecases import histories, objecting
 from services.recognition.usecases.histories import UnknownPersonError
 from shared.kit.auth import Caller, allow
@@ -65,11 +65,14 @@ _SHOWN = ("kind", "id", "subject", "program", "reason", "since", "due_on")
 
 
 @router.get("/objections")
-async def list_objections(caller: Officer, found: DepsOf, limit: Limit = 100) -> ObjectionsOut:
-    """Objections about the officer's programs that wait for an answer, the most urgent first."""
+async def list_objections(caller: Officer, found: DepsOf, request: Request, limit: Limit = 100) -> ObjectionsOut:
+    """Objections about the officer's programs that wait for an answer, the most urgent first; looks are logged."""
     programs = [code for code in found.programs if caller.may_program(code)]
-    async with found.database.read() as tx:
+    async with found.database.write() as tx:
         listed = await objections.list_open(tx, programs, limit=limit)
+        for each in listed:
+            who = asker(request, found, caller, "objection", why=None, program=each.program)
+            await lookups.log_usage(tx, who, subject=each.subject, answer="seen")
     return ObjectionsOut(items=[ObjectionOut.model_validate(each) for each in listed])
 
 

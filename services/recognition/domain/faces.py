@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MOST_SCORE = 100.0
+
 
 class FaceState(StrEnum):
     """Life of a session: good for one assertion, and for minutes."""
@@ -46,6 +48,6 @@ def refusal(assertion: Assertion, *, nonce: str, least_score: float) -> FaceRefu
         return FaceRefusal.PERSON
     if not assertion.live:
         return FaceRefusal.LIVENESS
-    if assertion.score < least_score:
+    if not least_score <= assertion.score <= MOST_SCORE:  # what is no number is in no range
         return FaceRefusal.SCORE
     return None

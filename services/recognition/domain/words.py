@@ -93,6 +93,10 @@ ACTIONS: Final[Mapping[str, str]] = {
     "payrun": "核对发放名单",
     "certificate": "查看认证结果",
     "history": "查看办理经过",
+    "proposal": "经办拟停发事项",
+    "decision": "查看停发决定",
+    "overpayment": "办理多发待遇退还",
+    "objection": "办理您的异议",
 }
 """What somebody did who looked; what is not here reads as a look."""
 

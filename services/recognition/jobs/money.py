@@ -30,4 +30,4 @@ class MoneyLoop:
     async def working(self) -> int:
         """Decisions after which something paid is not gathered yet."""
         async with self._deps.database.read() as tx:
-            return len(await overpayments.list_late(tx, 100))
+            return len(await overpayments.list_late(tx, recovering.periods(self._deps), 100))

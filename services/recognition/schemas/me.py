@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from services.recognition.domain.faces import FaceRefusal, FaceState
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
 from services.recognition.domain.sentences import Standing
-from services.recognition.schemas.common import In, Out, Words
+from services.recognition.schemas.common import Day, In, Out, Words
 from services.recognition.schemas.partner import CitizenId, ProgramCode
 
 
@@ -135,7 +135,7 @@ class StopIn(In):
 
     programs: Annotated[tuple[ProgramCode, ...], Field(max_length=50)] = ()
     reason: Words
-    event_on: date | None = None
+    event_on: Day | None = None
     relative: RelativeIn | None = None
 
 

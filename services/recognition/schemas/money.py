@@ -13,7 +13,7 @@ from services.recognition.domain.overpayments import (
     RecoveryState,
     ReferredTo,
 )
-from services.recognition.schemas.common import Fen, In, Out, Reference
+from services.recognition.schemas.common import Day, Fen, In, Out, Reference
 
 
 class RecoveryIn(In):
@@ -21,7 +21,7 @@ class RecoveryIn(In):
 
     kind: RecoveryKind
     amount_fen: Fen
-    happened_on: date
+    happened_on: Day
     reference: Reference
     against: OffsetAgainst | None = None
 
@@ -37,7 +37,7 @@ class PlanIn(In):
     """Monthly parts."""
 
     parts: Annotated[int, Field(ge=1, le=120)]
-    first_due_on: date
+    first_due_on: Day
 
 
 class ReferIn(In):

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
+from services.recognition.schemas.common import Day
 
 Grounds = Annotated[
     str, Field(min_length=4, max_length=2000, pattern=r"^[^\x00]+$", description="why, in the officer's words")
@@ -23,15 +24,15 @@ class DecideIn(_In):
     """What one officer decides; without `stops_from` the program's rule says when."""
 
     grounds: Grounds
-    stops_from: date | None = None
+    stops_from: Day | None = None
 
 
 class LiftIn(_In):
     """Why a stop ends."""
 
     reason: SuspensionReason
-    passed_on: date
-    requested_on: date | None = None
+    passed_on: Day
+    requested_on: Day | None = None
 
 
 class ProposalOut(BaseModel):

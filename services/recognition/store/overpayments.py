@@ -1,8 +1,9 @@
 """Overpayments, the payments they consist of, and what has come back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -87,7 +88,7 @@ def _recovery(row: asyncpg.Record) -> Recovery:
 # A payment belongs to one overpayment: a suspension and the termination after it do not both claim it back.
 _UNCLAIMED = """
 SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on FROM payment p
-WHERE p.subject = $1 AND p.program = $2 AND p.month >= $3 AND NOT EXISTS (
+WHERE p.subject = $1 AND p.program = $2 AND p.month > ($3::date - make_interval(months => $4))::date AND NOT EXISTS (
     SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
     WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
         AND l.month = p.month AND l.payrun_id = p.payrun_id)
@@ -95,27 +96,27 @@ ORDER BY p.month, p.payrun_id
 """
 
 
-async def list_unclaimed(tx: ReadTx, subject: UUID, program: str, since: date) -> list[asyncpg.Record]:
-    """Confirmed payments for months from `since` on that no overpayment holds yet."""
-    return await tx.fetch(_UNCLAIMED, subject, program, since)
+async def list_unclaimed(tx: ReadTx, subject: UUID, program: str, since: date, months: int) -> list[asyncpg.Record]:
+    """Confirmed payments for periods of `months` that reach `since` or later, which no overpayment holds yet."""
+    return await tx.fetch(_UNCLAIMED, subject, program, since, months)
 
 
-async def paid_between(tx: ReadTx, subject: UUID, program: str, first: date, end: date) -> list[int]:
-    """Confirmed payments, in fen, for the months from `first` to before `end`."""
-    rows = await tx.fetch(
-        "SELECT amount_fen FROM payment WHERE subject = $1 AND program = $2 AND month >= $3 AND month < $4",
+async def list_paid_before(tx: ReadTx, subject: UUID, program: str, end: date) -> list[asyncpg.Record]:
+    """Confirmed payments for periods that begin before `end`: month and amount."""
+    return await tx.fetch(
+        "SELECT month, amount_fen FROM payment WHERE subject = $1 AND program = $2 AND month < $3 ORDER BY month",
         subject,
         program,
-        first,
         end,
     )
-    return [row["amount_fen"] for row in rows]
 
 
 _LATE = """
 SELECT d.decision_id FROM decision d
 WHERE d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND EXISTS (
-    SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program AND p.month >= d.stops_from
+    SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program
+        AND p.month > (d.stops_from
+                       - make_interval(months => COALESCE(($3::int[])[array_position($2::text[], d.program)], 1)))::date
         AND NOT EXISTS (
             SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
             WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
@@ -124,9 +125,16 @@ ORDER BY d.decision_id LIMIT $1
 """
 
 
-async def list_late(tx: ReadTx, limit: int) -> list[UUID]:
-    """Decisions in effect after which payments were confirmed that no overpayment holds."""
-    return [row["decision_id"] for row in await tx.fetch(_LATE, limit)]
+async def list_late(tx: ReadTx, periods: Mapping[str, int], limit: int) -> list[UUID]:
+    """Decisions in effect after which payments were confirmed that no overpayment holds.
+
+    Args:
+        tx: the transaction.
+        periods: months one payment of a program covers, by code.
+        limit: at most so many.
+    """
+    rows = await tx.fetch(_LATE, limit, list(periods), list(periods.values()))
+    return [row["decision_id"] for row in rows]
 
 
 async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
@@ -136,8 +144,8 @@ async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
     await tx.run(f"INSERT INTO overpayment ({_OVERPAYMENT}) VALUES ({places})", *values)  # noqa: S608  (column names)
 
 
-async def add_lines(tx: WriteTx, overpayment_id: UUID, lines: Sequence[asyncpg.Record]) -> None:
-    """Note the payments it consists of."""
+async def add_lines(tx: WriteTx, overpayment_id: UUID, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Note the payments it consists of: month, payrun_id, paid_on, and the part of each that was not due."""
     await tx.run(
         "INSERT INTO overpaid (overpayment_id, month, payrun_id, amount_fen, paid_on) "
         "SELECT $1, * FROM unnest($2::date[], $3::uuid[], $4::bigint[], $5::date[])",

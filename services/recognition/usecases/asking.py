@@ -9,8 +9,10 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.origins import RequestKind
 from services.recognition.store import proposals, requests
+from services.recognition.store.certificates import lock_shard
 from services.recognition.store.requests import CitizenRequest
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import shard_of
 from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED, StopRequested, VisitRequested
 from shared.kit.db import WriteTx
 from shared.kit.problems import NotFoundError
@@ -38,6 +40,7 @@ class StopWish:
 
 async def ask_visit(deps: Deps, tx: WriteTx, subject: UUID, *, reason: str) -> CitizenRequest:
     """Ask for somebody to come; a request still under way is handed back instead of a second one."""
+    await lock_shard(tx, shard_of(subject))
     known = await _under_way(deps, tx, subject, subject, RequestKind.VISIT)
     if known:
         return known
@@ -59,6 +62,7 @@ async def ask_stop(deps: Deps, tx: WriteTx, asker: UUID, wish: StopWish) -> Citi
     Raises:
         NotFoundError: one of the programs is not the person's own.
     """
+    await lock_shard(tx, shard_of(asker))
     known = await _under_way(deps, tx, asker, wish.subject, RequestKind.STOP)
     if known:
         return known

@@ -63,6 +63,8 @@ async def decide(
     _expect(proposal, ProposalState.OPEN)
     version = deps.programs[proposal.program].in_force(deps.clock.today())
     event_on = proposal.event_on or deps.clock.today()
+    if begins and begins.day != 1:
+        begins = next_month(begins)  # money leaves by the month: one begun is paid
     first_unpaid = begins or proposal.stops_from or stops_from(event_on, version.stop)
     await decisions.mark_decided(
         tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=grounds, stops_from=first_unpaid

@@ -91,7 +91,7 @@ class FaceProvider:
             keys = await self.keys.get(header.get("kid"))
             claims = jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
             self._check(claims)
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _bad() from error
         return claims
 

@@ -9,8 +9,8 @@ from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, ar
 from services.recognition.domain.certificates import Certificate, certificate_id
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.months import first_of_month
-from services.recognition.domain.overpayments import net_arrears
-from services.recognition.domain.programs import ArrearsRule, Effect, SuspensionReason
+from services.recognition.domain.overpayments import net_arrears, part_within
+from services.recognition.domain.programs import ArrearsRule, Effect, SuspensionReason, period_months
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, overpayments
 from services.recognition.store.decisions import Decided, Enrolment
@@ -116,9 +116,11 @@ async def _arrears(
     ]
     owed = arrears_fen(pause, rule, amounts)
     if rule in _WERE_DUE:
-        paid = await overpayments.paid_between(
-            tx, decided.subject, decided.program, pause.suspended_from, pause.paid_again_from
-        )
+        months, end = period_months(deps.programs[decided.program].paid), pause.paid_again_from
+        paid = [
+            part_within(row["amount_fen"], row["month"], months, pause.suspended_from, end)
+            for row in await overpayments.list_paid_before(tx, decided.subject, decided.program, end)
+        ]
         owed = net_arrears(owed, paid, await cancel_overpayment(deps, tx, decided.decision_id))
     await decisions.add_arrears(
         tx,

@@ -10,9 +10,11 @@ from services.recognition.domain.objections import ObjectionAbout, ObjectionStag
 from services.recognition.domain.states import DecisionState
 from services.recognition.domain.workdays import add_working_days
 from services.recognition.store import decisions, mine, objections
+from services.recognition.store.certificates import lock_shard
 from services.recognition.store.objections import Objection
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.foureyes import FourEyesError
+from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.stopping import give_up
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -41,6 +43,7 @@ async def object_to(
         NotFoundError: not one of the person's benefits.
         ObjectionWaitsError: one about the same waits for its answer.
     """
+    await lock_shard(tx, shard_of(subject))
     if program not in deps.programs or not await mine.is_enrolled(tx, subject, program):
         detail = "没有查到您的这项待遇。"
         raise NotFoundError(detail)
@@ -62,6 +65,7 @@ async def ask_review(deps: Deps, tx: WriteTx, subject: UUID, objection_id: UUID,
         NotFoundError: not one of the person's objections.
         NoReviewError: not dismissed, reviewed already, or too long ago.
     """
+    await lock_shard(tx, shard_of(subject))
     first = await objections.find_objection(tx, objection_id)
     if first is None or first.subject != subject:
         detail = "没有查到您的这条异议。"

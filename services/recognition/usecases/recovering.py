@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -19,7 +20,9 @@ from services.recognition.domain.overpayments import (
     ReferredTo,
     book,
     instalments,
+    part_within,
 )
+from services.recognition.domain.programs import period_months
 from services.recognition.store import decisions, overpayments
 from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment, Recovery
@@ -68,7 +71,7 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
 
     Called again for a decision whose overpayment is open, it adds what was confirmed since.
     """
-    lines = await overpayments.list_unclaimed(tx, decided.subject, decided.program, decided.stops_from)
+    lines = await _lines(deps, tx, decided)
     if not lines:
         return None
     now, due = deps.clock.now(), sum(line["amount_fen"] for line in lines)
@@ -101,14 +104,31 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
     return opened.overpayment_id
 
 
+async def _lines(deps: Deps, tx: WriteTx, decided: Decided) -> list[dict[str, Any]]:
+    """Payments that reach beyond the stop, each with the part of it that does."""
+    months = period_months(deps.programs[decided.program].paid)
+    unclaimed = await overpayments.list_unclaimed(tx, decided.subject, decided.program, decided.stops_from, months)
+    parts = [
+        {**row, "amount_fen": part_within(row["amount_fen"], row["month"], months, decided.stops_from)}
+        for row in unclaimed
+    ]
+    return [each for each in parts if each["amount_fen"] > 0]
+
+
+def periods(deps: Deps) -> dict[str, int]:
+    """Months one payment covers, by program."""
+    return {code: period_months(program.paid) for code, program in deps.programs.items()}
+
+
 async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
-    """Open or enlarge overpayments for payments confirmed after their stop; how many decisions it touched."""
-    late = await overpayments.list_late(tx, limit)
+    """Open or enlarge overpayments for payments confirmed after their stop; how many it touched."""
+    late = await overpayments.list_late(tx, periods(deps), limit)
+    touched = 0
     for decision_id in late:
         decided = await decisions.find_decision(tx, decision_id)
-        if decided is not None:
-            await open_overpayment(deps, tx, decided)
-    return len(late)
+        if decided is not None and await open_overpayment(deps, tx, decided):
+            touched += 1
+    return touched
 
 
 async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID) -> int:

@@ -195,3 +195,17 @@ async def test_a_village_s_signed_list_proposes_what_no_case_did_once(world, off
     listed = await officers.proposals()
     assert {(each["subject"], each["origin"]) for each in listed} == {(str(SHE), "case"), (str(other), "report")}
     assert len(listed) == 2
+
+
+async def test_of_a_quarter_paid_ahead_only_the_months_after_the_death_are_asked_back(world, officers):
+    await world.hear(enrolled(enrolment(SHE), program="ex_village_doctor"), case("confirmed"))
+    await pay(world, SHE, [date(2023, 4, 1), date(2023, 7, 1), date(2023, 10, 1)], 30_000, "ex_village_doctor")
+    await stopped(world, officers, "ex_village_doctor")
+    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
+    detail = (await officers.get(f"/v1/overpayments/{owed['overpayment_id']}")).json()
+    # She died in August: September of the third quarter, and all of the fourth.
+    assert [(each["month"], each["amount_fen"]) for each in detail["payments"]] == [
+        ("2023-07-01", 10_000),
+        ("2023-10-01", 30_000),
+    ]
+    assert owed["due_fen"] == 40_000

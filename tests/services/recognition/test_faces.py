@@ -91,6 +91,8 @@ async def test_a_live_face_of_her_own_certifies_her_from_today(world, ask, she):
         ({"live": False}, "liveness"),
         ({"live": "true"}, "liveness"),
         ({"score": 89.9}, "score"),
+        ({"score": float("nan")}, "score"),
+        ({"score": 1e9}, "score"),
         ({"citizen_id": HIS_ID}, "person"),
         ({"citizen_id": "no id"}, "person"),
         ({"nonce": "another-session-s-nonce"}, "nonce"),
