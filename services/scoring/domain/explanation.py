@@ -42,6 +42,7 @@ _REASON_WORDS = {
     "card_used_after": "此后仍有持卡记录",
     "seen_in_person_since": "此后有本人到场记录",
     "unidentified_record": "一条没有身份证号的死亡记录可能指向本人,此后未见本人任何记录",
+    "evidence_no_longer_counts": "所依据的记录已更正或不再成立",
     "hypothesis:false_death": "可能一:本人健在,死亡登记有误",
     "hypothesis:card_use_after_death": "可能二:本人已故,证卡被他人使用",
     "hypothesis:reappeared": "可能一:本人已重新出现",

@@ -10,7 +10,7 @@ from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.signals import Kind
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
-TAKEN_BACK = "evidence_taken_back"
+NO_LONGER = "evidence_no_longer_counts"
 
 
 class Status(StrEnum):
@@ -121,7 +121,7 @@ def withdraw_suspicion(open_one: Open, unfounded: frozenset[int]) -> Raising | N
         event_on=known.event_on,
         evidence=(),
         sources=(),
-        reasons=(TAKEN_BACK,),
+        reasons=(NO_LONGER,),
         episode=open_one.episode,
         blocks=False,
     )

@@ -38,7 +38,7 @@ async def test_a_death_taken_back_withdraws_the_suspicion_and_certifies_again(wo
     [opinion] = [row for name, row in said if name == "scoring.assessments.changed"]
     assert (opinion["decision"], opinion["as_of"], opinion["evidence_ids"]) == ("certifiable", TRIP.on, [7])
     [told] = [row for name, row in said if name == "scoring.suspicion.raised"]
-    assert (told["revision"], told["evidence_ids"], told["reasons"]) == (2, [], ["evidence_taken_back"])
+    assert (told["revision"], told["evidence_ids"], told["reasons"]) == (2, [], ["evidence_no_longer_counts"])
     [kept] = await world.suspicions()
     assert (kept.raised.status, kept.raised.found.blocks) == ("withdrawn", False)
     assert kept.concluded_at == world.clock.now()
