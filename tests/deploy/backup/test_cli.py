@@ -1,0 +1,47 @@
+"""What a person at the terminal is told when something cannot be done."""
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.backup.place import Place
+from deploy.cli import app
+from deploy.local.secrets import load_or_make
+
+
+def asked(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
+    answer = CliRunner().invoke(app, [str(word) for word in words])
+    out, err = capfd.readouterr()
+    return answer.exit_code, answer.output + out + err
+
+
+def test_a_restore_says_what_is_missing(tmp_path, capfd):
+    backups, data = tmp_path / "backups", tmp_path / "stack"
+    assert "no folder of backups" in asked(capfd, "restore", "--from", backups, "--data", data)[1]
+    Place(backups).open()
+    code, said = asked(capfd, "restore", "--from", backups, "--data", data, "--at", "2026-11-26T21:00:00")
+    assert (code, "+08:00" in said) == (1, True)
+    assert "is no moment" in asked(capfd, "restore", "--from", backups, "--data", data, "--at", "yesterday")[1]
+    assert "those there are none" in asked(capfd, "restore", "--from", backups, "--data", data)[1]
+
+
+def test_a_backup_or_replay_without_a_running_stack_is_told(tmp_path, capfd, monkeypatch):
+    monkeypatch.delenv("WUGAN_DATABASE_URL", raising=False)
+    data = tmp_path / "stack"
+    (data / "secrets").mkdir(parents=True)
+    load_or_make(data / "secrets")
+    code, said = asked(capfd, "backup", "--to", tmp_path / "backups", "--data", data)
+    assert (code, "start the stack first" in said) == (1, True)
+    assert "start the stack first" in asked(capfd, "replay", "--data", data)[1]
+    assert "There is no service weather" in asked(capfd, "replay", "weather", "--data", data)[1]
+
+
+def test_an_installation_is_told_its_secrets_and_gets_certificates(tmp_path, capfd):
+    code, said = asked(capfd, "secrets", "--to", tmp_path / "secrets")
+    assert code == 0
+    assert "WUGAN_SUBJECT_KEY=" in said
+    assert asked(capfd, "secrets", "--to", tmp_path / "secrets")[1] == said
+    code, said = asked(capfd, "certificates", "--to", tmp_path / "tls", "--host", "localhost", "--partner", "hrss")
+    assert (code, "partner-hrss.crt was issued" in said) == (0, True)
+    assert "is good for two months more" in asked(capfd, "certificates", "--to", tmp_path / "tls", "--host", "localhost",
+                                                  "--partner", "hrss")[1]  # fmt: skip
+    assert asked(capfd, "status", "--data", tmp_path)[0] == 1
