@@ -20,6 +20,7 @@ from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
+from shared.kit.telemetry import mask_text
 
 STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
 """Effects that stop money, and the step each of them is."""
@@ -67,7 +68,7 @@ async def decide(
         begins = next_month(begins)  # money leaves by the month: one begun is paid
     first_unpaid = begins or proposal.stops_from or stops_from(event_on, version.stop)
     await decisions.mark_decided(
-        tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=grounds, stops_from=first_unpaid
+        tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=mask_text(grounds), stops_from=first_unpaid
     )
     return await get_proposal(tx, proposal_id, caller)
 

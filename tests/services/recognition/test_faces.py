@@ -8,6 +8,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from deploy.sandbox.app import SandboxOptions
+from deploy.sandbox.app import create_app as sandbox
 from services.recognition.usecases.facing import FACE_TYPE, FaceProvider
 from shared.contracts.events import CERTIFICATES_ISSUED
 from shared.kit.auth import Keys
@@ -137,6 +139,18 @@ async def test_what_the_provider_did_not_say_to_us_now_is_no_assertion(world, as
         "denied:assertion_invalid"
     )
     assert (await ask(she, "GET", f"/{session['session_id']}")).json()["state"] == "open"
+
+
+async def test_the_sandbox_provider_s_word_is_understood(app, world, ask, she):
+    provider = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox(SandboxOptions())), base_url="http://sandbox")
+    keys = Keys("http://sandbox/face/jwks.json", provider)
+    connected = FaceProvider(issuer="urn:wugan:sandbox:face", audience="wugan", keys=keys)
+    app.state.deps = make_deps(world.deps.database, face=connected)
+    for score, state in ((96.0, "passed"), (70.0, "refused")):
+        session = await opened(ask, she)
+        seen = {"citizen_id": HER_ID, "nonce": session["nonce"], "audience": session["audience"], "score": score}
+        word = (await provider.post("/face/assertions", json=seen)).json()
+        assert (await ask(she, "POST", f"/{session['session_id']}:finish", word)).json()["state"] == state
 
 
 async def test_an_assertion_counts_once(world, ask, she):

@@ -72,6 +72,13 @@ async def test_two_officers_and_a_notice_lead_to_a_stop(world, http, officer):
     assert await status(world) == "terminated"
 
 
+async def test_an_id_number_in_the_grounds_is_not_kept(world, http, officer):
+    proposal = await proposed(world, http, officer)
+    said = await decide(http, officer, proposal, grounds="死亡证明 341602195005051227 已核对")
+    assert "341602195005051227" not in said.text
+    assert "已核对" in said.json()["grounds"]
+
+
 async def test_one_officer_alone_stops_nobody(world, http, officer):
     proposal = await proposed(world, http, officer)
     assert (await confirm(http, officer, proposal)).status_code == 409
