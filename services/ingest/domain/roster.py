@@ -88,7 +88,8 @@ def judge_roster(frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: 
             "no_amount": yuan.str.len_bytes().fill_null(0) == 0,
             "started_on": dates.parse(whole["started"]),
             "due_on": dates.parse(whole["due_on"]),
-            "household_no": whole["household_no"].str.strip_chars(),
+            # A cell that is there but empty is no household; else all such people would be one.
+            "household_no": whole["household_no"].str.strip_chars().replace("", None),
         }
     )
     fault = pl.Series(checked.fault).replace_strict(_FAULTS, default=None, return_dtype=pl.String)
