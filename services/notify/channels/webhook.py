@@ -21,9 +21,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.notify.channels import Channel
 from services.notify.domain.delivery import Reach
 from services.notify.domain.endpoints import Network, may_call
+from shared.kit.clock import wall
 
 _MOST_BODY: Final = 65_536
 _MOST_HOSTS: Final = 256
+_KNOWN_SECONDS: Final = 5.0
+_KEPT: Final = 64
 _MOST_WAIT: Final = 86_400.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -92,6 +95,7 @@ class Poster:
         self._networks = settings.networks
         self._resolve = resolve or _addresses
         self._tls = ssl.create_default_context()
+        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
         # One client a host: connections to one address must not be shared by names that TLS proved apart.
         self._clients: OrderedDict[str, httpx.AsyncClient] = OrderedDict()
 
@@ -135,7 +139,7 @@ class Poster:
             msg = "url_not_usable"
             raise _RefusedError(msg)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        addresses = await self._resolve(parts.hostname, port)
+        addresses = await self._addresses(parts.hostname, port)
         if not addresses or not all(may_call(each, self._networks) for each in addresses):
             msg = "address_not_allowed"
             raise _RefusedError(msg)
@@ -144,10 +148,25 @@ class Poster:
             raise _RefusedError(msg)
         return parts.hostname, port, addresses[0]
 
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        """Addresses of a host, asked for every few seconds: what is connected to is what was looked at in any case."""
+        until, addresses = self._known.get((host, port), (0.0, []))
+        if until < wall():
+            if len(self._known) > _MOST_HOSTS:
+                self._known.clear()
+            addresses = await self._resolve(host, port)
+            self._known[host, port] = (wall() + _KNOWN_SECONDS, addresses)
+        return addresses
+
     def _client(self, name: str) -> httpx.AsyncClient:
         if name not in self._clients:
             self._clients[name] = httpx.AsyncClient(
-                verify=self._tls, follow_redirects=False, trust_env=False, timeout=self._settings.seconds
+                verify=self._tls,
+                follow_redirects=False,
+                trust_env=False,
+                timeout=self._settings.seconds,
+                # Shorter than servers keep idle connections: one closed under a call would count as a failure.
+                limits=httpx.Limits(max_keepalive_connections=_KEPT, keepalive_expiry=2.0),
             )
         self._clients.move_to_end(name)
         return self._clients[name]

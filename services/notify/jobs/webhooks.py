@@ -27,6 +27,7 @@ _RECEIPT_SECONDS = 1.0
 _TIDY_SECONDS = 30.0
 _CHALLENGE_BYTES = 24
 _ENDPOINTS_AT_ONCE = 64
+_CALLS_AT_ONCE = 64
 
 
 class Hooks:
@@ -42,6 +43,8 @@ class Hooks:
         self._poster = poster
         self._busy: dict[UUID, asyncio.Task[None]] = {}
         self._settings = webhooks.settings_of(deps)
+        # Over all endpoints: more side by side would only make each wait longer, up to its deadline.
+        self._places = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def run(self) -> None:
         """Post until cancelled; what is in hand then goes back by its lease."""
@@ -129,10 +132,11 @@ class Hooks:
         return answer
 
     async def _call(self, endpoint: Endpoint, keys: webhooks.Secrets, message_id: str, body: bytes) -> Answer:
-        # Signed at each try anew: an old timestamp would be refused.
-        headers = sign(keys, message_id=message_id, timestamp=int(wall()), body=body)
-        with DELIVERY_SECONDS.time():
-            return await self._poster.post(endpoint.url, headers, body)
+        async with self._places:
+            # Signed at each try anew: an old timestamp would be refused.
+            headers = sign(keys, message_id=message_id, timestamp=int(wall()), body=body)
+            with DELIVERY_SECONDS.time():
+                return await self._poster.post(endpoint.url, headers, body)
 
     async def _wait(self) -> None:
         try:
