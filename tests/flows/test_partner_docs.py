@@ -1,0 +1,11 @@
+"""The client in docs/partner-api.md is the one the month's story runs."""
+
+from tests.flows import partner_client
+from tests.support.record import ROOT
+
+
+def test_the_client_in_the_docs_is_the_one_that_runs():
+    page = (ROOT / "docs" / "partner-api.md").read_text(encoding="utf-8")
+    source = (ROOT / "tests" / "flows" / "partner_client.py").read_text(encoding="utf-8")
+    assert f"```python\n{source}```\n" in page, "put the client's new source into the page"
+    assert partner_client.Partner.__doc__
