@@ -44,6 +44,9 @@ account: setup ## a city of 3.8 million records through ingest alone, each row h
 limits: setup ## hostile files against ingest with its real limits: answers and peak memory
 	$(BIN)/python -m tests.bench.limits
 
+fuzz: setup ## made-up requests against recognition for half an hour: nothing breaks, nothing is undocumented
+	WUGAN_FUZZ_EXAMPLES=300 $(BIN)/python -m pytest -q -p no:randomly tests/services/recognition/test_fuzz.py
+
 bench: setup ## figures beside their baselines, written to docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 

@@ -1,0 +1,83 @@
+"""Schemathesis against the service: no 5xx, and no answer the contract does not know. `make fuzz` runs it long."""
+
+import os
+import warnings
+from collections import Counter
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.services.recognition.test_jobs import WHY
+
+EXAMPLES = int(os.environ.get("WUGAN_FUZZ_EXAMPLES", "1"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+LEFT_OUT = ("/oauth", "/.well-known", "/v1/flow", "/v1/dead-letters")
+
+
+def cases_of(operation) -> list:
+    """Made-up requests of one operation, the same every time."""
+    made = []
+
+    @settings(max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.generate], derandomize=True,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(case=operation.as_strategy())
+    def collect(case):
+        made.append(case)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        collect()
+    return made
+
+
+async def trouble(http, case, headers, asked) -> str | None:
+    """What an answer breaks of the contract; None where it keeps it."""
+    sent = case.as_transport_kwargs(base_url="http://recognition.test")
+    told = {name: value for name, value in (sent.get("headers") or {}).items() if name not in headers}
+    kept = {name: sent[name] for name in ("params", "json", "data", "content") if sent.get(name) is not None}
+    if isinstance(kept.get("data"), bytes | str):
+        kept["content"] = kept.pop("data")
+    try:
+        request = http.build_request(sent["method"], sent["url"], headers={**told, **headers}, **kept)
+    except (UnicodeEncodeError, ValueError, TypeError):
+        return None  # what cannot be sent cannot be answered
+    answer = await http.send(request)
+    asked[answer.status_code] += 1
+    try:
+        case.validate_response(answer, checks=CHECKS)
+    except Exception as error:  # noqa: BLE001  (whatever a check says)
+        return f"{case.method} {case.operation.path}: {error}"
+    return None
+
+
+@pytest.mark.db
+@pytest.mark.timeout(3600)
+async def test_nothing_breaks_and_nothing_is_undocumented(world, http, app, issuer):
+    scopes = ("recognition.check", "recognition.batch", "recognition.manage", "me.read", "audit.read", "operate")
+    callers = [issuer.headers(*scopes, role=role, programs=["*"], client_id=f"fuzz-{role}") | WHY
+               for role in ("officer", "citizen")]  # fmt: skip
+    schema = schemathesis.openapi.from_dict(app.openapi())
+    broken, asked = [], Counter[int]()
+    for found in schema.get_all_operations():
+        operation = found.ok()  # type: ignore[union-attr]  # our own document is valid
+        if operation.path.startswith(LEFT_OUT):
+            continue
+        headers = callers[operation.path.startswith("/v1/me")]
+        broken += [said for case in cases_of(operation) if (said := await trouble(http, case, headers, asked))]
+    assert not broken, "\n\n".join(broken)
+    # Requests that all bounce off the edge prove nothing.
+    assert {200, 404} <= asked.keys()
