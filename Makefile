@@ -73,4 +73,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt account limits bench accuracy city chaos webhooks migrate schema lock
+.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city chaos webhooks migrate schema lock
