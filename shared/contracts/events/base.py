@@ -39,12 +39,14 @@ class TableEvent:
     Attributes:
         columns: names and Arrow types of the body, `subject` first.
         attributes: text values that hold for the whole table, carried as Arrow schema metadata.
+        added: columns that a message said by the release before may lack; they read as null.
     """
 
     name: str
     columns: Mapping[str, pa.DataType]
     attributes: Mapping[str, str]
     doc: str
+    added: frozenset[str] = frozenset()
 
     @property
     def stream(self) -> str:

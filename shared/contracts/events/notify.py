@@ -20,6 +20,7 @@ MESSAGE_DELIVERED = TableEvent(
         "delivered_at": pa.timestamp("us", "UTC"),
     },
     attributes={},
+    added=frozenset({"about"}),
 )
 
 MESSAGE_FAILED = TableEvent(

@@ -62,8 +62,12 @@ class Message:
     traceparent: str | None = None
 
     def table(self) -> pa.Table:
-        """The body of a table event."""
-        return arrow.decode(self.body)
+        """The body of a table event, with every column its event declares."""
+        table = arrow.decode(self.body)
+        if isinstance(self.event, TableEvent):
+            for name in sorted(self.event.added - set(table.column_names)):
+                table = table.append_column(name, pa.nulls(table.num_rows, self.event.columns[name]))
+        return table
 
     def fact(self, model: type[FactT]) -> FactT:
         """The body of a JSON event."""
@@ -324,7 +328,7 @@ def _message(event: Event, shard: str | None, headers: Mapping[str, str], body: 
     if isinstance(event, TableEvent):
         schema = arrow.schema_of(body)
         attributes = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        if [name for name in event.columns if name not in schema.names]:
+        if set(event.columns) - event.added - set(schema.names):
             msg = f"{event.name} lacks columns"
             raise PoisonError(msg)
     return Message(

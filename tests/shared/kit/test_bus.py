@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -13,15 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, BatchCompleted
+from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox
 from shared.kit.bus import Bus, Consumers, Message, PoisonError, Subscription
+from shared.kit.bus.consumer import _message
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox, Relay
 
 pytestmark = [pytest.mark.db, pytest.mark.bus]
+NOW = datetime(2023, 11, 1, tzinfo=UTC)
 ATTRIBUTES = {"source": "s", "department": "d", "strength": "weak", "received_at": "2023-11-01T00:00:00+00:00"}
 
 
@@ -189,6 +191,18 @@ async def test_a_table_arrives_whole_by_its_shards(database, bus, outbox):
         await consumers.stop()
     assert sorted(itertools.chain.from_iterable(heard.values())) == sorted(table.column("subject").to_pylist())
     assert set(heard) == set(SHARDS)
+
+
+def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
+    before = replace(MESSAGE_DELIVERED, columns={k: v for k, v in MESSAGE_DELIVERED.columns.items() if k != "about"})
+    row = {"subject": bytes(16), "message_id": bytes(16), "template": "t", "channel": "c", "delivered_at": NOW}
+    body = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}))
+    headers = {"ce-type": MESSAGE_DELIVERED.name, "ce-time": NOW.isoformat()}
+    message = _message(MESSAGE_DELIVERED, "0", headers, body, uuid4())
+    assert message.table().column("about").to_pylist() == [None]
+    without = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}).drop_columns(["channel"]))
+    with pytest.raises(PoisonError, match="lacks columns"):
+        _message(MESSAGE_DELIVERED, "0", headers, without, uuid4())
 
 
 async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
