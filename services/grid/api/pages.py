@@ -10,7 +10,6 @@ from services.grid.schemas.reports import VillageMonthOut
 from services.grid.store.reports import Report, ReportLine
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit.clock import SHANGHAI
-from shared.kit.pdf import Document
 
 PDF = "application/pdf"
 _COLOURS = {Light.YELLOW: (255, 235, 156), Light.RED: (255, 199, 206)}
@@ -46,6 +45,8 @@ class Form:
 def village_page(form: Form, made_at: datetime) -> bytes:
     """The form of a village's month; a draft says that it is one."""
     report = form.report
+    from shared.kit.pdf import Document  # noqa: PLC0415  (half a second: loaded when a page is asked for)
+
     page = Document("村居按月报送表", made_at=made_at)
     page.heading("待遇领取资格核查按月报送表")
     page.text_block(f"报送单位:{form.place}(代码{report.division})")
@@ -77,6 +78,8 @@ def village_page(form: Form, made_at: datetime) -> bytes:
 
 def picture_pages(month: date, villages: Sequence[VillageMonthOut], made_at: datetime) -> bytes:
     """A month's picture: counties first, then each village; late ones are coloured."""
+    from shared.kit.pdf import Document  # noqa: PLC0415  (half a second: loaded when a page is asked for)
+
     pages = Document("村居按月报送情况", made_at=made_at, landscape=True)
     pages.heading(f"{month.year}年{month.month}月村居按月报送情况")
     pages.text_block(f"统计时间:{_at(made_at)}", size=9)

@@ -7,7 +7,7 @@ only then. The village confirms what it has handed out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import httpx
 from pydantic import Field
@@ -18,7 +18,9 @@ from services.notify.domain.delivery import Outcome, Outgoing, Reach, Result
 from services.notify.domain.words import KINDS
 from shared.contracts.vocabulary import Audience
 from shared.kit.clock import SHANGHAI
-from shared.kit.pdf import Document
+
+if TYPE_CHECKING:
+    from shared.kit.pdf import Document
 
 _SIZE: Final = 15
 _LARGE: Final = 20
@@ -55,6 +57,8 @@ class Letter:
 
 def render(settings: LetterSettings, letters: Sequence[Letter], made_at: datetime) -> bytes:
     """One PDF of all letters, a page each; empty letters make a page that says so."""
+    from shared.kit.pdf import Document  # noqa: PLC0415  (half a second: loaded when a page is asked for)
+
     page = Document("书面通知", made_at=made_at, numbered=False)
     if not letters:
         page.heading("没有待送达的书面通知")
@@ -65,7 +69,7 @@ def render(settings: LetterSettings, letters: Sequence[Letter], made_at: datetim
     return page.done()
 
 
-def _write(page: Document, settings: LetterSettings, letter: Letter) -> None:
+def _write(page: "Document", settings: LetterSettings, letter: Letter) -> None:
     size = _LARGE if letter.large else _SIZE
     page.heading(letter.title, size=size + 7)
     page.ln(size * 0.5)

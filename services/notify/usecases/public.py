@@ -8,7 +8,6 @@ from services.notify.domain.reform import CHANNELS, Reform, money, reform_of
 from services.notify.domain.words import KINDS
 from services.notify.usecases.deps import Deps
 from shared.kit.clock import SHANGHAI
-from shared.kit.pdf import Document, font_file
 from shared.kit.problems import UnavailableError
 
 _LETTER: Final = """\
@@ -39,6 +38,8 @@ async def reform(deps: Deps) -> Reform:
 
 def open_letter(found: Reform, made_at: datetime) -> bytes:
     """The open letter to everybody who draws a benefit; takes most of a second, so call it in a thread."""
+    from shared.kit.pdf import Document  # noqa: PLC0415  (half a second: loaded when a page is asked for)
+
     page = Document("致领取待遇居民和家属的一封信", made_at=made_at, numbered=False)
     page.heading("致领取待遇居民和家属的一封信", size=20)
     page.ln(4)
@@ -69,6 +70,8 @@ def _letter(found: Reform) -> list[str]:
 
 def picture(found: Reform, made_at: datetime) -> bytes:
     """The reform on one page, lying; takes a second or two, so call it in a thread."""
+    from shared.kit.pdf import Document  # noqa: PLC0415  (half a second: loaded when a page is asked for)
+
     page = Document("无感认证一图读懂", made_at=made_at, landscape=True, numbered=False)
     page.heading("待遇资格无感认证：一图读懂", size=24)
     page.ln(2)
@@ -87,6 +90,8 @@ def _chart(found: Reform) -> bytes:
     # Half a second and sixty megabytes: only who asks for the picture pays for them.
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.font_manager import FontProperties  # noqa: PLC0415
+
+    from shared.kit.pdf import font_file  # noqa: PLC0415
 
     with font_file() as path:
         font = FontProperties(fname=str(path))
