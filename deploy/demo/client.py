@@ -112,7 +112,7 @@ class Client:
                 msg = f"{left} messages are still under way after {seconds:.0f} s"
                 raise TimeoutError(msg)
             # Asking costs the services time they need to become quiet.
-            await asyncio.sleep(0.1 if calm else 0.4)
+            await asyncio.sleep(0.1 if calm else min(1.0, 0.2 + left / 500))
 
 
 def _read(answer: httpx.Response) -> Any:  # noqa: ANN401  (JSON)

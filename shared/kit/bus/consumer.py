@@ -210,9 +210,10 @@ class Consumers:
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
         for message in fresh:
             trace.start(message.traceparent)
-            log.info("message_handled", consumer=durable, message_id=str(message.id))
             if subscription.after:
                 subscription.after(message)
+        if fresh:
+            _tell_handled(durable, fresh)
 
     async def _apply(self, subscription: Subscription, durable: str, messages: Sequence[Message]) -> list[Message]:
         """Handle what has not been handled before, all in one transaction; returns those."""
@@ -306,6 +307,15 @@ def _event_id(headers: dict[str, str], raw: Msg) -> UUID:
     except (KeyError, ValueError):
         # Without an id of its own it is known by its place in the stream.
         return UUID(int=raw.metadata.sequence.stream)
+
+
+def _tell_handled(durable: str, messages: Sequence[Message]) -> None:
+    """One line for what shared a transaction, under the first one's trace; the others' traces stand in it."""
+    first, *others = dict.fromkeys(message.traceparent for message in messages)
+    trace.start(first)
+    joined = [each[3:35] for each in others if each]
+    more = {"messages": len(messages), "joined": joined} if len(messages) > 1 else {}
+    log.info("message_handled", consumer=durable, message_id=str(messages[0].id), **more)
 
 
 def _read(event: Event, shard: str | None, raw: Msg) -> Message:
