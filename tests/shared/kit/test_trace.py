@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import orjson
@@ -11,7 +12,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
-from shared.contracts.events import BATCH_COMPLETED, BatchCompleted
+from shared.contracts.events import BATCH_COMPLETED, BatchCompleted, FactEvent
 from shared.kit import trace
 from shared.kit.bus import Consumers, Subscription
 from shared.kit.edge import Edge
@@ -21,6 +22,11 @@ from tests.shared.kit.test_bus import batch, name, outbox, until
 
 __all__ = ["outbox"]  # a fixture
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def own_event() -> FactEvent:
+    """An event on a subject nobody else of the suite says anything on."""
+    return replace(BATCH_COMPLETED, name=f"ingest.{name()}.completed")
 
 
 @pytest.fixture
@@ -41,27 +47,26 @@ def lines() -> Iterator[io.StringIO]:
 @pytest.mark.db
 @pytest.mark.bus
 async def test_a_request_its_message_and_what_follows_share_one_trace(database, bus, outbox, lines):
-    app, heard, first, second = FastAPI(), [], 8_000_001, 8_000_002
+    app, event, heard, first, second = FastAPI(), own_event(), [], 1, 2
 
     @app.post("/say")
     async def say() -> None:
         async with database.write() as tx:
-            await outbox.say(tx, BATCH_COMPLETED, batch(first))
+            await outbox.say(tx, event, batch(first))
 
     async def on_batch(tx, message):
         number = message.fact(BatchCompleted).batch_no
         if number == first:
-            await outbox.say(tx, BATCH_COMPLETED, batch(second))
-        if number in (first, second):
-            heard.append(number)
-            logging.getLogger("some.library").warning("heard %s", number)
+            await outbox.say(tx, event, batch(second))
+        heard.append(number)
+        logging.getLogger("some.library").warning("heard %s", number)
 
     app.add_middleware(Edge, max_body_bytes=1024)
     consumers = Consumers(
         service=name(),
         bus=bus,
         database=database,
-        subscriptions=[Subscription(event=BATCH_COMPLETED, handler=on_batch)],
+        subscriptions=[Subscription(event=event, handler=on_batch)],
     )
     relaying = asyncio.create_task(Relay(database, bus, outbox.wake).run())
     await consumers.start()
@@ -77,20 +82,20 @@ async def test_a_request_its_message_and_what_follows_share_one_trace(database, 
     assert {context[3:35] for context in contexts} == {TRACE}
     assert len({context[36:52] for context in contexts} | {"b7ad6b7169203331"}) == 3
     found = [line for line in map(orjson.loads, lines.getvalue().splitlines()) if line.get("trace_id") == TRACE]
-    assert [line["event"] for line in found if line["event"] != "message_handled"] == [
-        "request", f"heard {first}", f"heard {second}",
+    # The request's own line comes when it is answered, which may be after its message was heard.
+    assert sorted(line["event"] for line in found) == [
+        f"heard {first}", f"heard {second}", "message_handled", "message_handled", "request",
     ]  # fmt: skip
-    assert len([line for line in found if line["event"] == "message_handled"]) == 2
 
 
 @pytest.mark.db
 @pytest.mark.bus
 async def test_messages_of_one_transaction_keep_their_own_traces(database, bus, outbox):
-    said, ids = [8_100_001, 8_100_002, 8_100_003], []
+    event, said, ids = own_event(), [1, 2, 3], []
     for number in said:
         ids.append(trace.start()[3:35])
         async with database.write() as tx:
-            await outbox.say(tx, BATCH_COMPLETED, batch(number))
+            await outbox.say(tx, event, batch(number))
     seen: dict[int, str | None] = {}
 
     async def on_batch(_tx: object, message) -> None:
@@ -99,21 +104,23 @@ async def test_messages_of_one_transaction_keep_their_own_traces(database, bus, 
     joint, afterwards = trace.Joint(), []
 
     def after(message) -> None:
-        if message.fact(BatchCompleted).batch_no in said:
-            joint.leave("here")
-            afterwards.append(trace.trace_id())
+        assert message.fact(BatchCompleted).batch_no in said
+        joint.leave("here")
+        afterwards.append(trace.trace_id())
 
     consumers = Consumers(
         service=name(), bus=bus, database=database,
-        subscriptions=[Subscription(event=BATCH_COMPLETED, handler=on_batch, after=after, together=16)],
+        subscriptions=[Subscription(event=event, handler=on_batch, after=after, together=16)],
     )  # fmt: skip
     await Relay(database, bus, outbox.wake).drain()
     await consumers.start()
     await until(lambda: len(afterwards) == 3)
-    lag = await consumers.lag()
+    async with asyncio.timeout(20):
+        # Acknowledgements are not waited for: the broker counts them when it comes to them.
+        while await consumers.pending() != (0, 0):
+            await asyncio.sleep(0.02)
     await consumers.stop()
     assert [seen[number] for number in said] == afterwards == ids
-    assert list(lag.values()) == [(0, 0)]
     links = joint.pick_up("here")
     assert trace.trace_id() == ids[0]
     assert links == ids[1:]
