@@ -1,6 +1,6 @@
 """`make city`: a whole city through the platform, then by hand over the same files, person by person the same answer.
 
-Prints the screen of `make demo`, what DESIGN asks for beside what was measured, and how far the afternoon's work is ahead.
+Prints the screen of `make demo`, the budgets beside what was measured, and how far the afternoon's work is ahead.
 """
 
 import argparse
@@ -107,7 +107,7 @@ async def _certificates(url: str, moments: Moments) -> tuple[datetime, set[bytes
 
 
 def table(measured: Measured) -> Table:
-    """What DESIGN section 12 asks for, beside what was measured."""
+    """The budgets, beside what was measured."""
     made = Table(
         "figure", "ours", "by hand", "ratio", "budget", title="The same files, both ways", title_justify="left"
     )

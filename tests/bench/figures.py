@@ -11,7 +11,7 @@ Theirs = TypeVar("Theirs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What DESIGN section 12 asks: of the ratio or of our own figure, at least or at most."""
+    """What the budgets ask: of the ratio or of our own figure, at least or at most."""
 
     of: str = "ratio"
     least: float | None = None
