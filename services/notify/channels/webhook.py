@@ -88,10 +88,18 @@ class Poster:
     Args:
         settings: of the channel.
         resolve: addresses of a host and port; the system's by default.
+        transport: what carries the calls; sockets by default.
     """
 
-    def __init__(self, settings: WebhookSettings, *, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        *,
+        resolve: Resolve | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._settings = settings
+        self._transport = transport
         self._networks = settings.networks
         self._resolve = resolve or _addresses
         self._tls = ssl.create_default_context()
@@ -162,6 +170,7 @@ class Poster:
         if name not in self._clients:
             self._clients[name] = httpx.AsyncClient(
                 verify=self._tls,
+                transport=self._transport,
                 follow_redirects=False,
                 trust_env=False,
                 timeout=self._settings.seconds,

@@ -1,11 +1,14 @@
 """How people can be reached, and who must not be written to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import pyarrow as pa
 
+from services.notify.domain.plan import Way
+from services.notify.domain.template import Template
 from shared.kit.db import ReadTx, WriteTx
 
 _ARRIVED: Final = (
@@ -21,18 +24,34 @@ SET sealed = excluded.sealed, reachable = excluded.reachable, division = exclude
     received_at = excluded.received_at
 WHERE excluded.received_at >= kept.received_at
 """
-# What is only for people without a phone is not needed where there is one.
 _WAKE: Final = """
 UPDATE delivery d
-SET status = CASE WHEN w.needless THEN 'merged' ELSE 'queued' END,
-    reason = CASE WHEN w.needless THEN 'has_phone' END, ended_at = CASE WHEN w.needless THEN $1::timestamptz END,
-    due_at = CASE WHEN d.lane = 0 THEN $1::timestamptz ELSE $2::timestamptz END
-FROM (SELECT d.message_id, d.channel, d.attempt, d.reason = 'phone_unknown' AND c.reachable <> 'none' AS needless
+SET status = 'queued', reason = NULL, due_at = CASE WHEN d.lane = 0 THEN $1::timestamptz ELSE $2::timestamptz END
+FROM (SELECT d.message_id, d.channel, d.attempt
       FROM arrived_contact a JOIN contact c USING (subject) JOIN delivery d USING (subject)
       WHERE d.status = 'waiting'
-        AND CASE WHEN d.channel = ANY($3::text[]) THEN c.reachable <> 'none'
-                 ELSE d.reason IN ('no_contact', 'phone_unknown') END) w
+        AND CASE WHEN d.channel = ANY($3::text[]) THEN c.reachable <> 'none' ELSE d.reason = 'no_contact' END) w
 WHERE d.message_id = w.message_id AND d.channel = w.channel AND d.attempt = w.attempt
+"""
+# Messages that came before the contact, and that nobody tried to bring by phone: their person turns out to have none.
+_ANNOUNCE: Final = """
+INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at)
+SELECT m.id, w.channel, 1, m.subject, m.template, m.lane, m.revision, m.audience = 'citizen', 'queued',
+       CASE WHEN w.disturbs AND m.lane > 0 THEN $2::timestamptz ELSE $1::timestamptz END
+FROM (SELECT DISTINCT subject FROM arrived_contact) a
+JOIN contact c ON c.subject = a.subject AND c.reachable = 'none'
+JOIN message m ON m.subject = a.subject AND m.created_at >= $3::timestamptz
+JOIN unnest($5::text[], $6::text[], $7::bool[], $8::bool[], $9::bool[])
+    AS w (template, channel, disturbs, for_family, latest_only) USING (template)
+LEFT JOIN preference o ON o.subject = m.subject
+LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked
+WHERE m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
+  AND (w.for_family OR m.audience <> 'family') AND (n.subject IS NULL OR (m.lane = 0 AND w.for_family))
+  AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.channel = ANY($4::text[])
+                  AND d.status <> 'waiting')
+  AND NOT (w.latest_only AND EXISTS (SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template
+                                     AND (y.revision, y.id) > (m.revision, m.id)))
+ON CONFLICT DO NOTHING
 """
 
 _ARRIVED_DEAD: Final = (
@@ -79,6 +98,43 @@ async def keep_contacts(tx: WriteTx, table: pa.Table, received_at: datetime) -> 
 async def wake_waiting(tx: WriteTx, now: datetime, opens: datetime, channels: list[str]) -> int:
     """Queue what waited for the contacts just kept; `channels` need a phone. Returns the number of deliveries."""
     return _count(await tx.run(_WAKE, now, opens, channels))
+
+
+async def announce(
+    tx: WriteTx,
+    ways: Sequence[tuple[Template, Way]],
+    now: datetime,
+    opens: datetime,
+    since: datetime,
+    phones: list[str],
+) -> int:
+    """Queue what people without a phone are told in their village, for the contacts just kept.
+
+    Args:
+        tx: the transaction in which they were kept.
+        ways: the channels that are only for people without a phone, by template.
+        now: business time.
+        opens: when people may be disturbed next.
+        since: messages from before are told no more.
+        phones: channels that need a phone.
+
+    Returns:
+        The number of deliveries.
+    """
+    return _count(
+        await tx.run(
+            _ANNOUNCE,
+            now,
+            opens,
+            since,
+            phones,
+            [template.code for template, _ in ways],
+            [way.code for _, way in ways],
+            [way.disturbs for _, way in ways],
+            [way.for_family for _, way in ways],
+            [template.latest_only for template, _ in ways],
+        )
+    )
 
 
 async def record_dead(tx: WriteTx, table: pa.Table, recorded_at: datetime, now: datetime) -> None:

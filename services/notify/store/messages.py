@@ -28,7 +28,8 @@ _DRAFT: Final = (
     " about uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL) ON COMMIT DELETE ROWS"
 )
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
-# is recorded as dead is told nothing; what the law wants said goes to the family instead.
+# is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
+# without a phone gets no row before a phone is known to be missing: `announce` writes it then.
 _WRITE: Final = """
 WITH said AS (
     SELECT * FROM unnest($1::text[], $2::int2[], $3::text[], $4::int2[], $5::bool[])
@@ -59,11 +60,10 @@ WITH said AS (
     FROM written m JOIN way w USING (template)
     LEFT JOIN contact c ON c.subject = m.subject
     LEFT JOIN preference o ON o.subject = m.subject
-    CROSS JOIN LATERAL (SELECT CASE WHEN c.subject IS NULL AND w.without_phone THEN 'phone_unknown'
-                                    WHEN c.subject IS NULL AND w.reach IN ('phone', 'village') THEN 'no_contact'
+    CROSS JOIN LATERAL (SELECT CASE WHEN c.subject IS NULL AND w.reach IN ('phone', 'village') THEN 'no_contact'
                                     WHEN c.reachable = 'none' AND w.reach = 'phone' THEN 'no_phone' END AS lacks) p
     WHERE m.fresh AND m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
-      AND (w.for_family OR m.audience <> 'family') AND (NOT w.without_phone OR coalesce(c.reachable, 'none') = 'none')
+      AND (w.for_family OR m.audience <> 'family') AND (NOT w.without_phone OR c.reachable = 'none')
     RETURNING status
 )
 SELECT template, count(*) FILTER (WHERE fresh) AS fresh,

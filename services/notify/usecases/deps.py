@@ -1,6 +1,7 @@
 """What the verbs need; built once by the app."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,7 @@ class Deps:
         ask_figures: the figures of another service, by its name.
         wake, hooks_wake, receipts_wake: set when there is something to send, to post, to say of posts.
         poster: calls partners' endpoints; None where that is off.
+        jitter: in [0, 1), spreads new tries.
     """
 
     database: Database
@@ -71,6 +73,7 @@ class Deps:
     test_recipients: frozenset[str] = frozenset()
     ask_figures: AskFigures = _nobody
     poster: Poster | None = None
+    jitter: Callable[[], float] = random.random
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hooks_wake: asyncio.Event = field(default_factory=asyncio.Event)
     receipts_wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,6 +82,12 @@ class Deps:
         """Today's plan of a template."""
         chosen = self.templates[template]
         return plan(chosen, chosen.version_on(self.clock.today()), self.ways)
+
+    def announced(self) -> list[tuple[Template, Way]]:
+        """Today's channels that are only for people without a phone, by template."""
+        return [
+            (each, way) for code, each in self.templates.items() for way in self.plan(code).first if way.without_phone
+        ]
 
     def opens(self) -> datetime:
         """When people may be disturbed next."""

@@ -1,7 +1,7 @@
 """What is done with what other services say: the same end in any order, however often it is heard."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
@@ -19,7 +19,9 @@ async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str,
     """Keep how people can be reached, and queue what waited for it."""
     await contacts.lock_shard(tx, shard)
     await contacts.keep_contacts(tx, table, received_at)
-    await contacts.wake_waiting(tx, deps.clock.now(), deps.opens(), deps.phone_channels())
+    now, opens, phones = deps.clock.now(), deps.opens(), deps.phone_channels()
+    await contacts.wake_waiting(tx, now, opens, phones)
+    await contacts.announce(tx, deps.announced(), now, opens, now - timedelta(days=deps.wait_days), phones)
 
 
 async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, issued_on: date) -> None:

@@ -1,6 +1,5 @@
 """From the queue to a provider and back: claim, make ready, record. The name is opened here only and kept nowhere."""
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -132,7 +131,7 @@ async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result
     rows = []
     for result in results:
         attempt = ready.attempts[result.id]
-        again = retry_at(now, attempt, waits, random.random()) if result.outcome is Outcome.AGAIN else None  # noqa: S311  (jitter)
+        again = retry_at(now, attempt, waits, deps.jitter()) if result.outcome is Outcome.AGAIN else None
         rows.append((result, attempt, again))
     await finish(tx, deps, await deliveries.record(tx, channel, rows, now))
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -140,7 +139,7 @@ async def record_challenge(tx: WriteTx, deps: Deps, endpoint: Endpoint, answer: 
             tx.after_commit.append(deps.hooks_wake.set)
         return
     reason = answer.reason or "challenge_not_answered"
-    again = rules.try_again(now, endpoint.failures + 1, rules.CHALLENGE_WAITS, random.random())  # noqa: S311  (jitter)
+    again = rules.try_again(now, endpoint.failures + 1, rules.CHALLENGE_WAITS, deps.jitter())
     if again is None:
         await _change(tx, deps, endpoint, SubscriptionStatus.DISABLED, reason)
     else:
@@ -171,7 +170,7 @@ def _lease(deps: Deps) -> datetime:
 
 async def record(tx: WriteTx, deps: Deps, batch: Batch, answers: Sequence[Answer]) -> None:
     """Record what an endpoint answered: heard, to be tried again, given up; a failing one rests, 410 ends it."""
-    now, endpoint, jitter = deps.clock.now(), batch.endpoint, random.random()  # noqa: S311  (jitter)
+    now, endpoint, jitter = deps.clock.now(), batch.endpoint, deps.jitter()
     failed = all(not answer.taken for answer in answers)
     # While the endpoint itself fails its own rest is enough; its events wait for it and none is given up.
     waits = () if failed and endpoint.failures else rules.WAITS

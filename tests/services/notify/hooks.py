@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
@@ -66,10 +67,12 @@ def recorded(numbers: Iterable[int], *, client: str = CLIENT, program: str = "di
     return table_message(PARTNER_EVENTS_RECORDED, table, client_id=client, program=program)
 
 
-def with_poster(deps: Deps, settings: WebhookSettings = LOCAL) -> Deps:
-    """The same, able to post to this machine."""
+def with_poster(
+    deps: Deps, settings: WebhookSettings = LOCAL, transport: httpx.AsyncBaseTransport | None = None
+) -> Deps:
+    """The same, able to post to this machine, or by `transport` without sockets."""
     channels = {**deps.channels, "webhook": replace(deps.channels["webhook"], settings=settings)}
-    return replace(deps, channels=channels, poster=Poster(settings))
+    return replace(deps, channels=channels, poster=Poster(settings, transport=transport))
 
 
 def poster_of(deps: Deps) -> Poster:

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -302,3 +303,22 @@ class TestAnyOrder:
             if (row["channel"], row["status"]) == ("loudspeaker", "queued")
         }
         assert aloud == {who for who in people[3:] if reachable[who] == "none"}
+
+
+@pytest.mark.parametrize("order", list(permutations(["contacts", "first", "second"])), ids="-".join)
+async def test_only_who_has_no_phone_is_announced_whatever_comes_first(deps, database, order):
+    people = [(subject(1), "phone"), (subject(2), "none"), (subject(3), "family"), (subject(4), "none")]
+    told = [(who, TODAY + timedelta(days=25)) for who, _ in people]
+    events = {
+        "contacts": known(*people),
+        "first": table_message(CERTIFICATIONS_DUE, due(told)),
+        "second": table_message(CERTIFICATIONS_DUE, due([(who, day + timedelta(days=1)) for who, day in told[:2]])),
+    }
+    await hear(deps, suspected((subject(4), uuid4(), "suspected_death", 1)))
+    for name in order:
+        await hear(deps, events[name])
+        await hear(deps, events[name])
+    rows = await rows_of(database, "SELECT subject, status FROM delivery WHERE channel = 'loudspeaker'")
+    assert {row["subject"] for row in rows} == {subject(2)}
+    assert [row["status"] for row in rows].count("queued") == 1
+    assert "sms" in {row["channel"] for row in await rows_of(database, "SELECT DISTINCT channel FROM delivery")}
