@@ -1,5 +1,6 @@
 """`wugan`: the command line of the platform; each command loads what it needs only when it is called."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -60,13 +61,16 @@ def demo(
     ] = None,
 ) -> None:
     """Send the demo city through the whole platform and hold the outcome against the truth."""
-    from deploy.demo.run import DemoOptions, Kills  # noqa: PLC0415  (loaded when called)
+    from deploy.demo.run import DemoOptions, Kills, database_of  # noqa: PLC0415  (loaded when called)
     from deploy.demo.run import main as run_demo  # noqa: PLC0415  (loaded when called)
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
 
     disturb = Kills(kill) if kill else None
-    options = DemoOptions(data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb)
     try:
+        options = DemoOptions(
+            data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb,
+            database_url=database_of(os.environ),
+        )  # fmt: skip
         code = run_demo(options)
     except StackError as error:
         typer.echo(f"wugan: {error}", err=True)

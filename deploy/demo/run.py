@@ -5,29 +5,32 @@ import contextlib
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from deploy.demo import screen, truth, visits
-from deploy.demo.city.manifest import CityFile, Manifest, read_manifest
+from deploy.demo.city.manifest import MANIFEST, TRUTH, CityFile, Manifest, NotACityError, read_manifest
 from deploy.demo.client import Client, RefusedError, client
-from deploy.local.errors import StackError
+from deploy.local.database import parse_url
+from deploy.local.errors import DemoNatsError, StackError
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit.clock import wall
 
 SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
-NOON = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)  # nine in the morning in Shanghai
+MORNING = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)  # nine in Shanghai
+DATABASE = "wugan_demo"
 _AT_ONCE = 3
 
+T = TypeVar("T")
 Disturb = Callable[[LocalStack, str, float], object]
 
 
@@ -63,7 +66,9 @@ class DemoOptions:
         stay: keep everything up at the end.
         sources: only the files of these sources; None is all fifty.
         durable: False trades safety at power loss for speed, for tests.
-        servers: URLs of a PostgreSQL and a NATS that run already; None starts our own.
+        database_url: an administrator of a PostgreSQL that runs already, and a database there that the demo may empty;
+            None starts our own, whatever the environment names.
+        nats_url: a NATS that runs already, and is as empty as the database; None starts our own.
         patience: how long to wait at most until all is quiet, seconds.
     """
 
@@ -75,7 +80,8 @@ class DemoOptions:
     disturb: Disturb | None = None
     sources: frozenset[str] | None = None
     durable: bool = True
-    servers: tuple[str, str] | None = None
+    database_url: str | None = None
+    nats_url: str | None = None
     patience: float = 600.0
 
 
@@ -109,7 +115,37 @@ class Run:
 
 
 class CityError(StackError):
-    """The city could not be made."""
+    """The city could not be made, or is not whole."""
+
+
+def database_of(environment: Mapping[str, str]) -> str | None:
+    """URL of the demo's own database on the PostgreSQL the environment names; None where it names none.
+
+    Each demo starts with empty schemas, so it never works in the database of the URL, which may be a city's real one.
+    Roles are named after the database: those of another one keep their passwords.
+
+    Raises:
+        DemoNatsError: a NATS is named, which we could not start anew.
+        DatabaseUrlError: the URL is none.
+    """
+    if environment.get("WUGAN_NATS_URL"):
+        raise DemoNatsError
+    url = environment.get("WUGAN_DATABASE_URL")
+    return parse_url(url)[0].url(DATABASE) if url else None
+
+
+def stack_options(options: DemoOptions) -> StackOptions:
+    """The stack of a demo; its servers are those of `options`, never those of the environment."""
+    return StackOptions(
+        data=options.data / "stack",
+        port_base=options.port_base,
+        fresh=options.nats_url is None,
+        clock_at=MORNING,
+        sandbox=True,
+        durable=options.durable,
+        database_url=options.database_url,
+        nats_url=options.nats_url,
+    )
 
 
 def _progress(console: Console) -> Progress:
@@ -129,20 +165,11 @@ def _progress(console: Console) -> Progress:
 async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
     """A city and a running stack, ready for `through`; everything is stopped at the end, the data stay."""
     city = options.data / f"city-{options.scale:g}-{options.seed}"
-    stack_options = StackOptions(
-        data=options.data / "stack",
-        port_base=options.port_base,
-        fresh=options.servers is None,
-        clock_at=NOON,
-        sandbox=True,
-        durable=options.durable,
-    )
-    if options.servers:
-        stack_options = replace(stack_options, database_url=options.servers[0], nats_url=options.servers[1])
-    stack = LocalStack(stack_options)
+    if (city / MANIFEST).exists():
+        _whole(city)  # before anything is started for it
+    stack = LocalStack(stack_options(options))
     with _progress(console) as progress:
-        making = asyncio.create_task(_make_city(progress, options, city))
-        async with stack:
+        async with _meanwhile(_make_city(progress, options, city)) as making, stack:
             key = stack.client_key("demo-operator")
             manifest = await making
             issuer = f"{stack.urls['gateway']}/api/recognition"
@@ -163,18 +190,50 @@ async def demo(options: DemoOptions) -> screen.Result:
     return result
 
 
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """A task that ends with the block at the latest."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        # Its own failure was told to whoever awaited it; if nobody did, the block failed first.
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+
+
 async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Manifest:
     task = progress.add_task("making the city", total=None, rate="")
-    if not (city / "city.json").exists():
+    if not (city / MANIFEST).exists():
         # In a process of its own: it is work for a processor, and the stack starts meanwhile.
         words = [sys.executable, "-m", "deploy.demo.city.cli", "generate", "--quiet", "--out", str(city)]
         words += ["--scale", str(options.scale), "--seed", str(options.seed)]
         process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
-        _, said = await process.communicate()
+        try:
+            _, said = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if process.returncode:
-            raise CityError(said.decode(errors="replace").strip()[-300:])
-    manifest = read_manifest(city)
+            raise CityError(said.decode(errors="replace").strip()[-300:].removeprefix("wugan city: "))
+    manifest = _whole(city)
     progress.update(task, total=1, completed=1, rate=f"{manifest.people:,} people")
+    return manifest
+
+
+def _whole(city: Path) -> Manifest:
+    try:
+        manifest = read_manifest(city)
+    except NotACityError as error:
+        msg = f"{city / MANIFEST} cannot be read: remove {city}, and the demo makes it anew."
+        raise CityError(msg) from error
+    for path in (TRUTH, *(file.path for file in manifest.files)):
+        if not (city / path).is_file():
+            msg = f"{city / path} is gone: remove {city}, and the demo makes it anew."
+            raise CityError(msg)
     return manifest
 
 
@@ -194,7 +253,7 @@ async def through(run: Run) -> screen.Result:
     async with run.stage("visits by grid members", None) as task:
         visited = await visits.pay(run.client, run.city, told=partial(_visited, run, task))
     await _quiet(run, "visits heard")
-    people = truth.read_truth(run.city / "truth" / "truth.parquet")
+    people = truth.read_truth(run.city / TRUTH)
     async with run.stage("asking as a partner would", len(people)) as task:
         answered = await truth.ask(run.client, people, told=lambda n: run.progress.advance(task, n))
     figures = {name: await run.client.call("GET", name, "/v1/figures") for name in SERVICES}

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from deploy.local.errors import BootstrapError
+from deploy.local.errors import BootstrapError, DatabaseUrlError
 from deploy.local.programs import DEPLOY, postgres_program
 
 SQL = DEPLOY / "postgres"
 DEFAULT_DATABASE = "wugan"
+_SCHEMES = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,27 @@ class Server:
 
 
 def parse_url(url: str) -> tuple[Server, str]:
-    """Server and database of a URL; the database is `wugan` where the URL names none or only `postgres`."""
-    parts = urlsplit(url)
+    """Server and database of a URL; the database is `wugan` where the URL names none or only `postgres`.
+
+    Raises:
+        DatabaseUrlError: it is malformed.
+    """
+    # urllib quotes the bad part, which is the end of a password that holds a `/`: its words are not passed on.
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise DatabaseUrlError("its host is malformed") from None
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        raise DatabaseUrlError("its port is no number up to 65535") from None
+    if parts.scheme not in _SCHEMES:
+        raise DatabaseUrlError("it does not start with postgresql://")
+    if "\0" in unquote(url) or not all(key.isidentifier() for key, _ in parse_qsl(parts.query)):
+        raise DatabaseUrlError("it holds what no address holds")
     server = Server(
         host=parts.hostname or "127.0.0.1",
-        port=parts.port or 5432,
+        port=port,
         user=unquote(parts.username or "postgres"),
         password=unquote(parts.password or ""),
         options=parts.query,

@@ -143,6 +143,26 @@ class FreshNatsError(StackError):
         )
 
 
+class DemoNatsError(StackError):
+    """The demo needs a NATS nobody has said anything to."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The demo starts with an empty NATS and never empties the server named by WUGAN_NATS_URL: "
+            "unset WUGAN_NATS_URL and it starts one of its own."
+        )
+
+
+class DatabaseUrlError(StackError):
+    """A URL no server can be found by; it is not repeated, since it holds a password."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"WUGAN_DATABASE_URL is no address of a PostgreSQL ({why}): write it as "
+            f"postgresql://user:password@host:5432/database, with %40 for @, %2F for / and %3A for : in a password."
+        )
+
+
 class UnknownProcessError(StackError):
     """A name that is no part of this stack."""
 

@@ -223,6 +223,9 @@ class LocalStack:
         options = self.options
         if options.fresh and options.nats_url:
             raise FreshNatsError
+        if options.database_url:
+            # Before the folder is opened, and perhaps emptied: the URL may be malformed.
+            self._server, self._database = database.parse_url(options.database_url)
         self.folder.open(fresh=options.fresh, min_free_bytes=options.min_free_bytes)
         self._secrets = load_or_make(self.folder.secrets)
         ports = plan(options.port_base, options.services, options.workers)
@@ -231,7 +234,9 @@ class LocalStack:
         self._running_mark.touch()
         if options.clock_at:
             self.set_clock(options.clock_at)
-        self._locate_database()
+        if not options.database_url:
+            password = self.secrets.roles[ADMIN]
+            self._server = database.Server(host=HOST, port=ports.postgres, user=ADMIN, password=password)
         started = time.monotonic()
         async with asyncio.TaskGroup() as group:
             based = group.create_task(self._start_database())
@@ -255,13 +260,6 @@ class LocalStack:
                 if time.monotonic() >= until:
                     raise PortInUseError(port, name)
                 await asyncio.sleep(0.1)
-
-    def _locate_database(self) -> None:
-        if self.options.database_url:
-            self._server, self._database = database.parse_url(self.options.database_url)
-        else:
-            password = self.secrets.roles[ADMIN]
-            self._server = database.Server(host=HOST, port=self.ports.postgres, user=ADMIN, password=password)
 
     async def _start_database(self) -> dict[str, str]:
         """Server, roles and schemas; returns what each schema was migrated to."""

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.demo import screen
-from deploy.demo.run import NOON, DemoOptions, Run, opened, through
+from deploy.demo.run import MORNING, DemoOptions, Run, opened, through
 from tests.bench.machine import facts
 from tests.bench.whole_by_hand import ByHand, run_by_hand
 
@@ -77,7 +77,7 @@ async def measure(options: DemoOptions, console: Console) -> Measured:
         # The platform stays up but idle meanwhile; the afternoon's work has the machine to itself.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             hand = await asyncio.get_running_loop().run_in_executor(
-                pool, run_by_hand, run.manifest, keys, url, NOON.date()
+                pool, run_by_hand, run.manifest, keys, url, MORNING.date()
             )
     theirs = {row.tobytes() for row in hand.certified}
     assert moments.files is not None

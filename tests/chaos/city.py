@@ -102,7 +102,7 @@ async def _through(folder: Path, servers: LocalStack, proxies: tuple[Proxy, Prox
     )
     options = DemoOptions(
         data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False,
-        disturb=striker, servers=urls,
+        disturb=striker, database_url=urls[0], nats_url=urls[1],
     )  # fmt: skip
     async with opened(options, Console(quiet=True)) as city:
         client = city.client

@@ -11,7 +11,7 @@ import nats
 from nats.js import api
 
 from deploy.demo.client import Client
-from deploy.demo.run import NOON
+from deploy.demo.run import MORNING
 from deploy.local.stack import LocalStack
 from shared.contracts.events import EVENTS, TableEvent
 from shared.contracts.vocabulary import SHARDS
@@ -105,9 +105,9 @@ async def _slow_database(world: World) -> None:
 
 async def _jump(world: World) -> None:
     """The business clock jumps within its day, forward and back."""
-    world.services.set_clock(NOON + timedelta(hours=9))
+    world.services.set_clock(MORNING + timedelta(hours=9))
     await asyncio.sleep(world.seconds / 3)
-    world.services.set_clock(NOON)
+    world.services.set_clock(MORNING)
 
 
 async def _again(world: World) -> None:
@@ -133,7 +133,7 @@ async def _poison(world: World) -> None:
         subject = f"{event.name}.{SHARDS[7]}" if isinstance(event, TableEvent) else event.name
         headers = {
             "ce-specversion": "1.0", "ce-id": str(_uuid(world.rng)), "ce-type": event.name, "ce-source": "/chaos",
-            "ce-time": NOON.isoformat(), "content-type": "application/json",
+            "ce-time": MORNING.isoformat(), "content-type": "application/json",
         }  # fmt: skip
         await context.publish(subject, b"\x00garbage{", headers=headers)
     await client.close()

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from deploy.cli import app, parse_workers
+from deploy.demo.city.manifest import MANIFEST, Manifest, write_manifest
+from deploy.local.secrets import load_or_make
 
 
 def test_help_names_every_command():
@@ -19,6 +22,57 @@ def test_help_loads_no_service_and_nothing_heavy():
     code = "import sys, deploy.cli; print([m for m in sys.modules if m.split('.')[0] in ('services', 'polars', 'pyarrow', 'numpy', 'fastapi', 'sqlalchemy')])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "sentence"),
+    [
+        ("city someone --out {empty}", {}, "wugan city: {empty} holds no generated city; make one with"),
+        ("city someone --out {gone}", {}, "wugan city: {gone} holds no generated city; make one with"),
+        ("city someone --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
+        ("city show --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
+        ("accuracy --city {broken} --data {empty}", {}, "wugan: {broken} holds no generated city; make one with"),
+        ("demo --data {demo}", {}, "cannot be read: remove {demo}/city-0.01-2023, and the demo makes it anew."),
+        ("demo --data {demo} --seed 5", {}, "is gone: remove {demo}/city-0.01-5, and the demo makes it anew."),
+        ("demo --data {empty}", {"WUGAN_NATS_URL": "nats://h"}, "unset WUGAN_NATS_URL and it starts one of its own."),
+        ("demo --data {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
+        ("up --data {kept} --fresh", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
+        ("migrate --data {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
+        ("backup --data {kept} --to {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no addr"),
+    ],
+)
+def test_trouble_is_one_sentence_and_exit_code_1(tmp_path, monkeypatch, words, environment, sentence):
+    for name in ("WUGAN_DATABASE_URL", "WUGAN_NATS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    places = {name: tmp_path / name for name in ("empty", "gone", "broken", "demo", "kept")}
+    places["empty"].mkdir()
+    _write(places["broken"] / MANIFEST, "null")
+    _write(places["demo"] / "city-0.01-2023" / MANIFEST, "{")
+    write_manifest(_nobody(places["demo"] / "city-0.01-5"))
+    _write(places["kept"] / "wugan.json", "{}")
+    (places["kept"] / "secrets").mkdir()
+    load_or_make(places["kept"] / "secrets")
+    said = CliRunner().invoke(app, words.format(**places).split())
+    assert said.exit_code == 1
+    assert isinstance(said.exception, SystemExit)
+    assert sentence.format(**places) in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert (places["kept"] / "secrets" / "keys.json").exists()
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _nobody(root):
+    root.mkdir(parents=True)
+    return Manifest(
+        root=root, scale=0.01, seed=5, today=date(2023, 11, 1), people=0, enrolments=0, records=0, monthly_fen=0,
+        grids=0, files=(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

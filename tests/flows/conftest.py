@@ -39,6 +39,13 @@ def options(folder: Path, *, disturb: Disturb | None = None) -> DemoOptions:
     )
 
 
+@pytest.fixture(autouse=True)
+def _no_servers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These stories stop, empty and restore servers: always their own, whatever the environment names."""
+    for name in ("WUGAN_DATABASE_URL", "WUGAN_NATS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
     """The undisturbed run."""

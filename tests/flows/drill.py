@@ -85,7 +85,8 @@ def sent(data: Path) -> list[tuple[str, str]]:
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[Client]:
     """The operator of the restored city, once it is quiet."""
-    async with LocalStack(StackOptions(data=data, port_base=0, sandbox=True, durable=False)) as stack:
+    options = StackOptions(data=data, port_base=0, sandbox=True, durable=False, database_url=None, nats_url=None)
+    async with LocalStack(options) as stack:
         key = stack.client_key("demo-operator")
         issuer = f"{stack.urls['gateway']}/api/recognition"
         async with client(stack.urls["gateway"], issuer, key.client_id, key.key_file) as caller:

@@ -44,8 +44,7 @@ def generate_city(
 
             manifest = generate(scale, seed, out, tell)
     except (OccupiedFolderError, NoRoomError, TooSmallError) as error:
-        Console(stderr=True).print(str(error), style="red")
-        raise typer.Exit(1) from error
+        raise _failed(str(error)) from error
     if not quiet:
         _print(manifest)
 
@@ -56,8 +55,7 @@ def show_city(*, out: Annotated[Path, typer.Option(help="Folder of a generated c
     try:
         _print(read_manifest(out))
     except NotACityError as error:
-        Console(stderr=True).print(str(error), style="red")
-        raise typer.Exit(1) from error
+        raise _failed(str(error)) from error
 
 
 @app.command("someone")
@@ -68,12 +66,19 @@ def show_someone(
     state: Annotated[str, typer.Option(help="alive, dead, missing, in_custody, ...")] = "alive",
 ) -> None:
     """Print the id number of one invented person, for a first question by hand."""
-    people = pl.read_parquet(out / TRUTH)
+    try:
+        people = pl.read_parquet(read_manifest(out).root / TRUTH)
+    except (NotACityError, OSError, pl.exceptions.PolarsError) as error:
+        raise _failed(str(NotACityError(out))) from error
     found = people.filter(pl.col("programs").list.contains(program) & (pl.col("state") == state))
     if found.is_empty():
-        Console(stderr=True).print(f"nobody in {out} draws {program} and is {state}", style="red")
-        raise typer.Exit(1)
+        raise _failed(f"nobody in {out} draws {program} and is {state}")
     sys.stdout.write(found["citizen_id"][0] + "\n")
+
+
+def _failed(told: str) -> typer.Exit:
+    typer.secho(f"wugan city: {told}", err=True, fg="red")
+    return typer.Exit(1)
 
 
 def _print(manifest: Manifest) -> None:

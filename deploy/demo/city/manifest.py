@@ -27,7 +27,7 @@ def read_manifest(path: Path) -> "Manifest":
             for entry in fields.pop("files")
         )
         return Manifest(root=file.parent, **{**fields, "today": date.fromisoformat(fields["today"]), "files": files})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotACityError(path) from error
 
 

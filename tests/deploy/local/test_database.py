@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local import database
 from deploy.local.clients import SERVICES
-from deploy.local.errors import BootstrapError
+from deploy.local.errors import BootstrapError, DatabaseUrlError
 from tests.support.servers import Servers, ServiceDatabases, unused_name
 
 pytestmark = pytest.mark.db
@@ -114,6 +114,27 @@ async def test_a_server_that_refuses_is_told_in_one_sentence(servers):
     ) as told:
         await database.bootstrap(stranger, "x", {})
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("mysql://a:secret@h/city", "it does not start with postgresql://"),
+        ("localhost:5432", "it does not start with postgresql://"),
+        ("postgresql://a:secret@h:port/city", "its port is no number up to 65535"),
+        ("postgresql://a:secret@h:65536/city", "its port is no number up to 65535"),
+        ("postgresql://a:secret/@h:1/city", "its port is no number up to 65535"),
+        ("postgresql://a:secret@[::1/city", "its host is malformed"),
+        ("postgresql://a:secret@h/ci%00ty", "it holds what no address holds"),
+        ("postgresql://a:secret@h/city?a%3Db=c", "it holds what no address holds"),
+    ],
+)
+def test_a_malformed_url_is_told_without_its_password(url, why):
+    with pytest.raises(DatabaseUrlError, match=r"write it as postgresql://user:password@host:5432/database") as told:
+        database.parse_url(url)
+    assert f"({why})" in str(told.value)
+    assert "secret" not in str(told.value)
+    assert told.value.__suppress_context__ or told.value.__context__ is None  # a traceback does not quote it either
 
 
 @pytest.mark.parametrize(
