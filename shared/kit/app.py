@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
 import structlog
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.contracts.events import EVENTS
-from shared.kit import keeping, migrations, problems, telemetry
+from shared.kit import docs_page, keeping, migrations, problems, telemetry
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
@@ -227,7 +227,7 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
         description=service.description,
         lifespan=lifespan,
         openapi_url="/openapi.json",
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
     )
@@ -237,6 +237,7 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
     for router in (*service.routers, *_shared_routers()):
         app.include_router(router)
     _describe_problems(app)
+    _document(app)
     return app
 
 
@@ -260,6 +261,16 @@ def _describe_problems(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own documented way
+
+
+def _document(app: FastAPI) -> None:
+    # Not the framework's page: it loads its scripts from the internet and does not know the gateway's prefix.
+    made = cache(lambda: docs_page.page(app.openapi()))
+
+    async def docs(_request: Request) -> HTMLResponse:
+        return HTMLResponse(made(), headers=docs_page.HEADERS)
+
+    app.add_route("/docs", docs, include_in_schema=False)
 
 
 def _health(app: FastAPI, service: Service) -> APIRouter:
