@@ -42,6 +42,12 @@ async def ask_figures(platform: Platform, service: str) -> Mapping[str, Any] | N
     return found
 
 
+async def ask_labels(platform: Platform) -> Mapping[str, str]:
+    """Labels of recognition's programs by code."""
+    found = await platform.peers.get_json(f"{platform.settings.peer_url('recognition')}/v1/programs")
+    return {str(each["code"]): str(each["label"]) for each in found["items"]}
+
+
 def open_poster(channel: ReadyChannel) -> Poster | None:
     """What calls partners' endpoints; None where that is off."""
     assert isinstance(channel.settings, WebhookSettings)
@@ -71,6 +77,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             ways=ways_of(channels),
             senders=open_senders(channels, client),
             ask_figures=partial(ask_figures, platform),
+            ask_labels=partial(ask_labels, platform),
             poster=poster,
             test_recipients=frozenset(
                 each.strip() for each in settings.notify_test_recipients.split(",") if each.strip()

@@ -137,6 +137,14 @@ DELIVERY = sa.Table(
     sa.Index("ix_delivery_subject", "subject", "channel"),
 )
 
+PROGRAM_LABEL = sa.Table(
+    "program_label",
+    METADATA,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, nullable=False),
+    comment="labels of programs as recognition last told them",
+)
+
 LOOK = sa.Table(
     "look",
     METADATA,

@@ -33,7 +33,7 @@ async def list_templates(wired: Wired, _caller: Reader) -> TemplatesOut:
 @router.post("/templates/{code}:preview")
 async def preview_template(wired: Wired, _caller: Reader, code: Code, body: PreviewRequest) -> PreviewOut:
     """What a template says with given values, or with long samples; nothing is sent."""
-    shown = read.preview(read.find_template(wired, code), body.version, body.variables)
+    shown = read.preview(wired, read.find_template(wired, code), body.version, body.variables)
     return PreviewOut(items=[PreviewItemOut.model_validate(each, from_attributes=True) for each in shown])
 
 

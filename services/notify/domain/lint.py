@@ -13,7 +13,7 @@ from services.notify.domain.template import (
     read_values,
     sample_values,
 )
-from services.notify.domain.words import KINDS
+from services.notify.domain.words import KINDS, SAMPLE_LABELS
 from shared.contracts.vocabulary import Audience
 
 HOTLINE: Final = "12333"
@@ -96,7 +96,7 @@ def _text(template: Template, version: Version, code: str, text: str) -> Iterato
     if missing := sorted(set(names) - set(version.variables)):
         yield f"undeclared variables {', '.join(missing)}"
         return
-    shown = fill(text, read_values(version, sample_values(version)))
+    shown = fill(text, read_values(version, sample_values(version), SAMPLE_LABELS))
     if _LINK.search(text):
         yield "no message carries a link or asks to scan"
     if _CODE.search(text):

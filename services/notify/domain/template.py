@@ -141,8 +141,8 @@ def wrong_variables(version: Version, values: Mapping[str, object]) -> dict[str,
     return wrong
 
 
-def read_values(version: Version, values: Mapping[str, object]) -> dict[str, str]:
-    """The text of each variable.
+def read_values(version: Version, values: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, str]:
+    """The text of each variable, with the labels of programs by code.
 
     Raises:
         ValueShapeError: a value is missing or of another type.
@@ -152,7 +152,7 @@ def read_values(version: Version, values: Mapping[str, object]) -> dict[str, str
         if name not in values:
             msg = "is missing"
             raise ValueShapeError(msg)
-        texts[name] = KINDS[kind].read(values[name])
+        texts[name] = KINDS[kind].text(values[name], labels)
     return texts
 
 

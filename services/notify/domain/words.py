@@ -68,40 +68,11 @@ REVOCATIONS: Final[Mapping[str, str]] = {
     "superseded": "已由新的认证取代",
 }
 
-PROGRAMS: Final[Mapping[str, str]] = {
-    "dibao": "最低生活保障",
-    "dis_living": "困难残疾人生活补贴",
-    "dis_nursing": "重度残疾人护理补贴",
-    "ex_village_cadre": "离任村干部生活补助",
-    "ex_village_doctor": "退出村医生活补助",
-    "farmland": "耕地地力保护补贴",
-    "film_projectionist": "农村老放映员生活补助",
-    "fp_only_child": "独生子女父母奖励",
-    "fp_reward": "农村部分计划生育家庭奖励扶助",
-    "fp_special": "计划生育家庭特别扶助",
-    "gi_pension": "机关事业单位养老金",
-    "land_loss_pension": "被征地农民养老金",
-    "medins_retiree": "职工医保退休人员个人账户划拨",
-    "old_age_allow": "高龄津贴",
-    "orphan": "孤儿和事实无人抚养儿童基本生活费",
-    "reservoir": "大中型水库移民后期扶持直补",
-    "resident_pension": "城乡居民基本养老金",
-    "sickness_allowance": "病残津贴",
-    "survivor_allowance": "企业职工遗属定期待遇",
-    "teacher_old": "原民办代课教师教龄补助",
-    "tekun": "特困人员救助供养",
-    "ue_pension": "企业职工基本养老金",
-    "unemployment": "失业保险金",
-    "unit_survivor": "机关事业单位遗属生活困难补助",
-    "vet_bereaved": "三属定期抚恤金",
-    "vet_demob_sick": "在乡复员和带病回乡退伍军人定期补助",
-    "vet_disabled": "残疾军人抚恤金",
-    "vet_rural_soldier": "农村籍退役士兵老年生活补助",
-    "vet_war": "参战参试退役人员生活补助",
-    "wi_disability": "工伤伤残津贴和生活护理费",
-    "wi_survivor": "工亡供养亲属抚恤金",
-}
-"""Names of the programs as recognition's files have them; a test holds the two together."""
+UNNAMED_PROGRAM: Final = "一项待遇"
+"""For a program whose label recognition has not yet told: a code must not stand in a notice."""
+SAMPLE_PROGRAM: Final = "sample_program"
+SAMPLE_LABELS: Final[Mapping[str, str]] = {SAMPLE_PROGRAM: "在乡复员和带病回乡退伍军人定期补助"}
+"""A label as long as they get, to measure texts with."""
 
 ENDINGS: Final[Mapping[str, str]] = {
     "death": "登记信息显示已去世",
@@ -171,12 +142,19 @@ class Kind:
     Attributes:
         read: checks a JSON value and gives its text; raises `ValueShapeError`.
         sample: a JSON value whose text is about as long as texts of this type get.
+        named: gives the text of a checked value where labels of programs are needed.
         stored: False for what comes from the sealed contact at sending and is never kept with a message.
     """
 
     read: Callable[[object], str]
     sample: object
     stored: bool = True
+    named: Callable[[object, Mapping[str, str]], str] | None = None
+
+    def text(self, value: object, labels: Mapping[str, str]) -> str:
+        """The text of a value, with the labels of programs by code; raises `ValueShapeError`."""
+        checked = self.read(value)
+        return self.named(value, labels) if self.named else checked
 
 
 def _date(value: object) -> str:
@@ -228,8 +206,15 @@ def _programs(value: object) -> str:
     if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
         msg = "is not a list of programs"
         raise ValueShapeError(msg)
-    first = _word(PROGRAMS)(value[0])
-    return first if len(value) == 1 else f"{first}等{len(value)}项待遇"
+    return UNNAMED_PROGRAM if len(value) == 1 else f"{len(value)}项待遇"
+
+
+def _named_programs(value: object, labels: Mapping[str, str]) -> str:
+    assert isinstance(value, list), "read before"
+    known = next((labels[code] for code in value if code in labels), None)
+    if known is None:
+        return _programs(value)
+    return known if len(value) == 1 else f"{known}等{len(value)}项待遇"
 
 
 def _ending(value: object) -> str:
@@ -294,7 +279,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "card_tail": Kind(read=_card_tail, sample="6789"),
     "amount": Kind(read=_amount, sample=1234567),
     "deadline": Kind(read=_deadline, sample="2024-12-31"),
-    "programs": Kind(read=_programs, sample=[_longest(PROGRAMS)] * 31),
+    "programs": Kind(read=_programs, sample=[SAMPLE_PROGRAM] * 99, named=_named_programs),
     "ending": Kind(read=_ending, sample=_longest(ENDINGS)),
     "label": Kind(read=_label, sample="城乡居民基本养老保险待遇"),
     "department": Kind(read=_word(DEPARTMENTS), sample=_longest(DEPARTMENTS)),

@@ -19,6 +19,7 @@ from shared.kit.db import Database
 from shared.kit.outbox import Outbox
 
 AskFigures = Callable[[str], Awaitable[Mapping[str, Any] | None]]
+AskLabels = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 async def _nobody(_service: str) -> Mapping[str, Any] | None:
@@ -53,6 +54,8 @@ class Deps:
         wait_days: how long a message waits for a phone to become known.
         test_recipients: to whom samples may be sent.
         ask_figures: the figures of another service, by its name.
+        labels: of programs by code, as recognition last told them; `usecases.labels` changes them in place.
+        ask_labels: asks recognition for them; None where nobody can be asked.
         wake, hooks_wake, receipts_wake: set when there is something to send, to post, to say of posts.
         poster: calls partners' endpoints; None where that is off.
         jitter: in [0, 1), spreads new tries.
@@ -72,6 +75,8 @@ class Deps:
     cursor_key: bytes
     test_recipients: frozenset[str] = frozenset()
     ask_figures: AskFigures = _nobody
+    labels: dict[str, str] = field(default_factory=dict)
+    ask_labels: AskLabels | None = None
     poster: Poster | None = None
     jitter: Callable[[], float] = random.random
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -17,7 +17,7 @@ from services.notify.domain.template import (
     sample_values,
     wrong_variables,
 )
-from services.notify.domain.words import ValueShapeError
+from services.notify.domain.words import SAMPLE_LABELS, ValueShapeError
 from services.notify.store import readings
 from services.notify.store.readings import MessageRow, Place
 from services.notify.usecases.deps import Deps
@@ -144,7 +144,9 @@ def _recipient(caller: Caller, audience: Audience) -> str | None:
     return caller.client_id if audience is Audience.PARTNER else None
 
 
-def preview(template: Template, number: int | None, variables: Mapping[str, object] | None) -> list[Previewed]:
+def preview(
+    deps: Deps, template: Template, number: int | None, variables: Mapping[str, object] | None
+) -> list[Previewed]:
     """What a template says with these values, or with long samples.
 
     Raises:
@@ -155,7 +157,7 @@ def preview(template: Template, number: int | None, variables: Mapping[str, obje
     values = {**sample_values(version), **(variables or {})}
     if variables is not None:
         check_variables(version, variables)
-    texts = read_values(version, values)
+    texts = read_values(version, values, {**SAMPLE_LABELS, **deps.labels})
     shown = []
     for code, said in version.channels.items():
         for name, words in ((code, said.text), (f"{code}:family", said.family_text)):
@@ -232,7 +234,7 @@ def _page(deps: Deps, question: str, rows: Sequence[MessageRow], limit: int) -> 
 
 def _show(deps: Deps, row: MessageRow) -> Shown:
     template = deps.templates.get(row.template)
-    title, text = _words(template, row) if template else ("", "")
+    title, text = _words(deps, template, row) if template else ("", "")
     newest = {each.channel: each.status for each in row.deliveries}
     return Shown(
         row=row,
@@ -244,11 +246,11 @@ def _show(deps: Deps, row: MessageRow) -> Shown:
     )
 
 
-def _words(template: Template, row: MessageRow) -> tuple[str, str]:
+def _words(deps: Deps, template: Template, row: MessageRow) -> tuple[str, str]:
     try:
         version = template.version(row.version)
         said = version.channels.get("inbox") or next(iter(version.channels.values()))
-        values = read_values(version, {**row.variables, "name": _SOMEBODY})
+        values = read_values(version, {**row.variables, "name": _SOMEBODY}, deps.labels)
     except (UnknownVersionError, ValueShapeError):
         # A text that cannot be made any more must not hide that it was sent.
         return "", ""

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from services.notify.domain.delivery import Outgoing, Result
 from services.notify.domain.plan import words_for
 from services.notify.domain.template import fill, read_values, sample_values
+from services.notify.domain.words import SAMPLE_LABELS
 from services.notify.usecases.deps import Deps
 from services.notify.usecases.read import find_template, find_version
 from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError
@@ -36,7 +37,7 @@ def make(deps: Deps, *, template: str, channel: str, to: str, number: int | None
     if said is None:
         detail = "The template has no words for this channel; see GET /v1/templates."
         raise NotFoundError(detail)
-    values = read_values(version, sample_values(version))
+    values = read_values(version, sample_values(version), SAMPLE_LABELS)
     return Outgoing(
         id=_fresh(),
         attempt=1,

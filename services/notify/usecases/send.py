@@ -86,7 +86,7 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         words = said.family_text if said and by_family else said.text if said else None
         if said is None or words is None or not to:
             return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="nobody_to_send_to")
-        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"})
+        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"}, deps.labels)
     except SealBrokenError:
         log.exception("contact_cannot_be_opened", channel=channel)
         return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="seal_broken")

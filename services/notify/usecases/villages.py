@@ -74,7 +74,7 @@ def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
         said = version.channels[channel]
         contact: dict[str, str | None] = orjson.loads(deps.vault.open(row.sealed, row.subject.bytes))
         name = contact.get("name") or "您"
-        values = read_values(version, {**row.variables, "name": name})
+        values = read_values(version, {**row.variables, "name": name}, deps.labels)
     except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
         # One that cannot be made must not keep the village from the others; it ends by its silence.
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)

@@ -13,9 +13,8 @@ from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
 from services.notify.domain import facts
 from services.notify.domain.template import LEGAL_LANE, fill, read_values, wrong_variables
-from services.notify.domain.words import ENDINGS, KINDS, PROGRAMS
+from services.notify.domain.words import ENDINGS, KINDS
 from services.notify.usecases import send
-from services.recognition import programs as program_files
 from services.recognition.domain.programs import EndingEvent
 from shared.contracts.events import CONTACTS_CHANGED, MESSAGE_DELIVERED, SUSPICION_RAISED
 from shared.contracts.events.notify import MESSAGE_FAILED
@@ -38,6 +37,7 @@ from tests.services.notify.world import (
 )
 
 NOTICE = UUID(int=77)
+LABELS = {"dibao": "最低生活保障", "old_age_allow": "高龄津贴"}
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ class TestWords:
         )  # fmt: skip
         values = orjson.loads(drafted.rows["variables"][0].as_py())
         assert wrong_variables(template.versions[0], values) == {}
-        texts = read_values(template.versions[0], {**values, "name": "张建国"})
+        texts = read_values(template.versions[0], {**values, "name": "张建国"}, LABELS)
         for code, each in template.versions[0].channels.items():
             if code == "loudspeaker":
                 continue
@@ -206,14 +206,17 @@ class TestWords:
             if each.family_text:
                 assert "您家人张建国" in fill(each.family_text, texts)
 
-    def test_programs_and_reasons_are_those_recognition_has(self):
-        assert {code: program.label for code, program in program_files.load().items()} == PROGRAMS
+    def test_reasons_are_those_recognition_has(self):
         assert {each.value for each in EndingEvent} <= set(ENDINGS)
 
     @pytest.mark.parametrize(
         ("kind", "value", "text"),
         [
             ("programs", ["dibao"], "最低生活保障"),
+            ("programs", ["dibao", "newer"], "最低生活保障等2项待遇"),
+            ("programs", ["newer", "dibao"], "最低生活保障等2项待遇"),
+            ("programs", ["newer"], "一项待遇"),
+            ("programs", ["newer", "newest"], "2项待遇"),
             ("ending", "newer_code", "情况发生变化"),
             ("ending", "本人来电说明", "本人来电说明"),
             ("amount", None, "金额待核定"),
@@ -221,4 +224,4 @@ class TestWords:
         ],
     )
     def test_values_read_in_plain_words(self, kind, value, text):
-        assert KINDS[kind].read(value) == text
+        assert KINDS[kind].text(value, LABELS) == text

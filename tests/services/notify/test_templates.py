@@ -8,7 +8,7 @@ from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
 from services.notify.domain.lint import lint, sms_parts
 from services.notify.domain.template import fill, read_values, sample_values, stored_variables, wrong_variables
-from services.notify.domain.words import KINDS, ValueShapeError
+from services.notify.domain.words import KINDS, SAMPLE_LABELS, ValueShapeError
 from services.notify.templates import TemplateFileError
 
 CHANNELS = set(discover_channels())
@@ -161,7 +161,7 @@ def test_a_text_is_filled_with_long_samples_in_at_most_two_parts():
     for template in template_files.discover(CHANNELS).values():
         for version in template.versions:
             if said := version.channels.get("sms"):
-                text = fill(said.text, read_values(version, sample_values(version)))
+                text = fill(said.text, read_values(version, sample_values(version), SAMPLE_LABELS))
                 assert sms_parts(f"【亳州人社】{text}") <= 2
 
 

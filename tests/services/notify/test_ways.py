@@ -20,6 +20,7 @@ from services.notify.channels.email import EmailSettings
 from services.notify.channels.letter import Letter, LetterSettings, render
 from services.notify.channels.push import PushSettings
 from services.notify.domain.template import fill, read_values, sample_values
+from services.notify.domain.words import SAMPLE_LABELS
 from services.notify.jobs import Sender
 from services.notify.settings import NotifySettings
 from services.notify.usecases import villages
@@ -300,7 +301,7 @@ def longest_letters(*, large: bool) -> list[Letter]:
     for template in template_files.discover(set(discover_channels())).values():
         for version in template.versions:
             if said := version.channels.get("letter"):
-                values = read_values(version, sample_values(version))
+                values = read_values(version, sample_values(version), SAMPLE_LABELS)
                 letters += [
                     Letter(to="欧阳建国的家属", title=fill(said.title, values), text=fill(words, values),
                            reference=str(UUID(int=1)), written_at=MORNING, large=large)

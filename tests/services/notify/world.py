@@ -157,6 +157,7 @@ def make_deps(
         lease_seconds=60,
         wait_days=30,
         cursor_key=b"k" * 16,
+        labels={"old_age_allow": "高龄津贴"},
     )
 
 
