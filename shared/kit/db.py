@@ -37,6 +37,7 @@ _OPERATIONAL = (
     PoolTimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.AdminShutdownError,
     asyncpg.exceptions.CrashShutdownError,
@@ -312,6 +313,9 @@ class Database:
         try:
             yield connection, driver
         except Exception as error:
+            if isinstance(error, asyncpg.InternalClientError):
+                # A server that dies in the middle of a question leaves the driver between two states, of no use.
+                driver.terminate()
             if driver.is_closed() and is_operational(error):
                 detail = "The database went away in the middle; nothing of this request was kept, try again shortly."
                 raise UnavailableError(detail) from error

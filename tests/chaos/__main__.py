@@ -26,7 +26,6 @@ MUST_AGREE: Mapping[str, frozenset[str]] = {
     "scoring.assessment": frozenset({"subject", "level", "decision", "as_of", "points"}),
     "recognition.standing": frozenset({"subject", "level", "decision", "under_review"}),
     "recognition.enrolment": frozenset({"subject", "program", "status"}),
-    "grid.tasks": frozenset({"subject", "reason", "state"}),
     "grid.cases": frozenset({"subject", "kind", "state"}),
     "notify.contact": frozenset({"subject", "reachable"}),
 }
