@@ -280,17 +280,16 @@ class Database:
         Raises:
             UnavailableError: no free connection in time.
         """
-        pool = self._quick or await self._open_quick()
         try:
-            connection = await pool.acquire(timeout=self._acquire_seconds)
-        except TimeoutError as error:
-            detail = "The database is busy; try again shortly."
+            pool = self._quick or await self._open_quick()
+            async with pool.acquire(timeout=self._acquire_seconds) as connection:
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *args)
+                return rows
+        except Exception as error:
+            if not is_operational(error):
+                raise
+            detail = "The database is busy or does not answer; try again shortly."
             raise UnavailableError(detail) from error
-        try:
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *args)
-            return rows
-        finally:
-            await pool.release(connection)
 
     async def _open_quick(self) -> asyncpg.Pool:
         async def leave_as_is(_connection: object) -> None:
@@ -309,6 +308,11 @@ class Database:
             connection, driver = await self._open()
         except PoolTimeoutError as error:
             detail = "The database is busy; try again shortly."
+            raise UnavailableError(detail) from error
+        except Exception as error:
+            if not is_operational(error):
+                raise
+            detail = "The database does not answer; try again shortly."
             raise UnavailableError(detail) from error
         try:
             yield connection, driver
