@@ -46,14 +46,14 @@ def _no_servers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
     """The undisturbed run."""
     async with opened(options(tmp_path_factory.mktemp("city")), Console(quiet=True)) as run:
         yield City(run, await through(run))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The same city while every service is killed once in the middle of the upload."""
     kills = Kills(SERVICES)

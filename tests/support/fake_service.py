@@ -19,6 +19,7 @@ async def migrate() -> None:
     if os.environ.get("FAKE_MIGRATION_FAILS") == NAME:
         sys.exit("column frobnicated does not exist")
     connection = await asyncpg.connect(os.environ["WUGAN_DATABASE_URL"])
+    await connection.execute("SELECT pg_advisory_lock(1)")  # several processes of a service migrate one after the other
     await connection.execute(f"CREATE TABLE IF NOT EXISTS {NAME}.starts (at timestamptz DEFAULT now())")
     await connection.close()
     say("migrated")

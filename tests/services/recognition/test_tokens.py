@@ -140,7 +140,7 @@ STRANGER = ECKey.generate_key("P-256")
         ({"exp": int(wall()) + 3600}, {}, KEY, "invalid_client"),
         ({"exp": "soon"}, {}, KEY, "invalid_client"),
         ({"exp": None}, {}, KEY, "invalid_client"),
-        ({"iat": int(wall()) + 120, "exp": int(wall()) + 130}, {}, KEY, "invalid_client"),
+        ({"iat": int(wall()) + 86_400, "exp": int(wall()) + 86_410}, {}, KEY, "invalid_client"),
         ({"jti": None}, {}, KEY, "invalid_client"),
         ({"jti": "x" * 200}, {}, KEY, "invalid_client"),
         ({"user": "officer-7"}, {}, KEY, "invalid_request"),
