@@ -111,7 +111,7 @@ async def listening(endpoint: Endpoint) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/wugan"
 
 
-async def until(what, *, seconds: float = 30):
+async def until(what, *, seconds: float = 60):
     """The first true value of a question asked again and again."""
     for _ in range(int(seconds / 0.1)):
         if found := await asyncio.to_thread(what):
@@ -170,8 +170,14 @@ async def test_a_month(stack, client):  # noqa: PLR0915  (a story is told in one
         path = f"/v1/proposals/{proposal['proposal_id']}"
         await run(lambda: one.call("POST", f"{path}:decide", json={"grounds": "the village saw the grave"}))
         decision = (await run(lambda: two.call("POST", f"{path}:confirm").json()))["decision_id"]
-        history = await run(lambda: one.call("POST", "/v1/people:history", json={"citizen_id": SHE}).json())
-        await hand_out(stack, she, history["notices"][0]["notice_id"])
+
+        def notice() -> dict:
+            history = one.call("POST", "/v1/people:history", json={"citizen_id": SHE}).json()
+            return dict(history["notices"][0])
+
+        await hand_out(stack, she, (await run(notice))["notice_id"])
+        # The text must have gone out before a month passes at once.
+        await until(lambda: "sms" in {each["channel"] for each in notice()["attempts"]})
         stack.set_clock(AT + timedelta(days=32))
 
         waiting = [""]
