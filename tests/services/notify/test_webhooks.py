@@ -354,7 +354,7 @@ class TestAddresses:
             ("https://mixed.example/x", ["1.1.1.1", "127.0.0.1"], "address_not_allowed"),
             ("https://nowhere.example/x", [], "address_not_allowed"),
             ("http://plain.example/x", ["1.1.1.1"], "tls_needed"),
-            ("ftp://files.example/x", ["1.1.1.1"], "url_not_usable"),
+            ("ftp://archive.example/x", ["1.1.1.1"], "url_not_usable"),
             ("https://user:word@some.example/x", ["1.1.1.1"], "url_not_usable"),
             ("https:///x", ["1.1.1.1"], "url_not_usable"),
         ],
