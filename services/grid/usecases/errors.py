@@ -182,10 +182,10 @@ class NoSuchReportError(NotFoundError):
 
 
 class MonthNotOverError(ConflictError):
-    """A report on the future."""
+    """A report on a month in which something may still happen."""
 
-    code = "month_not_begun"
-    title = "The month has not begun yet"
+    code = "month_not_over"
+    title = "The month is not over yet: what is confirmed until its end belongs into its list"
 
 
 class ZeroMismatchError(ConflictError):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from services.grid.domain.reports import ReportAction, ReportState, follow
+from services.grid.domain.reports import ReportAction, ReportState, follow, next_month
 from services.grid.domain.views import View
 from services.grid.store import reports
 from services.grid.store.reports import Report
@@ -41,12 +41,12 @@ async def submit(  # noqa: PLR0913  (who says what about which month)
 
     Raises:
         NoSuchReportError: not in the caller's divisions.
-        MonthNotOverError: the month has not begun.
+        MonthNotOverError: something may still be found or confirmed in it, which no later report would hold.
         StepNotPossibleError: submitted already.
         ZeroMismatchError: the statement does not fit the list.
     """
     draft = await get_report(tx, division, month, view)
-    if month > deps.clock.today():
+    if next_month(month) > deps.clock.today():
         raise MonthNotOverError
     if follow(draft.state, ReportAction.SUBMIT) is None:
         raise StepNotPossibleError(extra={"state": draft.state.value})

@@ -25,9 +25,10 @@ async def submitted(town: Town, *, zero: bool = False) -> Any:
 
 @pytest.fixture
 async def villages(town: Town) -> Town:
-    """Two villages, one with a case."""
+    """Two villages, one with a case, on the first day after the month."""
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
     await town.hear(enrolled(ANNA), suspected(ANNA))
+    town.clock.move(timedelta(days=30))
     return town
 
 
@@ -65,16 +66,20 @@ async def test_a_report_goes_from_village_to_town_to_village_to_county(villages)
     assert (await step(villages, "return", county)).json()["code"] == "step_not_possible"
 
 
-async def test_the_draft_is_prefilled_and_what_was_reported_stays(villages):
+async def test_the_draft_is_prefilled_and_belongs_to_its_month(villages):
     path = f"/v1/reports/{VILLAGE}/{MONTH}"
     draft = (await villages.ask("GET", path, headers=villages.village())).json()
     assert (draft["state"], len(draft["suspected"])) == ("draft", 1)
-    await submitted(villages)
     await villages.hear(enrolled(subject(2)), suspected(subject(2)))
-    kept = (await villages.ask("GET", path, headers=villages.village())).json()
-    assert kept["suspected"] == draft["suspected"]
+    await submitted(villages)
     await step(villages, "return", villages.officer("town"))
-    assert len((await villages.ask("GET", path, headers=villages.village())).json()["suspected"]) == 2
+    again = (await villages.ask("GET", path, headers=villages.village())).json()
+    assert again["suspected"] == draft["suspected"]
+
+
+async def test_a_month_that_is_not_over_cannot_be_reported_so_that_its_last_days_are_in_no_report(villages):
+    villages.clock.move(timedelta(days=-1))
+    assert (await submitted(villages)).json()["code"] == "month_not_over"
 
 
 async def test_nothing_to_report_is_a_statement(villages):
@@ -97,7 +102,7 @@ async def test_steps_come_in_order(villages):
 
 async def test_a_months_picture_shows_the_villages_of_an_office(villages):
     await submitted(villages)
-    villages.clock.move(timedelta(days=36))
+    villages.clock.move(timedelta(days=6))
     ask = {"params": {"month": MONTH}}
     picture = (await villages.ask("GET", "/v1/reports", headers=villages.officer("o", "341602"), **ask)).json()
     assert [(each["division"], each["light"], each["suspected"]) for each in picture["items"]] == [
