@@ -1,6 +1,6 @@
 """The grid member's routes: worklist and visits."""
 
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
 
@@ -25,9 +25,10 @@ from services.grid.store import tasks
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.listing import lines_of, look_back, reveal
-from services.grid.usecases.views import acting_worker, view_of, view_of_worker
+from services.grid.usecases.views import acting_worker, view_of, view_of_worker, view_of_worker_on
 from services.grid.usecases.visiting import Receipt, Report, prompt_of, record_visits
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
@@ -75,7 +76,8 @@ async def get_worklist(
             )
         )
     gone = [task.task_id for task in changed if task.state is TaskState.CLOSED]
-    return WorklistOut(as_of=now, names=names, items=items, gone=gone)
+    still = [task.task_id for task in found]
+    return WorklistOut(as_of=now, names=names, items=items, gone=gone, open_tasks=still)
 
 
 @router.post("/visits")
@@ -113,15 +115,22 @@ async def _record(
     today = deps.clock.today()
     workers = {body.worker_id: await acting_worker(tx, caller, body.worker_id) for body in bodies}
     views = {worker: await view_of_worker(tx, caller, worker, today) for worker in set(workers.values())}
+    days = {(workers[body.worker_id], _day(body)) for body in bodies}
+    then = {(worker, day): await view_of_worker_on(tx, caller, worker, day) for worker, day in days}
     reports = [
         Report(
             visit=_visit(deps, body, workers[body.worker_id]),
             view=views[workers[body.worker_id]],
+            then=then[workers[body.worker_id], _day(body)],
             fingerprint=_fingerprint(body, workers[body.worker_id]),
         )
         for body in bodies
     ]
     return await record_visits(tx, deps, reports, sent_by=caller.client_id)
+
+
+def _day(body: VisitReportIn) -> date:
+    return body.visited_at.astimezone(SHANGHAI).date()
 
 
 def _visit(deps: Deps, body: VisitReportIn, worker_id: str) -> Visit:

@@ -1,6 +1,6 @@
 """Worklists, tasks and visits."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,6 +10,8 @@ from services.grid.domain.tasks import Rung, TaskState
 from services.grid.domain.visits import Informant, VisitStatus
 from services.grid.schemas.base import In, Out, Text, Word, WorkerId
 from shared.contracts.vocabulary import TaskReason, VisitResult
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class FormIn(In):
@@ -36,7 +38,7 @@ class VisitReportIn(In):
     task_id: UUID
     worker_id: WorkerId | None = Field(default=None, description="who was there; a member's own token says it already")
     result: VisitResult
-    visited_at: AwareDatetime
+    visited_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
     form: FormIn
     id_card_read: bool = False
     event_on: date | None = Field(default=None, description="day of death or admission")
@@ -182,3 +184,6 @@ class WorklistOut(Out):
     )
     items: list[LineOut]
     gone: list[UUID] = Field(description="tasks that are closed now, to be taken off the phone")
+    open_tasks: list[UUID] = Field(
+        description="all that is the caller's now; what else the phone has went to somebody else, to be taken off too"
+    )

@@ -132,6 +132,17 @@ async def grids_of(tx: ReadTx, worker_ids: Iterable[str]) -> list[str]:
     return [row["grid_code"] for row in rows]
 
 
+async def grids_held_since(tx: ReadTx, worker_ids: Iterable[str], since: datetime) -> list[str]:
+    """Codes of the grids these people hold, or have handed over after an instant."""
+    rows = await tx.fetch(
+        "SELECT grid_code FROM grids WHERE member_id = ANY($1) OR leader_id = ANY($1) OR assistant_id = ANY($1) "
+        "UNION SELECT grid_code FROM grid_changes WHERE before_id = ANY($1) AND changed_at > $2 ORDER BY grid_code",
+        list(worker_ids),
+        since,
+    )
+    return [row["grid_code"] for row in rows]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Substitution:
     """Someone stands in while another is away."""

@@ -1,11 +1,12 @@
 """Which people a caller may see, from his token and the grids he holds."""
 
-from datetime import date
+from datetime import date, datetime
 
 from services.grid.domain.views import BACK_END_ROLES, FIELD_ROLES, View, office_view, person_view
 from services.grid.store import roll
 from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx
 
 
@@ -13,6 +14,13 @@ async def view_of_worker(tx: ReadTx, caller: Caller, worker_id: str, today: date
     """The grids a member or leader holds, and those of whom he stands in for today, within the token's divisions."""
     stands_for = await roll.stands_in_for(tx, worker_id, today)
     return person_view(caller.divisions, await roll.grids_of(tx, stands_for), stands_for)
+
+
+async def view_of_worker_on(tx: ReadTx, caller: Caller, worker_id: str, day: date) -> View:
+    """What was his on a day: a phone that was offline tells of it when somebody else may have taken over."""
+    stood_for = await roll.stands_in_for(tx, worker_id, day)
+    morning = datetime.combine(day, datetime.min.time(), SHANGHAI)
+    return person_view(caller.divisions, await roll.grids_held_since(tx, stood_for, morning), stood_for)
 
 
 async def acting_worker(tx: ReadTx, caller: Caller, named: str | None) -> str:

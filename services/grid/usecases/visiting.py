@@ -38,6 +38,7 @@ class Report:
     Attributes:
         visit: what it says.
         view: what its member may see.
+        then: what he could see on the day he was there.
         fingerprint: of the report as it was sent.
         grid_place: longitude and latitude of the task's grid, where known.
     """
@@ -45,6 +46,7 @@ class Report:
     visit: Visit
     view: View
     fingerprint: bytes
+    then: View
     grid_place: tuple[float, float] | None = None
 
 
@@ -102,7 +104,7 @@ def _receive(
         if before.fingerprint == report.fingerprint:
             return Receipt(visit_id=visit.visit_id, reception=Reception.REPEATED), None
         return _refused(visit, "visit_id_used"), None
-    if task is None or not _may_report(report.view, task):
+    if task is None or not (_may_report(report.view, task) or _may_report(report.then, task)):
         return _refused(visit, "unknown_task"), None
     reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
     if SECOND_LOOK in task.about and visit.worker_id != task.worker_id:
@@ -121,6 +123,9 @@ def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVi
         grid_place=report.grid_place,
         place_metres=deps.policies.on(deps.clock.today()).place_metres,
     )
+    if not _may_report(report.view, task):
+        # It happened while he was in charge, or he says so: his leader knows.
+        found.append("not_in_charge_now")
     assert task.division is not None
     return StoredVisit(
         visit=report.visit,

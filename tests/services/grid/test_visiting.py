@@ -117,12 +117,16 @@ class TestWorklist:
 
     async def test_not_mine_moves_the_person_and_later_tasks_follow(self, town, member):
         task = await task_of(town, ANNA)
+        before = (await town.ask("GET", "/v1/worklist", headers=town.member(member))).json()
         body = {"grid_code": VILLAGE + "002"}
         answer = await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=town.member(member), json=body)
         other = await town.member_of(VILLAGE + "002")
         assert answer.json()["worker_id"] == other
         await town.hear(suspected(ANNA))
         assert (await town.rows("SELECT worker_id FROM cases"))[0]["worker_id"] == other
+        since = {"since": before["as_of"]}
+        after = (await town.ask("GET", "/v1/worklist", headers=town.member(member), params=since)).json()
+        assert set(before["open_tasks"]) - set(after["open_tasks"]) == {str(task)}  # his phone takes it off
 
 
 class TestVisit:
