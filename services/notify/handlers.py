@@ -21,9 +21,11 @@ from shared.contracts.events import (
     Event,
 )
 from shared.contracts.events.grid import (
+    CASE_OVERDUE,
     REPORT_LOCKED,
     TASK_OVERDUE,
     WORKDAY_PLANNED,
+    CaseOverdue,
     ReportLocked,
     TaskOverdue,
     WorkdayPlanned,
@@ -55,6 +57,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
         (WORKDAY_PLANNED, partial(on_workday_planned, deps)),
         (TASK_OVERDUE, partial(on_task_overdue, deps)),
+        (CASE_OVERDUE, partial(on_case_overdue, deps)),
         (REPORT_LOCKED, partial(on_report_locked, deps)),
         (CORRECTION_CHANGED, partial(on_correction_changed, deps)),
         (DELIVERY_MISSED, partial(on_delivery_missed, deps)),
@@ -102,6 +105,10 @@ async def on_workday_planned(deps: Deps, tx: WriteTx, message: Message) -> None:
 
 async def on_task_overdue(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.write(tx, deps, facts.overdue(message.fact(TaskOverdue)))
+
+
+async def on_case_overdue(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, facts.case_overdue(message.fact(CaseOverdue)))
 
 
 async def on_report_locked(deps: Deps, tx: WriteTx, message: Message) -> None:

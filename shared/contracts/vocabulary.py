@@ -140,6 +140,14 @@ class CaseConclusion(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class CaseParty(StrEnum):
+    """Whose turn it is in a case."""
+
+    VILLAGE = "village"
+    TOWN = "town"
+    AGENCY = "agency"
+
+
 class TaskStage(StrEnum):
     """With whom a task lies; each lateness moves it one step."""
 

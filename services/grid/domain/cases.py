@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind
 
 DEADLINE_WORKING_DAYS = 10
 
@@ -70,6 +70,14 @@ _NEXT: dict[tuple[CaseState, CaseAction], CaseState] = {
     (CaseState.REVIEWED, CaseAction.SECOND_VISIT): CaseState.IN_VERIFICATION,
     (CaseState.REVIEWED, CaseAction.CONCLUDE): CaseState.CONCLUDED,
 }
+
+TURNS: dict[CaseState, CaseParty] = {
+    CaseState.ASSIGNED: CaseParty.VILLAGE,
+    CaseState.IN_VERIFICATION: CaseParty.VILLAGE,
+    CaseState.FOUND: CaseParty.TOWN,
+    CaseState.REVIEWED: CaseParty.AGENCY,
+}
+"""Whose turn it is; a detected case has no village yet."""
 
 _CONFIRMING: dict[SuspicionKind, frozenset[Finding]] = {
     SuspicionKind.DEATH: frozenset({Finding.DEAD}),

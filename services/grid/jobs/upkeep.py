@@ -5,16 +5,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from services.grid.domain.balance import share
-from services.grid.domain.calendar import is_working_day
 from services.grid.store import locks, photos, planning, upkeep
 from services.grid.usecases.asking import sample_sightings, seek_owed
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.photographing import give_up_waiting
-from services.grid.usecases.planning import AT_ONCE, ask_order, escalate, plan_workday, save_order, stale_order
+from services.grid.usecases.planning import (
+    AT_ONCE,
+    ask_order,
+    escalate,
+    plan_workday,
+    save_order,
+    stale_order,
+    tell_overdue_cases,
+)
 from services.grid.usecases.tipping import expire
 from services.grid.usecases.watching import look_at_odd
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.clock import SHANGHAI
+from shared.kit.workdays import is_working_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +81,8 @@ async def order_visits(deps: Deps) -> int:
 async def _escalate(deps: Deps) -> int:
     if not is_working_day(deps.clock.today()):
         return 0
+    async with deps.database.write() as tx:
+        await tell_overdue_cases(tx, deps)
     count = 0
     for shard in SHARDS:
         async with deps.database.write() as tx:

@@ -22,6 +22,7 @@ class Policy(BaseModel):
         since: first day it holds.
         reference: the rule it rests on.
         working_days: how long each rung has to act: member, leader, assistant, town.
+        remind_working_days: before the deadline of a task its member is reminded each morning.
         case_working_days: until a case must be concluded.
         visits_per_day: what a member can do in a day, beside his own work.
         tasks_per_member: open tasks above which neighbours in the village help.
@@ -49,6 +50,7 @@ class Policy(BaseModel):
     since: Annotated[date, Field(alias="from")]
     reference: Annotated[str, Field(min_length=4)]
     working_days: Annotated[tuple[int, int, int, int], Field(description="member, leader, assistant, town")]
+    remind_working_days: Annotated[int, Field(ge=1, le=30)]
     case_working_days: Annotated[int, Field(ge=1, le=60)]
     visits_per_day: Annotated[int, Field(ge=1, le=100)]
     tasks_per_member: Annotated[int, Field(ge=1, le=1000)]

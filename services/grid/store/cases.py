@@ -100,6 +100,23 @@ async def list_cases(tx: ReadTx, view: View, wanted: CaseFilter, *, after: UUID 
     return [_case(row) for row in rows]
 
 
+async def take_overdue(tx: WriteTx, today: date) -> list[Case]:
+    """Open cases of a village whose deadline has passed without being told, marked as told.
+
+    One that somebody works on at this moment is left for the next day.
+    """
+    rows = await tx.fetch(
+        f"""
+        UPDATE cases SET told_deadline_on = deadline_on WHERE case_id IN (SELECT case_id FROM cases
+            WHERE state NOT IN ('detected', 'concluded') AND division IS NOT NULL AND deadline_on < $1
+                AND told_deadline_on IS DISTINCT FROM deadline_on ORDER BY case_id FOR UPDATE SKIP LOCKED)
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608  (our own words)
+        today,
+    )
+    return [_case(row) for row in rows]
+
+
 async def has_case(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> bool:
     """Whether people look into this, or have confirmed it."""
     return bool(

@@ -19,6 +19,7 @@ class Load:
     worker_id: str
     people: int
     overdue: int
+    due_soon: int
 
 
 async def claim_morning(tx: WriteTx, day: date, now: datetime) -> bool:
@@ -27,18 +28,20 @@ async def claim_morning(tx: WriteTx, day: date, now: datetime) -> bool:
     return tag.endswith("1")
 
 
-async def loads(tx: ReadTx, today: date) -> list[Load]:
-    """Open work by town and person; who stands in for somebody today has it."""
+async def loads(tx: ReadTx, today: date, soon: date) -> list[Load]:
+    """Open work by town and person, and what of it is due until `soon`; who stands in for somebody today has it."""
     rows = await tx.fetch(
         """
         SELECT left(t.division, 9) AS town, coalesce(s.substitute_id, t.worker_id) AS worker_id,
             count(DISTINCT t.subject) AS people,
-            count(*) FILTER (WHERE t.rung <> 'member' OR t.deadline_on < $1) AS overdue
+            count(*) FILTER (WHERE t.rung <> 'member' OR t.deadline_on < $1) AS overdue,
+            count(*) FILTER (WHERE t.rung = 'member' AND t.deadline_on BETWEEN $1 AND $2) AS due_soon
         FROM tasks t LEFT JOIN substitutions s ON s.worker_id = t.worker_id AND $1 BETWEEN s.from_on AND s.until_on
         WHERE t.state IN ('dispatched', 'accepted', 'returned') AND t.division IS NOT NULL
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
         today,
+        soon,
     )
     return [Load(**row) for row in rows]
 

@@ -272,6 +272,7 @@ CASES = sa.Table(
     sa.Column("grid_code", sa.Text),
     sa.Column("worker_id", sa.Text, comment="who is asked to knock"),
     sa.Column("deadline_on", sa.Date, nullable=False, comment="ten working days"),
+    sa.Column("told_deadline_on", sa.Date, comment="deadline whose passing was told last"),
     sa.Column("opened_at", AT, nullable=False),
     sa.Column("changed_at", AT, nullable=False),
     sa.Column("previous_case_id", pg.UUID(as_uuid=True), comment="concluded before on less evidence"),

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.draws import drawn
 from services.grid.domain.priority import REQUEST, SAMPLE, TAKE_UP
 from services.grid.domain.takeup import months_before
@@ -13,6 +12,7 @@ from services.grid.usecases.deps import Deps
 from shared.contracts.events.recognition import VisitRequested
 from shared.contracts.vocabulary import Channel, Strength, TaskReason
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 SECOND_LOOK = "second_look"
 """Another member repeats a visit."""
@@ -65,7 +65,7 @@ async def sample_sightings(tx: WriteTx, deps: Deps) -> int:
         tx,
         [each for each, taken in zip(seen, chosen, strict=True) if taken],
         SECOND_LOOK,
-        deadline_on=add_working_days(today, policy.working_days[0]),
+        deadline_on=after_working_days(today, policy.working_days[0]),
         now=deps.clock.now(),
     )
 
@@ -96,4 +96,4 @@ async def _open(tx: WriteTx, deps: Deps, rows: pl.DataFrame, reason: TaskReason,
 
 def _deadline(deps: Deps) -> date:
     today = deps.clock.today()
-    return add_working_days(today, deps.policies.on(today).working_days[0])
+    return after_working_days(today, deps.policies.on(today).working_days[0])

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, follow
 from services.grid.domain.visits import OLDEST, OPENS_CASE, VisitStatus
 from services.grid.store import cases, tasks
@@ -18,6 +17,7 @@ from services.grid.store.visits import StoredVisit
 from services.grid.usecases.deps import Deps
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 
 async def feed_cases(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> None:
@@ -73,7 +73,7 @@ async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionK
         division=each.division,
         grid_code=task.grid_code,
         worker_id=task.worker_id or each.visit.worker_id,
-        deadline_on=add_working_days(today, deps.policies.on(today).case_working_days),
+        deadline_on=after_working_days(today, deps.policies.on(today).case_working_days),
         opened_at=now,
         changed_at=now,
         previous_case_id=None,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.cases import (
     Basis,
     CaseAction,
@@ -38,6 +37,7 @@ from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, TaskReason
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
+from shared.kit.workdays import after_working_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +192,7 @@ async def _look_again(
     policy = deps.policies.on(today)
     been = actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)
     other = await cases.another_worker(tx, case.grid_code or "", been)
-    deadline = add_working_days(today, policy.case_working_days)
+    deadline = after_working_days(today, policy.case_working_days)
     changed = replace(
         case,
         state=state,
@@ -205,7 +205,7 @@ async def _look_again(
     await cases.save_case(tx, changed)
     await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.WITHDRAWN, now)
     await tasks.open_for_cases(
-        tx, [case.case_id], priority=SUSPICION, deadline_on=add_working_days(today, policy.working_days[0]), now=now
+        tx, [case.case_id], priority=SUSPICION, deadline_on=after_working_days(today, policy.working_days[0]), now=now
     )
     return changed
 

@@ -5,7 +5,6 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
 from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
@@ -15,6 +14,7 @@ from services.grid.usecases.importing import give_out_cases
 from shared.contracts.events.recognition import EnrolmentStateChanged
 from shared.contracts.vocabulary import Claim, EnrolmentChange
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -66,7 +66,7 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str 
             division=pl.when(pl.col("division").str.contains(r"^\d{12}$")).then("division"),
         )
     )
-    deadline = add_working_days(today, deps.policies.on(today).working_days[0])
+    deadline = after_working_days(today, deps.policies.on(today).working_days[0])
     await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
 
 
@@ -85,7 +85,7 @@ async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard:
     """Suspicions become cases, or feed those under way; each new case is a knock."""
     await locks.lock_shard(tx, shard)
     now, today = deps.clock.now(), deps.clock.today()
-    deadline = add_working_days(today, deps.policies.on(today).case_working_days)
+    deadline = after_working_days(today, deps.policies.on(today).case_working_days)
     opened = await suspicions.take_suspicions(tx, rows, rule_set=rule_set, deadline_on=deadline, now=now)
     await give_out_cases(tx, deps, among=opened)
 

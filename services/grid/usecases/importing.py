@@ -9,7 +9,6 @@ import orjson
 import polars as pl
 
 from services.grid.domain import holders, roll
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.priority import SUSPICION
 from services.grid.store import locks, suspicions, tasks
 from services.grid.store import roll as store
@@ -18,6 +17,7 @@ from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import RollRefusedError, RollUnreadableError
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +134,13 @@ async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None
     """
     now, today = deps.clock.now(), deps.clock.today()
     policy = deps.policies.on(today)
-    deadline = add_working_days(today, policy.case_working_days)
+    deadline = after_working_days(today, policy.case_working_days)
     if among is None:
         given = await suspicions.assign_detected(tx, deadline_on=deadline, now=now)
     else:
         given = await suspicions.place_cases(tx, among, deadline_on=deadline, now=now)
     if given:
         await tasks.open_for_cases(
-            tx, given, priority=SUSPICION, deadline_on=add_working_days(today, policy.working_days[0]), now=now
+            tx, given, priority=SUSPICION, deadline_on=after_working_days(today, policy.working_days[0]), now=now
         )
     return len(given)

@@ -9,11 +9,11 @@ from uuid import UUID
 import httpx
 import structlog
 
-from services.grid.domain.calendar import add_working_days, is_working_day
 from services.grid.domain.tasks import TaskState
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from shared.kit.problems import ProblemError
+from shared.kit.workdays import after_working_days, is_working_day
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +60,11 @@ def lines_of(tasks: Sequence[Task], *, today: date, visits_per_day: int) -> list
     ordered = sorted(
         by_subject.items(), key=lambda each: (-max(task.priority for task in each[1]), _due(each[1]), each[0])
     )
-    day = today if is_working_day(today) else add_working_days(today, 1)
+    day = today if is_working_day(today) else after_working_days(today, 1)
     lines: list[Line] = []
     for place, (subject, reasons) in enumerate(ordered):
         if place and place % visits_per_day == 0:
-            day = add_working_days(day, 1)
+            day = after_working_days(day, 1)
         lines.append(Line(subject=subject, tasks=reasons, plan_on=day))
     return lines
 

@@ -9,15 +9,24 @@ import httpx
 import polars as pl
 import structlog
 
-from services.grid.domain.calendar import add_working_days
+from services.grid.domain.cases import TURNS
 from services.grid.domain.priority import risk_priority
 from services.grid.domain.tasks import RUNGS
-from services.grid.store import locks, planning, upkeep
+from services.grid.store import cases, locks, planning, upkeep
 from services.grid.usecases.deps import Deps
-from shared.contracts.events.grid import TASK_OVERDUE, WORKDAY_PLANNED, TaskOverdue, WorkdayPlanned, WorkerDay
+from shared.contracts.events.grid import (
+    CASE_OVERDUE,
+    TASK_OVERDUE,
+    WORKDAY_PLANNED,
+    CaseOverdue,
+    TaskOverdue,
+    WorkdayPlanned,
+    WorkerDay,
+)
 from shared.contracts.vocabulary import TaskStage
 from shared.kit.db import WriteTx
 from shared.kit.problems import ProblemError
+from shared.kit.workdays import after_working_days
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +39,7 @@ async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
     """Late tasks of a shard go one rung up, and whoever has to know is told; returns how many."""
     now, today = deps.clock.now(), deps.clock.today()
     days = deps.policies.on(today).working_days
-    deadlines = {rung: add_working_days(today, days[place]) for place, rung in enumerate(RUNGS)}
+    deadlines = {rung: after_working_days(today, days[place]) for place, rung in enumerate(RUNGS)}
     await locks.lock_shard(tx, shard)
     late = await upkeep.escalate(tx, shard, deadlines, today=today, now=now)
     for each in late:
@@ -48,15 +57,40 @@ async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
     return len(late)
 
 
+async def tell_overdue_cases(tx: WriteTx, deps: Deps) -> int:
+    """Cases past their deadline are told of, once for each deadline; returns how many."""
+    now = deps.clock.now()
+    late = await cases.take_overdue(tx, deps.clock.today())
+    for each in late:
+        assert each.division is not None
+        fact = CaseOverdue(
+            case_id=each.case_id,
+            subject=each.subject,
+            kind=each.kind,
+            waits_for=TURNS[each.state],
+            division=each.division,
+            deadline_on=each.deadline_on,
+            overdue_at=now,
+        )
+        await deps.outbox.say(tx, CASE_OVERDUE, fact)
+    return len(late)
+
+
 async def plan_workday(tx: WriteTx, deps: Deps) -> int:
     """Tell each town what its members have to do today, once a morning; returns how many towns were told."""
     now, today = deps.clock.now(), deps.clock.today()
     if not await planning.claim_morning(tx, today, now):
         return 0
-    most = deps.policies.on(today).visits_per_day
+    policy = deps.policies.on(today)
+    soon = after_working_days(today, policy.remind_working_days)
     towns: dict[str, list[WorkerDay]] = defaultdict(list)
-    for load in await planning.loads(tx, today):
-        day = WorkerDay(worker_id=load.worker_id, tasks=min(load.people, most), overdue=load.overdue)
+    for load in await planning.loads(tx, today, soon):
+        day = WorkerDay(
+            worker_id=load.worker_id,
+            tasks=min(load.people, policy.visits_per_day),
+            overdue=load.overdue,
+            due_soon=load.due_soon,
+        )
         towns[load.town].append(day)
     for town, workers in towns.items():
         await deps.outbox.say(tx, WORKDAY_PLANNED, WorkdayPlanned(division=town, day=today, workers=workers))

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.tasks import TaskOutcome, TaskState
 from services.grid.domain.views import View
 from services.grid.domain.visits import VisitStatus
@@ -22,6 +21,7 @@ from services.grid.usecases.errors import (
 from services.grid.usecases.visiting import take_effect
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 
 async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, view: View, accepted: bool) -> StoredVisit:
@@ -49,7 +49,7 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     elif task.state is not TaskState.CLOSED:
         today = deps.clock.today()
         other = await cases.another_worker(tx, task.grid_code or "", [visit.visit.worker_id])
-        deadline = add_working_days(today, deps.policies.on(today).working_days[0])
+        deadline = after_working_days(today, deps.policies.on(today).working_days[0])
         await tasks.give_back(tx, task.task_id, other or visit.visit.worker_id, deadline_on=deadline, now=now)
     return decided
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.claims import StopAction, StopState, follow_stop
 from services.grid.domain.views import View
 from services.grid.store import locks, stops
@@ -20,6 +19,7 @@ from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
 from shared.contracts.events.recognition import StopRequested
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
+from shared.kit.workdays import after_working_days
 
 
 async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
@@ -38,7 +38,7 @@ async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
         division=None,
         grid_code=None,
         worker_id=None,
-        deadline_on=add_working_days(today, deps.policies.on(today).case_working_days),
+        deadline_on=after_working_days(today, deps.policies.on(today).case_working_days),
         matched=False,
     )
     await stops.add(tx, made)

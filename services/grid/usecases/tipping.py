@@ -9,7 +9,6 @@ from uuid import UUID
 import orjson
 import uuid_utils.compat as uuids
 
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.cases import CaseAction, CaseState, Step
 from services.grid.domain.claims import TipAction, TipState, follow_tip, what_the_case_says
 from services.grid.store import cases, locks, suspicions, tips
@@ -22,6 +21,7 @@ from shared.contracts.events.recognition import OverpaymentChanged
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
+from shared.kit.workdays import after_working_days
 
 _CODE_BYTES = 15
 
@@ -49,8 +49,8 @@ async def receive(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, r
         named=reporter.name is not None,
         sealed=_seal(deps, tip_id, reporter),
         received_at=now,
-        screen_by=add_working_days(today, rule.screen_working_days),
-        tell_by=add_working_days(today, rule.tell_working_days),
+        screen_by=after_working_days(today, rule.screen_working_days),
+        tell_by=after_working_days(today, rule.tell_working_days),
     )
     await tips.save(tx, made, now=now)
     await tips.add_step(tx, tip_id, "received", "reporter", now)
@@ -231,7 +231,7 @@ def _case(deps: Deps, tip: Tip) -> Case:
         division=None,
         grid_code=None,
         worker_id=None,
-        deadline_on=add_working_days(today, deps.policies.on(today).case_working_days),
+        deadline_on=after_working_days(today, deps.policies.on(today).case_working_days),
         opened_at=now,
         changed_at=now,
         previous_case_id=None,

@@ -6,12 +6,12 @@ from uuid import UUID
 import polars as pl
 
 from services.grid.domain.anomalies import Limits, odd_members
-from services.grid.domain.calendar import add_working_days
 from services.grid.domain.views import View
 from services.grid.store import anomalies, upkeep
 from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.deps import Deps
 from shared.kit.db import ReadTx, WriteTx
+from shared.kit.workdays import after_working_days
 
 WINDOW = timedelta(days=30)
 
@@ -46,7 +46,7 @@ async def look_at_odd(tx: WriteTx, deps: Deps) -> int:
         tx,
         [UUID(bytes=each) for each in chosen["visit_id"]],
         SECOND_LOOK,
-        deadline_on=add_working_days(today, policy.working_days[0]),
+        deadline_on=after_working_days(today, policy.working_days[0]),
         now=deps.clock.now(),
     )
 

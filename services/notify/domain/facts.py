@@ -8,17 +8,19 @@ import pyarrow as pa
 
 from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts, one
 from shared.contracts.events import BatchCompleted, CertificateRevoked
-from shared.contracts.events.grid import ReportLocked, TaskOverdue, WorkdayPlanned
+from shared.contracts.events.grid import CaseOverdue, ReportLocked, TaskOverdue, WorkdayPlanned
 from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
 from shared.contracts.events.notify import EndpointChanged
 from shared.contracts.events.recognition import NoticeGiven
-from shared.contracts.vocabulary import CorrectionStatus, NoticeKind
+from shared.contracts.vocabulary import CaseParty, CorrectionStatus, NoticeKind
 
 REVOKED: Final = "certificate_revoked"
 ENDPOINT_STOPPED: Final = "endpoint_stopped"
 WORKDAY: Final = "workday"
 TASK_OVERDUE: Final = "task_overdue"
 TASK_ESCALATED: Final = "task_escalated"
+CASE_OVERDUE: Final = "case_overdue"
+CASE_WAITING: Final = "case_waiting"
 REPORT_LOCKED: Final = "report_locked"
 CORRECTION_OPENED: Final = "correction_opened"
 CORRECTION_CLOSED: Final = "correction_closed"
@@ -69,7 +71,7 @@ def workday(fact: WorkdayPlanned) -> Drafts:
         one(
             WORKDAY,
             f"{each.worker_id} {fact.day.isoformat()}".encode(),
-            {"day": fact.day.isoformat(), "tasks": each.tasks, "overdue": each.overdue},
+            {"day": fact.day.isoformat(), "tasks": each.tasks, "overdue": each.overdue, "due_soon": each.due_soon},
             recipient=each.worker_id,
             division=fact.division,
         )
@@ -87,6 +89,16 @@ def overdue(fact: TaskOverdue) -> list[Drafts]:
     made = [one(TASK_ESCALATED, key, variables, division=fact.division, about=fact.task_id)]
     if fact.worker_id:
         made.append(one(TASK_OVERDUE, key, variables, recipient=fact.worker_id, about=fact.task_id))
+    return made
+
+
+def case_overdue(fact: CaseOverdue) -> list[Drafts]:
+    """Messages for the officers of a division, and for its village while it is its turn: a case is late."""
+    variables = {"kind": fact.kind.value, "deadline": fact.deadline_on.isoformat(), "party": fact.waits_for.value}
+    key = fact.case_id.bytes + fact.deadline_on.isoformat().encode()
+    made = [one(CASE_OVERDUE, key, variables, division=fact.division, about=fact.case_id)]
+    if fact.waits_for is CaseParty.VILLAGE:
+        made.append(one(CASE_WAITING, key, variables, division=fact.division, about=fact.case_id))
     return made
 
 

@@ -124,6 +124,7 @@ TASK_STAGES: Final[Mapping[str, str]] = {
     "assistant": "协管员",
     "town": "乡镇",
 }
+CASE_PARTIES: Final[Mapping[str, str]] = {"village": "村（社区）核查", "town": "乡镇复核", "agency": "经办机构结论"}
 CORRECTION_STATES: Final[Mapping[str, str]] = {"open": "待答复", "accepted": "数据有误，已更正", "refused": "数据无误"}
 REPORT_KINDS: Final[Mapping[str, str]] = {"zero": "零报告", "changes": "有变动"}
 
@@ -290,6 +291,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "endpoint_state": Kind(read=_word(ENDPOINT_STATES), sample=_longest(ENDPOINT_STATES)),
     "task_reason": Kind(read=_word(TASK_REASONS), sample=_longest(TASK_REASONS)),
     "task_stage": Kind(read=_word(TASK_STAGES), sample=_longest(TASK_STAGES)),
+    "case_party": Kind(read=_word(CASE_PARTIES), sample=_longest(CASE_PARTIES)),
     "correction_status": Kind(read=_word(CORRECTION_STATES), sample=_longest(CORRECTION_STATES)),
     "report_kind": Kind(read=_word(REPORT_KINDS), sample=_longest(REPORT_KINDS)),
     "month": Kind(read=_month, sample="2023-12"),

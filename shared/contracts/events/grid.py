@@ -7,7 +7,14 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.events.base import Fact, FactEvent
-from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, TaskReason, TaskStage, VisitResult
+from shared.contracts.vocabulary import (
+    CaseConclusion,
+    CaseParty,
+    SuspicionKind,
+    TaskReason,
+    TaskStage,
+    VisitResult,
+)
 
 
 class VisitConcluded(Fact):
@@ -64,6 +71,21 @@ class TaskOverdue(Fact):
 TASK_OVERDUE = FactEvent(name="grid.task.overdue.v1", model=TaskOverdue, doc="A task was late and went one step up.")
 
 
+class CaseOverdue(Fact):
+    """A case is not concluded in time; said once for each of its deadlines."""
+
+    case_id: UUID
+    subject: UUID
+    kind: SuspicionKind
+    waits_for: CaseParty
+    division: str
+    deadline_on: date
+    overdue_at: datetime
+
+
+CASE_OVERDUE = FactEvent(name="grid.case.overdue.v1", model=CaseOverdue, doc="A case has passed its deadline.")
+
+
 class ConfirmedPerson(Fact):
     """One line of a village's list of confirmed changes."""
 
@@ -114,6 +136,7 @@ class WorkerDay(Fact):
     worker_id: str
     tasks: int
     overdue: int
+    due_soon: int = 0  # of what lies in his hands, deadline within the next days
 
 
 class WorkdayPlanned(Fact):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from services.grid.jobs.upkeep import go_round
 from tests.services.grid.town import NOW, VILLAGE, Town, enrolled, roll_csv, subject, suspected, visit
 
 ANNA = subject(1)
@@ -212,3 +213,23 @@ async def test_a_false_death_names_the_evidence_that_is_to_be_corrected(detected
     await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
     said = await detected.said("grid.case.concluded.v1")
     assert [(each["conclusion"], each["evidence_ids"]) for each in said] == [("false_death", [3, 7, 11])]
+
+
+async def test_a_case_past_its_deadline_is_told_once_with_whose_turn_it_is(detected):
+    await go_round(detected.deps)
+    assert await detected.said("grid.case.overdue.v1") == []
+    for days in (15, 1):  # ten working days are over on the fifteenth day
+        detected.clock.move(timedelta(days=days))
+        await go_round(detected.deps)
+    await knock(detected, "dead")
+    await reviewed(detected, **FOUND_DEAD)
+    await step(
+        detected, "conclusion", detected.officer("agency"), conclusion="inconclusive"
+    )  # a new look, a new deadline
+    detected.clock.move(timedelta(days=20))
+    await go_round(detected.deps)
+    said = await detected.said("grid.case.overdue.v1")
+    assert [(fact["waits_for"], fact["deadline_on"], fact["division"]) for fact in said] == [
+        ("village", "2023-11-15", VILLAGE),
+        ("village", "2023-12-01", VILLAGE),
+    ]

@@ -233,6 +233,19 @@ class TestMorning:
         assert [(each["division"], each["day"]) for each in said] == [(VILLAGE[:9], "2023-11-01")]
         assert sorted((each["tasks"], each["overdue"]) for each in said[0]["workers"]) == [(1, 0), (8, 0)]
 
+    async def test_a_member_is_reminded_before_his_time_is_over(self, village):
+        await village.hear(due(ANNA, BERT))
+        days = [date(2023, 11, 10), date(2023, 11, 13), date(2023, 11, 15)]  # of ten working days, one each
+        for day in days:
+            village.clock.move(day - village.clock.today())
+            await tell_morning(village.deps)
+        said = await village.said("grid.workday.planned.v1")
+        assert [(each["day"], each["workers"][0]["due_soon"]) for each in said] == [
+            ("2023-11-10", 0),
+            ("2023-11-13", 2),
+            ("2023-11-15", 2),
+        ]
+
     @pytest.mark.parametrize("moved", [timedelta(hours=-4), timedelta(days=3)])
     async def test_nobody_is_told_at_night_or_on_a_saturday(self, village, moved):
         await village.hear(due(ANNA))

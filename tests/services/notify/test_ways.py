@@ -34,16 +34,18 @@ from shared.contracts.events import (
     BatchCompleted,
 )
 from shared.contracts.events.grid import (
+    CASE_OVERDUE,
     REPORT_LOCKED,
     TASK_OVERDUE,
     WORKDAY_PLANNED,
+    CaseOverdue,
     ReportLocked,
     TaskOverdue,
     WorkdayPlanned,
     WorkerDay,
 )
 from shared.contracts.events.ingest import CORRECTION_CHANGED, DELIVERY_MISSED, CorrectionChanged, DeliveryMissed
-from shared.contracts.vocabulary import CorrectionStatus, TaskReason, TaskStage
+from shared.contracts.vocabulary import CaseParty, CorrectionStatus, SuspicionKind, TaskReason, TaskStage
 from shared.kit.app import create_app as create_service
 from shared.kit.clock import FixedClock
 from tests.services.notify.test_hearing import YEAR, deliveries, hear
@@ -322,16 +324,30 @@ class TestOffices:
     async def test_a_grid_member_reads_his_own_day_only(self, http, deps, issuer):
         fact = WorkdayPlanned(
             division="341602001", day=date(2023, 11, 1),
-            workers=[WorkerDay(worker_id="w1", tasks=3, overdue=1), WorkerDay(worker_id="w2", tasks=2, overdue=0),
+            workers=[WorkerDay(worker_id="w1", tasks=3, overdue=1, due_soon=2), WorkerDay(worker_id="w2", tasks=2, overdue=0),
                      WorkerDay(worker_id="w3", tasks=0, overdue=0)],
         )  # fmt: skip
         for _ in range(2):
             await hear(deps, fact_message(WORKDAY_PLANNED, fact))
         headers = issuer.headers("notify.read", role="grid_worker", user="w1", divisions=["341602001001"])
         (item,) = (await http.get("/v1/inbox/grid_worker", headers=headers)).json()["items"]
-        assert item["text"].startswith("2023年11月1日您有3项任务，其中1项已超期")
+        assert item["text"].startswith("2023年11月1日您有3项任务，其中1项已超期、2项即将到期")
         other = issuer.headers("notify.read", role="citizen")
         assert (await http.get("/v1/inbox/grid_worker", headers=other)).status_code == 403
+
+    async def test_a_late_case_is_told_to_the_officers_and_while_it_is_his_turn_to_the_village(self, http, deps, issuer):
+        for number, party in enumerate(CaseParty):
+            fact = CaseOverdue(
+                case_id=UUID(int=number), subject=subject(1), kind=SuspicionKind.DEATH, waits_for=party, division=VILLAGE,
+                deadline_on=date(2023, 10, 30), overdue_at=MORNING,
+            )  # fmt: skip
+            for _ in range(2):
+                await hear(deps, fact_message(CASE_OVERDUE, fact))
+        officer = issuer.headers("notify.read", role="officer", divisions=[VILLAGE[:6]])
+        village = issuer.headers("notify.read", role="village", divisions=[VILLAGE])
+        told = (await http.get("/v1/inbox/officer", headers=officer)).json()["items"]
+        assert sorted(item["text"].split("停在")[1][:2] for item in told) == ["乡镇", "村（", "经办"]
+        assert len((await http.get("/v1/inbox/village", headers=village)).json()["items"]) == 1
 
     async def test_a_late_task_is_told_to_who_had_it_and_to_his_village(self, http, deps, issuer):
         fact = TaskOverdue(

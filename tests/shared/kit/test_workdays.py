@@ -1,8 +1,10 @@
 """Days on which offices work."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.kit.workdays import after_working_days, is_working_day
 
@@ -25,3 +27,11 @@ def test_holidays_and_weekends_worked_in_exchange_are_known(day, works):
 def test_the_day_itself_does_not_count():
     assert after_working_days(date(2023, 9, 28), 3) == date(2023, 10, 9)
     assert after_working_days(date(2023, 11, 4), 0) == date(2023, 11, 4)
+
+
+@given(st.dates(date(2020, 1, 1), date(2026, 1, 1)), st.integers(1, 30))
+def test_adding_and_counting_agree(start, days):
+    end = after_working_days(start, days)
+    assert is_working_day(end)
+    between = (start + timedelta(days=step) for step in range(1, (end - start).days + 1))
+    assert sum(is_working_day(day) for day in between) == days

@@ -1,4 +1,4 @@
-"""Calendar, views, priority, lists of grids, reports and conclusions by example."""
+"""Views, priority, lists of grids, reports and conclusions by example."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,38 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.grid.domain import calendar, holders, roll
+from services.grid.domain import holders, roll
 from services.grid.domain.cases import CaseAction, Finding, Step, bars, doubts, is_second_look
 from services.grid.domain.priority import SUSPICION, visit_priority
 from services.grid.domain.views import View, office_view
 from services.grid.domain.visits import Form, Informant, Visit, closing_visit, shortcomings
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, VisitResult
 from tests.services.grid.town import NEIGHBOUR, NOW, TODAY, VILLAGE
-
-
-class TestCalendar:
-    @pytest.mark.parametrize(
-        ("day", "works"),
-        [
-            (date(2023, 10, 2), False),  # national holiday, a Monday
-            (date(2023, 10, 7), True),  # a Saturday worked in exchange
-            (date(2023, 11, 1), True),
-            (date(2023, 11, 4), False),
-            (date(2031, 1, 1), True),  # not announced yet: a Wednesday
-        ],
-    )
-    def test_public_holidays_and_exchanged_weekends(self, day, works):
-        assert calendar.is_working_day(day) is works
-
-    def test_ten_working_days_over_the_national_holiday(self):
-        assert calendar.add_working_days(date(2023, 9, 28), 10) == date(2023, 10, 18)
-
-    @given(st.dates(date(2020, 1, 1), date(2026, 1, 1)), st.integers(1, 30))
-    def test_adding_and_counting_agree(self, start, days):
-        end = calendar.add_working_days(start, days)
-        assert calendar.is_working_day(end)
-        between = (start + timedelta(days=step) for step in range(1, (end - start).days + 1))
-        assert sum(calendar.is_working_day(day) for day in between) == days
 
 
 class TestView:
