@@ -56,6 +56,9 @@ accuracy: setup ## how right the rules are, beside three baselines, written to d
 city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an hour or so
 	$(BIN)/python -m tests.bench.city --scale $(or $(s),1)
 
+year: setup ## a year of the city at 1 % (or s=0.002), month by month, with checks of what became of everybody
+	$(BIN)/python -m tests.year --scale $(or $(s),0.01)
+
 chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened
 	$(BIN)/python -m tests.chaos
 
@@ -73,4 +76,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city chaos webhooks migrate schema lock
+.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos webhooks migrate schema lock

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from deploy.demo import screen, truth, visits
 from deploy.demo.city.manifest import MANIFEST, TRUTH, CityFile, Manifest, NotACityError, read_manifest
 from deploy.demo.client import Client, RefusedError, client
+from deploy.local.clients import ClientCard
 from deploy.local.database import parse_url
 from deploy.local.errors import DemoNatsError, StackError
 from deploy.local.stack import LocalStack, StackOptions
@@ -69,6 +70,10 @@ class DemoOptions:
         database_url: an administrator of a PostgreSQL that runs already, and a database there that the demo may empty;
             None starts our own, whatever the environment names.
         nats_url: a NATS that runs already, and is as empty as the database; None starts our own.
+        starts: business time at the start.
+        rolling: whether certifications end all through the year instead of all at once.
+        clients: callers beside those every local stack knows.
+        environment: variables for every service process.
         patience: how long to wait at most until all is quiet, seconds.
     """
 
@@ -82,7 +87,16 @@ class DemoOptions:
     durable: bool = True
     database_url: str | None = None
     nats_url: str | None = None
+    starts: datetime = MORNING
+    rolling: bool = False
+    clients: tuple[ClientCard, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     patience: float = 600.0
+
+    @property
+    def city(self) -> Path:
+        """Folder of the generated city."""
+        return self.data / f"city-{self.scale:g}-{self.seed}{'-rolling' if self.rolling else ''}"
 
 
 @dataclass(slots=True)
@@ -140,7 +154,9 @@ def stack_options(options: DemoOptions) -> StackOptions:
         data=options.data / "stack",
         port_base=options.port_base,
         fresh=options.nats_url is None,
-        clock_at=MORNING,
+        clock_at=options.starts,
+        clients=options.clients,
+        environment=options.environment,
         sandbox=True,
         durable=options.durable,
         database_url=options.database_url,
@@ -164,7 +180,7 @@ def _progress(console: Console) -> Progress:
 @asynccontextmanager
 async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
     """A city and a running stack, ready for `through`; everything is stopped at the end, the data stay."""
-    city = options.data / f"city-{options.scale:g}-{options.seed}"
+    city = options.city
     if (city / MANIFEST).exists():
         _whole(city)  # before anything is started for it
     stack = LocalStack(stack_options(options))
@@ -209,7 +225,13 @@ async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Ma
     if not (city / MANIFEST).exists():
         # In a process of its own: it is work for a processor, and the stack starts meanwhile.
         words = [sys.executable, "-m", "deploy.demo.city.cli", "generate", "--quiet", "--out", str(city)]
-        words += ["--scale", str(options.scale), "--seed", str(options.seed)]
+        words += [
+            "--scale",
+            str(options.scale),
+            "--seed",
+            str(options.seed),
+            *(["--rolling"] if options.rolling else []),
+        ]
         process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
         try:
             _, said = await process.communicate()

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from deploy.local import caddy, database, nats, postgres, sandbox, services
-from deploy.local.clients import SERVICES
+from deploy.local.clients import CLIENTS, SERVICES, ClientCard
 from deploy.local.errors import FreshNatsError, MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
 from deploy.local.journal import Journal, Listener
@@ -46,6 +46,7 @@ class StackOptions:
         nats_url: a NATS that runs already.
         modules: module of a service that is not `services.<name>`.
         environment: variables for every service process.
+        clients: callers beside those every local stack knows.
         clock_at: business time at the start; without it the time goes on as it was left, or as it is.
     """
 
@@ -64,6 +65,7 @@ class StackOptions:
     nats_url: str | None = field(default_factory=lambda: os.environ.get("WUGAN_NATS_URL") or None)
     modules: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    clients: tuple[ClientCard, ...] = ()
     clock_at: datetime | None = None
 
     @property
@@ -227,7 +229,7 @@ class LocalStack:
             # Before the folder is opened, and perhaps emptied: the URL may be malformed.
             self._server, self._database = database.parse_url(options.database_url)
         self.folder.open(fresh=options.fresh, min_free_bytes=options.min_free_bytes)
-        self._secrets = load_or_make(self.folder.secrets)
+        self._secrets = load_or_make(self.folder.secrets, (*CLIENTS, *options.clients))
         ports = plan(options.port_base, options.services, options.workers)
         await self._refuse_taken(ports)
         self._ports = ports

@@ -28,6 +28,9 @@ def generate_city(
     ] = 0.01,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the files; an older city in it is replaced.")] = Path("city"),
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Certifications end all through the year instead of all at once.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing unless it fails.")] = False,
 ) -> None:
     """Make a city and write its grids, rosters, deliveries and truth."""
@@ -42,7 +45,7 @@ def generate_city(
                 done = progress.tasks[task]
                 progress.update(task, rate=f"{done.completed:>12,.0f} rows {done.speed or 0:>11,.0f}/s")
 
-            manifest = generate(scale, seed, out, tell)
+            manifest = generate(scale, seed, out, tell, rolling=rolling)
     except (OccupiedFolderError, NoRoomError, TooSmallError) as error:
         raise _failed(str(error)) from error
     if not quiet:

@@ -26,8 +26,15 @@ Progress = Callable[[str, int], None]
 """Called with what was written and how many rows it has."""
 
 
-def generate(scale: float, seed: int, out: Path, tell: Progress | None = None) -> Manifest:
+def generate(scale: float, seed: int, out: Path, tell: Progress | None = None, *, rolling: bool = False) -> Manifest:
     """Make a city and write all its files; the manifest comes last, so that a folder with one is complete.
+
+    Args:
+        scale: 1 is the whole city.
+        seed: the same one gives the same files.
+        out: folder.
+        tell: of what is written.
+        rolling: whether certifications end all through the year instead of all at once.
 
     Raises:
         OccupiedFolderError: the folder holds something that is not a generated city.
@@ -39,7 +46,9 @@ def generate(scale: float, seed: int, out: Path, tell: Progress | None = None) -
     _prepare(out, scale)
     city = make_city(scale, seed)
     files = [_write_grids(city, out, tell)]
-    files += [_write_roster(city, program, out, tell) for program in read_programs()]
+    for program in read_programs():
+        files.append(_write_roster(program, make_roster(city, program, rolling=rolling), out))
+        tell(program.code, 0)
     ledger = [(file.path, "accepted", "", file.rows) for file in files]
     sightings = Sightings(city.people.beneficiaries)
     deliveries: list[CityFile] = []
@@ -102,11 +111,9 @@ def _write_grids(city: City, out: Path, tell: Progress) -> CityFile:
     )
 
 
-def _write_roster(city: City, program: Program, out: Path, tell: Progress) -> CityFile:
-    table = make_roster(city, program)
+def _write_roster(program: Program, table: pl.DataFrame, out: Path) -> CityFile:
     path = f"rosters/{program.code}.{program.format}"
     digest = save(out / path, encode(table, form=program.format, encoding=program.encoding))
-    tell(program.code, 0)
     return CityFile(
         path=path,
         kind="roster",

@@ -8,7 +8,7 @@ from deploy.demo.city.chance import stream
 from deploy.demo.city.citizen_ids import other_form
 from deploy.demo.city.city import City
 from deploy.demo.city.programs import Program
-from deploy.demo.city.year import FIRST_ON
+from deploy.demo.city.year import FIRST_ON, MONTH_STARTS, date_of
 
 DUE_ON = "2023-12-31"
 _ALIASES = {
@@ -30,8 +30,12 @@ _FORMS = (0.1, 0.4, 0.5, 0.9)
 """Old fifteen digits, a space before, a space after, a small x: arguments of other_form."""
 
 
-def make_roster(city: City, program: Program) -> pl.DataFrame:
-    """The roster of a program: everybody who is paid on the first day of the year."""
+def make_roster(city: City, program: Program, *, rolling: bool = False) -> pl.DataFrame:
+    """The roster of a program: everybody who is paid on the first day of the year.
+
+    Everybody's certification ends on one day, as in a city that has just begun; `rolling`, at the end of a month of the
+    year, another one for each person and the same in all his programs.
+    """
     rng = stream(city.seed, "roster", program.code)
     members = city.held[program.code]
     places = city.places
@@ -45,13 +49,18 @@ def make_roster(city: City, program: Program) -> pl.DataFrame:
         "待遇金额": _yuan(city.amounts[program.code]),
         "开始享受年月": _started(rng, program, city.people.age[members]),
         "银行卡尾号": pl.Series((members.astype(np.int64) * 7919 + 13) % 10_000).cast(pl.String).str.zfill(4),
-        "认证截止": pl.Series([DUE_ON]).gather(np.zeros(len(members), dtype=np.int64)),
+        "认证截止": _due(members, rolling=rolling),
         "联系人手机": _family_phones(city, rng, members),
     }
     if program.household:
         columns["户编号"] = "H" + pl.Series(city.people.household[members].astype(np.int64) + 100_000).cast(pl.String)
     table = pl.DataFrame(columns)
     return table.rename({old: new for old, new in _ALIASES.items() if old in columns}) if program.aliases else table
+
+
+def _due(members: np.ndarray, *, rolling: bool) -> pl.Series:
+    ends = [date_of(int(day) - 1).isoformat() for day in MONTH_STARTS[1:]] if rolling else [DUE_ON]
+    return pl.Series(ends).gather(members.astype(np.int64) * 7 % len(ends))
 
 
 def _ids(rng: np.random.Generator, ids: pl.Series, odd: float) -> pl.Series:

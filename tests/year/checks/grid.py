@@ -1,0 +1,180 @@
+"""Nobody is left uncertified, and nobody is stopped unseen."""
+
+from uuid import UUID
+
+import polars as pl
+
+from deploy.demo import truth
+from tests.year.checks import Check
+from tests.year.world import World
+
+_TASKS_A_MEMBER = 30
+_UNMATCHED = """
+SELECT p.subject, (SELECT count(*) FROM grid.tasks t WHERE t.subject = p.subject AND t.reason = 'unmatched'
+    AND t.due_on = p.due_on) AS tasks
+FROM (SELECT subject, min(due_on) AS due_on FROM recognition.enrolment WHERE listed AND due_on <= $1
+    AND subject = ANY($2::uuid[]) GROUP BY subject) p
+"""
+
+
+async def month(world: World) -> list[Check]:
+    """Whoever nobody has seen by the end of his warning period is one task, no more and no less."""
+    answers = await _answers(world)
+    unseen = [subject for subject, said in answers.items() if said == {"not_yet"}]
+    ran_out = await world.rows(_UNMATCHED, world.today, unseen)
+    wrong = [row for row in ran_out if row["tasks"] != 1]
+    lost = await world.database.fetchval(
+        "SELECT count(*) FROM recognition.due d WHERE d.cleared_on IS NULL AND NOT EXISTS (SELECT FROM grid.tasks t "
+        "WHERE t.subject = d.subject AND t.reason = 'unmatched' AND t.due_on = d.due_on)"
+    )
+    twice = await world.database.fetchval(
+        "SELECT count(*) FROM (SELECT FROM grid.tasks WHERE reason = 'unmatched' GROUP BY subject, due_on "
+        "HAVING count(*) > 1) doubled"
+    )
+    fullest = await world.database.fetchval(
+        "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM grid.tasks WHERE state <> 'closed' "
+        "GROUP BY worker_id) loads"
+    )
+    return [
+        Check(
+            name="whoever is unmatched at the end of his warning period has exactly one open or concluded task",
+            good=not wrong,
+            found=f"{len(ran_out):,} people, {len(wrong)} without or with more",
+        ),
+        Check(
+            name="each person recognition looks for is one task, and nobody is one twice for one end",
+            good=lost == 0 and twice == 0,
+            found=f"{lost} lost, {twice} doubled",
+        ),
+        Check(
+            name=f"no member has more than {_TASKS_A_MEMBER} open tasks",
+            good=fullest <= _TASKS_A_MEMBER,
+            found=f"the fullest has {fullest}",
+        ),
+    ]
+
+
+async def end(world: World) -> list[Check]:
+    """Everybody has an answer, and every case had two people."""
+    return [
+        await _coverage(world),
+        await _nothing_late(world),
+        *await _two_people(world),
+        await _rightly_stopped(world),
+    ]
+
+
+async def _answers(world: World) -> dict[UUID, set[str]]:
+    """What every program of a person hears of him, asked as partners would."""
+    rows = [
+        (str(person.subject), person.citizen_id, program)
+        for person in world.people.values()
+        for program in person.programs
+    ]
+    asked = pl.DataFrame(rows, schema=["subject", "citizen_id", "program"], orient="row")
+    found: dict[UUID, set[str]] = {}
+    for (_,), part in asked.group_by("program"):
+        for subject, said in (
+            (await truth.ask(world.run.client, part, lambda _n: None)).select("subject", "answer").rows()
+        ):
+            found.setdefault(UUID(subject), set()).add(said)
+    return found
+
+
+async def _coverage(world: World) -> Check:
+    """Certified, or with a case, or documented as unreachable; whoever died and was stopped has a case."""
+    answers = await _answers(world)
+    with_case = {row["subject"] for row in await world.rows("SELECT DISTINCT subject FROM grid.cases")}
+    unreachable = {
+        row["subject"]
+        for row in await world.rows("SELECT DISTINCT subject FROM grid.tasks WHERE outcome = 'unreachable'")
+    }
+    certified = {subject for subject, said in answers.items() if "recognised" in said}
+    left = set(world.people) - certified - with_case - unreachable
+    world.counts.update(
+        {
+            "end: certified": len(certified),
+            "end: with a case": len(with_case - certified),
+            "end: documented as unreachable": len(unreachable - certified - with_case),
+        }
+    )
+    share = 100 * (1 - len(left) / len(world.people))
+    return Check(
+        name="coverage ends at 100 %: certified, with a case, or documented as unreachable",
+        good=not left,
+        found=f"{share:.2f} % of {len(world.people):,}: certified {len(certified):,}, else with a case "
+        f"{len(with_case - certified):,}, else unreachable {len(unreachable - certified - with_case):,}, "
+        f"without {len(left)} {_some(left)}",
+    )
+
+
+async def _nothing_late(world: World) -> Check:
+    tasks = await world.database.fetchval(
+        "SELECT count(*) FROM grid.tasks WHERE reason = 'unmatched' AND state <> 'closed' AND due_on < $1", world.today
+    )
+    cases = await world.database.fetchval(
+        "SELECT count(*) FROM grid.cases WHERE state <> 'concluded' AND deadline_on < $1", world.today
+    )
+    return Check(
+        name="no task of an end that is past is open, no case is past its deadline",
+        good=tasks == 0 and cases == 0,
+        found=f"{tasks} tasks, {cases} cases",
+    )
+
+
+async def _two_people(world: World) -> list[Check]:
+    rows = await world.rows(
+        """
+        SELECT c.case_id, c.verified_by, c.concluded_by,
+            count(DISTINCT s.actor) FILTER (WHERE s.action IN ('finding', 'reviewed', 'concluded')) AS eyes,
+            bool_or(s.action = 'finding' AND s.actor = c.concluded_by) AS own,
+            bool_or(s.action = 'visited' AND s.actor IN (c.verified_by, c.concluded_by)) AS visitor
+        FROM grid.cases c JOIN grid.case_steps s USING (case_id) WHERE c.state = 'concluded' GROUP BY 1, 2, 3
+        """
+    )
+    wrong = [
+        row
+        for row in rows
+        if row["eyes"] < 2 or row["own"] or row["visitor"] or row["verified_by"] == row["concluded_by"]
+    ]
+    stops = await world.rows("SELECT decided_by, confirmed_by FROM recognition.decision")
+    alone = [row for row in stops if row["decided_by"] == row["confirmed_by"]]
+    return [
+        Check(
+            name="every case was concluded by two people, none of whom had knocked",
+            good=bool(rows) and not wrong,
+            found=f"{len(rows):,} cases, {len(wrong)} otherwise",
+        ),
+        Check(
+            name="every stop was decided by one officer and confirmed by another",
+            good=bool(stops) and not alone,
+            found=f"{len(stops):,} decisions, {len(alone)} otherwise",
+        ),
+    ]
+
+
+async def _rightly_stopped(world: World) -> Check:
+    """Nobody who lives was ended as dead; a visit certified nobody who was dead."""
+    ended = await world.rows(
+        "SELECT DISTINCT subject FROM recognition.decision WHERE reason = 'death' AND effect = 'terminate' "
+        "AND state = 'effective'"
+    )
+    living = [row for row in ended if not _gone(world, row["subject"])]
+    seen = await world.rows(
+        "SELECT subject, as_of FROM recognition.certificate WHERE channel IN ('home', 'remote') AND revoked_at IS NULL"
+    )
+    ghosts = [row for row in seen if world.people[row["subject"]].dead(row["as_of"])]
+    return Check(
+        name="nobody who lives was ended as dead, and no visit certified a dead person",
+        good=not living and not ghosts,
+        found=f"{len(ended):,} ended, {len(living)} of them alive; {len(seen):,} seen at the door, {len(ghosts)} of them dead",
+    )
+
+
+def _gone(world: World, subject: UUID) -> bool:
+    person = world.people[subject]
+    return person.dead(world.today) or person.declared_dead
+
+
+def _some(people: set[UUID]) -> str:
+    return f"({', '.join(str(each) for each in sorted(people)[:3])})" if people else ""
