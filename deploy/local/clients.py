@@ -14,6 +14,7 @@ ALL_SCOPES = (
     "recognition.check",
     "recognition.batch",
     "recognition.manage",
+    "recognition.certify",
     "me.read",
     "me.write",
     "grid.work",
@@ -59,7 +60,7 @@ _DEMO = (
         client_id="demo-partner",
         role="partner",
         department="hrss",
-        scopes=("recognition.check", "recognition.batch", "notify.webhooks"),
+        scopes=("recognition.check", "recognition.batch", "recognition.certify", "notify.webhooks"),
         programs=("resident_pension",),
     ),
     ClientCard(

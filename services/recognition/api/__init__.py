@@ -11,6 +11,7 @@ from services.recognition.api import (
     officer,
     operation,
     partner,
+    peers,
     subscriptions,
     work,
 )
@@ -21,6 +22,7 @@ ROUTERS = (
     partner.router,
     bulk.router,
     feed.router,
+    peers.router,
     subscriptions.router,
     oauth.router,
     me.router,

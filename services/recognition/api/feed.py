@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asking, logged
-from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.once import ONCE, Answered, once
 from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
     AckIn,
@@ -39,7 +39,6 @@ CertificateQuestion = Annotated[Question, Security(asking("recognition.check", "
 CorrectionQuestion = Annotated[Question, Security(asking("recognition.check", "correction", lawful=False))]
 Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
 Reference = Annotated[str, Path(min_length=24, max_length=120, pattern=r"^[A-Za-z0-9_=-]+$")]
-_ONCE = {"parameters": [ONCE_HEADER]}
 
 
 @router.get("/events", response_model=EventsOut)
@@ -65,7 +64,7 @@ async def get_event(event_id: UUID, question: FeedQuestion) -> Response:
     return _json(said)
 
 
-@router.post("/events:ack", response_model=AckOut, openapi_extra=_ONCE)
+@router.post("/events:ack", response_model=AckOut, openapi_extra=ONCE)
 async def acknowledge(request: Request, body: AckIn, question: FeedQuestion) -> Response:
     """Everything up to this cursor is stored: nobody runs after it any more."""
     found, caller = question.deps, question.caller
@@ -77,7 +76,7 @@ async def acknowledge(request: Request, body: AckIn, question: FeedQuestion) -> 
         return await once(request, found.database, caller.client_id, body.model_dump_json().encode(), effect)
 
 
-@router.post("/receipts", response_model=ReceiptsOut, openapi_extra=_ONCE)
+@router.post("/receipts", response_model=ReceiptsOut, openapi_extra=ONCE)
 async def take_receipts(request: Request, body: ReceiptsIn, question: FeedQuestion) -> Response:
     """What became of events in the program's own system: accepted, or rejected with a reason an officer reads."""
     found, caller = question.deps, question.caller
@@ -133,7 +132,7 @@ async def get_certificate(request: Request, reference: Reference, question: Cert
     return Response(orjson.dumps(said), media_type="application/json", headers=headers)
 
 
-@router.post("/corrections", status_code=202, response_model=CorrectionOut, openapi_extra=_ONCE)
+@router.post("/corrections", status_code=202, response_model=CorrectionOut, openapi_extra=ONCE)
 async def request_correction(request: Request, body: CorrectionIn, question: CorrectionQuestion) -> Response:
     """Say that a record behind a person's certificate is wrong; the department that delivered it has to answer."""
     found, caller, who = question.deps, question.caller, question.asker(body.program)

@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 
 from services.recognition.api.deps import DepsOf, asker
+from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.domain.overpayments import OverpaymentState, late_fen
 from services.recognition.schemas.money import (
     InstalmentOut,
@@ -25,6 +26,7 @@ from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases import recovering
 from services.recognition.usecases.recovering import Coming
 from shared.kit.auth import Caller, allow
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
@@ -70,56 +72,76 @@ async def get_overpayment(
     )
 
 
-@router.post("/overpayments/{overpayment_id}:ask-refund")
-async def ask_refund(overpayment_id: UUID, caller: Officer, found: DepsOf) -> OverpaymentOut:
+@router.post("/overpayments/{overpayment_id}:ask-refund", response_model=OverpaymentOut, openapi_extra=ONCE)
+async def ask_refund(request: Request, overpayment_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Give the refund notice, with the time the program's rule allows."""
-    async with found.database.write() as tx:
-        return OverpaymentOut.model_validate(_plain(await recovering.ask_refund(found, tx, overpayment_id, caller)))
+
+    async def effect(tx: WriteTx) -> Answered:
+        asked = await recovering.ask_refund(found, tx, overpayment_id, caller)
+        return Answered(OverpaymentOut.model_validate(_plain(asked)))
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
-@router.post("/overpayments/{overpayment_id}:plan")
-async def agree_plan(overpayment_id: UUID, body: PlanIn, caller: Officer, found: DepsOf) -> PlanOut:
+@router.post("/overpayments/{overpayment_id}:plan", response_model=PlanOut, openapi_extra=ONCE)
+async def agree_plan(request: Request, overpayment_id: UUID, body: PlanIn, caller: Officer, found: DepsOf) -> Response:
     """Agree on monthly parts of what is still owed; they add up to it exactly."""
-    async with found.database.write() as tx:
+
+    async def effect(tx: WriteTx) -> Answered:
         plan = await recovering.agree_plan(
             found, tx, overpayment_id, caller, parts=body.parts, first_due_on=body.first_due_on
         )
-    return PlanOut(items=[InstalmentOut.model_validate(each) for each in plan])
+        return Answered(PlanOut(items=[InstalmentOut.model_validate(each) for each in plan]))
+
+    return await once_by(request, found.database, caller, body, effect)
 
 
-@router.post("/overpayments/{overpayment_id}:recover")
-async def record_recovery(overpayment_id: UUID, body: RecoveryIn, caller: Officer, found: DepsOf) -> RecoveryOut:
+@router.post("/overpayments/{overpayment_id}:recover", response_model=RecoveryOut, openapi_extra=ONCE)
+async def record_recovery(
+    request: Request, overpayment_id: UUID, body: RecoveryIn, caller: Officer, found: DepsOf
+) -> Response:
     """Book a payment, or propose an offset or a write-off; the same reference again changes nothing."""
-    coming = Coming(
-        kind=body.kind,
-        amount_fen=body.amount_fen,
-        happened_on=body.happened_on,
-        reference=body.reference,
-        against=body.against,
-    )
-    async with found.database.write() as tx:
-        return RecoveryOut.model_validate(await recovering.record(found, tx, overpayment_id, caller, coming))
+    coming = Coming(**body.model_dump())
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(RecoveryOut.model_validate(await recovering.record(found, tx, overpayment_id, caller, coming)))
+
+    return await once_by(request, found.database, caller, body, effect)
 
 
-@router.post("/overpayments/{overpayment_id}:refer")
-async def refer(overpayment_id: UUID, body: ReferIn, caller: Officer, found: DepsOf) -> OverpaymentOut:
+@router.post("/overpayments/{overpayment_id}:refer", response_model=OverpaymentOut, openapi_extra=ONCE)
+async def refer(request: Request, overpayment_id: UUID, body: ReferIn, caller: Officer, found: DepsOf) -> Response:
     """Hand it over to who can enforce it; it stays open."""
-    async with found.database.write() as tx:
-        return OverpaymentOut.model_validate(_plain(await recovering.refer(found, tx, overpayment_id, caller, body.to)))
+
+    async def effect(tx: WriteTx) -> Answered:
+        referred = await recovering.refer(found, tx, overpayment_id, caller, body.to)
+        return Answered(OverpaymentOut.model_validate(_plain(referred)))
+
+    return await once_by(request, found.database, caller, body, effect)
 
 
-@router.post("/recoveries/{recovery_id}:approve")
-async def approve_recovery(recovery_id: UUID, caller: Officer, found: DepsOf) -> RecoveryOut:
+@router.post("/recoveries/{recovery_id}:approve", response_model=RecoveryOut, openapi_extra=ONCE)
+async def approve_recovery(request: Request, recovery_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Approve another officer's offset or write-off."""
-    async with found.database.write() as tx:
-        return RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=True))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(
+            RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=True))
+        )
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
-@router.post("/recoveries/{recovery_id}:refuse")
-async def refuse_recovery(recovery_id: UUID, caller: Officer, found: DepsOf) -> RecoveryOut:
+@router.post("/recoveries/{recovery_id}:refuse", response_model=RecoveryOut, openapi_extra=ONCE)
+async def refuse_recovery(request: Request, recovery_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Refuse another officer's offset or write-off."""
-    async with found.database.write() as tx:
-        return RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=False))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(
+            RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=False))
+        )
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
 def _plain(one: Overpayment) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 
 from services.recognition.api.deps import DepsOf, asker
+from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.domain.states import ProposalState
 from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
+from services.recognition.schemas.peers import RevokedOut, RevokeIn
 from services.recognition.store import decisions
+from services.recognition.store.certificates import Revocation
 from services.recognition.store.lookups import log_usage
-from services.recognition.usecases import decide, lifting, stopping
-from services.recognition.usecases.lifting import Lift
+from services.recognition.usecases import decide, lifting, revoking, stopping
+from services.recognition.usecases.lifting import Lift, Lifted
 from shared.kit.auth import Caller, allow
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
@@ -47,26 +51,37 @@ async def get_proposal(proposal_id: UUID, caller: Officer, found: DepsOf, reques
     return ProposalOut.model_validate(shown)
 
 
-@router.post("/proposals/{proposal_id}:decide")
-async def decide_proposal(proposal_id: UUID, body: DecideIn, caller: Officer, found: DepsOf) -> ProposalOut:
+@router.post("/proposals/{proposal_id}:decide", response_model=ProposalOut, openapi_extra=ONCE)
+async def decide_proposal(
+    request: Request, proposal_id: UUID, body: DecideIn, caller: Officer, found: DepsOf
+) -> Response:
     """Decide to stop; nothing happens before another officer confirms."""
-    async with found.database.write() as tx:
+
+    async def effect(tx: WriteTx) -> Answered:
         said = await decide.decide(found, tx, proposal_id, caller, grounds=body.grounds, begins=body.stops_from)
-    return ProposalOut.model_validate(said)
+        return Answered(ProposalOut.model_validate(said))
+
+    return await once_by(request, found.database, caller, body, effect)
 
 
-@router.post("/proposals/{proposal_id}:confirm")
-async def confirm_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+@router.post("/proposals/{proposal_id}:confirm", response_model=DecisionOut, openapi_extra=ONCE)
+async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Confirm another officer's decision: notice is given, with time to answer."""
-    async with found.database.write() as tx:
-        return DecisionOut.model_validate(await decide.confirm(found, tx, proposal_id, caller))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(DecisionOut.model_validate(await decide.confirm(found, tx, proposal_id, caller)))
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
-@router.post("/proposals/{proposal_id}:reject")
-async def reject_proposal(proposal_id: UUID, caller: Officer, found: DepsOf) -> ProposalOut:
+@router.post("/proposals/{proposal_id}:reject", response_model=ProposalOut, openapi_extra=ONCE)
+async def reject_proposal(request: Request, proposal_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Find nothing to stop."""
-    async with found.database.write() as tx:
-        return ProposalOut.model_validate(await decide.reject(found, tx, proposal_id, caller))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(ProposalOut.model_validate(await decide.reject(found, tx, proposal_id, caller)))
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
 @router.get("/decisions/{decision_id}")
@@ -79,26 +94,51 @@ async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf, reques
     return DecisionOut.model_validate(shown)
 
 
-@router.post("/decisions/{decision_id}:carry-out")
-async def carry_out(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+@router.post("/decisions/{decision_id}:carry-out", response_model=DecisionOut, openapi_extra=ONCE)
+async def carry_out(request: Request, decision_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Suspend or terminate, once the notice has run and was delivered or tried on enough channels."""
-    async with found.database.write() as tx:
-        return DecisionOut.model_validate(await stopping.carry_out(found, tx, decision_id, caller))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(DecisionOut.model_validate(await stopping.carry_out(found, tx, decision_id, caller)))
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
-@router.post("/decisions/{decision_id}:withdraw")
-async def withdraw(decision_id: UUID, caller: Officer, found: DepsOf) -> DecisionOut:
+@router.post("/decisions/{decision_id}:withdraw", response_model=DecisionOut, openapi_extra=ONCE)
+async def withdraw(request: Request, decision_id: UUID, caller: Officer, found: DepsOf) -> Response:
     """Give up an announced stop."""
-    async with found.database.write() as tx:
-        return DecisionOut.model_validate(await stopping.withdraw(found, tx, decision_id, caller))
+
+    async def effect(tx: WriteTx) -> Answered:
+        return Answered(DecisionOut.model_validate(await stopping.withdraw(found, tx, decision_id, caller)))
+
+    return await once_by(request, found.database, caller, None, effect)
 
 
-@router.post("/decisions/{decision_id}:lift")
-async def lift(decision_id: UUID, body: LiftIn, caller: Officer, found: DepsOf) -> LiftedOut:
+@router.post("/decisions/{decision_id}:lift", response_model=LiftedOut, openapi_extra=ONCE)
+async def lift(request: Request, decision_id: UUID, body: LiftIn, caller: Officer, found: DepsOf) -> Response:
     """Resume or reinstate in one step; what is paid back follows from the reason. A false death falls everywhere."""
     why = Lift(reason=body.reason, passed_on=body.passed_on, requested_on=body.requested_on)
-    async with found.database.write() as tx:
+
+    async def effect(tx: WriteTx) -> Answered:
         lifted = await lifting.lift(found, tx, decision_id, caller, why)
+        return Answered(_lifted(lifted))
+
+    return await once_by(request, found.database, caller, body, effect)
+
+
+@router.post("/certificate-revocations", status_code=201, response_model=RevokedOut, openapi_extra=ONCE)
+async def revoke_certificate(request: Request, body: RevokeIn, caller: Officer, found: DepsOf) -> Response:
+    """Take back a certificate that should not have been made. It stops nothing; every program is told."""
+    who = asker(request, found, caller, "revocation", why=None, program=None)
+
+    async def effect(tx: WriteTx) -> Answered:
+        made = await revoking.revoke_by_officer(found, tx, who, caller, Revocation(**body.model_dump()))
+        return Answered(RevokedOut.model_validate(made), 201)
+
+    return await once_by(request, found.database, caller, body, effect)
+
+
+def _lifted(lifted: Lifted) -> LiftedOut:
     return LiftedOut(
         decision=DecisionOut.model_validate(lifted.decided),
         paid_again_from=lifted.paid_again_from,

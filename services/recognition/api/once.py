@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from services.recognition.store.idempotency import Kept
 from services.recognition.usecases import idempotency
+from shared.kit.auth import Caller
 from shared.kit.db import Database, WriteTx
 from shared.kit.problems import MalformedError
 
@@ -24,6 +25,8 @@ ONCE_HEADER: dict[str, Any] = {
     "description": "8 to 128 visible characters, new for each request; the same request under it has one effect",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,128}$"},
 }
+ONCE: dict[str, Any] = {"parameters": [ONCE_HEADER]}
+"""Description of the header alone, for `openapi_extra`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,18 @@ async def once(
         if key is not None:
             await idempotency.keep(tx, client_id, key, made)
     return _response(made, {})
+
+
+async def once_by(
+    request: Request,
+    database: Database,
+    caller: Caller,
+    body: BaseModel | None,
+    effect: Callable[[WriteTx], Awaitable[Answered]],
+) -> Response:
+    """The same for a named person behind a client many share: nobody is given another's answer."""
+    sent = b"" if body is None else body.model_dump_json().encode()
+    return await once(request, database, f"{caller.client_id} {caller.user}", sent, effect)
 
 
 def _response(kept: Kept, more: Mapping[str, str]) -> Response:

@@ -6,11 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response, Security
 
 from services.recognition.api.deps import DepsOf
+from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.schemas.operation import FiguresOut, RunIn, RunOut
 from services.recognition.store import lookups
 from services.recognition.store.runs import SHARD_COUNT, Run
-from services.recognition.usecases import runs
+from services.recognition.usecases import feed, runs
 from shared.kit.auth import Caller, allow
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["operation"], responses=PROBLEM_RESPONSES)
@@ -18,17 +20,18 @@ router = APIRouter(prefix="/v1", tags=["operation"], responses=PROBLEM_RESPONSES
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 
-@router.post("/certification-runs", status_code=202)
-async def start_run(
-    request: Request, response: Response, caller: Operator, found: DepsOf, _body: RunIn | None = None
-) -> RunOut:
+@router.post("/certification-runs", status_code=202, response_model=RunOut, openapi_extra=ONCE)
+async def start_run(request: Request, caller: Operator, found: DepsOf, body: RunIn | None = None) -> Response:
     """Look for people whose certification runs out; the run of today is not started twice at once."""
-    async with found.database.write() as tx:
+
+    async def effect(tx: WriteTx) -> Answered:
         run = await runs.request_run(found, tx, caller.user)
+        place = str(request.url_for("get_run", run_id=run.run_id).path)
+        return Answered(_run(run), 202, {"Location": place, "Retry-After": "1"})
+
+    answer = await once_by(request, found.database, caller, body, effect)
     found.wake_runs.set()
-    response.headers["Location"] = str(request.url_for("get_run", run_id=run.run_id).path)
-    response.headers["Retry-After"] = "1"
-    return _run(run)
+    return answer
 
 
 @router.get("/certification-runs/{run_id}")
@@ -42,7 +45,9 @@ async def get_run(run_id: UUID, _caller: Operator, found: DepsOf) -> RunOut:
 async def figures(_caller: Operator, found: DepsOf) -> FiguresOut:
     """The counts an operator asks first."""
     async with found.database.read() as tx:
-        return FiguresOut.model_validate(await lookups.figures(tx, found.clock.today()))
+        said = await lookups.figures(tx, found.clock.today())
+        unacknowledged = await feed.count_unacknowledged(found, tx)
+    return FiguresOut.model_validate(said | {"revocations_unacknowledged": unacknowledged})
 
 
 def _run(run: Run) -> RunOut:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response, Security
 
 from services.recognition.api.deps import Question, asking, logged
-from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.once import ONCE, Answered, once
 from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
     ChangeIn,
@@ -33,9 +33,7 @@ Subscriber = Annotated[Question, Security(asking("recognition.check", "subscript
 IfMatch = Annotated[str | None, Header(pattern=r'^"\d{1,9}"$', description="version it was read at")]
 
 
-@router.post(
-    "/subscriptions", status_code=201, response_model=SubscriptionMadeOut, openapi_extra={"parameters": [ONCE_HEADER]}
-)
+@router.post("/subscriptions", status_code=201, response_model=SubscriptionMadeOut, openapi_extra=ONCE)
 async def subscribe(request: Request, body: SubscribeIn, question: Subscriber) -> Response:
     """Ask for webhooks. `secret` is shown this once; the endpoint must answer a challenge before it is told anything.
 

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asker, deny, deps, purpose
+from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.schemas.work import (
     AnswerIn,
     HistoryOut,
@@ -21,6 +22,7 @@ from services.recognition.store import lookups, objections, worklist
 from services.recognition.usecases import histories, objecting
 from services.recognition.usecases.histories import UnknownPersonError
 from shared.kit.auth import Caller, allow
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, MalformedError
 
 router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
@@ -76,12 +78,17 @@ async def list_objections(caller: Officer, found: DepsOf, request: Request, limi
     return ObjectionsOut(items=[ObjectionOut.model_validate(each) for each in listed])
 
 
-@router.post("/objections/{objection_id}:answer")
-async def answer_objection(objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf) -> ObjectionOut:
+@router.post("/objections/{objection_id}:answer", response_model=ObjectionOut, openapi_extra=ONCE)
+async def answer_objection(
+    request: Request, objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf
+) -> Response:
     """Answer an objection; one that is upheld against an announced stop takes the stop back."""
-    async with found.database.write() as tx:
+
+    async def effect(tx: WriteTx) -> Answered:
         said = await objecting.answer_objection(found, tx, objection_id, caller, upheld=body.upheld, answer=body.answer)
-    return ObjectionOut.model_validate(said)
+        return Answered(ObjectionOut.model_validate(said))
+
+    return await once_by(request, found.database, caller, body, effect)
 
 
 def _historian() -> Callable[..., Awaitable[Question]]:

@@ -92,6 +92,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "job": "发放前批量核对资格",
     "payrun": "核对发放名单",
     "certificate": "查看认证结果",
+    "certify": "提交认证结果",
+    "revocation": "更正认证结果",
     "history": "查看办理经过",
     "proposal": "经办拟停发事项",
     "decision": "查看停发决定",

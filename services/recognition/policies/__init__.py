@@ -51,6 +51,16 @@ class FaceRule(_Strict):
     sessions_a_day: Annotated[int, Field(ge=1, le=100)]
 
 
+class PeerRule(_Strict):
+    """What certifications of other offices are worth.
+
+    Attributes:
+        video_months: longest validity of one made by video; a picture is weaker than a meeting.
+    """
+
+    video_months: Annotated[int, Field(ge=1, le=36)]
+
+
 class Policy(_Strict):
     """The procedure from a day on.
 
@@ -69,6 +79,7 @@ class Policy(_Strict):
     kept_first: tuple[tuple[str, ...], ...]
     objection: ObjectionRule
     face: FaceRule
+    peer: PeerRule
 
 
 class PolicyFile(_Strict):

@@ -1,9 +1,10 @@
 """Shapes for operators: runs and figures."""
 
 from datetime import date
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.recognition.domain.states import RunState
 
@@ -39,6 +40,9 @@ class FiguresOut(BaseModel):
     due: int
     checks: int
     proposals_open: int
+    revocations_unacknowledged: Annotated[
+        int, Field(description="revocations a partner has left unanswered beyond the time to answer, or rejected")
+    ]
 
 
 class TokenOut(BaseModel):

@@ -1,6 +1,7 @@
 """Single certificates, findings and the review of a person."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -29,6 +30,21 @@ WHERE c.subject = $1 AND c.claim = $2
     AND NOT EXISTS (SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id)
 ORDER BY COALESCE(c.cap_months, 0), c.as_of DESC, c.certificate_id DESC
 """
+
+SUCCESSOR = """
+COALESCE(r.successor_id, (SELECT s.certificate_id FROM certificate s
+                          WHERE s.subject = r.subject AND s.origin = r.decision_id ORDER BY s.issued_on LIMIT 1))
+"""
+"""What holds in place of a revoked certificate: named with its revocation, or made when its decision was lifted."""
+
+_FIND = f"""
+SELECT c.claim, c.as_of, c.channel, c.issued_on, r.revoked_at, r.reason, {SUCCESSOR} AS successor_id
+FROM certificate c
+LEFT JOIN revocation r ON r.subject = c.subject AND r.certificate_id = c.certificate_id
+WHERE c.subject = $1 AND c.certificate_id = $2 AND EXISTS (
+    SELECT FROM enrolment e WHERE e.subject = $1 AND e.listed AND ($3::text[] IS NULL OR e.program = ANY ($3))
+)
+"""  # noqa: S608  (our own text)
 
 
 # Messages hold few rows and tables grow from nothing within minutes: statistics lag behind, and a plan that reads a
@@ -78,28 +94,71 @@ async def hold_again(tx: WriteTx, subject: UUID, claim: Claim) -> None:
     await tx.run(_HOLD, subject, claim)
 
 
-async def revoke(  # noqa: PLR0913  (a revocation has this many parts)
-    tx: WriteTx,
-    *,
-    subject: UUID,
-    certificate_id: UUID,
-    reason: str,
-    successor_id: UUID | None,
-    decision_id: UUID | None,
-    at: datetime,
-) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Why a certificate no longer holds.
+
+    Attributes:
+        successor_id: certificate that holds in its place, if one does.
+        decision_id: decision it fell with, if one was made.
+        revoked_by: who took it back, where no decision did.
+        grounds: why, in that person's words.
+    """
+
+    subject: UUID
+    certificate_id: UUID
+    reason: str
+    successor_id: UUID | None = None
+    decision_id: UUID | None = None
+    revoked_by: str | None = None
+    grounds: str | None = None
+
+
+async def revoke(tx: WriteTx, one: Revocation, at: datetime) -> bool:
     """Note that a certificate no longer holds; False when that was known."""
     tag = await tx.run(
-        "INSERT INTO revocation (subject, certificate_id, reason, successor_id, decision_id, revoked_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        subject,
-        certificate_id,
-        reason,
-        successor_id,
-        decision_id,
+        "INSERT INTO revocation (subject, certificate_id, reason, successor_id, decision_id, revoked_by, grounds, "
+        "revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        one.subject,
+        one.certificate_id,
+        one.reason,
+        one.successor_id,
+        one.decision_id,
+        one.revoked_by,
+        one.grounds,
         at,
     )
     return tag.endswith("1")
+
+
+async def is_revoked(tx: ReadTx, subject: UUID, certificate_id: UUID) -> bool:
+    """Whether a certificate has been taken back."""
+    rows = await tx.fetch("SELECT FROM revocation WHERE subject = $1 AND certificate_id = $2", subject, certificate_id)
+    return bool(rows)
+
+
+async def forget_announced(tx: WriteTx, subject: UUID) -> None:
+    """Let the person be told anew until when he is certified: what he was told last has been revoked."""
+    await tx.run("UPDATE standing SET announced_until = NULL WHERE subject = $1", subject)
+
+
+async def newest_in_force(tx: ReadTx, subject: UUID, claim: Claim, but: UUID) -> UUID | None:
+    """The newest certificate of a claim that holds, apart from one."""
+    rows = await tx.fetch(
+        "SELECT certificate_id FROM certificate c WHERE subject = $1 AND claim = $2 AND certificate_id <> $3 "
+        "AND NOT EXISTS (SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id) "
+        "ORDER BY as_of DESC, certificate_id DESC LIMIT 1",
+        subject,
+        claim,
+        but,
+    )
+    return rows[0]["certificate_id"] if rows else None
+
+
+async def counts(tx: ReadTx, subject: UUID, certificate_id: UUID) -> bool:
+    """Whether answers rest on a certificate now."""
+    rows = await tx.fetch("SELECT FROM holding WHERE subject = $1 AND certificate_id = $2", subject, certificate_id)
+    return bool(rows)
 
 
 async def list_in_force(tx: ReadTx, subject: UUID, *, since: date) -> list[UUID]:
@@ -165,13 +224,5 @@ async def find_certificate(
     tx: ReadTx, subject: UUID, certificate_id: UUID, programs: Sequence[str] | None
 ) -> asyncpg.Record | None:
     """A certificate and its revocation, of a person one of these programs lists."""
-    rows = await tx.fetch(
-        "SELECT c.claim, c.as_of, c.channel, c.issued_on, r.revoked_at, r.reason, r.successor_id FROM certificate c "
-        "LEFT JOIN revocation r ON r.subject = c.subject AND r.certificate_id = c.certificate_id "
-        "WHERE c.subject = $1 AND c.certificate_id = $2 AND EXISTS (SELECT FROM enrolment e WHERE e.subject = $1 "
-        "AND e.listed AND ($3::text[] IS NULL OR e.program = ANY ($3)))",
-        subject,
-        certificate_id,
-        None if programs is None else list(programs),
-    )
+    rows = await tx.fetch(_FIND, subject, certificate_id, None if programs is None else list(programs))
     return rows[0] if rows else None

@@ -1,6 +1,6 @@
-"""Records partners say are wrong."""
+"""Records partners or cases say are wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -68,3 +68,25 @@ async def evidence_of(tx: ReadTx, subject: UUID, program: str) -> list[int] | No
         program,
     )
     return list(rows[0]["ids"] or []) if rows else None
+
+
+async def add_of_case(
+    tx: WriteTx, *, correction_id: UUID, case_id: UUID, subject: UUID, evidence_ids: Sequence[int], at: datetime
+) -> bool:
+    """Note the correction a case asks for; False when it asked before."""
+    tag = await tx.run(
+        "INSERT INTO case_correction (correction_id, case_id, subject, evidence_ids, requested_at) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        correction_id,
+        case_id,
+        subject,
+        list(evidence_ids),
+        at,
+    )
+    return tag.endswith("1")
+
+
+async def evidence_of_case(tx: ReadTx, case_id: UUID) -> list[int]:
+    """What the suspicion behind a case rested on."""
+    rows = await tx.fetch("SELECT evidence_ids FROM finding WHERE case_id = $1", case_id)
+    return list(rows[0]["evidence_ids"]) if rows else []

@@ -220,6 +220,17 @@ async def told_again(  # noqa: PLR0913  (a repetition has this many parts)
     )
 
 
+async def count_unacknowledged(tx: ReadTx, kind: EventKind, told_before: datetime) -> int:
+    """Handovers of a kind told before this instant that no partner has acknowledged or accepted, rejected ones too."""
+    rows = await tx.fetch(
+        "SELECT count(*) AS handovers FROM handover WHERE kind = $1 AND (state IN ('manual', 'rejected') "
+        "OR state IN ('open', 'delivered') AND told_at <= $2)",
+        kind,
+        told_before,
+    )
+    return int(rows[0]["handovers"])
+
+
 async def find_event(tx: ReadTx, event_id: UUID, program: str) -> asyncpg.Record | None:
     """An event as it was told first."""
     rows = await tx.fetch(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.store.certificates import SUCCESSOR
 from shared.kit.db import ReadTx
 
 _PARTS = {
@@ -32,13 +33,15 @@ _PARTS = {
     ),
 }
 
-_CERTIFICATES = """
+_CERTIFICATES = f"""
 SELECT c.certificate_id, c.claim, c.as_of, c.channel, c.strength, c.rule_set, c.cap_months, c.issued_on, c.origin,
-       c.evidence_ids, r.reason AS revoked_for, r.revoked_at, r.decision_id AS revoked_by, r.successor_id
+       c.evidence_ids, r.reason AS revoked_for, r.revoked_at, r.decision_id AS revoked_by_decision, r.revoked_by,
+       r.grounds, {SUCCESSOR} AS successor_id, p.department AS made_by, p.method, p.reference
 FROM certificate c
 LEFT JOIN revocation r ON r.subject = c.subject AND r.certificate_id = c.certificate_id
+LEFT JOIN peer_certificate p ON p.subject = c.subject AND p.peer_id = c.origin
 WHERE c.subject = $1 ORDER BY c.issued_on, c.as_of, c.certificate_id
-"""
+"""  # noqa: S608  (our own text)
 
 _FINDINGS = """
 SELECT case_id, kind, conclusion, event_on, concluded_at, verified_by, concluded_by, evidence_ids

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from services.recognition.domain.peers import PeerMethod
 from services.recognition.tables.base import INSTANT, METADATA, UUID, WORDS, one_of
 from shared.contracts.vocabulary import Channel, Claim, Strength
 
@@ -38,7 +39,29 @@ REVOCATION = sa.Table(
     sa.Column("successor_id", UUID),
     sa.Column("decision_id", UUID),
     sa.Column("revoked_at", INSTANT, nullable=False),
+    sa.Column("revoked_by", sa.Text, comment="who took it back, where no decision did"),
+    sa.Column("grounds", sa.Text, comment="why, in that person's words"),
     comment="Certificates that no longer hold, and why",
+)
+
+PEER_CERTIFICATE = sa.Table(
+    "peer_certificate",
+    METADATA,
+    sa.Column("peer_id", UUID, primary_key=True),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False, comment="the department's own record; the same one is taken once"),
+    sa.Column("subject", UUID, nullable=False),
+    sa.Column("certificate_id", UUID, nullable=False),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("department", sa.Text, nullable=False),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("certified_by", sa.Text, nullable=False, comment="who in the department, as its token says"),
+    sa.Column("received_at", INSTANT, nullable=False),
+    sa.Column("withdrawn_at", INSTANT),
+    sa.UniqueConstraint("client_id", "reference"),
+    one_of("method", PeerMethod),
+    sa.Index("ix_peer_certificate_subject", "subject", "certificate_id"),
+    comment="Certifications peer departments made themselves; recognition works both ways",
 )
 
 HOLDING = sa.Table(

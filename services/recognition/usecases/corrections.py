@@ -1,7 +1,9 @@
-"""A partner says that a record is wrong: the department that delivered it is asked, and its answer comes back."""
+"""Corrections: a partner or a case says that a record is wrong; its department is asked, and its answer comes back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from hashlib import blake2b
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -19,6 +21,8 @@ from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 from shared.kit.telemetry import mask_text
+
+_FALSE_DEATH = "false_death"
 
 
 async def request(deps: Deps, tx: WriteTx, caller: Caller, program: str, subject: UUID, reason: str) -> Correction:
@@ -60,6 +64,29 @@ async def request(deps: Deps, tx: WriteTx, caller: Caller, program: str, subject
     )
     await deps.outbox.say(tx, CORRECTION_REQUESTED, fact)
     return made
+
+
+async def ask_of_case(
+    deps: Deps, tx: WriteTx, case_id: UUID, subject: UUID, evidence_ids: Sequence[int] | None = None
+) -> None:
+    """Ask the department behind a false death to mend its record, once a case; else those of the finding count."""
+    known = list(evidence_ids or await store.evidence_of_case(tx, case_id))
+    # The same name however often the case is concluded.
+    name = UUID(bytes=blake2b(case_id.bytes, digest_size=16, person=b"correction").digest())
+    now = deps.clock.now()
+    if not await store.add_of_case(
+        tx, correction_id=name, case_id=case_id, subject=subject, evidence_ids=known, at=now
+    ):
+        return
+    fact = CorrectionRequested(
+        correction_id=name,
+        subject=subject,
+        evidence_ids=known,
+        reason=_FALSE_DEATH,
+        asked_by=f"case:{case_id}",
+        requested_at=now,
+    )
+    await deps.outbox.say(tx, CORRECTION_REQUESTED, fact)
 
 
 async def get(tx: ReadTx, correction_id: UUID, caller: Caller) -> Correction:

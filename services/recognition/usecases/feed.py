@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import instant
 from shared.contracts.events.recognition import PARTNER_EVENTS_RECORDED, EnrolmentStateChanged
 from shared.kit.auth import Caller
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import MalformedError, NotFoundError
 
 _TOLD = pa.schema(
@@ -206,6 +206,12 @@ async def hear_receipts(tx: WriteTx, table: pa.Table, client_id: str, at: dateti
     taken = [UUID(bytes=row["event_id"]) for row in rows if row["outcome"] == HandoverState.DELIVERED]
     if taken:
         await feed.note_delivered(tx, client_id, taken, at)
+
+
+async def count_unacknowledged(deps: Deps, tx: ReadTx) -> int:
+    """Revocations some partner may still pay on: told, and beyond the time to answer neither taken nor accepted."""
+    late = deps.clock.now() - timedelta(hours=deps.chase_hours)
+    return await feed.count_unacknowledged(tx, EventKind.REVOKED, late)
 
 
 async def chase(deps: Deps, tx: WriteTx) -> int:

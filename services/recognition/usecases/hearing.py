@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
 from services.recognition.domain.standing import Finding, finding_of
 from services.recognition.store import certificates, hearing, proposals
-from services.recognition.usecases import correcting, proposing
+from services.recognition.usecases import corrections, proposing
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
 from shared.contracts.vocabulary import (
@@ -126,7 +126,7 @@ async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
     if finding is Finding.CLEARS:
         await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at)
         if fact.conclusion is CaseConclusion.FALSE_DEATH:
-            await correcting.ask_correction(deps, tx, fact.case_id, fact.subject, fact.evidence_ids)
+            await corrections.ask_of_case(deps, tx, fact.case_id, fact.subject, fact.evidence_ids)
         await announce(deps, tx, [fact.subject])
     elif finding is Finding.CONFIRMS:
         await proposing.propose_findings(deps, tx, [fact.subject])

@@ -14,7 +14,7 @@ from services.recognition.domain.programs import ArrearsRule, Effect, Suspension
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, overpayments
 from services.recognition.store.decisions import Decided, Enrolment
-from services.recognition.usecases.correcting import ask_correction
+from services.recognition.usecases.corrections import ask_of_case
 from services.recognition.usecases.decide import expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
@@ -168,7 +168,7 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
     await _certify(deps, tx, first, why.passed_on)
     proposal = await decisions.find_proposal(tx, first.proposal_id)
     if proposal is not None and proposal.case_id is not None:
-        await ask_correction(deps, tx, proposal.case_id, first.subject)
+        await ask_of_case(deps, tx, proposal.case_id, first.subject)
     if await certificates.were_revoked(tx, first.subject, first.decision_id, fallen):
         told.update(await certificates.programs_of(tx, first.subject))
     await _apologise(deps, tx, first, sorted(told))

@@ -8,7 +8,6 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
 from services.recognition.domain.states import DecisionState
-from services.recognition.domain.workdays import add_working_days
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.objections import Objection
@@ -20,6 +19,7 @@ from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 from shared.kit.telemetry import mask_text
+from shared.kit.workdays import after_working_days
 
 
 class ObjectionWaitsError(ConflictError):
@@ -100,7 +100,7 @@ def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: 
         reviews=None,
         state=ObjectionState.RECEIVED,
         received_at=deps.clock.now(),
-        due_on=add_working_days(today, days),
+        due_on=after_working_days(today, days),
         answered_by=None,
         answered_at=None,
         answer=None,

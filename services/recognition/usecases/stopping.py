@@ -7,6 +7,7 @@ from services.recognition.domain.enrolments import Step
 from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, objections, proposals
+from services.recognition.store.certificates import Revocation
 from services.recognition.store.decisions import Decided
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
@@ -14,7 +15,7 @@ from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
 from services.recognition.usecases.reviews import end_review
-from shared.contracts.events import CERTIFICATE_REVOKED, CertificateRevoked
+from services.recognition.usecases.revoking import revoke
 from shared.contracts.events.recognition import (
     ENROLMENT_SUSPENDED,
     ENROLMENT_TERMINATED,
@@ -153,25 +154,13 @@ async def state_changed(deps: Deps, tx: WriteTx, decided: Decided, effective_on:
 
 async def _revoke(deps: Deps, tx: WriteTx, decided: Decided, since: date) -> None:
     """Revoke what certifies the person alive from the day of the event on, and say so to every program."""
-    now = deps.clock.now()
     for certificate_id in await certificates.list_in_force(tx, decided.subject, since=since):
-        fresh = await certificates.revoke(
-            tx,
+        made = Revocation(
             subject=decided.subject,
             certificate_id=certificate_id,
             reason=decided.reason,
-            successor_id=None,
             decision_id=decided.decision_id,
-            at=now,
         )
-        if fresh:
-            fact = CertificateRevoked(
-                certificate_id=certificate_id,
-                subject=decided.subject,
-                claim=Claim.ALIVE,
-                reason=decided.reason,
-                successor_id=None,
-                revoked_at=now,
-            )
-            await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
+        if await revoke(deps, tx, made):
+            await certificates.forget_announced(tx, decided.subject)
     await certificates.hold_again(tx, decided.subject, Claim.ALIVE)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.recognition.jobs import ChaseLoop
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, CertificateRevoked
@@ -179,6 +180,25 @@ async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(wo
     await ack(http, partner, (await read(http, partner))["next"])
     assert (await http.get("/v1/undelivered", headers=officer)).json()["items"] == []
     assert await chase.step() == 0
+
+
+async def test_revocations_beyond_the_time_to_answer_are_counted_until_they_are_answered(world, http, partner, issuer):
+    async def counted():
+        await ChaseLoop(world.deps).measure()
+        said = (await http.get("/v1/figures", headers=issuer.headers("operate"))).json()["revocations_unacknowledged"]
+        assert REGISTRY.get_sample_value("recognition_revocations_unacknowledged") == said
+        return said
+
+    await world.hear(enrolled(enrolment(person(world))))
+    await revoke(world, person(world))
+    assert await counted() == 0
+    world.deps.clock.move(timedelta(hours=24))
+    assert await counted() == 1
+    [event] = (await read(http, partner))["items"]
+    for outcome, left in (("rejected", 1), ("accepted", 0)):
+        item = {"event_id": event["event_id"], "outcome": outcome, "reason": "no such account"}
+        await http.post("/v1/receipts", json={"items": [item]}, headers=partner)
+        assert await counted() == left
 
 
 async def test_an_acknowledged_event_is_left_alone(world, http, partner):

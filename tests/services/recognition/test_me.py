@@ -7,8 +7,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.recognition.api import faces, me
-from services.recognition.domain.workdays import add_working_days
 from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED
+from shared.kit.workdays import after_working_days
 from tests.services.recognition.rights import Officers, facts, pay, tell
 from tests.services.recognition.world import (
     TODAY,
@@ -173,7 +173,7 @@ async def test_an_objection_is_answered_by_somebody_who_had_no_hand_in_it(world,
     body = {"program": "resident_pension", "about": "intended_stop", "said": f"我还活着，证件{HER_ID}"}
     made = (await ask(she, "POST", "/objections", body)).json()
     assert HER_ID not in made["said"]
-    assert made["due_on"] == add_working_days(TODAY, 10).isoformat() == "2023-11-15"
+    assert made["due_on"] == after_working_days(TODAY, 10).isoformat() == "2023-11-15"
     again = await ask(she, "POST", "/objections", body)
     assert (again.status_code, again.json()["code"]) == (409, "objection_waits")
 

@@ -26,13 +26,19 @@ def calls() -> dict[str, set[str]]:
     """Of each name that is called, `module.function` of every function that calls it."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in FILES:
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        # A function within a function counts as what it stands in.
+        for function in [each for node in (tree, *_classes(tree)) for each in node.body]:
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for node in ast.walk(function):
                     if isinstance(node, ast.Call):
                         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                         found[name].add(f"{path.stem}.{function.name}")
     return found
+
+
+def _classes(tree: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
 def callers_of(name: str) -> set[str]:

@@ -46,6 +46,21 @@ async def stopped(world, http, officer, kind: str = "suspected_death"):
     return decision
 
 
+async def test_what_an_officer_sends_again_under_its_key_has_one_effect_and_no_other_officer_gets_his_answer(
+    world, http, officer
+):
+    proposal = await proposed(world, http, officer)
+    await decide(http, officer, proposal)
+    path, key = f"/v1/proposals/{proposal}:confirm", {"Idempotency-Key": "confirm-0001"}
+    first, again = [await http.post(path, headers=officer("officer-2") | key) for _ in range(2)]
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (await http.post(path, headers=officer("officer-3") | key)).status_code == 409
+    other = await http.post(f"/v1/proposals/{proposal}:reject", headers=officer("officer-2") | key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(await world.rows("SELECT FROM decision")) == 1
+
+
 async def status(world):
     return (await world.rows("SELECT status FROM enrolment"))[0]["status"]
 

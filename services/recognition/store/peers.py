@@ -1,0 +1,78 @@
+"""Certifications peer departments made themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.recognition.domain.peers import PeerMethod
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCertificate:
+    """What a department says it has certified; `certificate_id` is the certificate that came of it."""
+
+    peer_id: UUID
+    client_id: str
+    reference: str
+    subject: UUID
+    certificate_id: UUID
+    program: str
+    department: str
+    method: PeerMethod
+    certified_by: str
+    received_at: datetime
+
+
+_NAMES = list(PeerCertificate.__dataclass_fields__)
+_COLUMNS = ", ".join(_NAMES)
+
+
+async def add_peer(tx: WriteTx, one: PeerCertificate) -> None:
+    """Keep what a department certified."""
+    places = ", ".join(f"${at}" for at in range(1, len(_NAMES) + 1))
+    await tx.run(
+        f"INSERT INTO peer_certificate ({_COLUMNS}) VALUES ({places})",  # noqa: S608  (column names)
+        *(getattr(one, name) for name in _NAMES),
+    )
+
+
+async def find_peer(tx: ReadTx, client_id: str, reference: str) -> PeerCertificate | None:
+    """What a client certified under one of its own references."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM peer_certificate WHERE client_id = $1 AND reference = $2",  # noqa: S608
+        client_id,
+        reference,
+    )
+    return PeerCertificate(**{**rows[0], "method": PeerMethod(rows[0]["method"])}) if rows else None
+
+
+async def list_behind(tx: ReadTx, subject: UUID, certificate_id: UUID) -> list[PeerCertificate]:
+    """Who stands behind a certificate and has not taken it back: two offices may see a person on one day."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM peer_certificate "  # noqa: S608  (column names)
+        "WHERE subject = $1 AND certificate_id = $2 AND withdrawn_at IS NULL ORDER BY peer_id",
+        subject,
+        certificate_id,
+    )
+    return [PeerCertificate(**{**row, "method": PeerMethod(row["method"])}) for row in rows]
+
+
+async def withdraw_peer(tx: WriteTx, subject: UUID, certificate_id: UUID, client_id: str, at: datetime) -> int:
+    """Note that a client takes back what it certified; how many records that were."""
+    tag = await tx.run(
+        "UPDATE peer_certificate SET withdrawn_at = $4 "
+        "WHERE subject = $1 AND certificate_id = $2 AND client_id = $3 AND withdrawn_at IS NULL",
+        subject,
+        certificate_id,
+        client_id,
+        at,
+    )
+    return int(tag.rsplit(" ", 1)[1])
+
+
+async def is_listed(tx: ReadTx, subject: UUID, program: str) -> bool:
+    """Whether the owner's roster lists the person."""
+    return bool(
+        await tx.fetch("SELECT FROM enrolment WHERE subject = $1 AND program = $2 AND listed", subject, program)
+    )

@@ -1,0 +1,184 @@
+"""Certificates of peer departments: an annual confirmation, another region's help. Recognition works both ways."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id
+from services.recognition.domain.peers import PeerMethod, PeerRevocation, weight
+from services.recognition.domain.programs import Program
+from services.recognition.store import certificates, lookups, peers
+from services.recognition.store.certificates import Revocation
+from services.recognition.store.lookups import Asker
+from services.recognition.store.peers import PeerCertificate
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import announce, shard_of
+from services.recognition.usecases.revoking import RevokedError, take_back
+from shared.contracts.vocabulary import Claim
+from shared.kit.auth import Caller
+from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ConflictError, ForbiddenError, MalformedError, NotFoundError
+
+_RULE = "peer@1"
+
+
+class NotOwnerError(ForbiddenError):
+    """Only the department a program belongs to certifies for it."""
+
+    code = "not_owner"
+
+
+class ReferenceTakenError(ConflictError):
+    """One record stands for one certification."""
+
+    code = "reference_taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """What an office has certified itself.
+
+    Attributes:
+        certified_on: day it saw the person; validity counts from there, however late this comes.
+        reference: of its own record.
+    """
+
+    certified_on: date
+    method: PeerMethod
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Who certifies, for which program of its own, and what the usage log keeps of it."""
+
+    caller: Caller
+    asker: Asker
+    program: Program
+
+
+def _require_owner(office: Office) -> None:
+    if office.caller.department != office.program.owner:
+        detail = "Only the department that owns the program can certify people of it."
+        raise NotOwnerError(detail)
+
+
+async def attest(deps: Deps, tx: WriteTx, office: Office, subject: UUID, said: Attested) -> UUID:
+    """Take in a certification; the id of its certificate. The same record again changes nothing.
+
+    It only certifies: a suspicion people look into stays until they have concluded.
+
+    Raises:
+        NotOwnerError: the program is another department's.
+        MalformedError: it lies in the future.
+        NotFoundError: the program does not pay the person.
+        ReferenceTakenError: the reference stands for another certification.
+        RevokedError: the same certificate was taken back.
+    """
+    program = office.program
+    _require_owner(office)
+    await certificates.lock_shard(tx, shard_of(subject))
+    if said.certified_on > deps.clock.today():
+        detail = "certified_on lies in the future; say what has happened."
+        raise MalformedError(detail)
+    if not await peers.is_listed(tx, subject, program.code):
+        detail = "The program has no such person; only people its roster lists can be certified from here."
+        raise NotFoundError(detail)
+    made = _certificate(deps, subject, said)
+    known = await peers.find_peer(tx, office.caller.client_id, said.reference)
+    if known is None:
+        await _keep(deps, tx, office, made, said)
+    elif known.certificate_id != made.certificate_id or known.program != program.code:
+        detail = "This reference stands for another certification; give each its own."
+        raise ReferenceTakenError(detail)
+    await lookups.log_usage(tx, office.asker, subject=subject, answer="certified")
+    return made.certificate_id
+
+
+def _certificate(deps: Deps, subject: UUID, said: Attested) -> Certificate:
+    worth = weight(said.method, deps.policies.on(said.certified_on).peer.video_months)
+    return Certificate(
+        certificate_id=certificate_id(
+            subject, Claim.ALIVE, said.certified_on, worth.channel, worth.cap_months or NO_CAP
+        ),
+        subject=subject,
+        claim=Claim.ALIVE,
+        as_of=said.certified_on,
+        channel=worth.channel,
+        strength=worth.strength,
+        rule_set=_RULE,
+        cap_months=worth.cap_months,
+        evidence_ids=(),
+        evidence_class=("in_person",),
+    )
+
+
+async def _keep(deps: Deps, tx: WriteTx, office: Office, made: Certificate, said: Attested) -> None:
+    if await certificates.is_revoked(tx, made.subject, made.certificate_id):
+        detail = "A certificate of this day and kind was taken back; a revocation is final."
+        raise RevokedError(detail)
+    one = PeerCertificate(
+        peer_id=uuids.uuid7(),
+        client_id=office.caller.client_id,
+        reference=said.reference,
+        subject=made.subject,
+        certificate_id=made.certificate_id,
+        program=office.program.code,
+        department=office.program.owner,
+        method=said.method,
+        certified_by=office.caller.user,
+        received_at=deps.clock.now(),
+    )
+    await peers.add_peer(tx, one)
+    await certificates.save_certificate(tx, made, issued_on=deps.clock.today(), origin=one.peer_id)
+    await announce(deps, tx, [made.subject])
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A certification that is taken back.
+
+    Attributes:
+        instead: what is right; its certificate becomes the successor.
+    """
+
+    subject: UUID
+    certificate_id: UUID
+    reason: PeerRevocation
+    instead: Attested | None
+
+
+async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, wrong: Wrong) -> None:
+    """A department takes back what it certified; where another stands behind it as well, it goes on holding.
+
+    Raises:
+        NotFoundError: the client has certified no such thing, or taken it back before.
+        NotOwnerError: its program is no longer the department's.
+    """
+    subject, revoked = wrong.subject, wrong.certificate_id
+    await certificates.lock_shard(tx, shard_of(subject))
+    office = Office(caller, asker, await _own(deps, tx, caller, subject, revoked))
+    _require_owner(office)
+    await peers.withdraw_peer(tx, subject, revoked, caller.client_id, deps.clock.now())
+    successor = await attest(deps, tx, office, subject, wrong.instead) if wrong.instead else None
+    if not await peers.list_behind(tx, subject, revoked):
+        made = Revocation(
+            subject=subject,
+            certificate_id=revoked,
+            reason=wrong.reason,
+            successor_id=successor or await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked),
+            revoked_by=caller.user,
+        )
+        await take_back(deps, tx, made)
+    await lookups.log_usage(tx, asker, subject=subject, answer="revoked")
+
+
+async def _own(deps: Deps, tx: ReadTx, caller: Caller, subject: UUID, certificate: UUID) -> Program:
+    """The program a client certified for."""
+    for each in await peers.list_behind(tx, subject, certificate):
+        if each.client_id == caller.client_id and caller.may_program(each.program) and each.program in deps.programs:
+            return deps.programs[each.program]
+    detail = "Your client has certified no such thing, or has taken it back."
+    raise NotFoundError(detail)

@@ -1,0 +1,82 @@
+"""Revoking a certificate: noted beside it with reason and successor, told to every program; nothing is rewritten."""
+
+from dataclasses import replace
+
+from services.recognition.store import certificates, lookups, peers
+from services.recognition.store.certificates import Revocation
+from services.recognition.store.lookups import Asker
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import announce, shard_of
+from shared.contracts.events import CERTIFICATE_REVOKED, CertificateRevoked
+from shared.contracts.vocabulary import Claim
+from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
+from shared.kit.problems import ConflictError, NotFoundError
+from shared.kit.telemetry import mask_text
+
+
+class RevokedError(ConflictError):
+    """It was taken back before."""
+
+    code = "revoked"
+
+
+async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
+    """Revoke one certificate and say so; False when that had been done. The caller lets what is left count again."""
+    now = deps.clock.now()
+    if not await certificates.revoke(tx, one, now):
+        return False
+    fact = CertificateRevoked(
+        certificate_id=one.certificate_id,
+        subject=one.subject,
+        claim=Claim.ALIVE,
+        reason=one.reason,
+        successor_id=one.successor_id,
+        revoked_at=now,
+    )
+    await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
+    return True
+
+
+async def take_back(deps: Deps, tx: WriteTx, one: Revocation) -> None:
+    """Revoke a certificate that should not have been made; what else certifies the person counts, and is told.
+
+    Raises:
+        RevokedError: it was taken back before.
+    """
+    counted = await certificates.counts(tx, one.subject, one.certificate_id)
+    if not await revoke(deps, tx, one):
+        detail = "This certificate has been revoked before; a revocation is final."
+        raise RevokedError(detail)
+    await certificates.hold_again(tx, one.subject, Claim.ALIVE)
+    if counted:
+        await certificates.forget_announced(tx, one.subject)
+        await announce(deps, tx, [one.subject])
+
+
+async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, one: Revocation) -> Revocation:
+    """An officer takes back a certificate of a person one of his programs pays. That stops nothing.
+
+    The newest certificate left in force is its successor.
+
+    Raises:
+        NotFoundError: no such certificate, or of nobody his programs pay.
+        RevokedError: it was taken back before.
+    """
+    subject, certificate_id = one.subject, one.certificate_id
+    await certificates.lock_shard(tx, shard_of(subject))
+    programs = None if "*" in caller.programs else sorted(caller.programs)
+    if await certificates.find_certificate(tx, subject, certificate_id, programs) is None:
+        detail = "No person of your programs has such a certificate."
+        raise NotFoundError(detail)
+    made = replace(
+        one,
+        successor_id=await certificates.newest_in_force(tx, subject, Claim.ALIVE, certificate_id),
+        revoked_by=caller.user,
+        grounds=mask_text(one.grounds or ""),
+    )
+    await take_back(deps, tx, made)
+    for each in await peers.list_behind(tx, subject, certificate_id):
+        await peers.withdraw_peer(tx, subject, certificate_id, each.client_id, deps.clock.now())
+    await lookups.log_usage(tx, asker, subject=subject, answer="revoked")
+    return made
