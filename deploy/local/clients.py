@@ -61,7 +61,7 @@ _DEMO = (
         role="partner",
         department="hrss",
         scopes=("recognition.check", "recognition.batch", "recognition.certify", "notify.webhooks"),
-        programs=("resident_pension",),
+        programs=("resident_pension", "sandbox_pension"),
     ),
     ClientCard(
         client_id="demo-mobile",

@@ -14,6 +14,7 @@ from shared.contracts.events import (
     ENROLMENTS_CHANGED,
     MESSAGE_DELIVERED,
     MESSAGE_FAILED,
+    TASKS_OPENED,
     VISIT_CONCLUDED,
     CaseConcluded,
     VisitConcluded,
@@ -64,6 +65,9 @@ class Handlers:
 
     async def on_visit_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_visit(self._deps, tx, message.fact(VisitConcluded))
+
+    async def on_tasks_opened(self, tx: WriteTx, message: Message) -> None:
+        await hearing.hear_tasks(tx, message.table(), shard=_shard(message))
 
     async def on_case_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_case(self._deps, tx, message.fact(CaseConcluded))
@@ -130,6 +134,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=ASSESSMENTS_CHANGED, handler=handlers.on_assessments_changed),
         Subscription(event=ENROLMENTS_CHANGED, handler=handlers.on_enrolments_changed),
         Subscription(event=VISIT_CONCLUDED, handler=handlers.on_visit_concluded),
+        Subscription(event=TASKS_OPENED, handler=handlers.on_tasks_opened),
         Subscription(event=CASE_CONCLUDED, handler=handlers.on_case_concluded),
         Subscription(event=MESSAGE_DELIVERED, handler=handlers.on_message_delivered),
         Subscription(event=CERTIFICATES_ISSUED, handler=handlers.on_certificates_issued),

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -18,7 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.contracts.events import EVENTS
-from shared.kit import docs_page, keeping, migrations, problems, telemetry
+from shared.kit import described, docs_page, keeping, migrations, problems, telemetry
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
@@ -236,7 +237,7 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
     app.include_router(_health(app, service))
     for router in (*service.routers, *_shared_routers()):
         app.include_router(router)
-    _describe_problems(app)
+    _describe(app, service.name)
     _document(app)
     return app
 
@@ -247,16 +248,17 @@ def _shared_routers() -> Sequence[APIRouter]:
     return (operations.router,)
 
 
-def _describe_problems(app: FastAPI) -> None:
+def _describe(app: FastAPI, service: str) -> None:
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = original()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = problems.PROBLEM_SCHEMA
+            schemas["Problem"] = deepcopy(problems.PROBLEM_SCHEMA)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            described.complete(document, service)
             app.openapi_schema = document
         return app.openapi_schema
 

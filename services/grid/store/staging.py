@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import polars as pl
 import pyarrow as pa
 
@@ -94,6 +95,12 @@ class Staged:
         if self.arrays is None:
             return await tx.run(sql, *args)
         return await tx.run(_with_arrays(sql, self.name), *self.arrays, *args)
+
+    async def fetch(self, tx: WriteTx, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Rows of a query that names the table; `args` are its `$1`, `$2`, ..."""
+        if self.arrays is None:
+            return await tx.fetch(sql, *args)
+        return await tx.fetch(_with_arrays(sql, self.name), *self.arrays, *args)
 
 
 @lru_cache(maxsize=64)

@@ -55,11 +55,14 @@ def _task(row: asyncpg.Record) -> Task:
     return Task(**{**row, **words, "about": tuple(row["about"])})
 
 
-async def open_due(tx: WriteTx, rows: pl.DataFrame, *, run: str, deadline_on: date, now: datetime) -> None:
+async def open_due(
+    tx: WriteTx, rows: pl.DataFrame, *, run: str, deadline_on: date, now: datetime
+) -> list[asyncpg.Record]:
     """Tasks for people nobody has seen: given to the member of their grid, merged with an open one.
 
     A person who meanwhile has a longer certificate, or whom every roster has let go, gets a task that is closed
-    already, so that the order in which the three messages come makes no difference.
+    already, so that the order in which the three messages come makes no difference. Returns subject, task_id and
+    deadline_on of those that are open now.
     """
     staged = await stage(tx, "staged_due", rows)
     await staged.run(
@@ -97,6 +100,11 @@ async def open_due(tx: WriteTx, rows: pl.DataFrame, *, run: str, deadline_on: da
         run,
         deadline_on,
         now,
+    )
+    return await staged.fetch(
+        tx,
+        "SELECT uuid_send(t.subject) AS subject, uuid_send(t.task_id) AS task_id, t.deadline_on FROM staged_due d "
+        "JOIN tasks t ON t.subject = d.subject AND t.reason = 'unmatched' AND t.state <> 'closed'",
     )
 
 

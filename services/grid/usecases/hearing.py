@@ -11,10 +11,13 @@ from services.grid.store import asking, cases, locks, people, stops, suspicions,
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
+from shared.contracts.events.grid import TASKS_OPENED
 from shared.contracts.events.recognition import EnrolmentStateChanged
 from shared.contracts.vocabulary import Claim, EnrolmentChange
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
+
+_OPENED = {"subject": pa.binary(16), "task_id": pa.binary(16), "deadline_on": pa.date32()}
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -67,7 +70,10 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str 
         )
     )
     deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-    await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
+    opened = await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
+    if opened:
+        table = pa.table({name: pa.array([row[name] for row in opened], kind) for name, kind in _OPENED.items()})
+        await deps.outbox.say_table(tx, TASKS_OPENED, table, {"run": run})
 
 
 async def note_certificates(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None) -> None:

@@ -61,7 +61,8 @@ async def upload_batch(
 
 async def _known_program(deps: IngestDeps, program: str) -> None:
     url = f"{deps.settings.recognition_url}/v1/programs/{program}"
-    if await deps.platform.peers.get_json(url) is None:
+    known = await deps.platform.peers.get_json(url)
+    if known is None or known.get("sandbox"):
         detail = "There is no such program; recognition's GET /v1/programs lists them."
         raise NotFoundError(detail)
 

@@ -92,7 +92,8 @@ def _lengthened(clean: pl.Series) -> pl.Series:
 def _fault_of(matrix: Array, this_year: int) -> Array:
     places, last = places_of(matrix), matrix[:, 17]
     digits = places[:17].max(axis=0) <= _NINE
-    shaped = digits & ((places[17] <= _NINE) | (last == ord("X")))
+    # No division of GB/T 2260 begins with a zero.
+    shaped = digits & (places[0] >= 1) & ((places[17] <= _NINE) | (last == ord("X")))
     right = _check_of(places[:17]) == last
     year, month = number_at(places, 6, 10, np.uint16), number_at(places, 10, 12, np.uint16)
     born = (year >= _FIRST_YEAR) & (year <= this_year) & is_day(year, month, number_at(places, 12, 14, np.uint16))

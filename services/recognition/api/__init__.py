@@ -3,6 +3,7 @@
 from services.recognition.api import (
     audit,
     bulk,
+    cycles,
     faces,
     feed,
     me,
@@ -23,6 +24,7 @@ ROUTERS = (
     bulk.router,
     feed.router,
     peers.router,
+    cycles.partners,
     subscriptions.router,
     oauth.router,
     me.router,
@@ -30,6 +32,7 @@ ROUTERS = (
     officer.router,
     money.router,
     work.router,
+    cycles.officers,
     operation.router,
     audit.router,
 )

@@ -28,7 +28,7 @@ from services.recognition.store import lookups, payments
 from services.recognition.store.jobs import Job, Payrun
 from services.recognition.store.reading import ListType, read_chunks, receive
 from services.recognition.store.runs import SHARD_COUNT
-from services.recognition.usecases import jobs, payruns
+from services.recognition.usecases import jobs, payruns, sandbox
 from services.recognition.usecases.lists import Taken, take
 from services.recognition.usecases.payruns import Confirmation
 from shared.kit.db import WriteTx
@@ -85,6 +85,7 @@ async def start_job(request: Request, question: JobQuestion, asked: Annotated[Jo
     """
     found = question.deps
     async with logged(question, asked.program), _received(request, found) as (path, size, digest):
+        sandbox.refuse(found.programs[asked.program])
         job_id = uuids.uuid7()
         taken = await _take(request, found, path, job_id, paying=False) if size else None
         job = _new_job(question, job_id, asked.program, asked.result, asked.max_age_days, taken)
@@ -153,6 +154,7 @@ async def start_payrun(request: Request, question: PayQuestion, asked: Annotated
     found = question.deps
     async with logged(question, asked.program):
         program = found.programs[asked.program]
+        sandbox.refuse(program)
         first = payruns.month_of(program, _month(asked.month, found.clock.today()))
         async with _received(request, found) as (path, size, digest):
             if not size:

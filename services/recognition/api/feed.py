@@ -26,7 +26,7 @@ from services.recognition.schemas.feed import (
 )
 from services.recognition.store import feed as feed_store
 from services.recognition.store import lookups
-from services.recognition.usecases import corrections, feed, recognise, show
+from services.recognition.usecases import corrections, feed, recognise, sandbox, show
 from shared.kit.auth import Caller, allow
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -124,7 +124,7 @@ async def get_certificate(request: Request, reference: Reference, question: Cert
     found, caller, who = question.deps, question.caller, question.asker(None)
     async with logged(question, None), found.database.write() as tx:
         said, subject, tag = await show.certificate(found, tx, caller, reference)
-        await lookups.log_usage(tx, who, subject=subject, answer="revoked" if said["revoked_at"] else "in_force")
+        await lookups.log_usage(tx, who, subject=subject, answer=_held(said))
     headers = {"ETag": tag}
     asked = {each.strip().removeprefix("W/") for each in request.headers.get("If-None-Match", "").split(",")}
     if tag in asked or "*" in asked:
@@ -139,6 +139,7 @@ async def request_correction(request: Request, body: CorrectionIn, question: Cor
 
     async def effect(tx: WriteTx) -> Answered:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+        sandbox.refuse(program)
         subject = recognise.known_subject(found, body.citizen_id)
         made = await corrections.request(found, tx, caller, program.code, subject, body.reason)
         await lookups.log_usage(tx, who, subject=subject, answer="correction_requested")
@@ -154,6 +155,11 @@ async def get_correction(correction_id: UUID, question: CorrectionQuestion) -> C
     """What the department says."""
     async with logged(question, None), question.deps.database.read() as tx:
         return CorrectionOut.model_validate(await corrections.get(tx, correction_id, question.caller))
+
+
+def _held(said: dict[str, Any]) -> str:
+    held = "revoked" if said["revoked_at"] else "in_force"
+    return f"sandbox:{held}" if "sandbox" in said else held
 
 
 def _json(body: dict[str, Any]) -> Response:

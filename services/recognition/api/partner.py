@@ -16,7 +16,7 @@ from services.recognition.schemas.partner import (
     QuestionIn,
     RecognitionOut,
 )
-from services.recognition.usecases import recognise
+from services.recognition.usecases import recognise, sandbox
 from services.recognition.usecases.deps import Deps
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, ProblemError
@@ -35,6 +35,9 @@ async def check(body: QuestionIn, question: CheckQuestion) -> Response:
     try:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
         await found.limiter.count(caller.client_id)
+        if program.sandbox:
+            async with found.database.write() as tx:
+                return _json(await sandbox.check(found, tx, who, program, body.citizen_id, body.max_age_days))
         fetch = found.database.at_once
         said = await recognise.check(found, fetch, who, program, body.citizen_id, body.max_age_days)
     except ProblemError as error:
@@ -55,6 +58,9 @@ async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
         await deny(found, who, error)
         raise
     ids = [each.citizen_id for each in body.items]
+    if program.sandbox:
+        async with found.database.write() as tx:
+            return _json({"items": await sandbox.check_many(found, tx, who, program, ids, body.max_age_days)})
     said = await recognise.check_many(found, found.database.at_once, who, program, ids, body.max_age_days)
     return _json({"items": said})
 

@@ -10,7 +10,7 @@ from services.recognition.api.once import ONCE_HEADER, Answered, once
 from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import CertificateOut
 from services.recognition.schemas.peers import AttestedIn, AttestIn, TakeBackIn
-from services.recognition.usecases import peers, recognise, show
+from services.recognition.usecases import peers, recognise, sandbox, show
 from services.recognition.usecases.peers import Attested, Office, Wrong
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
@@ -32,6 +32,7 @@ async def certify(request: Request, body: AttestIn, question: Certifier) -> Resp
 
     async def effect(tx: WriteTx) -> Answered:
         program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+        sandbox.refuse(program)
         subject = recognise.known_subject(found, body.citizen_id)
         made = await peers.attest(found, tx, Office(caller, who, program), subject, _said(body))
         return await _shown(request, question, tx, (subject, made), 201)

@@ -10,8 +10,10 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from services.recognition.usecases.limits import Limiter
+from shared.kit.problems import ProblemError
 
 _NOTICE_DAYS = 365
+_SERVER_ERRORS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,23 @@ LEAVING: dict[tuple[str, str], Leaving] = {}
 """Method and path template of what will go; nothing does at present."""
 
 
+_TEXT = {"schema": {"type": "string"}}
+_LIMITS = {
+    "RateLimit-Policy": {"description": "limits of the client: burst and people a day", **_TEXT},
+    "RateLimit": {"description": "what is left of them", **_TEXT},
+}
+_AGAIN = {"Retry-After": {"description": "seconds until it is worth asking again", **_TEXT}}
+
+
 class PartnerRoute(APIRoute):
     """Adds RateLimit fields for whoever passed a limiter, and says what will go."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401  (FastAPI's own)
+        super().__init__(path, endpoint, **options)
+        told = {str(code): {"headers": _LIMITS} for code in (self.status_code or 200, *self.responses)
+                if int(code) < _SERVER_ERRORS}  # fmt: skip
+        told["429"] = {"headers": {**_LIMITS, **_AGAIN}}
+        self.openapi_extra = {**(self.openapi_extra or {}), "responses": told}
 
     def get_route_handler(  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
         self,
@@ -56,13 +73,21 @@ class PartnerRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            response = await answer(request)
-            limited: tuple[Limiter, str] | None = getattr(request.state, "limited", None)
-            if limited is not None:
-                response.headers.update(limited[0].headers(limited[1]))
+            try:
+                response = await answer(request)
+            except ProblemError as error:
+                error.headers = {**_left(request), **error.headers}
+                raise
+            response.headers.update(_left(request))
             leaving = LEAVING.get((request.method, self.path_format))
             if leaving is not None:
                 response.headers.update(leaving.headers())
             return response
 
         return handle
+
+
+def _left(request: Request) -> dict[str, str]:
+    """What is left of the caller's limits, where it has passed a limiter."""
+    limited: tuple[Limiter, str] | None = getattr(request.state, "limited", None)
+    return limited[0].headers(limited[1]) if limited is not None else {}

@@ -129,7 +129,7 @@ async def read_history(body: PersonIn, question: Annotated[Question, Security(_h
         raise
     programs = None if audits else [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
-        history = await histories.read_history(tx, subject, who, programs=programs, with_looks=audits)
+        history = await histories.read_history(found, tx, subject, who, programs=programs, with_looks=audits)
     if history is None:
         detail = "No person of your programs stands behind this."
         raise UnknownPersonError(detail)

@@ -1,7 +1,6 @@
 """States of an enrolment, and the only ways between them."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from enum import StrEnum
 
 
@@ -79,45 +78,3 @@ def after(status: Status, step: Step, decision: Decision | None = None) -> Statu
         msg = f"{step} needs a decision that another person confirmed"
         raise TransitionError(msg)
     return target
-
-
-class CertificationState(StrEnum):
-    """Where a person stands in the certification cycle of a program."""
-
-    FAR = "due_far"
-    WARNING = "warning"
-    UNMATCHED = "unmatched"
-    OVERDUE = "overdue"
-    SUSPECTED = "suspected"
-    SUSPENDED = "suspended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleView:
-    """What decides the state of a certification cycle.
-
-    Attributes:
-        until: last certified day, or the day by which the owner wants a certification; None if neither is known.
-        run_on: day of the last monthly run that did not find the person; None if there was none in this cycle.
-    """
-
-    until: date | None
-    run_on: date | None
-    under_review: bool
-    status: Status
-
-
-def certification_state(view: CycleView, today: date, warning_days: int) -> CertificationState:
-    """State of a certification cycle on a day; grace holds as long as no run has looked for the person."""
-    if view.status in STOPPED:
-        return CertificationState.SUSPENDED
-    if view.under_review:
-        return CertificationState.SUSPECTED
-    if view.until is not None and view.until > today + timedelta(days=warning_days):
-        return CertificationState.FAR
-    if view.run_on is None:
-        # Nobody has been told yet: the platform's own delay is never the person's.
-        return CertificationState.WARNING
-    if view.until is not None and view.until < today:
-        return CertificationState.OVERDUE
-    return CertificationState.UNMATCHED

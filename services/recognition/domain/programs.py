@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.recognition.domain.months import first_of_month, month_number, month_start, next_month
+from services.recognition.domain.sandbox import SyntheticPerson
 from shared.contracts.vocabulary import Claim
 
 PLATFORM_CLAIMS = frozenset({Claim.ALIVE})
@@ -147,7 +148,7 @@ class ProgramVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One benefit, as its declaration file states it."""
+    """One benefit, as its declaration file states it; a sandbox's `people` are invented, others have none."""
 
     code: str
     label: str
@@ -159,6 +160,7 @@ class Program:
     excludes: tuple[str, ...]
     reference: str
     sandbox: bool
+    people: tuple[SyntheticPerson, ...]
     versions: tuple[ProgramVersion, ...]
 
     def in_force(self, on: date) -> ProgramVersion:

@@ -37,12 +37,14 @@ class Benefit:
 
     Attributes:
         until: last certified day; None without a certificate.
+        task_due_on: day by which a grid member is to come.
     """
 
     label: str
     status: Status
     under_review: bool
     until: date | None
+    task_due_on: date | None = None
     announced: Announced | None = None
 
 
@@ -80,7 +82,8 @@ def about(benefit: Benefit, today: date) -> str:
         case Standing.UNDER_REVIEW:
             return f"{benefit.label}：有一条信息正由工作人员核实，不需要您证明什么。"
         case _:
-            return f"{benefit.label}：暂时没有查到可用于认证的记录。"
+            visit = f"，网格员会在{day(benefit.task_due_on)}前上门" if benefit.task_due_on else ""
+            return f"{benefit.label}：暂时没有查到可用于认证的记录{visit}。"
 
 
 def _since(stop: Announced) -> str:

@@ -93,6 +93,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "payrun": "核对发放名单",
     "certificate": "查看认证结果",
     "certify": "提交认证结果",
+    "cycle": "查看资格认证进度",
     "revocation": "更正认证结果",
     "history": "查看办理经过",
     "proposal": "经办拟停发事项",

@@ -67,6 +67,7 @@ class Policy(_Strict):
     Attributes:
         notice_channels: channels on which a notice must have been delivered or tried before a stop.
         overdue_grace_days: days between the first look for a person and the proposal to suspend him as overdue.
+        run_days: days after a run by which the next one is expected; a later one gives everybody grace by as much.
         request_days: days within which a request still under way is not made anew.
         kept_first: ranks of programs for double receipt.
     """
@@ -75,6 +76,7 @@ class Policy(_Strict):
     reference: Annotated[str, Field(min_length=4)]
     notice_channels: Annotated[int, Field(ge=1, le=5)]
     overdue_grace_days: Annotated[int, Field(ge=0, le=365)]
+    run_days: Annotated[int, Field(ge=1, le=366)]
     request_days: Annotated[int, Field(ge=1, le=365)]
     kept_first: tuple[tuple[str, ...], ...]
     objection: ObjectionRule

@@ -6,8 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import (
     ArrearsRule,
     Effect,
@@ -20,12 +21,21 @@ from services.recognition.domain.programs import (
     SuspensionReason,
     Unit,
 )
-from shared.contracts.vocabulary import Answer, Claim
+from services.recognition.domain.sandbox import SyntheticPerson, synthetic_id
+from shared.contracts.vocabulary import Answer, Channel, Claim
 
 FOLDER = Path(__file__).parent
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+def _synthetic(text: str) -> str:
+    plain = synthetic_id(text)
+    if plain is None:
+        msg = "an id of a sandbox begins with 000000 and has a birth date and a right check digit"
+        raise ValueError(msg)
+    return plain
 
 
 class ProgramFileError(ValueError):
@@ -90,6 +100,18 @@ class ArrearsExample(_Strict):
 Example = CertificateExample | EventExample | ArrearsExample
 
 
+class PersonFile(_Strict):
+    """A synthetic person of a sandbox."""
+
+    says: Text
+    citizen_id: Annotated[str, AfterValidator(_synthetic)]
+    status: Status = Status.ACTIVE
+    under_review: bool = False
+    seen_days_ago: Annotated[int | None, Field(ge=0, le=3660)] = None
+    channel: Channel = Channel.DATA
+    amount_fen: Annotated[int, Field(ge=1)]
+
+
 class ProgramFile(_Strict):
     """A program as its file declares it."""
 
@@ -104,12 +126,16 @@ class ProgramFile(_Strict):
     sandbox: Literal[True, False] = False
     version: Annotated[tuple[VersionFile, ...], Field(min_length=1)]
     example: Annotated[tuple[Example, ...], Field(min_length=1)]
+    person: tuple[PersonFile, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         days = [version.from_on for version in self.version]
         if days != sorted(set(days)):
             msg = "versions must come in order, each from a day of its own"
+            raise ValueError(msg)
+        if bool(self.person) is not self.sandbox:
+            msg = "person: a sandbox has synthetic people, and nothing else has"
             raise ValueError(msg)
         if self.owner not in self.told:
             msg = "told: the owner must be among those who are told"
@@ -138,7 +164,8 @@ def to_program(code: str, declared: ProgramFile) -> Program:
     """The domain's program of a declaration."""
     kept: dict[str, Any] = {name: getattr(declared, name) for name in _SAME}
     versions = tuple(ProgramVersion(**dict(version)) for version in declared.version)
-    return Program(code=code, versions=versions, **kept)
+    people = tuple(SyntheticPerson(**dict(person)) for person in declared.person)
+    return Program(code=code, versions=versions, people=people, **kept)
 
 
 _SAME = ("label", "owner", "family", "unit", "paid", "told", "excludes", "reference", "sandbox")

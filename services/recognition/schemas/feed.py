@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.recognition.domain.feed import EventKind, HandoverState, Outcome
-from services.recognition.schemas.partner import CitizenId, ProgramCode
+from services.recognition.schemas.partner import CitizenId, ProgramCode, Sandbox
 from shared.contracts.vocabulary import CorrectionStatus, SubscriptionStatus
 
 Cursor = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_=-]+$")]
@@ -200,3 +200,4 @@ class CertificateOut(BaseModel):
     reason: str | None
     successor: str | None
     checked_at: AwareDatetime
+    sandbox: Sandbox = False

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from services.recognition.domain.cycles import CertificationState
 from services.recognition.domain.faces import FaceRefusal, FaceState
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
 from services.recognition.domain.sentences import Standing
@@ -28,6 +29,8 @@ class BenefitOut(Out):
     evidence: Annotated[list[str], Field(description="依据的类别")]
     stops_from: date | None
     answer_by: date | None
+    cycle: Annotated[CertificationState | None, Field(description="资格认证进行到哪一步；已停发的没有")]
+    grace_until: Annotated[date | None, Field(description="平台自身延误，此日前不会因逾期停发")]
 
 
 class OweOut(Out):

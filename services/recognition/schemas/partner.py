@@ -34,6 +34,9 @@ ProgramCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$", descriptio
 MaxAge = Annotated[int, Field(ge=1, le=3660, description="longest age of the evidence in days")]
 
 
+Sandbox = Annotated[bool, Field(description="true: about a synthetic person of a sandbox; left out otherwise")]
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,6 +95,7 @@ class RecognitionOut(BaseModel):
     certificate: Annotated[str | None, Field(description="reference of the certificate, for this client alone")]
     evidence_class: EvidenceClass | None
     checked_at: AwareDatetime
+    sandbox: Sandbox = False
 
 
 class ItemProblemOut(BaseModel):

@@ -127,7 +127,7 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
             "(SELECT count(*) FROM standing s WHERE under_review AND EXISTS "
             "(SELECT FROM enrolment e WHERE e.subject = s.subject AND e.listed)) AS under_review, "
             "(SELECT count(*) FROM due WHERE cleared_on IS NULL) AS due, "
-            "(SELECT count(*) FROM usage) AS checks, "
+            "(SELECT count(*) FROM usage WHERE answer NOT LIKE 'sandbox:%') AS checks, "
             "(SELECT count(*) FROM proposal WHERE state IN ('open', 'decided')) AS proposals_open"
         )
     )[0]

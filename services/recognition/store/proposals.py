@@ -141,7 +141,7 @@ CROSS JOIN LATERAL (
           FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive') b
 ) u
 WHERE p.at IS NOT NULL AND d.subject BETWEEN $4 AND $5 AND d.cleared_on IS NULL AND d.run_on <= $6::date - $7::int
-    AND u.until < $6
+    AND u.until < $6 AND grace_until(e.subject, e.program, $6::date) IS NULL
     AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
     AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = e.subject AND o.program = e.program
         AND (o.state IN ('open', 'decided') OR o.reason = 'overdue' AND o.event_on = u.until))
@@ -154,6 +154,24 @@ async def open_overdue(tx: WriteTx, search: Overdue, *, today: date, at: datetim
         _OVERDUE, search.codes, search.cycles, search.effects, search.first, search.last, today, search.grace_days, at
     )
     return int(tag.rsplit(" ", 1)[1])
+
+
+_PAYEE_CHANGED = """
+UPDATE proposal p SET state = 'withdrawn', closed_at = $2 FROM enrolment e
+WHERE p.program = $1 AND p.effect = 'change_payee' AND p.state IN ('open', 'decided')
+    AND e.subject = p.subject AND e.program = p.program AND NOT e.listed
+    AND EXISTS (SELECT FROM enrolment o WHERE o.program = e.program AND o.household = e.household AND o.listed)
+"""
+
+
+async def withdraw_payee_changed(tx: WriteTx, program: str, at: datetime) -> int:
+    """Close proposals to pay a household through somebody else once the roster does; the roster is the owner's word."""
+    waiting = await tx.fetch(
+        "SELECT FROM proposal WHERE program = $1 AND effect = 'change_payee' AND state IN ('open', 'decided') LIMIT 1",
+        program,
+    )
+    # Nearly always none: rosters are many, and households are found by reading the program.
+    return int((await tx.run(_PAYEE_CHANGED, program, at)).rsplit(" ", 1)[1]) if waiting else 0
 
 
 async def withdraw_unconfirmed(tx: WriteTx, subject: UUID, at: datetime) -> int:

@@ -34,7 +34,8 @@ WITH per_program AS (
 ), noted AS (
     INSERT INTO due (subject, due_on, run_id, run_on) SELECT subject, due_on, $7, $6 FROM person
     ON CONFLICT (subject) DO UPDATE SET
-        due_on = excluded.due_on, run_id = excluded.run_id, run_on = excluded.run_on, cleared_on = NULL
+        due_on = excluded.due_on, run_id = excluded.run_id, run_on = excluded.run_on, cleared_on = NULL,
+        task_id = NULL, task_due_on = NULL
     WHERE due.cleared_on IS NOT NULL
     RETURNING subject
 )
@@ -97,6 +98,14 @@ async def find_pending(tx: ReadTx, run_on: date) -> Run | None:
         run_on,
     )
     return _run(rows[0]) if rows else None
+
+
+async def last_run_on(tx: ReadTx) -> date | None:
+    """Day of the newest run that was not given up."""
+    rows = await tx.fetch(
+        "SELECT max(run_on) AS run_on FROM certification_run WHERE state NOT IN ('failed', 'cancelled')"
+    )
+    return rows[0]["run_on"] if rows else None
 
 
 async def count_pending(tx: ReadTx) -> int:

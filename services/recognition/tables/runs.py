@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from services.recognition.domain.cycles import GraceReason
 from services.recognition.domain.states import RunState
 from services.recognition.tables.base import INSTANT, METADATA, UUID, one_of
 
@@ -32,5 +33,25 @@ DUE = sa.Table(
     sa.Column("run_id", UUID, nullable=False),
     sa.Column("run_on", sa.Date, nullable=False),
     sa.Column("cleared_on", sa.Date, comment="day a certificate ended it"),
+    sa.Column("task_id", UUID, comment="task grid opened for the person"),
+    sa.Column("task_due_on", sa.Date, comment="day by which somebody is to have knocked"),
     comment="People a run did not find; one row a person and cycle",
+)
+
+GRACE = sa.Table(
+    "grace",
+    METADATA,
+    sa.Column("grace_id", UUID, primary_key=True),
+    sa.Column("program", sa.Text, comment="null: every program"),
+    sa.Column("subject", UUID, comment="null: everybody"),
+    sa.Column("from_on", sa.Date, nullable=False),
+    sa.Column("until_on", sa.Date, nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("given_by", sa.Text, nullable=False, comment="an officer, an operator, or the platform itself"),
+    sa.Column("given_at", INSTANT, nullable=False),
+    one_of("reason", GraceReason),
+    sa.CheckConstraint("until_on >= from_on", name="days"),
+    sa.CheckConstraint("length(given_by) > 0", name="named"),
+    comment="Days in which nobody is stopped for lateness because the platform itself was late; rows are never changed",
 )

@@ -13,6 +13,7 @@ from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.foureyes import FourEyesError
+from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.reviews import end_review
@@ -79,6 +80,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     Raises:
         ConflictError: nobody has decided it, or the enrolment allows no stop now.
         FourEyesError: by the officer who decided.
+        InGraceError: it is for lateness, and the platform itself was late.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.DECIDED)
@@ -89,6 +91,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         detail = "Another officer than the one who decided has to confirm."
         raise FourEyesError(detail)
     await certificates.lock_shard(tx, shard_of(proposal.subject))
+    await require_no_grace(deps, tx, proposal)
     enrolment = await decisions.get_enrolment(tx, proposal.subject, proposal.program)
     now = deps.clock.now()
     stops = proposal.effect in STEPS

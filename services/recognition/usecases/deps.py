@@ -76,7 +76,11 @@ class Deps:
     def cycles(self, today: date) -> Cycles:
         """Cycles of the programs whose claims this platform fills, on a day."""
         versions = [(code, program.in_force(today)) for code, program in self.programs.items()]
-        fitting = [(code, version) for code, version in versions if PLATFORM_CLAIMS & set(version.claims)]
+        fitting = [
+            (code, version)
+            for code, version in versions
+            if PLATFORM_CLAIMS & set(version.claims) and not self.programs[code].sandbox
+        ]
         return Cycles(
             [code for code, _ in fitting],
             [version.cycle_months for _, version in fitting],

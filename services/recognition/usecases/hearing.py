@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
 from services.recognition.domain.standing import Finding, finding_of
-from services.recognition.store import certificates, hearing, proposals
+from services.recognition.store import certificates, cycles, hearing, proposals
 from services.recognition.usecases import corrections, proposing
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
@@ -80,12 +80,18 @@ async def hear_assessments(  # noqa: PLR0913  (a message has this many parts)
 async def hear_enrolments(
     deps: Deps, tx: WriteTx, table: pa.Table, *, shard: str, program: str, received_at: datetime
 ) -> None:
-    """Take in what a roster said; whoever was certified before the roster came is told so now."""
+    """Take in what a roster said; whoever was certified before the roster came is told so now.
+
+    A sandbox has no roster: real people must never stand in it.
+    """
+    if program in deps.programs and deps.programs[program].sandbox:
+        return
     today = deps.clock.today()
     await certificates.lock_shard(tx, shard)
     await hearing.merge_enrolments(tx, _enrolments(_one_a_subject(table)), program=program, received_at=received_at)
     await _say_issued(deps, tx, await hearing.announce_enrolled(tx, deps.cycles(today), today), today)
     await proposing.propose_double_receipt(deps, tx, program)
+    await proposals.withdraw_payee_changed(tx, program, deps.clock.now())
     if known := await proposals.subjects_with_findings(tx):
         await proposing.propose_findings(deps, tx, known)
 
@@ -115,6 +121,12 @@ async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
         origin=fact.visit_id,
     )
     await announce(deps, tx, [fact.subject])
+
+
+async def hear_tasks(tx: WriteTx, table: pa.Table, *, shard: str) -> None:
+    """Somebody will knock at the doors of whom the last run did not find."""
+    await certificates.lock_shard(tx, shard)
+    await cycles.note_tasks(tx, _one_a_subject(table).select(["subject", "task_id", "deadline_on"]))
 
 
 async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:

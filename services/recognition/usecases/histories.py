@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 
 from services.recognition.store import history, lookups, notices, objections, overpayments
 from services.recognition.store.lookups import Asker
+from services.recognition.usecases import cycles
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import subject_of
 from shared.kit.db import WriteTx
 from shared.kit.problems import MalformedError, NotFoundError
 
 _LOOKS = 500
+_CYCLE = ("state", "certified_until", "until", "run_on", "task_due_on", "grace_until")
 
 
 class UnknownPersonError(NotFoundError):
@@ -34,11 +37,12 @@ def person(deps: Deps, subject: UUID | None, citizen_id: str | None) -> UUID:
 
 
 async def read_history(
-    tx: WriteTx, subject: UUID, asker: Asker, *, programs: Sequence[str] | None, with_looks: bool
+    deps: Deps, tx: WriteTx, subject: UUID, asker: Asker, *, programs: Sequence[str] | None, with_looks: bool
 ) -> dict[str, Any] | None:
     """Everything done about a person in these programs, with a usage row in the same transaction; None for a stranger.
 
     Args:
+        deps: dependencies.
         tx: the transaction; the look is in it whether or not the person is known.
         subject: the person.
         asker: who asks and why.
@@ -67,8 +71,15 @@ async def read_history(
         }
         for each in await overpayments.list_of_person(tx, subject, programs)
     ]
+    stands = {row["program"]: row for row in await cycles.of_person(deps, tx, subject, programs)}
+    for each in parts["enrolments"]:
+        each["cycle"] = _cycle(stands.get(each["program"]))
     looks = [dict(row) for row in await history.read_looks(tx, subject, _LOOKS)] if with_looks else None
     return {"subject": subject, **parts, "looks": looks}
+
+
+def _cycle(row: asyncpg.Record | None) -> dict[str, Any] | None:
+    return {name: row[name] for name in _CYCLE} if row else None
 
 
 def _fields(each: Any) -> dict[str, Any]:  # noqa: ANN401  (any of our frozen dataclasses)

@@ -14,6 +14,7 @@ from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import Effect, EndingEvent, Program
 from services.recognition.domain.sentences import Announced, Benefit, Standing, about, standing, summary
 from services.recognition.store import mine, overpayments
+from services.recognition.usecases import cycles as in_cycles
 from services.recognition.usecases.deps import Deps
 from shared.contracts.vocabulary import Channel
 from shared.kit.db import ReadTx
@@ -28,20 +29,28 @@ async def read_status(deps: Deps, tx: ReadTx, subject: UUID) -> dict[str, Any]:
     codes = list(deps.programs)
     cycles = [deps.programs[code].in_force(today).cycle_months for code in codes]
     rows = await mine.list_benefits(tx, subject, codes, cycles)
-    benefits = [(row, _benefit(deps.programs[row["program"]], row)) for row in rows]
+    stands = {row["program"]: row for row in await in_cycles.of_person(deps, tx, subject, None)}
+    benefits = [(row, _benefit(deps.programs[row["program"]], row, stands.get(row["program"]))) for row in rows]
     certified = [each.until for _, each in benefits if each.until and standing(each, today) is Standing.CERTIFIED]
     return {
         "summary": summary([each for _, each in benefits], today),
         "certified": bool(benefits) and len(certified) == len(benefits),
         "valid_until": min(certified, default=None),
-        "benefits": [_shown(deps.programs[row["program"]], row, each, today) for row, each in benefits],
+        "benefits": [
+            _shown(deps.programs[row["program"]], row, each, today) | _cycle(stands.get(row["program"]))
+            for row, each in benefits
+        ],
         "overpaid": await _overpaid(deps, tx, subject),
         "ways": list(words.OTHER_WAYS),
         "hotline": HOTLINE,
     }
 
 
-def _benefit(program: Program, row: asyncpg.Record) -> Benefit:
+def _cycle(stands: asyncpg.Record | None) -> dict[str, Any]:
+    return {name: stands[of] if stands else None for name, of in (("cycle", "state"), ("grace_until", "grace_until"))}
+
+
+def _benefit(program: Program, row: asyncpg.Record, stands: asyncpg.Record | None) -> Benefit:
     announced = None
     if row["decision_id"] is not None:
         announced = Announced(
@@ -55,6 +64,7 @@ def _benefit(program: Program, row: asyncpg.Record) -> Benefit:
         status=Status(row["status"]),
         under_review=row["under_review"],
         until=row["until"],
+        task_due_on=stands["task_due_on"] if stands else None,
         announced=announced,
     )
 

@@ -119,7 +119,7 @@ class Speaker:
         }
         self._all_outstanding = all_outstanding(program, version)
 
-    def say(self, subject: UUID, row: asyncpg.Record) -> dict[str, Any]:
+    def say(self, subject: UUID, row: asyncpg.Record | dict[str, Any]) -> dict[str, Any]:
         """One answer, ready for JSON."""
         said: dict[str, Any] = {
             "person": str(self._pseudonym(self._client_id, subject)),

@@ -8,6 +8,7 @@ import uuid_utils.compat as uuids
 from services.recognition.domain.states import RunState
 from services.recognition.store import certificates, runs
 from services.recognition.store.runs import Run
+from services.recognition.usecases import grace
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import records_table
 from services.recognition.usecases.proposing import propose_overdue
@@ -32,6 +33,7 @@ async def request_run(deps: Deps, tx: WriteTx, requested_by: str) -> Run:
     pending = await runs.find_pending(tx, today)
     if pending:
         return pending
+    await grace.give_for_late_run(deps, tx, await runs.last_run_on(tx))
     run_id = uuids.uuid7()
     await runs.add_run(tx, run_id=run_id, run_on=today, requested_by=requested_by, at=deps.clock.now())
     return await get_run(tx, run_id)

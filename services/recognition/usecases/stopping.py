@@ -11,6 +11,7 @@ from services.recognition.store.certificates import Revocation
 from services.recognition.store.decisions import Decided
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
@@ -55,6 +56,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
         ConflictError: it is not announced any more.
         NoticeRunsError: the person still has time to answer.
         NotToldError: the notice has not been tried on enough channels.
+        InGraceError: it is for lateness, and the platform itself was late.
         ObjectionOpenError: the person's objection has no answer yet.
         ClearedError: a case on the person has been concluded as unfounded since.
     """
@@ -96,6 +98,7 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
         detail = f"The person has until {decided.notice_until.isoformat()} to answer; carry it out after that day."
         raise NoticeRunsError(detail)
     await require_told(deps, tx, decided)
+    await require_no_grace(deps, tx, decided)
     if await objections.is_open(tx, decided.subject, decided.program):
         detail = "The person has objected: answer the objection first."
         raise ObjectionOpenError(detail)

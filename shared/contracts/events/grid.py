@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
+import pyarrow as pa
 from pydantic import Field
 
-from shared.contracts.events.base import Fact, FactEvent
+from shared.contracts.events.base import SUBJECT, Fact, FactEvent, TableEvent
 from shared.contracts.vocabulary import (
     CaseConclusion,
     CaseParty,
@@ -52,6 +53,18 @@ class CaseConcluded(Fact):
 
 CASE_CONCLUDED = FactEvent(
     name="grid.case.concluded.v1", model=CaseConcluded, doc="People concluded a case; four eyes."
+)
+
+
+TASKS_OPENED = TableEvent(
+    name="grid.tasks.opened.v1",
+    doc="Somebody will knock: the tasks of people a certification run did not find.",
+    columns={
+        "subject": SUBJECT,
+        "task_id": pa.binary(16),
+        "deadline_on": pa.date32(),  # by which the grid member is to have been there
+    },
+    attributes={"run": "id of the certification run"},
 )
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.kit import arrow
 from shared.kit.bus import Message
 from tests.services.grid.town import (
     NEIGHBOUR,
@@ -93,6 +94,15 @@ async def test_any_order_gives_the_same_end(town, order):
     assert len(found["cases"]) == 1
     assert "'assigned'" in found["cases"][0]
     assert VILLAGE in found["cases"][0]
+
+
+async def test_recognition_is_told_whose_door_somebody_will_knock_at(town):
+    await town.import_grids()
+    await town.hear(certified(BERT), due(ANNA, BERT))
+    rows = await town.rows("SELECT body FROM outbox WHERE subject LIKE 'grid.tasks.opened%'")
+    said = [each for row in rows for each in arrow.decode(row["body"]).to_pylist()]
+    [task] = await town.rows("SELECT task_id, deadline_on FROM tasks WHERE state <> 'closed'")
+    assert said == [{"subject": ANNA.bytes, "task_id": task["task_id"].bytes, "deadline_on": task["deadline_on"]}]
 
 
 async def test_each_message_twice_changes_nothing(town):

@@ -51,6 +51,14 @@ def limited(app, world, **policy):
 
 
 @pytest.mark.db
+async def test_refusals_say_what_is_left_as_well(app, world, http, partner):
+    limited(app, world, burst=3, rate=0.001)
+    refused = await http.post("/v1/recognitions:check", json=CHECK | {"program": "dibao"}, headers=partner)
+    assert refused.status_code == 404
+    assert refused.headers["RateLimit"].startswith('"burst";r=2')
+
+
+@pytest.mark.db
 async def test_answers_say_what_is_left(app, world, http, partner):
     limited(app, world, burst=3, rate=0.001)
     answers = [await http.post("/v1/recognitions:check", json=CHECK, headers=partner) for _ in range(4)]

@@ -28,7 +28,7 @@ def calls() -> dict[str, set[str]]:
     for path in FILES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         # A function within a function counts as what it stands in.
-        for function in [each for node in (tree, *_classes(tree)) for each in node.body]:
+        for function in [*tree.body, *(each for node in _classes(tree) for each in node.body)]:
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for node in ast.walk(function):
                     if isinstance(node, ast.Call):

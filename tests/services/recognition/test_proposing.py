@@ -171,6 +171,23 @@ async def test_a_list_that_comes_before_its_case_is_proposed_once_and_falls_with
     assert len(await proposed(world)) == 1
 
 
+@pytest.mark.parametrize("new_first", [True, False])
+async def test_a_household_that_is_paid_through_somebody_else_needs_no_officer_any_more(world, new_first):
+    home = subject(99).bytes
+    await world.hear(enrolled(enrolment(SHE, household=home), program="farmland"), concluded(SHE, "confirmed"))
+    assert [(each["effect"], each["state"]) for each in await proposed(world)] == [("change_payee", "open")]
+    later = NOW + timedelta(days=1)
+    said = [
+        enrolled(enrolment(subject(5), household=home), program="farmland", received_at=later),
+        enrolled(enrolment(SHE, "ended", household=home), program="farmland", received_at=later),
+    ]
+    first, second = said if new_first else said[::-1]
+    await world.hear(first)
+    assert [each["state"] for each in await proposed(world)] == ["open"]
+    await world.hear(second)
+    assert [each["state"] for each in await proposed(world)] == ["withdrawn"]
+
+
 async def test_a_zero_report_and_a_person_no_roster_lists_propose_nothing(world):
     person = ConfirmedPerson(subject=SHE, kind="suspected_death", case_id=None, event_on=TODAY)
     await world.hear(locked(), locked(person))

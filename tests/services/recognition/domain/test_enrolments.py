@@ -1,6 +1,5 @@
 """Enrolments: every transition there is, and that no machine stops anybody."""
 
-from datetime import date, timedelta
 from itertools import product
 
 import pytest
@@ -10,14 +9,11 @@ from hypothesis import strategies as st
 from services.recognition.domain.enrolments import (
     STOPPED,
     TRANSITIONS,
-    CertificationState,
-    CycleView,
     Decision,
     Status,
     Step,
     TransitionError,
     after,
-    certification_state,
 )
 
 TWO = Decision(decided_by="officer-1", confirmed_by="officer-2")
@@ -60,27 +56,3 @@ def test_every_way_to_a_stop_passes_a_notice(steps):
         assert reached not in STOPPED or noticed
         noticed = noticed and reached is not Status.ACTIVE
         status = reached
-
-
-TODAY = date(2023, 11, 1)
-
-
-@pytest.mark.parametrize(
-    ("until", "run_on", "review", "status", "state"),
-    [
-        (TODAY + timedelta(days=91), None, False, Status.ACTIVE, CertificationState.FAR),
-        (TODAY + timedelta(days=90), None, False, Status.ACTIVE, CertificationState.WARNING),
-        (TODAY + timedelta(days=90), TODAY, False, Status.ACTIVE, CertificationState.UNMATCHED),
-        (TODAY - timedelta(days=1), TODAY, False, Status.ACTIVE, CertificationState.OVERDUE),
-        (TODAY, TODAY, True, Status.ACTIVE, CertificationState.SUSPECTED),
-        (TODAY, TODAY, True, Status.SUSPENDED, CertificationState.SUSPENDED),
-    ],
-)
-def test_the_cycle_of_a_certification(until, run_on, review, status, state):
-    view = CycleView(until=until, run_on=run_on, under_review=review, status=status)
-    assert certification_state(view, TODAY, 90) is state
-
-
-def test_nobody_is_overdue_before_a_run_has_looked_for_him():
-    view = CycleView(until=TODAY - timedelta(days=40), run_on=None, under_review=False, status=Status.ACTIVE)
-    assert certification_state(view, TODAY, 90) is CertificationState.WARNING
