@@ -234,7 +234,7 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, streamed=service.streamed)
-    app.include_router(_health(app, service))
+    app.include_router(_health(service))
     for router in (*service.routers, *_shared_routers()):
         app.include_router(router)
     _describe(app, service.name)
@@ -275,7 +275,7 @@ def _document(app: FastAPI) -> None:
     app.add_route("/docs", docs, include_in_schema=False)
 
 
-def _health(app: FastAPI, service: Service) -> APIRouter:
+def _health(service: Service) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     cached: list[tuple[float, dict[str, bool]]] = [(0.0, {})]
 
@@ -284,9 +284,10 @@ def _health(app: FastAPI, service: Service) -> APIRouter:
         return {"status": "alive"}
 
     @router.get("/readyz")
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
+        # By the request: FastAPI remembers every handler for good, and with it an application the handler closes over.
         if wall() - cached[0][0] > 2.0 or not all(cached[0][1].values()):  # noqa: PLR2004  (seconds)
-            cached[0] = (wall(), await _checks(app, service))
+            cached[0] = (wall(), await _checks(request.app, service))
         checks = cached[0][1]
         return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
 

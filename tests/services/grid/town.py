@@ -11,10 +11,8 @@ import pyarrow as pa
 from pydantic import SecretStr
 
 from services.grid import handlers, policies
-from services.grid.app import SERVICE
 from services.grid.policies.rewards import load_rewards
 from services.grid.policies.take_up import load_take_up
-from services.grid.settings import GridSettings
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import (
     CERTIFICATES_ISSUED,
@@ -26,14 +24,14 @@ from shared.contracts.events import (
     TableEvent,
 )
 from shared.kit import arrow
-from shared.kit.app import create_app
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.http import Peers
 from shared.kit.outbox import Outbox
-from tests.support.settings import SUBJECT_KEY, settings_for
+from tests.support.routes import app_of
+from tests.support.settings import SUBJECT_KEY
 from tests.support.tokens import Issuer
 
 NOW = datetime(2023, 11, 1, 2, 0, tzinfo=UTC)  # ten in the morning there, a Wednesday
@@ -41,6 +39,7 @@ TODAY = date(2023, 11, 1)
 VILLAGE = "341602001001"
 NEIGHBOUR = "341602001002"
 ELSEWHERE = "341621100201"
+POLICIES, TAKE_UP, REWARDS = policies.load(), load_take_up(), load_rewards()
 HEADER = (
     "grid_code,division,county,town,village,member_name,member_phone,leader_name,leader_phone,"
     "assistant_name,assistant_phone,lon,lat"
@@ -190,9 +189,9 @@ class Town:
             vault=Vault.from_settings(SecretStr("test:" + "22" * 32)),
             name_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid worker"),
             draw_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid draw"),
-            policies=policies.load(),
-            take_up=load_take_up(),
-            rewards=load_rewards(),
+            policies=POLICIES,
+            take_up=TAKE_UP,
+            rewards=REWARDS,
             peers=Peers(httpx.AsyncClient(transport=peers or unreachable), None),
             ingest_url="http://ingest.test",
             scoring_url="http://scoring.test",
@@ -200,9 +199,7 @@ class Town:
             import_bytes=1_000_000,
         )
         self._handlers = {each.event.name: each.handler for each in handlers.subscriptions(self.deps)}
-        self.app = create_app(SERVICE, settings_for(GridSettings))
-        self.app.state.platform = SimpleNamespace(guard=issuer.guard())
-        self.app.state.deps = self.deps
+        self.app = app_of("grid")
 
     async def hear(self, *messages: Message) -> None:
         for each in messages:
@@ -210,6 +207,9 @@ class Town:
                 await self._handlers[each.event.name](tx, each)
 
     async def ask(self, method: str, path: str, *, headers: dict[str, str], **options: Any) -> httpx.Response:
+        # One application serves all towns of this process, as building one takes longer than most tests.
+        self.app.state.platform = SimpleNamespace(guard=self.issuer.guard())
+        self.app.state.deps = self.deps
         transport = httpx.ASGITransport(app=self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://grid.test") as client:
             return await client.request(method, path, headers=headers, **options)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import xlsxwriter
 import zstandard
+from fastapi import FastAPI
 
 from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.app import SERVICE
@@ -37,6 +39,7 @@ TODAY = date(2023, 11, 1)
 NOW = datetime(2023, 11, 1, 1, tzinfo=UTC)
 VILLAGE = "341602001001"
 PROGRAM = "resident_pension"
+SOURCES = load_sources()
 SMALL = {
     "ingest_chunk_rows": 1000,
     "ingest_max_upload_bytes": 3_000_000,
@@ -176,6 +179,12 @@ def _programs(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200 if known else 404, json={})
 
 
+@cache
+def _app(max_body_bytes: int) -> FastAPI:
+    """One application for all worlds of this process, as building one takes longer than most tests."""
+    return create_app(SERVICE, settings_for(IngestSettings, max_body_bytes=max_body_bytes))
+
+
 def make_world(database: Any, issuer: Issuer, folder: Path, **settings: object) -> World:
     chosen = settings_for(IngestSettings, data_dir=folder, **(SMALL | settings))
     clock = FixedClock(NOW)
@@ -191,13 +200,13 @@ def make_world(database: Any, issuer: Issuer, folder: Path, **settings: object) 
     deps = IngestDeps(
         platform=platform,
         settings=chosen,
-        sources=load_sources(),
+        sources=SOURCES,
         keys=Keys.from_settings(chosen.subject_key, chosen.name_key, chosen.vault_keys),
         raw=RawStore(f"file://{folder / 'raw'}", folder / "scratch"),
         people=PeopleCache(database),
         turn=asyncio.Semaphore(2),
     )
-    app = create_app(SERVICE, chosen)
+    app = _app(chosen.max_body_bytes)
     app.state.platform, app.state.deps = platform, deps
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://ingest")
     return World(deps, client, issuer, folder)

@@ -9,9 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from services.notify.app import SERVICE
 from services.notify.domain.signing import sign
-from services.notify.settings import NotifySettings
 from shared.contracts.events import (
     BATCH_COMPLETED,
     CERTIFICATES_ISSUED,
@@ -19,7 +17,6 @@ from shared.contracts.events import (
     SUSPICION_RAISED,
     BatchCompleted,
 )
-from shared.kit.app import create_app
 from shared.kit.clock import FixedClock, wall
 from tests.services.notify.test_hearing import YEAR, deliveries, hear
 from tests.services.notify.world import (
@@ -36,7 +33,7 @@ from tests.services.notify.world import (
     suspicions,
     table_message,
 )
-from tests.support.settings import settings_for
+from tests.support.routes import app_of
 
 pytestmark = pytest.mark.db
 
@@ -58,7 +55,7 @@ def deps(database, clock):
 
 @pytest.fixture
 async def http(deps, database, issuer):
-    app = create_app(SERVICE, settings_for(NotifySettings))
+    app = app_of("notify")
     app.state.platform = SimpleNamespace(guard=issuer.guard(), database=database)
     app.state.deps = deps
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client:

@@ -335,7 +335,9 @@ class TestOffices:
         other = issuer.headers("notify.read", role="citizen")
         assert (await http.get("/v1/inbox/grid_worker", headers=other)).status_code == 403
 
-    async def test_a_late_case_is_told_to_the_officers_and_while_it_is_his_turn_to_the_village(self, http, deps, issuer):
+    async def test_a_late_case_is_told_to_the_officers_and_while_it_is_his_turn_to_the_village(
+        self, http, deps, issuer
+    ):
         for number, party in enumerate(CaseParty):
             fact = CaseOverdue(
                 case_id=UUID(int=number), subject=subject(1), kind=SuspicionKind.DEATH, waits_for=party, division=VILLAGE,

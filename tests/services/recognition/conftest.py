@@ -3,10 +3,8 @@
 import httpx
 import pytest
 
-from services.recognition.app import SERVICE
-from shared.kit.app import create_app
 from tests.services.recognition.world import World, make_deps
-from tests.support.settings import settings_for
+from tests.support.routes import app_of
 
 
 class _Platform:
@@ -23,7 +21,7 @@ async def world(database_for) -> World:
 @pytest.fixture(scope="session")
 def app():
     """The application, without a platform of its own."""
-    return create_app(SERVICE, settings_for(SERVICE.settings))
+    return app_of("recognition")
 
 
 @pytest.fixture

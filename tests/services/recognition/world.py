@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pyarrow as pa
 
-from services.recognition import programs
 from services.recognition.api.deps import RouteDeps
 from services.recognition.domain.limits import Policy
 from services.recognition.handlers import Handlers, subscriptions
+from services.recognition.programs import load
 from services.recognition.store.files import Files
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.limits import Limiter
@@ -41,6 +41,7 @@ TODAY = date(2023, 11, 1)
 DUE_ON = date(2023, 12, 31)
 KEY = bytes.fromhex(SUBJECT_KEY)
 DIVISION = "341602001001"
+PROGRAMS = load()
 
 
 def make_deps(database: Database, **changes: object) -> RouteDeps:
@@ -49,7 +50,7 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "database": database,
         "outbox": Outbox("recognition", clock, asyncio.Event()),
         "clock": clock,
-        "programs": programs.load(),
+        "programs": PROGRAMS,
         "subjects": Pseudonymiser(KEY),
         "pairwise": Pseudonymiser(KEY, purpose=b"pairwise"),
         "references": References(KEY),

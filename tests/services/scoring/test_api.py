@@ -11,13 +11,11 @@ import pytest
 
 from services.scoring import policies
 from services.scoring.api import Deps
-from services.scoring.app import SERVICE
 from services.scoring.domain.signals import Kind
 from services.scoring.schemas.trials import VisitOrderOut
-from shared.kit.app import create_app
 from tests.services.scoring.people import TODAY, Saw, subject_of
 from tests.services.scoring.world import World
-from tests.support.settings import settings_for
+from tests.support.routes import app_of
 from tests.support.tokens import Issuer
 
 pytestmark = pytest.mark.db
@@ -25,7 +23,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 async def client(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(SERVICE, settings_for(SERVICE.settings))
+    app = app_of("scoring")
     app.state.platform = SimpleNamespace(guard=issuer.guard(), database=world.database)
     app.state.deps = Deps(
         database=world.database,
