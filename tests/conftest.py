@@ -1,6 +1,6 @@
 """Fixtures of the whole suite live in tests/support; nothing is imported from here."""
 
-pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer"]
+pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs"]
 
 
 def pytest_collection_modifyitems(items):

@@ -1,17 +1,8 @@
 """Fixtures of ingest's tests."""
 
 import pytest
-import structlog
 
 from tests.services.ingest.world import roster, running
-
-
-@pytest.fixture(autouse=True)
-def plain_log():
-    """Errors in one line each: the pretty form takes half a minute for a frame with a table in it."""
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
