@@ -38,22 +38,40 @@ class Late:
 async def escalate(
     tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, today: date, now: datetime
 ) -> list[Late]:
-    """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever stands there."""
+    """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever stands there.
+
+    One whose report waits for its leader stays with who reported; one of a village where nobody has its grid is the
+    town's at once.
+    """
     steps = [(below, above) for below, above in pairwise(RUNGS)]
     low, high = bounds(shard)
     rows = await tx.fetch(
         """
         UPDATE tasks t SET rung = n.above, deadline_on = n.deadline, changed_at = $6,
-            worker_id = coalesce(CASE n.above WHEN 'leader' THEN g.leader_id WHEN 'assistant' THEN g.assistant_id END,
+            worker_id = coalesce(CASE WHEN t.state = 'submitted' THEN t.worker_id
+                WHEN n.above = 'leader' THEN g.leader_id WHEN n.above = 'assistant' THEN g.assistant_id END,
                 t.worker_id)
         FROM unnest($1::text[], $2::text[], $3::date[]) AS n(below, above, deadline), grids g
-        WHERE t.subject BETWEEN $4 AND $5 AND t.state IN ('dispatched', 'accepted', 'returned') AND t.deadline_on < $7
+        WHERE t.subject BETWEEN $4 AND $5 AND t.state NOT IN ('created', 'closed') AND t.deadline_on < $7
             AND t.rung = n.below AND g.grid_code = t.grid_code
         RETURNING t.task_id, t.subject, t.reason, t.rung, t.division, old.worker_id, old.deadline_on
         """,
         [below.value for below, _ in steps],
         [above.value for _, above in steps],
         [deadlines[above] for _, above in steps],
+        low,
+        high,
+        now,
+        today,
+    )
+    rows += await tx.fetch(
+        """
+        UPDATE tasks SET rung = 'town', deadline_on = $1, changed_at = $4
+        WHERE subject BETWEEN $2 AND $3 AND state = 'created' AND division IS NOT NULL AND deadline_on < $5
+            AND rung <> 'town'
+        RETURNING task_id, subject, reason, rung, division, worker_id, old.deadline_on
+        """,
+        deadlines[Rung.TOWN],
         low,
         high,
         now,
@@ -173,7 +191,7 @@ async def knocks(tx: ReadTx, subject: UUID, since: datetime) -> list[date]:
     """Days on which somebody knocked at a person's door without reaching an end, since an instant."""
     rows = await tx.fetch(
         "SELECT DISTINCT (visited_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM visits WHERE subject = $1 "
-        "AND result IN ('absent_informed_by', 'refused') AND visited_at >= $2 ORDER BY 1",
+        "AND result IN ('absent_informed_by', 'refused') AND status = 'concluded' AND visited_at >= $2 ORDER BY 1",
         subject,
         since,
     )

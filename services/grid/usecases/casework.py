@@ -76,11 +76,14 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         NoSuchCaseError: absent, or another village's.
         StepNotPossibleError: not yet assigned, or found already.
         BarredError: his own visit, or recused.
-        BasisMissingError: neither a visit nor a paper.
+        BasisMissingError: neither a visit nor a paper, or no second visit after an inconclusive look.
     """
     case, steps = await _take(tx, case_id, view)
     state = _next(case, steps, CaseAction.FIND, caller)
     visit = visit_of_this_round(steps)
+    if visit is None and case.rounds > 1:
+        detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."
+        raise BasisMissingError(detail)
     if visit is None and not opinion.basis:
         detail = "Send somebody to the door first, or name the paper in `basis`."
         raise BasisMissingError(detail)

@@ -165,7 +165,10 @@ async def test_a_second_look_rests_on_a_new_visit(detected):
     await knock(detected, "dead")
     await reviewed(detected, finding="unclear", not_family=True)
     await step(detected, "conclusion", detected.officer("agency"), conclusion="inconclusive")
-    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
+    paper = [{"kind": "death_certificate", "reference": "c-1"}]
+    for more in ({}, {"basis": paper}):
+        answer = await step(detected, "finding", detected.village(), **FOUND_DEAD, **more)
+        assert answer.json()["code"] == "basis_missing"
 
 
 async def concluded(town: Town, result: str, finding: str, conclusion: str) -> None:

@@ -46,6 +46,25 @@ class TestEscalation:
             ("town", grid["assistant_id"]),
         ]
 
+    async def test_a_report_that_nobody_reviews_climbs_and_stays_with_who_reported(self, town, member):
+        body = visit((await anna(town))["task_id"], id_card_read=False)
+        answer = await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
+        assert answer.json()["notes"] == ["in_review"]
+        town.clock.move(timedelta(days=15))
+        assert (await go_round(town.deps)).escalated == 1
+        task = await anna(town)
+        assert (task["state"], task["rung"], task["worker_id"]) == ("submitted", "leader", member)
+        said = await town.said("grid.task.overdue.v1")
+        assert [(fact["stage"], fact["worker_id"]) for fact in said] == [("leader", member)]
+
+    async def test_a_task_of_a_village_where_nobody_has_its_grid_becomes_the_towns(self, town, member):
+        await town.hear(due(subject(2), group=77))
+        town.clock.move(timedelta(days=15))
+        for _ in range(2):
+            await go_round(town.deps)
+        said = [fact for fact in await town.said("grid.task.overdue.v1") if fact["worker_id"] is None]
+        assert [(fact["stage"], fact["division"]) for fact in said] == [("town", VILLAGE)]
+
     async def test_nothing_climbs_before_its_day_or_twice_a_day(self, town, member):
         assert (await go_round(town.deps)).escalated == 0
         town.clock.move(timedelta(days=15))
