@@ -1,6 +1,6 @@
 """The usage log chained: each seal covers some rows and the seal before it, so that nothing can be changed unseen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -42,27 +42,24 @@ class Seal:
     chain: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the log as it is sealed: where it stands, and the SHA-256 of all it says."""
-
-    tx: int
-    usage_id: int
-    digest: bytes
+ROW = np.dtype([("tx", ">i8"), ("usage_id", ">i8"), ("digest", "u1", 32)])
+"""A row of the log as it is sealed: where it stands, and the SHA-256 of all it says."""
 
 
-def mark(key: bytes, row: Row) -> bytes:
-    """The keyed mark of a row."""
-    place = row.tx.to_bytes(8, "big") + row.usage_id.to_bytes(8, "big")
-    return blake2b(place + row.digest, digest_size=MARK_BYTES, key=key, person=b"usage-mark").digest()
+def marks(key: bytes, rows: np.ndarray) -> bytes:
+    """The keyed mark of each row."""
+    plain, size = rows.tobytes(), ROW.itemsize
+    hashed = (blake2b(plain[at : at + size], digest_size=MARK_BYTES, key=key, person=b"usage-mark")
+              for at in range(0, len(plain), size))  # fmt: skip
+    return b"".join([each.digest() for each in hashed])
 
 
-def seal(key: bytes, rows: Sequence[Row], number: int, previous: bytes) -> Seal:
+def seal(key: bytes, rows: np.ndarray, number: int, previous: bytes) -> Seal:
     """The next seal over these rows, at least one."""
-    ids = np.array([row.usage_id for row in rows], dtype=np.int64)
-    marks = b"".join([mark(key, row) for row in rows])
-    last = (rows[-1].tx, rows[-1].usage_id)
-    return Seal(number, last, ids, marks, previous, chain(key, number, last, ids, marks, previous))
+    ids = rows["usage_id"].astype(np.int64)
+    marked = marks(key, rows)
+    last = (int(rows["tx"][-1]), int(ids[-1]))
+    return Seal(number, last, ids, marked, previous, chain(key, number, last, ids, marked, previous))
 
 
 def chain(key: bytes, number: int, last: tuple[int, int], ids: np.ndarray, marks: bytes, previous: bytes) -> bytes:
@@ -72,17 +69,21 @@ def chain(key: bytes, number: int, last: tuple[int, int], ids: np.ndarray, marks
     return blake2b(text, digest_size=CHAIN_BYTES, key=key, person=b"usage-chain").digest()
 
 
-def check(key: bytes, one: Seal, previous: bytes, rows: Sequence[Row]) -> list[tuple[int | None, Fault]]:
+def check(key: bytes, one: Seal, previous: bytes, rows: np.ndarray) -> list[tuple[int | None, Fault]]:
     """What is wrong with a seal and the rows now in its range: id of the row (None: the seal itself) and fault."""
     faults: list[tuple[int | None, Fault]] = []
     right = chain(key, one.number, one.last, one.ids, one.marks, one.previous)
     if one.previous != previous or one.chain != right:
         faults.append((None, Fault.BROKEN))
-    sealed = {int(row): one.marks[at * MARK_BYTES : (at + 1) * MARK_BYTES] for at, row in enumerate(one.ids)}
-    for row in rows:
-        known = sealed.pop(row.usage_id, None)
+    sealed = dict(_marked(one.ids, one.marks))
+    for usage_id, marked in _marked(rows["usage_id"], marks(key, rows)):
+        known = sealed.pop(usage_id, None)
         if known is None:
-            faults.append((row.usage_id, Fault.ADDED))
-        elif known != mark(key, row):
-            faults.append((row.usage_id, Fault.CHANGED))
+            faults.append((usage_id, Fault.ADDED))
+        elif known != marked:
+            faults.append((usage_id, Fault.CHANGED))
     return faults + [(usage_id, Fault.MISSING) for usage_id in sealed]
+
+
+def _marked(ids: np.ndarray, marked: bytes) -> Iterator[tuple[int, bytes]]:
+    return zip(ids.tolist(), (marked[at : at + MARK_BYTES] for at in range(0, len(marked), MARK_BYTES)), strict=False)

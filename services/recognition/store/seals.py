@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
-from services.recognition.domain.chain import Row, Seal
+from services.recognition.domain.chain import ROW, Seal
 from shared.kit.db import ReadTx, WriteTx
 
 # Rows are chained in the order of their transactions, and only those before which nobody can commit any more.
@@ -35,8 +35,17 @@ class Wanted:
     until: datetime | None
 
 
-def _row(row: asyncpg.Record) -> Row:
-    return Row(row["tx"], row["usage_id"], row["digest"])
+_TYPES = (("tx", ">i8"), ("usage_id", ">i8"), ("digest", "(32,)u1"))
+
+
+async def _rows(tx: ReadTx, sql: str, *args: int) -> np.ndarray:
+    # What a row says must not depend on who asks.
+    await tx.fetch("SELECT set_config('TimeZone', 'UTC', true)")
+    found = await tx.columns(sql, _TYPES, *args)
+    rows = np.empty(len(found), dtype=ROW)
+    for name, _ in _TYPES:
+        rows[name] = found[name]
+    return rows
 
 
 def _seal(row: asyncpg.Record) -> Seal:
@@ -66,19 +75,14 @@ async def last_seal(tx: ReadTx, before: int | None = None) -> Seal | None:
     return _seal(rows[0]) if rows else None
 
 
-async def next_rows(tx: WriteTx, after: tuple[int, int], limit: int) -> list[Row]:
+async def next_rows(tx: ReadTx, after: tuple[int, int], limit: int) -> np.ndarray:
     """Rows behind a place that can be sealed, in their order."""
-    # What a row says must not depend on who asks.
-    await tx.run("SET LOCAL TIME ZONE 'UTC'")
-    rows = await tx.fetch(f"{_ROWS} AND tx < {_HORIZON} ORDER BY tx, usage_id LIMIT $3", *after, limit)
-    return [_row(row) for row in rows]
+    return await _rows(tx, f"{_ROWS} AND tx < {_HORIZON} ORDER BY tx, usage_id LIMIT $3", *after, limit)
 
 
-async def rows_between(tx: WriteTx, after: tuple[int, int], last: tuple[int, int]) -> list[Row]:
+async def rows_between(tx: ReadTx, after: tuple[int, int], last: tuple[int, int]) -> np.ndarray:
     """Rows now in the range of a seal."""
-    await tx.run("SET LOCAL TIME ZONE 'UTC'")
-    rows = await tx.fetch(f"{_ROWS} AND tx <= $3 AND (tx, usage_id) <= ($3, $4) ORDER BY tx, usage_id", *after, *last)
-    return [_row(row) for row in rows]
+    return await _rows(tx, f"{_ROWS} AND tx <= $3 AND (tx, usage_id) <= ($3, $4) ORDER BY tx, usage_id", *after, *last)
 
 
 async def add_seal(tx: WriteTx, one: Seal) -> None:

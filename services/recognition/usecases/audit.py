@@ -47,7 +47,7 @@ async def seal_next(deps: Deps, tx: WriteTx) -> Seal | None:
         return None
     last = await seals.last_seal(tx)
     rows = await seals.next_rows(tx, last.last if last else (-1, 0), SEAL_ROWS)
-    if not rows:
+    if not len(rows):
         return None
     made = chain.seal(deps.audit_key, rows, last.number + 1 if last else 1, last.chain if last else FIRST)
     await seals.add_seal(tx, made)

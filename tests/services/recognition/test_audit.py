@@ -1,19 +1,31 @@
 """The usage log is chained: whatever is changed, removed or slipped in is found, row by row."""
 
 import asyncio
+from hashlib import blake2b
 
 import numpy as np
 import pytest
 
 from services.recognition.domain import chain
-from services.recognition.domain.chain import FIRST, Fault, Row
+from services.recognition.domain.chain import FIRST, ROW, Fault
 from services.recognition.jobs import SealLoop
 from services.recognition.usecases import audit
 from tests.services.recognition.test_jobs import ID, WHY
 from tests.services.recognition.world import World, enrolled, enrolment, make_deps
 
 KEY = bytes(32)
-ROWS = [Row(7, number, bytes([number]) * 32) for number in (3, 4, 9)]
+
+
+def row(tx: int, number: int, said: int):
+    return (tx, number, [said] * 32)
+
+
+def rows_of(*rows) -> np.ndarray:
+    return np.array(list(rows), dtype=ROW)
+
+
+FIRST_ROW, SECOND_ROW, LAST_ROW = (row(7, number, number) for number in (3, 4, 9))
+ROWS = rows_of(FIRST_ROW, SECOND_ROW, LAST_ROW)
 SEAL = chain.seal(KEY, ROWS, 1, FIRST)
 
 
@@ -21,10 +33,11 @@ SEAL = chain.seal(KEY, ROWS, 1, FIRST)
     ("rows", "faults"),
     [
         (ROWS, []),
-        ([ROWS[0], Row(7, 4, bytes(32)), ROWS[2]], [(4, Fault.CHANGED)]),
+        (rows_of(FIRST_ROW, row(7, 4, 0), LAST_ROW), [(4, Fault.CHANGED)]),
         (ROWS[1:], [(3, Fault.MISSING)]),
-        ([*ROWS, Row(7, 5, bytes(32))], [(5, Fault.ADDED)]),
-        ([Row(8, 3, ROWS[0].digest), *ROWS[1:]], [(3, Fault.CHANGED)]),
+        (ROWS[:0], [(3, Fault.MISSING), (4, Fault.MISSING), (9, Fault.MISSING)]),
+        (rows_of(FIRST_ROW, SECOND_ROW, LAST_ROW, row(7, 5, 0)), [(5, Fault.ADDED)]),
+        (rows_of(row(8, 3, 3), SECOND_ROW, LAST_ROW), [(3, Fault.CHANGED)]),
     ],
 )
 def test_every_kind_of_fault_is_found_by_its_row(rows, faults):
@@ -36,6 +49,13 @@ def test_a_seal_is_bound_to_the_one_before_and_to_the_key():
     forged = chain.seal(bytes([1]) * 32, ROWS, 1, FIRST)
     assert (None, Fault.BROKEN) in chain.check(KEY, forged, FIRST, ROWS)
     assert isinstance(SEAL.ids, np.ndarray)
+
+
+def test_a_mark_is_over_place_and_digest_as_seals_made_before_have_it():
+    said = (7).to_bytes(8, "big") + (4).to_bytes(8, "big") + bytes([4]) * 32
+    marked = blake2b(said, digest_size=16, key=KEY, person=b"usage-mark").digest()
+    assert SEAL.marks[16:32] == marked
+    assert SEAL.last == (7, 9)
 
 
 @pytest.fixture
