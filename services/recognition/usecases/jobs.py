@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import structlog
 
-from services.recognition.domain.payruns import Advice, advise
+from services.recognition.domain.payruns import advise
 from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
 from services.recognition.store.bulk import Rule
@@ -131,32 +132,63 @@ async def expire(deps: Deps, tx: WriteTx) -> list[UUID]:
 # ---- one part --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What a part of a job comes to.
+
+    Attributes:
+        subjects: one a row, null for a line that names nobody.
+        answers: what the usage log keeps of each.
+        said: makes the words; they take as long as the log does, and are made meanwhile.
+        sums: in fen, of a pay list.
+    """
+
+    subjects: pa.Array
+    answers: pl.Series
+    said: Callable[[], pl.DataFrame]
+    sums: Mapping[str, int]
+
+
 async def _work(deps: Deps, tx: WriteTx, job: Job) -> None:
-    program = deps.programs[job.program]
-    today = deps.clock.today()
+    part = await _part(deps, tx, job)
+    number, now = job.parts_done, deps.clock.now()
+
+    def write() -> None:
+        deps.bulk.files.write_part(job.job_id, "said", number, part.said().to_arrow())
+
+    writing = asyncio.ensure_future(asyncio.to_thread(write))
+    try:
+        await bulk.log_many(tx, job.asker(now), part.subjects, part.answers.to_arrow().cast(pa.string()))
+    finally:
+        await writing
+    counts = Counter(job.counts) + Counter(dict(part.answers.value_counts().iter_rows())) + Counter(part.sums)
+    await jobs.advance(tx, job.job_id, people=len(part.answers), counts=dict(counts))
+
+
+async def _part(deps: Deps, tx: WriteTx, job: Job) -> _Part:
+    program, today = deps.programs[job.program], deps.clock.today()
     version = program.in_force(today)
     rule = Rule(program=job.program, cycle_months=version.cycle_months, today=today)
     listed = await _ask(deps, tx, job)
-    logged: pa.Array
     if job.kind is JobKind.PAYRUN:
-        said, answers = await _advise(deps, tx, job, rule, listed)
-    else:
-        seen = await bulk.look(tx, rule, job.max_age_days)
-        said = await asyncio.to_thread(
-            wording.say_answers, deps, job.client_id, program, version, seen, instant(deps.clock.now())
-        )
-        if listed is None:
-            logged, answers = arrow.subject_array(seen["subject"]), said["answer"]
-        else:
-            said = wording.in_lines(listed, said, action="job")
-            answers = said.select(pl.coalesce("answer", pl.format("denied:{}", "problem")))["answer"]
-            said = said.with_columns(problem=_problems(said["problem"]))
-    if listed is not None:
-        logged = listed.column("subject")
-    await bulk.log_many(tx, job.asker(deps.clock.now()), logged, answers.to_arrow().cast(pa.string()))
-    await asyncio.to_thread(deps.bulk.files.write_part, job.job_id, "said", job.parts_done, said.to_arrow())
-    counts = Counter(job.counts) + Counter(dict(answers.value_counts().iter_rows()))
-    await jobs.advance(tx, job.job_id, people=len(answers), counts=_summed(job, counts, said))
+        assert listed is not None
+        return await _advise(deps, tx, job, rule, listed)
+    seen = await bulk.look(tx, rule, job.max_age_days)
+    at = instant(deps.clock.now())
+
+    def said() -> pl.DataFrame:
+        return wording.say_answers(deps, job.client_id, program, version, seen, at)
+
+    answers = wording.answers(seen)
+    if listed is None:
+        return _Part(subjects=arrow.subject_array(seen["subject"]), answers=answers, said=said, sums={})
+
+    def in_lines() -> pl.DataFrame:
+        beside = wording.in_lines(listed, said(), action="job")
+        return beside.with_columns(problem=_problems(beside["problem"]))
+
+    logged = wording.logged(listed, answers, "denied")
+    return _Part(subjects=listed.column("subject"), answers=logged, said=in_lines, sums={})
 
 
 async def _ask(deps: Deps, tx: WriteTx, job: Job) -> pa.Table | None:
@@ -169,31 +201,29 @@ async def _ask(deps: Deps, tx: WriteTx, job: Job) -> pa.Table | None:
     return listed
 
 
-async def _advise(
-    deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table | None
-) -> tuple[pl.DataFrame, pl.Series]:
+async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table) -> _Part:
     run = await jobs.find_payrun(tx, job.job_id)
     assert run is not None
-    assert listed is not None
     seen = await bulk.look_before_paying(tx, rule, run.month, deps.programs[job.program].excludes)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
     advised = advise({**columns, "amount_differs": seen["amount_fen"] != amounts})
-    said = await asyncio.to_thread(wording.say_advice, deps, job.client_id, seen, advised)
-    beside = wording.in_lines(listed, said, action="payrun")
-    answers = beside.select(
-        pl.when(pl.col("advice") == str(Advice.HOLD)).then(pl.format("hold:{}", "reason")).otherwise("advice")
-    ).to_series()
-    return beside, answers
+
+    def in_lines() -> pl.DataFrame:
+        return wording.in_lines(listed, wording.say_advice(deps, job.client_id, seen, advised), action="payrun")
+
+    answers = wording.logged(listed, wording.advice(advised), "hold")
+    return _Part(
+        subjects=listed.column("subject"), answers=answers, said=in_lines, sums=_sums(answers, listed)
+    )  # fmt: skip
 
 
-def _summed(job: Job, counts: Mapping[str, int], said: pl.DataFrame) -> dict[str, int]:
-    """Counts with the sums in fen of a pay list beside them."""
-    if job.kind is not JobKind.PAYRUN:
-        return dict(counts)
-    sums = said.group_by("advice").agg(pl.col("amount_fen").sum())
-    fen = Counter({f"{advice}_fen": int(total or 0) for advice, total in sums.iter_rows()})
-    return dict(Counter(counts) + fen)
+def _sums(answers: pl.Series, listed: pa.Table) -> dict[str, int]:
+    """Sums in fen by advice."""
+    frame = pl.DataFrame({"answer": answers, "fen": pl.Series(pl.from_arrow(listed.column("amount_fen")))})
+    advice = pl.col("answer").str.split(":").list.first()
+    sums = frame.group_by(advice).agg(pl.col("fen").sum())
+    return {f"{each}_fen": int(total or 0) for each, total in sums.iter_rows()}
 
 
 _DETAILS = {

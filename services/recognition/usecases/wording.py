@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from services.recognition.domain.answers import evidence_class, hints
-from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advised
+from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advice, Advised
 from services.recognition.domain.programs import Program, ProgramVersion
 from services.recognition.store.bulk import ANSWERS, CHANNELS, days
 from services.recognition.usecases.deps import Deps
@@ -31,7 +31,7 @@ def say_answers(
         {
             "person": persons(deps, client_id, seen["subject"]),
             "program": pl.repeat(program.code, len(seen), eager=True),
-            "answer": pl.Series(ANSWERS).gather(seen["answer"].astype(np.int64)),
+            "answer": answers(seen),
             "as_of": days(seen["as_of"]),
             "valid_until": days(seen["until"]),
             "outstanding_claims": _outstanding(program, version, recognised, channels),
@@ -53,6 +53,27 @@ def say_answers(
         pl.when(known).then("evidence_class").alias("evidence_class"),
         pl.lit(checked_at).alias("checked_at"),
     )
+
+
+def answers(seen: np.ndarray) -> pl.Series:
+    """The answers alone."""
+    return pl.Series(ANSWERS).gather(seen["answer"].astype(np.int64))
+
+
+def advice(advised: Advised) -> pl.Series:
+    """The advice alone, a hold with its reason: what the usage log keeps."""
+    holds = [f"{Advice.HOLD.value}:{reason.value}" for reason in REASON_CODES]
+    plain = [each.value for each in ADVICE_CODES]
+    return pl.Series([*plain, *holds]).gather(
+        np.where(advised.reason < 0, advised.advice, len(plain) + advised.reason).astype(np.int64)
+    )
+
+
+def logged(listed: pa.Table, said: pl.Series, otherwise: str) -> pl.Series:
+    """What the usage log keeps of each line of a list: what was said, or the problem after a word."""
+    problems = pl.Series(pl.from_arrow(listed.column("problem")), dtype=pl.String)
+    good = np.flatnonzero(problems.is_null().to_numpy())
+    return (otherwise + ":" + problems).scatter(good, said)
 
 
 def say_advice(deps: Deps, client_id: str, seen: np.ndarray, advised: Advised) -> pl.DataFrame:
