@@ -26,14 +26,13 @@ class SealLoop:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def step(self) -> bool:
-        """One seal; False when there was nothing to seal."""
+        """Some seals; False when there was nothing to seal."""
         async with self._deps.database.write() as tx:
             made = await audit.seal_next(self._deps, tx)
-        if made is None:
-            return False
-        # The head of the chain leaves the database with the log lines: who cuts the end off is found by it.
-        log.info("usage_sealed", seal=made.number, rows=len(made.ids), chain=made.chain.hex())
-        return True
+        for each in made:
+            # The head of the chain leaves the database with the log lines: who cuts the end off is found by it.
+            log.info("usage_sealed", seal=each.number, rows=len(each.ids), chain=each.chain.hex())
+        return bool(made)
 
     async def working(self) -> int:
         """Sealing goes on for ever and nobody waits for it."""

@@ -18,8 +18,12 @@ _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _ROWS = """
 SELECT tx, usage_id, sha256(convert_to(ROW(usage_id, logged_at, at, client_id, user_ref, department, action, program,
     subject, purpose, legal_basis, case_ref, answer, request_id)::text, 'UTF8')) AS digest
-FROM usage WHERE tx >= $1 AND (tx, usage_id) > ($1, $2)
+FROM {} ORDER BY tx, usage_id
 """
+_AFTER = "SELECT * FROM usage WHERE tx >= $1 AND (tx, usage_id) > ($1, $2)"
+# Cut off before anything is hashed: behind the place a whole city's job may be waiting.
+_NEXT = _ROWS.format(f"({_AFTER} AND tx < {_HORIZON} ORDER BY tx, usage_id LIMIT $3) u")
+_BETWEEN = _ROWS.format(f"({_AFTER} AND tx <= $3 AND (tx, usage_id) <= ($3, $4)) u")
 _SEAL = "seal_no, last_tx, last_id, ids, marks, previous, chain"
 
 
@@ -77,12 +81,12 @@ async def last_seal(tx: ReadTx, before: int | None = None) -> Seal | None:
 
 async def next_rows(tx: ReadTx, after: tuple[int, int], limit: int) -> np.ndarray:
     """Rows behind a place that can be sealed, in their order."""
-    return await _rows(tx, f"{_ROWS} AND tx < {_HORIZON} ORDER BY tx, usage_id LIMIT $3", *after, limit)
+    return await _rows(tx, _NEXT, *after, limit)
 
 
 async def rows_between(tx: ReadTx, after: tuple[int, int], last: tuple[int, int]) -> np.ndarray:
     """Rows now in the range of a seal."""
-    return await _rows(tx, f"{_ROWS} AND tx <= $3 AND (tx, usage_id) <= ($3, $4) ORDER BY tx, usage_id", *after, *last)
+    return await _rows(tx, _BETWEEN, *after, *last)
 
 
 async def add_seal(tx: WriteTx, one: Seal) -> None:
