@@ -21,6 +21,7 @@ from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
 from services.recognition.store.clients import Client
 from services.recognition.store.files import Files
+from services.recognition.store.lookups import LOOK_AND_LOG_EACH
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.facing import FaceProvider
 from services.recognition.usecases.limits import Limiter
@@ -31,6 +32,7 @@ from shared.kit.auth import Keys
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.http import load_key
+from shared.kit.together import Together
 
 
 def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.RouteDeps:
@@ -51,6 +53,7 @@ def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.Route
         wake_bulk=asyncio.Event(),
         bulk=make_bulk(settings),
         limiter=Limiter(make_policy(settings), platform.database),
+        checks=Together(platform.database, LOOK_AND_LOG_EACH, seconds=settings.db_acquire_seconds),
         audit_key=make_audit_key(settings),
         vault=Vault.from_settings(settings.vault_keys),
         chase_hours=settings.recognition_chase_hours,

@@ -234,8 +234,8 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, streamed=service.streamed)
-    app.include_router(_health(service))
-    for router in (*service.routers, *_shared_routers()):
+    # Routes are tried in their order: what the service is for comes first.
+    for router in (*service.routers, *_shared_routers(), _health(service)):
         app.include_router(router)
     _describe(app, service.name)
     _document(app)

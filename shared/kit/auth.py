@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import ip_address, ip_network
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import httpx
 import structlog
@@ -203,9 +203,32 @@ def _bound_to(confirmation: object) -> str | None:
     return str(confirmation["x5t#S256"])
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
+_FORMAT, _ABOUT = "RFC 9068 JWT", "private_key_jwt client credentials"
+_bearer = HTTPBearer(auto_error=False, bearerFormat=_FORMAT, description=_ABOUT)
 
 GuardFunction = Callable[..., Awaitable[Caller]]
+AllowedT = TypeVar("AllowedT")
+
+
+class BearerGuard(HTTPBearer, Generic[AllowedT]):
+    """A guard that is its own scheme of the documents: on the hottest paths one dependency to be solved, not two.
+
+    Args:
+        check: lets a request in, or raises.
+    """
+
+    is_guard = True
+
+    def __init__(self, check: Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[AllowedT]]) -> None:
+        name = _bearer.scheme_name
+        super().__init__(auto_error=False, bearerFormat=_FORMAT, description=_ABOUT, scheme_name=name)
+        self.check = check
+
+    async def __call__(  # type: ignore[override,explicit-override]  # whom it lets in, not what was said
+        self, request: Request
+    ) -> AllowedT:
+        """What the check makes of the request and its token."""
+        return await self.check(request, await super().__call__(request))
 
 
 def allow(*scopes: str, roles: Sequence[str] = ()) -> GuardFunction:

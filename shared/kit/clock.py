@@ -22,6 +22,11 @@ class Clock(Protocol):
         ...
 
 
+def day_of(at: datetime) -> date:
+    """Day in Asia/Shanghai of an instant."""
+    return at.astimezone(SHANGHAI).date()
+
+
 def wall() -> float:
     """Seconds since 1970 as the machine has it: for tokens, leases and durations, never for business rules."""
     return time.time()
@@ -36,7 +41,7 @@ class SystemClock:
 
     def today(self) -> date:
         """Day in Asia/Shanghai."""
-        return self.now().astimezone(SHANGHAI).date()
+        return day_of(self.now())
 
 
 class MovableClock:
@@ -64,7 +69,7 @@ class MovableClock:
 
     def today(self) -> date:
         """Day in Asia/Shanghai."""
-        return self.now().astimezone(SHANGHAI).date()
+        return day_of(self.now())
 
 
 class FixedClock:
@@ -79,7 +84,7 @@ class FixedClock:
 
     def today(self) -> date:
         """Day in Asia/Shanghai."""
-        return self._at.astimezone(SHANGHAI).date()
+        return day_of(self._at)
 
     def move(self, by: timedelta) -> None:
         """Let time pass."""

@@ -27,7 +27,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-_COPY_HEAD, _COPY_TAIL = 19, 2
+_COPY_HEAD, _COPY_TAIL, _COPY_ROWS = 19, 2, 16_384
 _QUICK_CONNECTIONS = 8
 
 # Trouble of the connection or the server, not of what was asked: count it, wait, try again.
@@ -128,11 +128,9 @@ class WriteTx(ReadTx):
         if data.num_rows == 0:
             return 0
         name, where = (table, schema) if isinstance(table, str) else (table.name, table.schema)
-        encoder = pgpq.ArrowToPostgresBinaryEncoder(data.schema)
-        parts = [encoder.write_header(), *(encoder.write_batch(batch) for batch in data.to_batches()), encoder.finish()]
         driver = await self.driver()
         await driver.copy_to_table(
-            name, source=_chunks(parts), columns=data.column_names, schema_name=where, format="binary"
+            name, source=_encoded(data), columns=data.column_names, schema_name=where, format="binary"
         )
         rows: int = data.num_rows
         return rows
@@ -143,9 +141,13 @@ class WriteTx(ReadTx):
         return tag
 
 
-async def _chunks(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+async def _encoded(data: pa.Table) -> AsyncIterator[bytes]:
+    """As COPY takes it, piece by piece: encoding all of it first would hold up everybody else."""
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(data.schema)
+    yield encoder.write_header()
+    for batch in data.to_batches(max_chunksize=_COPY_ROWS):
+        yield encoder.write_batch(batch)
+    yield encoder.finish()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

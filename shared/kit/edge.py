@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.kit import trace
 from shared.kit.clock import wall
 from shared.kit.problems import TooLargeError, too_large
-from shared.kit.telemetry import HTTP_SECONDS
+from shared.kit.telemetry import http_seconds
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class Edge:
             return
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
         scope.setdefault("state", {})["request_id"] = request_id
         trace.start(headers.get(b"traceparent", b"").decode(errors="replace"))
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -94,6 +94,6 @@ class Edge:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The template of the route, never the path: a path could hold an identifier, and labels must stay few.
         route = getattr(scope.get("route"), "path", "unmatched")
-        HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+        http_seconds(scope["method"], route, status).observe(seconds)
         if route not in _QUIET:
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

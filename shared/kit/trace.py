@@ -17,8 +17,9 @@ _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 def start(incoming: str | None = None) -> str:
     """Go on with the caller's trace when it is well formed, else begin one; a new span id either way."""
-    trace_id = incoming[3:35] if incoming and _FORM.fullmatch(incoming) else secrets.token_hex(16)
-    value = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+    drawn = secrets.token_hex(24)
+    trace_id = incoming[3:35] if incoming and _FORM.fullmatch(incoming) else drawn[16:]
+    value = f"00-{trace_id}-{drawn[:16]}-01"
     _current.set(value)
     return value
 

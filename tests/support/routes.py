@@ -75,7 +75,7 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 def _ways(guard: Callable[..., Any]) -> Iterator[Way]:
     """What is asked for inside a guard of `shared.kit.auth.allow`, or inside the guards another one is made of."""
-    inside = inspect.getclosurevars(guard).nonlocals
+    inside = inspect.getclosurevars(getattr(guard, "check", guard)).nonlocals
     if "scopes" in inside:
         yield frozenset(inside["scopes"]), frozenset(inside["roles"])
         return

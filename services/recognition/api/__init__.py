@@ -20,6 +20,7 @@ from services.recognition.api.deps import RouteDeps
 
 # The question every program asks comes first: routes are tried in their order.
 ROUTERS = (
+    partner.questions,
     partner.router,
     bulk.router,
     feed.router,

@@ -20,9 +20,10 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.facing import FaceProvider
 from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.tokens import Issuer
-from shared.kit.auth import Caller, allow
+from shared.kit.auth import BearerGuard, Caller, allow
 from shared.kit.problems import ForbiddenError, MalformedError, ProblemError, UnauthorizedError
 from shared.kit.telemetry import mask_text
+from shared.kit.together import Together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class RouteDeps(Deps):
     """Dependencies of the verbs, the issuer where it is built in, and the events that wake the loops.
 
     Attributes:
+        checks: asks about one person, together with whoever asks at the same moment.
         face: whose word on faces counts; None where no provider is connected.
     """
 
@@ -37,6 +39,7 @@ class RouteDeps(Deps):
     wake_runs: asyncio.Event
     wake_bulk: asyncio.Event
     limiter: Limiter
+    checks: Together
     face: FaceProvider | None = None
 
 
@@ -89,9 +92,9 @@ def purpose(request: Request) -> Purpose:
     Raises:
         MalformedError: one is missing or is no word; nothing of it is echoed.
     """
-    given = {name: request.headers.get(name) for name in _REASONS}
+    headers, given = request.headers, dict[str, str | None]()
     for name, (required, _) in _REASONS.items():
-        value = given[name]
+        given[name] = value = headers.get(name)
         if (required and value is None) or (value is not None and not _IS_WORD(value)):
             detail = "Say why you look a person up: letters, digits and . _ : / - , at most 80."
             code = "missing" if value is None else "string_pattern_mismatch"
@@ -185,7 +188,7 @@ class Question:
         return asker(self.request, self.deps, self.caller, self.action, why=self.why, program=program)
 
 
-def asking(scope: str, action: str, *, lawful: bool = True) -> Callable[..., Awaitable[Question]]:
+def asking(scope: str, action: str, *, lawful: bool = True) -> BearerGuard[Question]:
     """A guard that hands over the whole question: one dependency instead of five, on the path every program takes.
 
     Args:
@@ -195,15 +198,14 @@ def asking(scope: str, action: str, *, lawful: bool = True) -> Callable[..., Awa
     """
     inner = allow_logged(scope, action)
 
-    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:
+    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Question:
         caller = await inner(request, credentials)
         found = deps(request)
         request.state.limited = (found.limiter, caller.client_id)
         found.limiter.admit(caller.client_id)
         return Question(found, caller, purpose(request) if lawful else None, request, action)
 
-    check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
-    return check
+    return BearerGuard(check)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from services.recognition.usecases.limits import Limiter
+from shared.kit.hot import HotRoute
 from shared.kit.problems import ProblemError
 
 _NOTICE_DAYS = 365
@@ -91,3 +92,7 @@ def _left(request: Request) -> dict[str, str]:
     """What is left of the caller's limits, where it has passed a limiter."""
     limited: tuple[Limiter, str] | None = getattr(request.state, "limited", None)
     return limited[0].headers(limited[1]) if limited is not None else {}
+
+
+class QuestionRoute(PartnerRoute, HotRoute):
+    """The same for the questions every program asks every month about everybody."""

@@ -1,5 +1,6 @@
 """Many people at once: look-ups as columns out of the database, usage rows as columns into it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
-from services.recognition.store.lookups import Asker
+from services.recognition.store.lookups import SEEN_AND_LOGGED, Asker, Fetch, question
 from services.recognition.store.runs import shard_bounds
 from shared.contracts.vocabulary import Channel
 from shared.kit import arrow
@@ -20,6 +21,7 @@ CHANNELS = tuple(Channel)
 NO_DAY = np.datetime64("2000-01-01")
 """Stands where there is no day: the epoch of the server."""
 
+_MANY = 20_000
 _ASKED = "CREATE TEMP TABLE IF NOT EXISTS asked (ord integer, subject uuid) ON COMMIT DELETE ROWS"
 
 _EVERYBODY = """
@@ -29,28 +31,37 @@ WHERE program = $1 AND listed AND subject BETWEEN $2 AND $3
 """
 
 _BEST = """
-best AS MATERIALIZED (
+WITH best AS MATERIALIZED (
     SELECT DISTINCT ON (h.subject) h.subject, h.certificate_id, h.as_of, h.channel,
            valid_until(h.as_of, $2::int, NULLIF(h.cap_months, 0)::int) AS until
-    FROM asked a JOIN holding h ON h.subject = a.subject AND h.claim = 'alive'
+    FROM asked a JOIN holding h ON h.subject = a.subject AND h.claim = 'alive'{within}
     ORDER BY h.subject, until DESC, h.as_of DESC
 )
 """
 
 _NIL = "'00000000-0000-0000-0000-000000000000'::uuid"
 
-_SAID = f"""
-WITH {_BEST}
-SELECT a.subject,
-       (array_position('{{unknown,not_yet,under_review,recognised}}'::text[],
-                       answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, $3::date, $4::int)
-       ) - 1)::smallint,
+
+def _code(words: Sequence[str], value: str) -> str:
+    """A word as its place among others."""
+    return f"(array_position('{{{','.join(words)}}}'::text[], {value}) - 1)::smallint"
+
+
+_ANSWER = "answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, $3::date, $4::int)"
+
+
+def _within(table: str, first: int) -> str:
+    """Said once more of each table, so that only the piece of it is read in which these people are."""
+    return f" AND {table}.subject BETWEEN ${first}::uuid AND ${first + 1}::uuid"
+
+
+_SAID = f"""{_BEST.format(within=_within("h", 5))}
+SELECT a.subject, {_code(ANSWERS, _ANSWER)},
        COALESCE(b.as_of, '2000-01-01')::date, COALESCE(b.until, '2000-01-01')::date,
-       COALESCE(b.certificate_id, {_NIL}),
-       COALESCE(array_position('{{{",".join(CHANNELS)}}}'::text[], b.channel) - 1, 0)::smallint
+       COALESCE(b.certificate_id, {_NIL}), COALESCE({_code(CHANNELS, "b.channel")}, 0::smallint)
 FROM asked a
-LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1
-LEFT JOIN standing s ON s.subject = a.subject
+LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 5)}
+LEFT JOIN standing s ON s.subject = a.subject{_within("s", 5)}
 LEFT JOIN best b ON b.subject = a.subject
 ORDER BY a.ord
 """  # noqa: S608  (words of our own)
@@ -59,8 +70,16 @@ _SAID_TYPES = (
     ("channel", ">i2"),
 )  # fmt: skip
 
-_PAY = f"""
-WITH {_BEST}
+_LOOK_AND_LOG = f"""{SEEN_AND_LOGGED}
+SELECT string_agg(
+    uuid_send(subject) || int2send({_code(ANSWERS, "answer")})
+    || date_send(COALESCE(as_of, '2000-01-01')) || date_send(COALESCE(until, '2000-01-01'))
+    || uuid_send(COALESCE(certificate_id, {_NIL})) || int2send(COALESCE({_code(CHANNELS, "channel")}, 0::smallint)),
+    ''::bytea ORDER BY ord
+) AS packed FROM seen
+"""  # noqa: S608  (words of our own)
+
+_PAY = f"""{_BEST.format(within=_within("h", 6))}
 SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated') AND d.stops_from <= $4::date, false),
        EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
@@ -72,9 +91,9 @@ SELECT a.subject, COALESCE(e.listed, false),
                AND o.status = 'active'),
        COALESCE(e.amount_fen, 0), COALESCE(e.decision_id, {_NIL})
 FROM asked a
-LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1
+LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6)}
 LEFT JOIN decision d ON d.decision_id = e.decision_id
-LEFT JOIN standing s ON s.subject = a.subject
+LEFT JOIN standing s ON s.subject = a.subject{_within("s", 6)}
 LEFT JOIN best b ON b.subject = a.subject
 ORDER BY a.ord
 """  # noqa: S608  (words of our own)
@@ -83,6 +102,10 @@ _PAY_TYPES = (
     ("not_certified", "?"), ("under_review", "?"), ("notice_given", "?"), ("last_payment", "?"),
     ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"),
 )  # fmt: skip
+
+
+Within = tuple[UUID, UUID]
+"""The first and the last subject there can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,36 +117,58 @@ class Rule:
     today: date
 
 
-async def ask_for(tx: WriteTx, subjects: np.ndarray) -> None:
-    """Put people, shape (n, 16), beside the tables, in their order."""
-    await _prepare(tx)
+async def ask_for(tx: WriteTx, subjects: np.ndarray) -> Within:
+    """Put people, shape (n, 16), beside the tables, in their order; returns where they are."""
+    await _prepare(tx, many=len(subjects) >= _MANY)
     places = pa.array(np.arange(len(subjects), dtype=np.int32))
     await tx.copy("asked", pa.table({"ord": places, "subject": arrow.subject_array(subjects)}))
     await tx.run("ANALYZE asked")
+    halves = np.ascontiguousarray(subjects).view(">u8")[:, 0]
+    first, last = (int(halves.min()), int(halves.max())) if len(halves) else (0, 0)
+    return UUID(int=first << 64), UUID(int=(last << 64) + (1 << 64) - 1)
 
 
-async def ask_for_everybody(tx: WriteTx, program: str, shard: int) -> None:
-    """Put everybody the owner lists in one shard of a program beside the tables."""
-    await _prepare(tx)
+async def ask_for_everybody(tx: WriteTx, program: str, shard: int) -> Within:
+    """Put everybody the owner lists in one shard of a program beside the tables; returns where they are."""
+    await _prepare(tx, many=True)
     first, last = shard_bounds(shard)
     await tx.run(_EVERYBODY, program, first, last)
     await tx.run("ANALYZE asked")
+    return first, last
 
 
-async def _prepare(tx: WriteTx) -> None:
+async def _prepare(tx: WriteTx, *, many: bool) -> None:
     await tx.run(_ASKED)
-    # Thousands of people are found by reading whole tables; a look-up each costs ten times as much.
-    await tx.run("SET LOCAL enable_nestloop = off")
+    if many:
+        # So many people are found by reading whole tables; a look-up each costs more. A few are not.
+        await tx.run("SET LOCAL enable_nestloop = off")
 
 
-async def look(tx: WriteTx, rule: Rule, max_age_days: int | None) -> np.ndarray:
+async def look(tx: WriteTx, rule: Rule, max_age_days: int | None, within: Within) -> np.ndarray:
     """What the program hears of the people asked for: subject, answer, as_of, until, certificate, channel."""
-    return await tx.columns(_SAID, _SAID_TYPES, rule.program, rule.cycle_months, rule.today, max_age_days)
+    return await tx.columns(_SAID, _SAID_TYPES, rule.program, rule.cycle_months, rule.today, max_age_days, *within)
 
 
-async def look_before_paying(tx: WriteTx, rule: Rule, month: date, excludes: tuple[str, ...]) -> np.ndarray:
+async def look_and_log(
+    fetch: Fetch, asker: Asker, rule: Rule, subjects: np.ndarray, max_age_days: int | None
+) -> np.ndarray:
+    """The same as `look` of these people, shape (n, 16), in their order, with a usage row for each, in one statement.
+
+    One value comes back: a thousand rows to be taken apart cost more than they say.
+    """
+    plain = np.ascontiguousarray(subjects).tobytes().hex()
+    people = [plain[at : at + 32] for at in range(0, len(plain), 32)]
+    asked = question(asker, rule.cycle_months, rule.today, max_age_days)
+    packed = (await fetch(_LOOK_AND_LOG, people, *asked))[0]["packed"]
+    return np.frombuffer(packed or b"", dtype=np.dtype(list(_SAID_TYPES)))
+
+
+async def look_before_paying(
+    tx: WriteTx, rule: Rule, month: date, excludes: tuple[str, ...], within: Within
+) -> np.ndarray:
     """What is known of the people asked for before they are paid."""
-    return await tx.columns(_PAY, _PAY_TYPES, rule.program, rule.cycle_months, rule.today, month, list(excludes))
+    by = (rule.program, rule.cycle_months, rule.today, month, list(excludes))
+    return await tx.columns(_PAY, _PAY_TYPES, *by, *within)
 
 
 async def log_many(tx: WriteTx, asker: Asker, subjects: pa.Array, answers: pa.Array) -> None:

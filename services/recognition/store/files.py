@@ -1,7 +1,7 @@
 """Files of jobs: parts of lists and results under one folder a job, in a folder or any fsspec store."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from services.recognition.domain.states import ResultFormat
 
-_PIECE = 1 << 20
+_PIECE, _WINDOW_LINES = 1 << 20, 131_072
 _PACKED = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 
 
@@ -56,17 +56,33 @@ class Files:
         with self._fs.open(self._place(job_id, f"{kind}-{number:05}.arrow"), "rb") as opened:
             return pa.ipc.open_stream(opened.read()).read_all()
 
-    def render(self, job_id: UUID, parts: int, how: ResultFormat) -> Rendered:
-        """Put the answers of all parts into the one file a partner fetches."""
+    def render(self, job_id: UUID, parts: int, how: ResultFormat, *, by_line: bool) -> Rendered:
+        """Put the answers of all parts into the one file a partner fetches, by line where he sent a list."""
         with self._fs.open(self._place(job_id, f"result.{how}"), "wb") as out:
             sink = _Digesting(out)
-            tables = (self.read_part(job_id, "said", number) for number in range(parts))
+            tables: Iterator[pa.Table] = (self.read_part(job_id, "said", number) for number in range(parts))
+            if by_line and parts > 1:
+                tables = self._in_lines(job_id, tables)
             if how is ResultFormat.PARQUET:
                 _write_parquet(sink, tables)
             else:
                 for table in tables:
                     pl.DataFrame(pl.from_arrow(table)).write_ndjson(cast(IO[bytes], sink))
         return Rendered(sink.digest.digest(), sink.size)
+
+    def _in_lines(self, job_id: UUID, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same rows by line. Each part has lines from everywhere, so they are dealt into windows first."""
+        dealt: dict[int, list[int]] = {}
+        for number, table in enumerate(tables):
+            frame = pl.DataFrame(pl.from_arrow(table))
+            for (window,), rows in frame.group_by(pl.col("line") // _WINDOW_LINES):
+                self.write_part(job_id, f"window{window:05}", number, rows.to_arrow())
+                dealt.setdefault(cast(int, window), []).append(number)
+        for window, numbers in sorted(dealt.items()):
+            parts = (self.read_part(job_id, f"window{window:05}", number) for number in numbers)
+            frame = pl.concat([pl.DataFrame(pl.from_arrow(each)) for each in parts])
+            yield frame.sort("line").to_arrow()
+        self.drop(job_id, "window")
 
     def pieces(self, job_id: UUID, how: ResultFormat) -> Iterator[bytes]:
         """A finished file, piece by piece.

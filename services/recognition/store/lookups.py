@@ -1,6 +1,6 @@
 """The question every partner asks: lookup and usage log in one statement, so that no answer leaves unlogged."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -31,38 +31,63 @@ class Asker:
     request_id: str
 
 
-_SEEN = """
+_ASKER = (
+    ("at", "timestamptz"), ("client_id", "text"), ("user_ref", "text"), ("department", "text"), ("action", "text"),
+    ("purpose", "text"), ("legal_basis", "text"), ("case_ref", "text"), ("request_id", "text"),
+)  # fmt: skip
+_PARTS = (
+    ("subject", "uuid"), ("program", "text"), ("cycle", "integer"), ("today", "date"), ("max_age", "integer"), *_ASKER,
+)  # fmt: skip
+"""What a question is made of, in the order of the parameters."""
+
+_ASKED_BY_ONE = f"""
 WITH asked AS (
-    SELECT subject, ord::int FROM unnest($1::uuid[]) WITH ORDINALITY AS u (subject, ord)
-), seen AS (
-    SELECT a.ord, a.subject, e.status, e.listed, e.decision_id, COALESCE(s.under_review, false) AS under_review,
-           b.until, b.as_of, b.certificate_id, b.channel,
-           answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, $4::date, $5::int) AS answer
+    SELECT {", ".join(f"${at}::{kind} AS {name}" for at, (name, kind) in enumerate(_PARTS[1:], start=2))}, subject, ord
+    FROM unnest($1::uuid[]) WITH ORDINALITY AS u (subject, ord)
+)"""  # noqa: S608  (words of our own)
+
+_ASKED_BY_MANY = f"""
+WITH asked AS (
+    SELECT * FROM unnest({", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_PARTS, start=1))})
+    WITH ORDINALITY AS u ({", ".join(name for name, _ in _PARTS)}, ord)
+)"""  # noqa: S608  (words of our own)
+
+# Each person is found by his key: a plain join of a thousand would read the whole table.
+_SEEN = """, seen AS (
+    SELECT a.*, e.status, e.decision_id, b.until, b.as_of, b.certificate_id, b.channel,
+           answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, a.today, a.max_age) AS answer
     FROM asked a
-    LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $2
-    LEFT JOIN standing s ON s.subject = a.subject
+    LEFT JOIN LATERAL (
+        SELECT listed, status, decision_id FROM enrolment WHERE subject = a.subject AND program = a.program LIMIT 1
+    ) e ON true
+    LEFT JOIN LATERAL (SELECT under_review FROM standing WHERE subject = a.subject LIMIT 1) s ON true
     LEFT JOIN LATERAL (
         SELECT h.certificate_id, h.as_of, h.channel,
-               valid_until(h.as_of, $3::int, NULLIF(h.cap_months, 0)::int) AS until
+               valid_until(h.as_of, a.cycle, NULLIF(h.cap_months, 0)::int) AS until
         FROM holding h WHERE h.subject = a.subject AND h.claim = 'alive' ORDER BY until DESC, h.as_of DESC LIMIT 1
     ) b ON true
 )
 """
 
-_LOGGED = """
-, logged AS (
-    INSERT INTO usage (at, client_id, user_ref, department, action, program, subject, purpose, legal_basis, case_ref,
-                       answer, request_id)
-    SELECT $6, $7, $8, $9, $10, $2, subject, $11, $12, $13, answer, $14 FROM seen
-)
-"""
+_USAGE = f"program, subject, answer, {', '.join(name for name, _ in _ASKER)}"
+
+_LOGGED = f"""
+, logged AS (INSERT INTO usage ({_USAGE}) SELECT {_USAGE} FROM seen)
+"""  # noqa: S608  (words of our own)
 
 _ROWS = """
 SELECT answer, status, until, as_of, certificate_id, channel, decision_id FROM seen ORDER BY ord
 """
 
-LOOK_AND_LOG = _SEEN + _LOGGED + _ROWS
-"""$1 subjects, $2 program, $3 cycle, $4 today, $5 max age in days, $6.. the asker."""
+SEEN_AND_LOGGED = _ASKED_BY_ONE + _SEEN + _LOGGED
+"""Many people, one asker: $1 subjects, $2 program, $3 cycle, $4 today, $5 max age in days, $6.. the asker. What is
+asked of `seen` follows."""
+
+LOOK_AND_LOG = SEEN_AND_LOGGED + _ROWS
+"""One row a person."""
+
+LOOK_AND_LOG_EACH = _ASKED_BY_MANY + _SEEN + _LOGGED + _ROWS
+"""Many questions of anybody: an array of each of these."""
 
 _DENIED = """
 INSERT INTO usage (at, client_id, user_ref, department, action, program, subject, purpose, legal_basis, case_ref,
@@ -74,14 +99,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 """Runs one statement: `tx.fetch`, or `database.at_once` where the statement is the whole transaction."""
 
+Ask = Callable[..., Awaitable[asyncpg.Record]]
+"""Asks `LOOK_AND_LOG_EACH` one question."""
 
-async def look_and_log(
-    fetch: Fetch, asker: Asker, subjects: Sequence[UUID], *, cycle_months: int, today: date, max_age_days: int | None
-) -> list[asyncpg.Record]:
-    """What one program hears of these people, in their order, with a usage row for each, in one statement."""
-    return await fetch(
-        LOOK_AND_LOG,
-        subjects,
+
+async def look_and_log_one(
+    ask: Ask, asker: Asker, subject: UUID, *, cycle_months: int, today: date, max_age_days: int | None
+) -> asyncpg.Record:
+    """What one program hears of one person, with its usage row."""
+    return await ask(subject, *question(asker, cycle_months, today, max_age_days))
+
+
+def question(asker: Asker, cycle_months: int, today: date, max_age_days: int | None) -> tuple[object, ...]:
+    """Parameters of a question but for who is asked about."""
+    return (
         asker.program,
         cycle_months,
         today,

@@ -14,7 +14,7 @@ import structlog
 from services.recognition.domain.payruns import advise
 from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
-from services.recognition.store.bulk import Rule
+from services.recognition.store.bulk import Rule, Within
 from services.recognition.store.jobs import Job
 from services.recognition.usecases import wording
 from services.recognition.usecases.deps import Deps
@@ -169,11 +169,11 @@ async def _part(deps: Deps, tx: WriteTx, job: Job) -> _Part:
     program, today = deps.programs[job.program], deps.clock.today()
     version = program.in_force(today)
     rule = Rule(program=job.program, cycle_months=version.cycle_months, today=today)
-    listed = await _ask(deps, tx, job)
+    listed, within = await _ask(deps, tx, job)
     if job.kind is JobKind.PAYRUN:
         assert listed is not None
-        return await _advise(deps, tx, job, rule, listed)
-    seen = await bulk.look(tx, rule, job.max_age_days)
+        return await _advise(deps, tx, job, rule, listed, within)
+    seen = await bulk.look(tx, rule, job.max_age_days, within)
     at = instant(deps.clock.now())
 
     def said() -> pl.DataFrame:
@@ -191,20 +191,18 @@ async def _part(deps: Deps, tx: WriteTx, job: Job) -> _Part:
     return _Part(subjects=listed.column("subject"), answers=logged, said=in_lines, sums={})
 
 
-async def _ask(deps: Deps, tx: WriteTx, job: Job) -> pa.Table | None:
-    """Put the people of the next part beside the tables; the part of the list they stand in."""
+async def _ask(deps: Deps, tx: WriteTx, job: Job) -> tuple[pa.Table | None, Within]:
+    """Put the people of the next part beside the tables; the part of the list they stand in, and where they are."""
     if job.kind is JobKind.PROGRAM:
-        await bulk.ask_for_everybody(tx, job.program, job.parts_done)
-        return None
+        return None, await bulk.ask_for_everybody(tx, job.program, job.parts_done)
     listed = await asyncio.to_thread(deps.bulk.files.read_part, job.job_id, "list", job.parts_done)
-    await bulk.ask_for(tx, arrow.subject_bytes(listed.column("subject").drop_null()))
-    return listed
+    return listed, await bulk.ask_for(tx, arrow.subject_bytes(listed.column("subject").drop_null()))
 
 
-async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table) -> _Part:
+async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table, within: Within) -> _Part:
     run = await jobs.find_payrun(tx, job.job_id)
     assert run is not None
-    seen = await bulk.look_before_paying(tx, rule, run.month, deps.programs[job.program].excludes)
+    seen = await bulk.look_before_paying(tx, rule, run.month, deps.programs[job.program].excludes, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
     advised = advise({**columns, "amount_differs": seen["amount_fen"] != amounts})
@@ -242,7 +240,8 @@ def _problems(codes: pl.Series) -> pl.Series:
 
 
 async def _finish(deps: Deps, tx: WriteTx, job: Job) -> None:
-    made = await asyncio.to_thread(deps.bulk.files.render, job.job_id, job.parts, job.format)
+    by_line = job.kind is not JobKind.PROGRAM
+    made = await asyncio.to_thread(deps.bulk.files.render, job.job_id, job.parts, job.format, by_line=by_line)
     now = deps.clock.now()
     if job.kind is JobKind.PAYRUN:
         await jobs.set_payrun_state(tx, job.job_id, PayrunState.ADVISED)

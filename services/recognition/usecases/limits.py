@@ -38,6 +38,10 @@ class Limiter:
     database: Database
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _days: dict[str, _Day] = field(default_factory=dict)
+    _said: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._said = self.policy.header()
 
     def admit(self, client_id: str) -> None:
         """Let one request in.
@@ -75,11 +79,11 @@ class Limiter:
     def headers(self, client_id: str) -> dict[str, str]:
         """RateLimit fields: what is left."""
         now = wall()
-        bucket, day = self._buckets.get(client_id, Bucket()), self._days.get(client_id, _Day())
+        bucket, day = self._buckets.get(client_id) or Bucket(), self._days.get(client_id) or _Day()
         burst = bucket.left(self.policy, now)
         left = max(0, self.policy.day - (day.counted - day.reserved if day.day == int(now) // _DAY else 0))
         until = _DAY - int(now) % _DAY
         return {
-            "RateLimit-Policy": self.policy.header(),
+            "RateLimit-Policy": self._said,
             "RateLimit": f'"burst";r={burst};t=1, "day";r={left};t={until}',
         }

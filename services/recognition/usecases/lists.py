@@ -24,7 +24,7 @@ from shared.kit import arrow
 from shared.kit.crypto import Pseudonymiser
 from shared.kit.problems import TooLargeError
 
-PART_ROWS = 32_768
+PART_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Taken:
     """A list ready to be worked off.
 
     Attributes:
-        table: `LIST_SCHEMA`, one row a line.
+        table: `LIST_SCHEMA`, one row a line; a long one by subject, so that a part is a piece of every table.
         total_fen: sum of the amounts of lines without a problem.
     """
 
@@ -72,6 +72,8 @@ def take(chunks: Iterable[pl.DataFrame], subjects: Pseudonymiser, *, paying: boo
     table = pa.concat_tables(tables).combine_chunks()
     if paying:
         table = _each_once(table)
+    if count > PART_ROWS:
+        table = _by_subject(table)
     total = pl.DataFrame(pl.from_arrow(table.select(["amount_fen", "problem"])))
     return Taken(table, int(total.filter(pl.col("problem").is_null())["amount_fen"].sum()))
 
@@ -109,6 +111,12 @@ def _judged(chunk: pl.DataFrame, subjects: Pseudonymiser, *, first: int, paying:
 def _where(subjects: np.ndarray, good: np.ndarray) -> pa.Array:
     column = arrow.subject_array(subjects)
     return pa.compute.if_else(pa.array(good), column, pa.scalar(None, pa.binary(16)))
+
+
+def _by_subject(table: pa.Table) -> pa.Table:
+    column = pa.compute.fill_null(table.column("subject").combine_chunks(), b"\0" * 16)
+    halves = np.ascontiguousarray(arrow.subject_bytes(column)).view(">u8")
+    return table.take(np.lexsort((halves[:, 1], halves[:, 0])))
 
 
 def _each_once(table: pa.Table) -> pa.Table:

@@ -1,6 +1,6 @@
 """The question of the house: may this program rely on this person's certificate today?"""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,15 +9,16 @@ import asyncpg
 
 from services.recognition.domain.answers import evidence_class, hints
 from services.recognition.domain.citizen_id import normalise
+from services.recognition.domain.lists import BAD_ID
 from services.recognition.domain.programs import PLATFORM_CLAIMS, Program, ProgramVersion
 from services.recognition.store import lookups
-from services.recognition.store.lookups import Asker, Fetch
+from services.recognition.store.lookups import Ask, Asker
 from services.recognition.usecases.deps import Deps
 from shared.contracts.vocabulary import Answer, Channel, Claim
+from shared.kit.clock import day_of
 from shared.kit.problems import MalformedError, NotFoundError
 
-BAD_ID = "bad_citizen_id"
-_BAD_ID_SENTENCE = "This is no citizen id of GB 11643: check its length, birth date and check digit."
+BAD_ID_SENTENCE = "This is no citizen id of GB 11643: check its length, birth date and check digit."
 
 
 def program_for(deps: Deps, code: str, *, allowed: bool) -> Program:
@@ -48,14 +49,14 @@ def known_subject(deps: Deps, citizen_id: str) -> UUID:
     subject = subject_of(deps, citizen_id)
     if subject is None:
         raise MalformedError(
-            _BAD_ID_SENTENCE,
-            extra={"errors": [{"pointer": "/body/citizen_id", "code": BAD_ID, "detail": _BAD_ID_SENTENCE}]},
+            BAD_ID_SENTENCE,
+            extra={"errors": [{"pointer": "/body/citizen_id", "code": BAD_ID, "detail": BAD_ID_SENTENCE}]},
         )
     return subject
 
 
 async def check(
-    deps: Deps, fetch: Fetch, asker: Asker, program: Program, citizen_id: str, max_age_days: int | None
+    deps: Deps, ask: Ask, asker: Asker, program: Program, citizen_id: str, max_age_days: int | None
 ) -> dict[str, Any]:
     """What one program hears of one person; logged in the same statement.
 
@@ -63,49 +64,16 @@ async def check(
         MalformedError: the id is none; nothing of it is echoed.
     """
     subject = known_subject(deps, citizen_id)
-    today = deps.clock.today()
+    today = day_of(asker.at)
     version = program.in_force(today)
-    rows = await lookups.look_and_log(
-        fetch, asker, [subject], cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
+    row = await lookups.look_and_log_one(
+        ask, asker, subject, cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
     )
-    return Speaker(deps, asker, program, version).say(subject, rows[0])
-
-
-async def check_many(
-    deps: Deps,
-    fetch: Fetch,
-    asker: Asker,
-    program: Program,
-    citizen_ids: Sequence[str],
-    max_age_days: int | None,
-) -> list[dict[str, Any]]:
-    """What one program hears of many people, in their order; an id that is none gets a problem in its place."""
-    subjects = [subject_of(deps, each) for each in citizen_ids]
-    known = [each for each in subjects if each is not None]
-    today = deps.clock.today()
-    version = program.in_force(today)
-    rows = iter(
-        await lookups.look_and_log(
-            fetch, asker, known, cycle_months=version.cycle_months, today=today, max_age_days=max_age_days
-        )
-    )
-    speaker = Speaker(deps, asker, program, version)
-    return [_BAD_ITEM if subject is None else speaker.say(subject, next(rows)) for subject in subjects]
-
-
-_BAD_ITEM: dict[str, Any] = {
-    "problem": {
-        "type": f"urn:wugan:problem:{BAD_ID}",
-        "title": "Not a citizen id",
-        "status": 422,
-        "code": BAD_ID,
-        "detail": _BAD_ID_SENTENCE,
-    }
-}
+    return Speaker(deps, asker, program, version).say(subject, row)
 
 
 class Speaker:
-    """Puts rows into the words of the partner API; one a request, so that a thousand people share its constants."""
+    """Puts rows into the words of the partner API; `wording.say_answers` says the same by columns."""
 
     def __init__(self, deps: Deps, asker: Asker, program: Program, version: ProgramVersion) -> None:
         self._client_id = asker.client_id
@@ -113,38 +81,56 @@ class Speaker:
         self._seal = deps.references.seal
         self._program = program.code
         self._checked_at = instant(asker.at)
-        self._outstanding = {
-            hinted: outstanding(program, version, hinted)
-            for hinted in (frozenset[Claim](), frozenset({Claim.NOT_IN_CUSTODY}))
-        }
-        self._all_outstanding = all_outstanding(program, version)
+        self._rule = (program, version)
+        self._outstanding: dict[Channel | None, list[dict[str, str | None]]] = {}
 
     def say(self, subject: UUID, row: asyncpg.Record | dict[str, Any]) -> dict[str, Any]:
         """One answer, ready for JSON."""
-        said: dict[str, Any] = {
-            "person": str(self._pseudonym(self._client_id, subject)),
-            "program": self._program,
-            "answer": row["answer"],
-        }
+        person = str(self._pseudonym(self._client_id, subject))
         if row["answer"] != Answer.RECOGNISED:
+            return self.words(person, row["answer"])
+        reference = self._seal(self._client_id, subject, row["certificate_id"])
+        return self.words(person, row["answer"], Known(reference, Channel(row["channel"]), row["as_of"], row["until"]))
+
+    def words(self, person: str, answer: str, known: "Known | None" = None) -> dict[str, Any]:
+        """An answer about whoever goes by this pseudonym, with the certificate it rests on."""
+        said: dict[str, Any] = {"person": person, "program": self._program, "answer": answer}
+        if known is None:
             return said | {
                 "claims": [],
-                "outstanding_claims": self._all_outstanding,
+                "outstanding_claims": self._left(None),
                 "valid_until": None,
                 "certificate": None,
                 "evidence_class": None,
                 "checked_at": self._checked_at,
             }
-        channel = Channel(row["channel"])
-        until = _day(row["until"])
+        until = _day(known.until)
         return said | {
-            "claims": [{"claim": str(Claim.ALIVE), "as_of": _day(row["as_of"]), "valid_until": until}],
-            "outstanding_claims": self._outstanding[hints(channel)],
+            "claims": [{"claim": str(Claim.ALIVE), "as_of": _day(known.as_of), "valid_until": until}],
+            "outstanding_claims": self._left(known.channel),
             "valid_until": until,
-            "certificate": self._seal(self._client_id, subject, row["certificate_id"]),
-            "evidence_class": str(evidence_class(channel)),
+            "certificate": known.reference,
+            "evidence_class": str(evidence_class(known.channel)),
             "checked_at": self._checked_at,
         }
+
+    def _left(self, channel: Channel | None) -> list[dict[str, str | None]]:
+        """Claims nobody has filled where a certificate of this channel holds, or none; made when first needed."""
+        known = self._outstanding.get(channel)
+        if known is None:
+            made = outstanding(*self._rule, hints(channel)) if channel else all_outstanding(*self._rule)
+            known = self._outstanding[channel] = made
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The certificate an answer rests on, as the partner sees it."""
+
+    reference: str
+    channel: Channel
+    as_of: date
+    until: date
 
 
 def _ours(claim: Claim) -> bool:

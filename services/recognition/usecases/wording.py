@@ -142,10 +142,14 @@ def _only(texts: pl.Series, where: np.ndarray) -> pl.Series:
     return texts.set(pl.Series(~where), None)
 
 
+def references(deps: Deps, client_id: str, seen: np.ndarray) -> list[str]:
+    """References of the certificates of people who are recognised."""
+    return deps.references.seal_many(client_id, np.hstack([seen["subject"], seen["certificate"]]).tobytes())
+
+
 def _references(deps: Deps, client_id: str, seen: np.ndarray, recognised: np.ndarray) -> pl.Series:
     rows = np.flatnonzero(recognised)
-    both = np.hstack([seen["subject"][rows], seen["certificate"][rows]]).tobytes()
-    sealed = deps.references.seal_many(client_id, both)
+    sealed = references(deps, client_id, seen[rows])
     return (
         pl.Series([None], dtype=pl.String)
         .new_from_index(0, len(seen))

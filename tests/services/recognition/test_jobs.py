@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 
 from services.recognition.jobs import BulkLoop
+from services.recognition.store import files
+from services.recognition.usecases import lists
 from tests.services.recognition.world import (
     World,
     assessed,
@@ -92,6 +94,29 @@ async def test_a_list_is_answered_line_by_line_in_the_words_of_a_check(world, ht
     assert job["counts"] == {"recognised": 3, "not_yet": 1, "denied:bad_citizen_id": 1, "denied:bad_ref": 1}
     assert (job["people"], job["done"]) == (6, 6)
     assert ID not in result.text
+
+
+@pytest.fixture
+def in_small_parts(monkeypatch):
+    """Lists are worked off two lines at a time, and their results put together two lines at a time."""
+    monkeypatch.setattr(lists, "PART_ROWS", 2)
+    monkeypatch.setattr(files, "_WINDOW_LINES", 2)
+
+
+async def test_a_long_list_is_answered_as_a_short_one_in_its_order(world, http, partner, request):
+    await world.hear(enrolled(enrolment(person(world))), visited(person(world)), enrolled(enrolment(person(world, OTHER_ID))),
+                     enrolled(enrolment(person(world, THIRD_ID))), assessed(assessment(person(world, THIRD_ID))))  # fmt: skip
+    body = f"citizen_id,ref\n{THIRD_ID},1\nnonsense,2\n{ID},3\n{OTHER_ID},4\n{ID},不\n{THIRD_ID},6\n{OTHER_ID},7\n"
+    _, whole = await done(world, http, partner, await ask(http, partner | CSV, body.encode()))
+    request.getfixturevalue("in_small_parts")
+    job, result = await done(world, http, partner, await ask(http, partner | CSV, body.encode()))
+    assert lines_of(result) == lines_of(whole)
+    assert [each["line"] for each in lines_of(result)] == list(range(1, 8))
+    rows = await world.rows("SELECT parts, (SELECT count(*) FROM usage WHERE request_id = j.request_id AND action = 'job' "
+                            "AND answer NOT LIKE 'result%') AS logged FROM job j ORDER BY job_id")  # fmt: skip
+    assert [tuple(row.values()) for row in rows] == [(1, 7), (4, 7)]
+    kept = world.deps.bulk.files
+    assert not [path for path in kept._fs.ls(f"{kept._root}/{job['job_id']}", detail=False) if "window" in path]
 
 
 async def test_every_line_is_logged_with_its_answer(world, http, partner):

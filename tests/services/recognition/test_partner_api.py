@@ -210,6 +210,17 @@ async def test_a_batch_answers_each_item_in_its_place(world, http, partner):
     assert [row["answer"] for row in await usage(world)] == ["unknown", "recognised", "recognised"]
 
 
+async def test_a_batch_says_of_each_what_a_check_says(world, http, partner):
+    her, him = she(world), world.deps.subjects.one(OTHER_ID)
+    await world.hear(*(enrolled(enrolment(each)) for each in (her, him)), visited(her, on=date(2023, 9, 30)),
+                     assessed(assessment(him)))  # fmt: skip
+    ids = [OTHER_ID, ID, "341602195005050013", "11010519491231002x"]
+    body = {"program": "resident_pension", "items": [{"citizen_id": each} for each in ids]}
+    said = (await http.post("/v1/recognitions:batch", json=body, headers=partner)).json()["items"]
+    assert said == [(await check(http, partner, citizen_id=each)).json() for each in ids]
+    assert [each["evidence_class"] for each in said] == ["data", "in_person", None, "in_person"]
+
+
 async def test_a_batch_beyond_the_limit_is_refused_whole(world, http, partner):
     body = {"program": "resident_pension", "items": [{"citizen_id": ID}] * 1001}
     answer = await http.post("/v1/recognitions:batch", json=body, headers=partner)

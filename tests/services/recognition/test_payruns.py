@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from services.recognition.jobs import BulkLoop
-from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, WHY, lines_of, person
+from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, WHY, in_small_parts, lines_of, person
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, visited
 
 pytestmark = pytest.mark.db
@@ -15,6 +15,8 @@ DECISION = "7d6f0000-0000-7000-8000-000000000001"
 LIST = (
     f"citizen_id,amount,ref\n{ID},200.00,a\n{OTHER_ID},182.5,b\n{THIRD_ID},200,c\n{ID},1,d\nx,1,e\n{OTHER_ID},abc,f\n"
 )
+
+__all__ = ["in_small_parts"]  # a fixture
 
 
 @pytest.fixture
@@ -132,6 +134,19 @@ async def test_payments_are_known_from_the_confirmation_to_the_fen(world, http, 
     assert {(row["program"], row["month"], row["paid_on"]) for row in rows} == {("resident_pension", date(2023, 11, 1), date(2023, 11, 15))}  # fmt: skip
     [where] = await world.rows("SELECT DISTINCT tableoid::regclass::text AS name FROM payment")
     assert where["name"] == "payment_202311"
+
+
+async def test_a_long_list_is_advised_and_paid_as_a_short_one(world, http, partner, request):
+    she, he = person(world), person(world, OTHER_ID)
+    await world.hear(enrolled(enrolment(she)), enrolled(enrolment(he)), visited(she))
+    _, whole = await advised(world, http, partner, month="2023-10")
+    request.getfixturevalue("in_small_parts")
+    run, said = await advised(world, http, partner)
+    assert said == whole
+    body = {"paid_on": "2023-11-15", "not_paid": [2], "also_paid": [3]}
+    await http.post(f"/v1/payruns/{run['payrun_id']}:confirm", json=body, headers=partner)
+    await work(world)
+    assert {row["subject"] for row in await payments(world)} == {she, person(world, THIRD_ID)}
 
 
 async def test_a_confirmation_counts_once_and_another_one_is_refused(world, http, partner):

@@ -15,6 +15,7 @@ from services.recognition.domain.limits import Policy
 from services.recognition.handlers import Handlers, subscriptions
 from services.recognition.programs import load
 from services.recognition.store.files import Files
+from services.recognition.store.lookups import LOOK_AND_LOG_EACH
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.references import References
@@ -34,6 +35,7 @@ from shared.kit.clock import FixedClock
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.outbox import Outbox
+from shared.kit.together import Together
 from tests.support.settings import SUBJECT_KEY
 
 NOW = datetime(2023, 11, 1, 1, tzinfo=UTC)
@@ -60,6 +62,7 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "wake_runs": asyncio.Event(),
         "wake_bulk": asyncio.Event(),
         "limiter": Limiter(Policy(rate=1000, burst=1000, day=1_000_000), database),
+        "checks": Together(database, LOOK_AND_LOG_EACH),
         "bulk": make_bulk(),
         "audit_key": bytes(32),
         "vault": Vault({"k1": bytes(32)}),
