@@ -27,6 +27,7 @@ from tests.support.tokens import Issuer
 PEOPLE, GRIDS_A_VILLAGE, PEOPLE_A_GRID = 900_000, 100, 6.63
 _ROWS = 20_000
 _ASKED = 400
+_AT_ONCE = 8  # messages a process of the service handles at once
 _TASK = (
     "task_id, subject, reason, state, due_on, deadline_on, priority, division, grid_code, worker_id, programs, "
     "opened_by, created_at, changed_at"
@@ -51,8 +52,7 @@ async def measure(database: Database, *, people: int) -> list[Figure]:
         )
     messages = list(_messages(people, grids))
     began = time.perf_counter()
-    for each in messages:
-        await town.hear(each)
+    await _hear(town, messages)
     opened = time.perf_counter() - began
     before = await _loads(town)
     began = time.perf_counter()
@@ -95,6 +95,18 @@ def _grids(count: int) -> pl.DataFrame:
         },
         schema=GRID_SCHEMA,
     )
+
+
+async def _hear(town: Town, messages: Sequence[Message]) -> None:
+    """As the service hears: a shard's messages one after another, several shards at once."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def lane(mine: Sequence[Message]) -> None:
+        for each in mine:
+            async with gate:
+                await town.hear(each)
+
+    await asyncio.gather(*(lane([each for each in messages if each.shard == shard]) for shard in SHARDS))
 
 
 def _no_history() -> pl.DataFrame:

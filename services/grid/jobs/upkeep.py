@@ -44,7 +44,6 @@ async def go_round(deps: Deps) -> Round:
     escalated, handed_over = await _escalate(deps), await relieve(deps)
     async with deps.database.write() as tx:
         sampled = await sample_sightings(tx, deps) + await look_at_odd(tx, deps)
-        await planning.forget_orders(tx, stale_order(deps))
     async with deps.database.write() as tx:
         await give_up_waiting(tx, deps)
         await photos.forget(tx, deps.clock.today())
@@ -68,7 +67,7 @@ async def order_visits(deps: Deps) -> int:
     count = 0
     while True:
         async with deps.database.read() as tx:
-            people = await planning.unordered(tx, AT_ONCE)
+            people = await planning.unordered(tx, stale_order(deps), AT_ONCE)
         # Nothing of the database is held while another service is asked.
         risks = await ask_order(deps, people) if people.height else None
         if risks is None:

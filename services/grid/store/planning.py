@@ -46,20 +46,22 @@ async def loads(tx: ReadTx, today: date, soon: date) -> list[Load]:
     return [Load(**row) for row in rows]
 
 
-async def forget_orders(tx: WriteTx, before: date) -> None:
-    """Open visits whose order is older are to be ordered again."""
-    await tx.run("UPDATE tasks SET ordered_on = NULL WHERE state <> 'closed' AND ordered_on < $1", before)
+async def unordered(tx: ReadTx, stale: date, limit: int) -> pl.DataFrame:
+    """People with open visits that have no order, or one from before `stale`, as `CANDIDATES`.
 
-
-async def unordered(tx: ReadTx, limit: int) -> pl.DataFrame:
-    """People with open visits that wait for an order, as `CANDIDATES`; suspicions and requests go first anyway."""
+    Suspicions and requests go first anyway.
+    """
     rows = await tx.fetch(
         """
         SELECT t.subject, max(t.born_on) AS born_on, max(t.due_on) AS due_on,
             (SELECT r.sex FROM recipients r WHERE r.subject = t.subject AND r.sex IS NOT NULL LIMIT 1) AS sex
-        FROM (SELECT subject, born_on, due_on FROM tasks WHERE state <> 'closed' AND ordered_on IS NULL
-            AND reason IN ('unmatched', 'sample') ORDER BY subject LIMIT $1) t GROUP BY t.subject
+        FROM (SELECT * FROM (SELECT subject, born_on, due_on FROM tasks WHERE state <> 'closed'
+                AND reason IN ('unmatched', 'sample') AND ordered_on IS NULL LIMIT $2) never
+            UNION ALL SELECT * FROM (SELECT subject, born_on, due_on FROM tasks WHERE state <> 'closed'
+                AND reason IN ('unmatched', 'sample') AND ordered_on < $1 LIMIT $2) before
+            LIMIT $2) t GROUP BY t.subject ORDER BY t.subject
         """,
+        stale,
         limit,
     )
     return pl.DataFrame(

@@ -1,6 +1,6 @@
 """Tasks: opened and settled by sets, read by grid and division."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -64,7 +64,8 @@ async def open_due(
     already, so that the order in which the three messages come makes no difference. Returns subject, task_id and
     deadline_on of those that are open now.
     """
-    staged = await stage(tx, "staged_due", rows)
+    # Entries of one grid and its member come together into their indexes.
+    staged = await stage(tx, "staged_due", rows.sort("division", "group_no"))
     await staged.run(
         tx,
         f"""
@@ -274,7 +275,7 @@ async def save_changes(tx: WriteTx, changes: Sequence[TaskChange], now: datetime
 
 async def worklist(tx: ReadTx, view: View, grid_code: str | None, since: datetime | None, limit: int) -> list[Task]:
     """Open tasks in the caller's view, most urgent first; with `since`, what changed after it, closed ones included."""
-    where, args = conditions(view)
+    where, args = _conditions(view)
     if grid_code is not None:
         args.append(grid_code)
         where.append(f"grid_code = ${len(args)}")
@@ -305,7 +306,7 @@ class TaskFilter:
 
 async def list_tasks(tx: ReadTx, view: View, wanted: TaskFilter, *, after: UUID | None, limit: int) -> list[Task]:
     """One page of tasks in the caller's view, oldest id first."""
-    where, args = conditions(view)
+    where, args = _conditions(view)
     for column, value in (
         ("reason", wanted.reason),
         ("state", wanted.state),
@@ -320,8 +321,7 @@ async def list_tasks(tx: ReadTx, view: View, wanted: TaskFilter, *, after: UUID 
         one = f"subject = ${len(args)}"
         where.append(f"(({one} AND state <> 'closed') OR ({one} AND state = 'closed'))")
     if wanted.division is not None:
-        args.extend((wanted.division.ljust(12, "0"), wanted.division.ljust(12, "9")))
-        where.append(f"division BETWEEN ${len(args) - 1} AND ${len(args)}")
+        where.append(_within(wanted.division, args))
     if after is not None:
         args.append(after)
         where.append(f"task_id > ${len(args)}")
@@ -333,7 +333,23 @@ async def list_tasks(tx: ReadTx, view: View, wanted: TaskFilter, *, after: UUID 
     return [_task(row) for row in rows]
 
 
-def conditions(view: View) -> tuple[list[str], list[object]]:
+def _division(prefix: str, args: list[object]) -> str:
+    args.extend((prefix.ljust(12, "0"), prefix.ljust(12, "9")))
+    return f"division BETWEEN ${len(args) - 1} AND ${len(args)}"
+
+
+def _within(prefix: str, args: list[object]) -> str:
+    # A grid's code begins with its division, so that one index finds both; a task without a grid may have a division.
+    known = _division(prefix, args)
+    low, high = len(args) - 1, len(args)
+    return f"({known} AND (grid_code BETWEEN ${low} AND ${high} || '999' OR grid_code IS NULL))"
+
+
+def _conditions(view: View) -> tuple[list[str], list[object]]:
+    return conditions(view, within=_within)
+
+
+def conditions(view: View, *, within: Callable[[str, list[object]], str] = _division) -> tuple[list[str], list[object]]:
     """SQL conditions and their values that keep a query inside a view; for tables with the three place columns."""
     if view.everything:
         return ["true"], []
@@ -341,11 +357,7 @@ def conditions(view: View) -> tuple[list[str], list[object]]:
         return ["false"], []
     where, args = ["division IS NOT NULL"], list[object]()
     if view.prefixes:
-        places = []
-        for prefix in view.prefixes:
-            args.extend((prefix.ljust(12, "0"), prefix.ljust(12, "9")))
-            places.append(f"division BETWEEN ${len(args) - 1} AND ${len(args)}")
-        where.append(f"({' OR '.join(places)})")
+        where.append(f"({' OR '.join(within(prefix, args) for prefix in view.prefixes)})")
     if view.worker_ids:
         args.extend((list(view.grids), list(view.worker_ids)))
         where.append(f"(grid_code = ANY(${len(args) - 1}) OR worker_id = ANY(${len(args)}))")

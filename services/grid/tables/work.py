@@ -166,11 +166,15 @@ TASKS = sa.Table(
     sa.CheckConstraint("outcome NOT IN ('absent_informed_by', 'refused')", name="never_a_pass"),
     sa.Index("uq_tasks_open", "subject", "reason", unique=True, postgresql_where=sa.text("state <> 'closed'")),
     sa.Index("ix_tasks_closed", "subject", postgresql_where=sa.text("state = 'closed'")),
-    sa.Index("ix_tasks_worker_id", "worker_id", "changed_at"),
-    sa.Index("ix_tasks_grid_code", "grid_code", "changed_at"),
+    # Without `changed_at`: a worker or a grid has some hundreds of tasks at most, and each change would move its entry.
+    sa.Index("ix_tasks_worker_id", "worker_id"),
+    sa.Index("ix_tasks_grid_code", "grid_code"),
     sa.Index("ix_tasks_created", "grid_code", postgresql_where=sa.text("state = 'created'")),
-    sa.Index("ix_tasks_unordered", "subject", postgresql_where=sa.text("state <> 'closed' AND ordered_on IS NULL")),
-    sa.Index("ix_tasks_division", "division", "task_id", postgresql_where=sa.text("state <> 'closed'")),
+    sa.Index(
+        "ix_tasks_ordered_on",
+        "ordered_on",
+        postgresql_where=sa.text("state <> 'closed' AND reason IN ('unmatched', 'sample')"),
+    ),
 )
 
 VISITS = sa.Table(
