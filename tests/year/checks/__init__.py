@@ -36,6 +36,11 @@ async def _all(world: World, moment: str) -> list[Check]:
     found: list[Check] = []
     for module in iter_modules(__path__):
         asked = getattr(import_module(f"{__name__}.{module.name}"), moment, None)
-        if asked is not None:
+        if asked is None:
+            continue
+        try:
             found += await asked(world)
+        except Exception as error:  # noqa: BLE001  (a check that breaks must not lose an hour of the others)
+            told = f"{type(error).__name__}: {error}"
+            found.append(Check(name=f"the checks of {module.name} can be made", good=False, found=told))
     return found
