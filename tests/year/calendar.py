@@ -37,14 +37,14 @@ BEGINS = datetime(FIRST_ON.year, FIRST_ON.month, FIRST_ON.day, 9, tzinfo=SHANGHA
 
 
 def steps() -> Iterator[Step]:
-    """The steps of twelve months, and of one more in which what is under way is ended; nobody new is looked for then."""
+    """The steps of twelve months, and of one more in which what is under way is ended and no file comes any more."""
     for year, month in [*MONTHS, _LAST_MONTH]:
         for day in _WANTED:
             first = _working(date(year, month, day))
             yield Step(
                 begins=datetime(first.year, first.month, first.day, 9, tzinfo=SHANGHAI),
                 until=datetime(first.year, first.month, first.day, 17, tzinfo=SHANGHAI) + _VISITS_FOR,
-                runs=day == _WANTED[0] and (year, month) != _LAST_MONTH,
+                runs=day == _WANTED[0],
                 ends=day == _WANTED[-1],
             )
 

@@ -12,8 +12,9 @@ _TASKS_A_MEMBER = 30
 _UNMATCHED = """
 SELECT p.subject, (SELECT count(*) FROM grid.tasks t WHERE t.subject = p.subject AND t.reason = 'unmatched'
     AND t.due_on = p.due_on) AS tasks
-FROM (SELECT subject, min(due_on) AS due_on FROM recognition.enrolment WHERE listed AND due_on <= $1
-    AND subject = ANY($2::uuid[]) GROUP BY subject) p
+FROM (SELECT e.subject, coalesce(min(d.due_on), min(e.due_on)) AS due_on FROM recognition.enrolment e
+    LEFT JOIN recognition.due d ON d.subject = e.subject AND d.cleared_on IS NULL
+    WHERE e.listed AND e.due_on <= $1 AND e.subject = ANY($2::uuid[]) GROUP BY e.subject) p
 """
 
 
