@@ -69,6 +69,17 @@ class _NegativesFile(_Strict):
     listed: Annotated[int, Field(ge=1, le=200)]
     unidentified: _UnidentifiedFile | None = None
 
+    @model_validator(mode="after")
+    def _more_evidence_weighs_more(self) -> Self:
+        order = list(Confidence)
+        if not order.index(self.id_only) <= order.index(self.full) <= order.index(self.agreement):
+            msg = "id_only must not weigh more than full, nor full more than agreement"
+            raise ValueError(msg)
+        if self.hospital_death is Confidence.CONCLUSIVE:
+            msg = "hospital_death must not be conclusive: it is the word of one hospital"
+            raise ValueError(msg)
+        return self
+
     def build(self) -> Negatives:
         plain = self.model_dump(exclude={"unidentified"})
         rule = Unidentified(**self.unidentified.model_dump()) if self.unidentified else None
@@ -125,6 +136,17 @@ class _RuleSetFile(_Strict):
     unsure_strong: _WorthFile
     negatives: _NegativesFile
     risk: _RiskFile
+
+    @model_validator(mode="after")
+    def _weak_evidence_can_pass(self) -> Self:
+        most = sum(each.cap for each in self.weak.values())
+        if most < self.thresholds.points or len(self.weak) < self.thresholds.sources:
+            msg = f"thresholds are out of reach: {len(self.weak)} weak sources give {most} points at most"
+            raise ValueError(msg)
+        if self.weak_valid_months > self.window_months:
+            msg = "weak_valid_months must not exceed window_months"
+            raise ValueError(msg)
+        return self
 
     def build(self) -> RuleSet:
         return RuleSet(

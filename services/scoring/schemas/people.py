@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from services.scoring.domain.explanation import Explanation
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.suspicions import Status
-from services.scoring.schemas.common import Request, RuleSetName, SourceCode
+from services.scoring.schemas.common import Day, Request, RuleSetName, SourceCode
 from services.scoring.usecases.look import Standing
 from shared.contracts.vocabulary import (
     Confidence,
@@ -118,7 +118,7 @@ class SupposedIn(Request):
     """A signal that is supposed to be there or not; say department and strength of a source that is new."""
 
     source: SourceCode
-    occurred_on: date
+    occurred_on: Day
     kind: EvidenceKind = EvidenceKind.SEEN
     identity: Identity = Identity.FULL
     department: SourceCode | None = None
@@ -132,7 +132,7 @@ class SimulationIn(Request):
     add: Annotated[tuple[SupposedIn, ...], Field(max_length=500)] = ()
     remove: Annotated[tuple[SupposedIn, ...], Field(max_length=500)] = ()
     rule_set: RuleSetName | None = None
-    on: date | None = None
+    on: Day | None = None
 
 
 def assessment_out(standing: Standing) -> AssessmentOut:

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.scoring.domain.priority import spoken
-from services.scoring.schemas.common import Request, RuleSetName, Shard
+from services.scoring.schemas.common import Day, Request, RuleSetName, Shard
 from services.scoring.usecases.order import Asked, Ordered
 
 _YEAR = 365.25
@@ -80,7 +80,7 @@ class OutcomeIn(Request):
     """What is known to have happened to somebody."""
 
     subject: UUID
-    lost_on: date
+    lost_on: Day
 
 
 class BacktestIn(Request):
@@ -90,8 +90,8 @@ class BacktestIn(Request):
     """
 
     rule_set: RuleSetName | None = None
-    begin: date
-    end: date
+    begin: Day
+    end: Day
     shards: Annotated[frozenset[Shard], Field(min_length=1, max_length=4)] = frozenset({"0"})
     outcomes: Annotated[list[OutcomeIn], Field(max_length=8_000)] | None = None
 

@@ -99,6 +99,16 @@ async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, cl
     assert (await world.assessment()).decision == "certifiable"
 
 
+@pytest.mark.parametrize("on", ["0001-01-01", "9999-12-31"])
+async def test_a_day_that_no_signal_can_have_is_refused(client, on) -> None:
+    signal = {"source": "rail_trip", "occurred_on": on, "department": "rail", "strength": "strong"}
+    for body in ({"on": on, "rule_set": "standard@1"}, {"add": [signal]}):
+        assert (await client.post("/v1/simulations", json=body)).status_code == 422
+    outcome = {"subject": str(subject_of("a")), "lost_on": on}
+    for body in ({"begin": on, "end": on}, {"begin": "2023-05-01", "end": "2023-05-31", "outcomes": [outcome]}):
+        assert (await client.post("/v1/backtests", json=body)).status_code == 422
+
+
 async def test_rule_sets_are_listed_with_the_one_in_force(client) -> None:
     first, second = (await client.get("/v1/rule-sets")).json()["items"]
     assert (first["name"], first["in_force"], first["thresholds"]["points"]) == ("standard@1", False, 60)

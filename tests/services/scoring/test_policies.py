@@ -45,6 +45,12 @@ def test_the_second_version_is_stricter_with_weak_evidence_and_in_force_from_its
         ("cap = 30\n\n[weak.medins_pharmacy]", "cap = 3\n\n[weak.medins_pharmacy]", "weak.transport_bus_card"),
         ('full = "probable"', 'full = "certain"', "negatives.full"),
         ("from = 2018-05-01", "from = soon", "line 5"),
+        ("points = 60", "points = 600", "out of reach"),
+        ("sources = 2", "sources = 8", "out of reach"),
+        ("weak_valid_months = 6", "weak_valid_months = 13", "weak_valid_months"),
+        ('id_only = "hint"', 'id_only = "conclusive"', "id_only"),
+        ('agreement = "conclusive"', 'agreement = "hint"', "agreement"),
+        ('hospital_death = "hint"', 'hospital_death = "conclusive"', "hospital_death"),
     ],
 )
 def test_a_rule_set_with_a_slip_is_refused_with_its_file_and_place(old: str, new: str, place: str) -> None:
