@@ -14,7 +14,7 @@ from deploy.demo.city.manifest import TRUTH, read_manifest
 from deploy.demo.client import client
 from deploy.demo.screen import truth_table
 from deploy.demo.truth import Accuracy
-from deploy.local.ask import NoSuchClientError
+from deploy.local.ask import key_of
 
 _CLIENT = "demo-operator"
 
@@ -28,10 +28,7 @@ def accuracy(city: Path, *, data: Path, gateway: str) -> Accuracy:
         RefusedError: the platform answered with a problem.
     """
     manifest = read_manifest(city)
-    key = data / "secrets" / "clients" / f"{_CLIENT}.pem"
-    if not key.exists():
-        msg = f"{key} is not there: name the folder of the running stack with --data."
-        raise NoSuchClientError(msg)
+    key = key_of(_CLIENT, data=data)
     people = truth.read_truth(manifest.root / TRUTH)
     console = Console(stderr=True)
 

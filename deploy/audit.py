@@ -4,10 +4,14 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 
-from deploy.demo.client import client
+from deploy.demo.client import RefusedError, client
+from deploy.local.ask import key_of
+from deploy.local.errors import StackError
+from shared.kit.problems import ProblemError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Proof for auditors.")
 Data = Annotated[Path, typer.Option(help="Folder of the running stack.")]
@@ -16,7 +20,7 @@ Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
 
 async def prove(data: Path, gateway: str, expect: dict[str, Any] | None) -> dict[str, Any]:
     """The proof over all seals: counts, faults, and the head to note outside."""
-    key = data / "secrets" / "clients" / "demo-auditor.pem"
+    key = key_of("demo-auditor", data=data)
     whole: dict[str, Any] = {"intact": True, "seals": 0, "rows": 0, "faults": [], "head": None}
     async with client(gateway, f"{gateway}/api/recognition", "demo-auditor", key) as caller:
         place: int | None = 0
@@ -43,9 +47,12 @@ def verify(
     head: Annotated[str, typer.Option(help="Head noted before, as <seal>:<chain>; it must still be there.")] = "",
 ) -> None:
     """Prove the usage log; ends with 1 where a row was changed, removed or slipped in."""
-    number, _, chain = head.partition(":")
-    expect = {"seal_no": int(number), "chain": chain} if head else None
-    whole = asyncio.run(prove(data, gateway, expect))
+    expect = _noted(head)
+    try:
+        whole = asyncio.run(prove(data, gateway, expect))
+    except (StackError, RefusedError, ProblemError, httpx.HTTPError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
     console = Console()
     for fault in whole["faults"]:
         console.print(f"seal {fault['seal_no']}: row {fault['usage_id'] or '-'} {fault['fault']}")
@@ -54,6 +61,16 @@ def verify(
     if whole["head"]:
         console.print(f"head {whole['head']['seal_no']}:{whole['head']['chain']}  (note it outside)")
     raise typer.Exit(0 if whole["intact"] else 1)
+
+
+def _noted(head: str) -> dict[str, Any] | None:
+    if not head:
+        return None
+    number, _, chain = head.partition(":")
+    if not number.isdecimal() or not chain:
+        msg = f"{head} is not what a proof printed: <seal>:<chain>"
+        raise typer.BadParameter(msg)
+    return {"seal_no": int(number), "chain": chain}
 
 
 @app.callback()

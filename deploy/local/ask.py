@@ -13,16 +13,26 @@ class NoSuchClientError(StackError):
     """A client nobody registered, or a folder without a stack."""
 
 
+def key_of(client_id: str, *, data: Path) -> Path:
+    """The private key of a registered client.
+
+    Raises:
+        NoSuchClientError: none of that client lies in the folder.
+    """
+    key = data / "secrets" / "clients" / f"{client_id}.pem"
+    if not key.exists():
+        msg = f"{key} is not there: start the stack with that --data first, and name one of its clients."
+        raise NoSuchClientError(msg)
+    return key
+
+
 def token(client_id: str, *, data: Path, gateway: str) -> str:
     """An access token of a registered client, fetched by private_key_jwt.
 
     Raises:
         NoSuchClientError: no key of that client lies in the folder.
     """
-    key = data / "secrets" / "clients" / f"{client_id}.pem"
-    if not key.exists():
-        msg = f"{key} is not there: start the stack with that --data first, and name one of its clients."
-        raise NoSuchClientError(msg)
+    key = key_of(client_id, data=data)
 
     async def fetch() -> str:
         async with httpx.AsyncClient() as http:

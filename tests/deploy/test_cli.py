@@ -32,6 +32,7 @@ def test_help_loads_no_service_and_nothing_heavy():
         ("city someone --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
         ("city show --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
         ("accuracy --city {broken} --data {empty}", {}, "wugan: {broken} holds no generated city; make one with"),
+        ("audit verify --data {empty}", {}, "demo-auditor.pem is not there: start the stack with that --data first"),
         ("demo --data {demo}", {}, "cannot be read: remove {demo}/city-0.01-2023, and the demo makes it anew."),
         ("demo --data {demo} --seed 5", {}, "is gone: remove {demo}/city-0.01-5, and the demo makes it anew."),
         ("demo --data {empty}", {"WUGAN_NATS_URL": "nats://h"}, "unset WUGAN_NATS_URL and it starts one of its own."),
