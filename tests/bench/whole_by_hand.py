@@ -28,42 +28,55 @@ from services.ingest.store.unpacking import Limits
 from services.ingest.usecases.hashing import Keys
 from services.scoring import policies
 from services.scoring.domain.rules import Per, RuleSet
+from services.scoring.domain.rules import window_start as too_old
 from shared.contracts.vocabulary import EvidenceKind, Polarity, Strength
 from shared.kit.db import Database
 
 _WINDOW_MONTHS = 12
-_NEUTRAL = [verdicts.KINDS.index(kind) for kind in (EvidenceKind.SENTENCED_COMMUNITY, EvidenceKind.RELEASED)]
+_CUSTODY = (EvidenceKind.CUSTODY, EvidenceKind.SENTENCED_CUSTODY, EvidenceKind.DETAINED)
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS hand;
 SET search_path = hand;
-DROP TABLE IF EXISTS source, record;
+DROP TABLE IF EXISTS kind, source, record;
+CREATE TABLE kind (kind smallint, seen boolean, custody boolean, released boolean, neutral boolean);
 CREATE TABLE source (source smallint, strong boolean, positive boolean, department text, points int, cap int, monthly boolean);
-CREATE TABLE record (person int, source smallint, day date, seen boolean, whole boolean);
+CREATE TABLE record (person int, source smallint, day date, kind smallint, whole boolean);
 """
 _CERTIFY = """
 WITH distinct_days AS (
-    SELECT person, source, day, bool_and(seen) AS seen, bool_or(whole) AS whole FROM hand.record
-    WHERE day <= $2::date GROUP BY person, source, day
+    SELECT person, source, day, kind, bool_or(whole) AS whole FROM hand.record
+    WHERE day <= $2::date GROUP BY person, source, day, kind
 ), seen AS (
     SELECT d.person, d.source, d.day, d.whole, o.strong, o.department, o.points, o.cap, o.monthly
-    FROM distinct_days d JOIN hand.source o USING (source) WHERE d.seen AND o.positive AND d.day > $1::date
-), spoken_against AS (
-    SELECT DISTINCT person FROM distinct_days d JOIN hand.source o USING (source) WHERE NOT d.seen OR NOT o.positive
+    FROM distinct_days d JOIN hand.source o USING (source) JOIN hand.kind k USING (kind)
+    WHERE k.seen AND o.positive AND d.day > $1::date
+), released AS (
+    SELECT d.person, max(d.day) AS day FROM distinct_days d JOIN hand.kind k USING (kind) WHERE k.released GROUP BY d.person
+), spoken_against AS (  -- custody ends with a release; a sentence served at home speaks neither for nor against
+    SELECT DISTINCT d.person FROM distinct_days d
+    JOIN hand.source o USING (source) JOIN hand.kind k USING (kind) LEFT JOIN released r USING (person)
+    WHERE NOT (k.seen AND o.positive) AND NOT k.neutral AND NOT (k.custody AND d.day <= coalesce(r.day, '-infinity'))
 ), strong AS (
     SELECT person FROM seen WHERE strong AND whole GROUP BY person
 ), weak AS (  -- a strong act whose name could not be compared corroborates only
     SELECT person, source, department, CASE WHEN strong THEN $3::int ELSE points END AS points,
-        CASE WHEN strong THEN $4::int ELSE cap END AS cap, max(day) AS day FROM seen
+        1000 * CASE WHEN strong THEN $4::int ELSE cap END AS cap, max(day) AS day FROM seen
     WHERE NOT (strong AND whole) GROUP BY 1, 2, 3, 4, 5,
         CASE WHEN monthly THEN date_trunc('month', day::timestamp)::date ELSE day END
+), worth AS (
+    SELECT *, 1000 * points - 1000 * points * $5::int * ($2::date - day) / (100 * ($2::date - $1::date)) AS milli
+    FROM weak WHERE points > 0
+), counted AS (  -- a record counts while those newer than it have not filled the cap
+    SELECT *, coalesce(sum(milli) OVER (PARTITION BY person, source ORDER BY day DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < cap AS counts FROM worth
 ), given AS (
-    SELECT person, source, department, max(day) AS newest, count(*) AS days,
-        least(sum(points * 1000 - points * 500 * ($2::date - day) / ($2::date - $1::date)), cap * 1000) AS milli
-    FROM weak GROUP BY person, source, department, cap
+    SELECT person, department, least(sum(milli), cap) AS milli FROM counted GROUP BY person, source, department, cap
+), days AS (
+    SELECT person FROM counted WHERE counts GROUP BY person
+    HAVING count(DISTINCT day) >= $9::int AND max(day) >= $2::date - $10::int
 ), combined AS (
-    SELECT person FROM given GROUP BY person
-    HAVING sum(milli) >= 60000 AND count(*) >= 2 AND count(DISTINCT department) >= 2 AND sum(days) >= 3
-        AND max(newest) >= $2::date - 90
+    SELECT person FROM given JOIN days USING (person) GROUP BY person
+    HAVING sum(milli) >= 1000 * $6::int AND count(*) >= $7::int AND count(DISTINCT department) >= $8::int
 )
 SELECT person FROM (SELECT person FROM strong UNION SELECT person FROM combined) certified
 WHERE person NOT IN (SELECT person FROM spoken_against)
@@ -107,7 +120,7 @@ async def by_hand(manifest: Manifest, keys: Keys, url: str, today: date) -> ByHa
     known = catalogue.load_sources()
     numbers = {code: number for number, code in enumerate(sorted(known))}
     rules = policies.in_force(policies.load(), "standard", today)
-    await _fill_sources(connection, known, numbers, rules)
+    await _fill_rules(connection, known, numbers, rules)
     with tempfile.TemporaryDirectory() as scratch:
         began = time.perf_counter()
         people = _people(manifest, keys, Path(scratch), today)
@@ -129,16 +142,28 @@ async def by_hand(manifest: Manifest, keys: Keys, url: str, today: date) -> ByHa
     began = time.perf_counter()
     await connection.execute("SET work_mem = '512MB'; ANALYZE hand.record")
     unsure = rules.worth_of(next(code for code in known if known[code].strength == Strength.STRONG), strong=True)
-    found = await connection.fetch(_CERTIFY, window_start(today, _WINDOW_MONTHS), today, unsure.points, unsure.cap)
+    limits = rules.thresholds
+    found = await connection.fetch(
+        _CERTIFY, too_old(today, rules.window_months), today, unsure.points, unsure.cap, 100 - rules.floor_percent,
+        limits.points, limits.sources, limits.departments, limits.days, limits.newest_days,
+    )  # fmt: skip
     certifying = time.perf_counter() - began
     await connection.close()
     await database.close()
     return ByHand(rows=rows, certifying=certifying, certified=people.subjects[[row["person"] for row in found]], **took)
 
 
-async def _fill_sources(
+async def _fill_rules(
     connection: asyncpg.Connection, known: Mapping[str, Source], numbers: Mapping[str, int], rules: RuleSet
 ) -> None:
+    await connection.executemany(
+        "INSERT INTO hand.kind VALUES ($1, $2, $3, $4, $5)",
+        [
+            (verdicts.KINDS.index(kind), kind is EvidenceKind.SEEN, kind in _CUSTODY, kind is EvidenceKind.RELEASED,
+             kind in {EvidenceKind.SENTENCED_COMMUNITY, EvidenceKind.RELEASED})
+            for kind in EvidenceKind
+        ],
+    )  # fmt: skip
     for code, number in numbers.items():
         source = known[code]
         strong = source.strength == Strength.STRONG
@@ -187,15 +212,14 @@ def _records(  # noqa: PLR0917  (a file has this many sides)
     parts = []
     for frame in read_chunks(root / file.path, scratch, _match(source), _limits()):
         judged = verdicts.judge(frame, source, people, rules)
-        # Serving a sentence at home, or having served it, speaks neither for nor against.
-        chosen = (judged.verdict == verdicts.ACCEPTED) & ~np.isin(judged.kind, _NEUTRAL)
+        chosen = judged.verdict == verdicts.ACCEPTED
         parts.append(
             pa.table(
                 {
                     "person": pa.array(judged.person[chosen]),
                     "source": pa.array(np.full(int(chosen.sum()), number, dtype=np.int16)),
                     "day": pa.array(judged.day[chosen], pa.date32()),
-                    "seen": pa.array(judged.kind[chosen] == verdicts.SEEN),
+                    "kind": pa.array(judged.kind[chosen].astype(np.int16)),
                     "whole": pa.array(judged.full[chosen].astype(bool)),
                 }
             )
