@@ -18,11 +18,19 @@ from shared.kit.db import WriteTx
 
 log = structlog.get_logger(__name__)
 
+# Twice what one file becomes; of the largest messages a few dozen megabytes.
+_TOGETHER = 32
+
 
 async def on_evidence_accepted(tx: WriteTx, message: Message) -> None:
     """Sources saw people on days."""
+    await on_much_evidence_accepted(tx, [message])
+
+
+async def on_much_evidence_accepted(tx: WriteTx, messages: Sequence[Message]) -> None:
+    """The same, in one statement: a file becomes a message a shard, most of them small."""
     try:
-        await hear.keep_evidence(tx, _shard(message), message.body)
+        await hear.keep_evidence(tx, [(_shard(each), each.body) for each in messages])
     except UnreadableError as error:
         raise PoisonError(str(error)) from error
 
@@ -69,8 +77,14 @@ def _shard(message: Message) -> int:
 def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:
     """What scoring hears; `wake` is called after each commit."""
     return (
-        Subscription(event=EVIDENCE_ACCEPTED, handler=on_evidence_accepted, after=wake, together=16),
-        Subscription(event=EVIDENCE_CORRECTED, handler=on_evidence_corrected, after=wake),
-        Subscription(event=HINTS_RECORDED, handler=on_hints_recorded, after=wake),
+        Subscription(
+            event=EVIDENCE_ACCEPTED,
+            handler=on_evidence_accepted,
+            many=on_much_evidence_accepted,
+            after=wake,
+            together=_TOGETHER,
+        ),
+        Subscription(event=EVIDENCE_CORRECTED, handler=on_evidence_corrected, after=wake, together=_TOGETHER),
+        Subscription(event=HINTS_RECORDED, handler=on_hints_recorded, after=wake, together=_TOGETHER),
         Subscription(event=CASE_CONCLUDED, handler=on_case_concluded, after=wake),
     )

@@ -87,7 +87,7 @@ async def _line(ingest: Database, scoring: Database, nats_url: str) -> AsyncIter
     )  # fmt: skip
     ear = _Ear()
     outbox = Outbox("ingest", FixedClock(datetime(2023, 11, 1, tzinfo=UTC)), asyncio.Event())
-    listening = Subscription(event=EVIDENCE_ACCEPTED, handler=ear.on_evidence, after=ear.after, together=16)
+    listening = Subscription(event=EVIDENCE_ACCEPTED, handler=ear.on_evidence, after=ear.after, together=32)
     consumers = Consumers(service="bench", bus=bus, database=scoring, subscriptions=[listening])
     await consumers.start()
     relay = asyncio.create_task(Relay(ingest, bus, outbox.wake).run())

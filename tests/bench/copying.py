@@ -90,7 +90,8 @@ def _messages(rows: _Rows) -> list[tuple[pa.Table, dict[str, str]]]:
 async def _signal_segments(tx: WriteTx, messages: list[tuple[pa.Table, dict[str, str]]]) -> None:
     for table, attributes in messages:
         for shard, piece, body in arrow.split(arrow.conform(EVIDENCE_ACCEPTED, table, attributes)):
-            await signals.append(tx, int(shard, 16), rows=piece.num_rows, urgent=False, body=body)
+            segment = signals.NewSegment(shard=int(shard, 16), rows=piece.num_rows, urgent=False, body=body)
+            await signals.append(tx, [segment])
 
 
 async def _evidence_segments(tx: WriteTx, rows: _Rows) -> None:

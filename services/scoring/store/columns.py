@@ -67,20 +67,32 @@ def read_message(body: bytes) -> Heard:
         UnreadableError: a kind this version does not know, an absent value, or an attribute is missing.
     """
     table = arrow.decode(body)
-    if any(table.column(name).null_count for name in ("subject", "occurred_on", "kind", "identity", "evidence_id")):
+    # One array a column, for most messages are small: what works on chunks costs more than these rows.
+    subject, day, words, identity, evidence = (
+        _array(table.column(name)) for name in ("subject", "occurred_on", "kind", "identity", "evidence_id")
+    )
+    if subject.null_count or day.null_count or words.null_count or identity.null_count or evidence.null_count:
         msg = "a column of the evidence holds absent values"
         raise UnreadableError(msg)
-    kind = _codes(table.column("kind"), _WORD_OF_KIND).astype(np.uint8)
-    days = table.column("occurred_on").cast(pa.int32()).to_numpy() - _SHIFT
+    kind = _codes(words, _WORD_OF_KIND).astype(np.uint8)
+    days = day.view(pa.int32()).to_numpy() - _SHIFT
     rows = Rows(
-        subjects=subject_words(arrow.subject_bytes(table.column("subject"))),
+        subjects=subject_words(arrow.subject_bytes(subject)),
         origin=np.zeros(len(kind), dtype=np.uint16),
-        day=np.clip(days, 0, LAST_DAY).astype(np.uint16),
+        day=np.minimum(np.maximum(days, 0), LAST_DAY).astype(np.uint16),
         kind=kind,
-        full=_codes(table.column("identity"), _FULL_IDENTITY).astype(bool),
-        evidence=table.column("evidence_id").to_numpy(),
+        full=_codes(identity, _FULL_IDENTITY).astype(bool),
+        evidence=evidence.to_numpy(),
     )
     return Heard(origin=_origin(arrow.attributes_of(table)), rows=rows, urgent=bool((kind != Kind.SEEN).any()))
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
 
 
 def _origin(said: dict[str, str]) -> Origin:
@@ -97,10 +109,7 @@ def _origin(said: dict[str, str]) -> Origin:
         raise UnreadableError(msg) from error
 
 
-def _codes(column: pa.ChunkedArray, known: Mapping[str, int]) -> Array:
-    words = column.unify_dictionaries().combine_chunks()
-    if isinstance(words, pa.ChunkedArray):
-        words = words.chunk(0) if words.num_chunks else pa.array([], column.type)
+def _codes(words: pa.DictionaryArray, known: Mapping[str, int]) -> Array:
     spelled = words.dictionary.to_pylist()
     if unknown := [word for word in spelled if word not in known]:
         msg = f"{len(unknown)} words of a column are not in the vocabulary of this version"

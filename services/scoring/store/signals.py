@@ -24,6 +24,16 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewSegment:
+    """Signals of a message, about to be kept."""
+
+    shard: int
+    rows: int
+    urgent: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """Signals as they were heard."""
 
@@ -50,10 +60,17 @@ class Block:
 # ---- segments --------------------------------------------------------------------------------------------------------
 
 
-async def append(tx: WriteTx, shard: int, *, rows: int, urgent: bool, body: bytes) -> None:
-    """Keep a message's signals until the next sweep of their shard."""
+async def append(tx: WriteTx, heard: Sequence[NewSegment]) -> None:
+    """Keep signals as they were heard until the next sweep of their shards."""
+    if not heard:
+        return
     await tx.run(
-        "INSERT INTO signal_segment (shard, rows, urgent, body) VALUES ($1, $2, $3, $4)", shard, rows, urgent, body
+        "INSERT INTO signal_segment (shard, rows, urgent, body)"
+        " SELECT * FROM unnest($1::smallint[], $2::int[], $3::bool[], $4::bytea[])",
+        [each.shard for each in heard],
+        [each.rows for each in heard],
+        [each.urgent for each in heard],
+        [each.body for each in heard],
     )
 
 

@@ -1,5 +1,6 @@
 """Hearing: keep signals as they arrive, and turn people's conclusions into facts that outweigh earlier evidence."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from services.scoring.domain.signals import Kind
 from services.scoring.domain.suspicions import consequence
 from services.scoring.store import columns, signals, suspicions
 from services.scoring.store.assessments import shard_of
+from services.scoring.store.signals import NewSegment
 from shared.contracts.vocabulary import CaseConclusion, Identity, Strength, SuspicionKind
 from shared.kit import arrow
 from shared.kit.clock import SHANGHAI
@@ -17,19 +19,22 @@ from shared.kit.db import WriteTx
 _CASES = {"source": "case_conclusion", "department": "grid", "strength": Strength.STRONG.value}
 
 
-async def keep_evidence(tx: WriteTx, shard: int, body: bytes) -> None:
-    """Keep the signals of a message until their shard is swept.
+async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int, bytes]]) -> None:
+    """Keep the signals of messages, each with its shard, until that is swept.
 
     Raises:
         UnreadableError: the columns do not say what the contract promises, or belong to another shard.
     """
+    segments = [_segment(shard, body) for shard, body in bodies]
+    await signals.append(tx, [each for each in segments if each.rows])
+
+
+def _segment(shard: int, body: bytes) -> NewSegment:
     heard = columns.read_message(body)
-    if not len(heard.rows.day):
-        return
     if (columns.raw_subjects(heard.rows.subjects)[:, 0] >> 4 != shard).any():
         msg = "the message holds people of another shard"
         raise columns.UnreadableError(msg)
-    await signals.append(tx, shard, rows=len(heard.rows.day), urgent=heard.urgent, body=body)
+    return NewSegment(shard=shard, rows=len(heard.rows.day), urgent=heard.urgent, body=body)
 
 
 async def keep_corrections(tx: WriteTx, shard: int, table: pa.Table) -> None:
@@ -39,7 +44,7 @@ async def keep_corrections(tx: WriteTx, shard: int, table: pa.Table) -> None:
         UnreadableError: the columns do not say what the contract promises, or belong to another shard.
     """
     if table.num_rows:
-        await keep_evidence(tx, shard, columns.correction_body(table))
+        await keep_evidence(tx, [(shard, columns.correction_body(table))])
 
 
 async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
@@ -49,8 +54,7 @@ async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
         UnreadableError: the columns do not say what the contract promises, or belong to another shard.
     """
     bodies = columns.hint_bodies(table)
-    for _, body in bodies:
-        await keep_evidence(tx, shard, body)
+    await keep_evidence(tx, [(shard, body) for _, body in bodies])
     return sum(rows for rows, _ in bodies)
 
 
@@ -72,7 +76,7 @@ async def keep_conclusion(
     for on, kinds in ((concluded_on, follows.facts), (event_on or concluded_on, follows.found)):
         if kinds:
             body = _facts(subject, on, kinds)
-            await signals.append(tx, shard_of(subject), rows=len(kinds), urgent=True, body=body)
+            await signals.append(tx, [NewSegment(shard=shard_of(subject), rows=len(kinds), urgent=True, body=body)])
 
 
 def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:

@@ -75,6 +75,7 @@ class Message:
 
 
 Handler = Callable[[WriteTx, Message], Awaitable[None]]
+ManyHandler = Callable[[WriteTx, Sequence[Message]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +85,15 @@ class Subscription:
     Attributes:
         event: the event.
         handler: gets a write transaction and the message; must not commit.
+        many: does for several messages at once what `handler` does for each.
         after: called after the commit of each message, e.g. to wake a sweep.
-        together: how many messages of one shard may share a transaction; more than 1 only for handlers that merely add
-            rows, as their effects then commit and fail together.
+        together: how many messages may share a transaction; more than 1 only for handlers that merely add rows, as
+            their effects then commit and fail together and one consumer hears all shards, in any order (ADR 0020).
     """
 
     event: Event
     handler: Handler
+    many: ManyHandler | None = None
     after: Callable[[Message], object] | None = None
     together: int = 1
 
@@ -99,6 +102,8 @@ class Subscription:
         name = f"{service}-{self.event.name.replace('.', '-')}"
         if isinstance(self.event, FactEvent):
             return [(name, self.event.name, None)]
+        if self.together > 1:
+            return [(name, f"{self.event.name}.*", None)]
         return [(f"{name}-{shard}", f"{self.event.name}.{shard}", shard) for shard in SHARDS]
 
 
@@ -148,8 +153,9 @@ class Consumers:
             deliver_policy=api.DeliverPolicy.ALL,
             ack_wait=_ACK_WAIT,
             max_deliver=_MAX_DELIVER,
-            # One at a time keeps a shard in order and off two workers at once; adding rows needs neither.
-            max_ack_pending=subscription.together,
+            # One at a time keeps a shard in order and off two workers at once; adding rows needs neither, and the next
+            # messages are on their way while the last ones are committed.
+            max_ack_pending=1 if subscription.together == 1 else 2 * subscription.together,
         )
         await self.bus.keep_consumer(subscription.event.stream, config)
 
@@ -192,7 +198,7 @@ class Consumers:
     async def _handle(self, subscription: Subscription, durable: str, shard: str | None, raws: Sequence[Msg]) -> None:
         label = durable.removesuffix(f"-{shard}")
         try:
-            messages = [_read(subscription.event, shard, raw) for raw in raws]
+            messages = [_read(subscription.event, raw) for raw in raws]
             fresh = await self._apply(subscription, durable, messages)
         except Exception as error:  # noqa: BLE001  (every failure must end in retry or parking)
             if len(raws) > 1:
@@ -220,6 +226,10 @@ class Consumers:
         async with self.database.write() as tx:
             new = await inbox.claim_all(tx, durable, [message.id for message in messages])
             fresh = [message for message in messages if message.id in new]
+            if subscription.many and len(fresh) > 1:
+                trace.start(fresh[0].traceparent)
+                await subscription.many(tx, fresh)
+                return fresh
             for message in fresh:
                 trace.start(message.traceparent)
                 await subscription.handler(tx, message)
@@ -288,9 +298,9 @@ class Consumers:
     async def redrive(self, letter: inbox.DeadLetter) -> bool:
         """Handle a parked message again, in one transaction with its mark; False when no consumer is its own."""
         for subscription in self.subscriptions:
-            for durable, _, shard in subscription.durables(self.service):
+            for durable, _, _ in subscription.durables(self.service):
                 if durable == letter.consumer:
-                    message = _message(subscription.event, shard, letter.headers, letter.body, letter.event_id)
+                    message = _message(subscription.event, letter.subject, letter.headers, letter.body, letter.event_id)
                     async with self.database.write() as tx:
                         if await inbox.claim(tx, durable, message.id):
                             await subscription.handler(tx, message)
@@ -318,7 +328,7 @@ def _tell_handled(durable: str, messages: Sequence[Message]) -> None:
     log.info("message_handled", consumer=durable, message_id=str(messages[0].id), **more)
 
 
-def _read(event: Event, shard: str | None, raw: Msg) -> Message:
+def _read(event: Event, raw: Msg) -> Message:
     if (raw.metadata.num_delivered or 1) > _DEATHS:
         msg = "the process died each time it was handled"
         raise PoisonError(msg)
@@ -327,10 +337,10 @@ def _read(event: Event, shard: str | None, raw: Msg) -> Message:
     if missing:
         msg = f"not a CloudEvent: {', '.join(missing)} missing"
         raise PoisonError(msg)
-    return _message(event, shard, headers, raw.data, UUID(headers["ce-id"]))
+    return _message(event, raw.subject, headers, raw.data, UUID(headers["ce-id"]))
 
 
-def _message(event: Event, shard: str | None, headers: Mapping[str, str], body: bytes, event_id: UUID) -> Message:
+def _message(event: Event, subject: str, headers: Mapping[str, str], body: bytes, event_id: UUID) -> Message:
     if headers["ce-type"] != event.name:
         msg = f"{headers['ce-type']} came on the subject of {event.name}"
         raise PoisonError(msg)
@@ -344,7 +354,7 @@ def _message(event: Event, shard: str | None, headers: Mapping[str, str], body: 
     return Message(
         id=event_id,
         event=event,
-        shard=shard,
+        shard=subject.rpartition(".")[2] if isinstance(event, TableEvent) else None,
         attributes=attributes,
         happened_at=datetime.fromisoformat(headers["ce-time"]),
         body=body,

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -169,28 +169,80 @@ async def test_a_message_published_twice_has_one_effect(database, bus, outbox):
     assert (await effects(database)).count(4_000_001) == 1
 
 
-async def test_a_table_arrives_whole_by_its_shards(database, bus, outbox):
-    heard: dict[str, list[bytes]] = {}
+@dataclass(slots=True)
+class EvidenceEar:
+    """Hears the tables of one source, for others speak on the same stream; `bad` is a shard whose message is poison."""
 
-    async def on_evidence(_tx: WriteTx, message: Message) -> None:
-        assert message.attributes == ATTRIBUTES
-        heard.setdefault(message.shard or "", []).extend(message.table().column("subject").to_pylist())
+    source: str = field(default_factory=name)
+    bad: str | None = None
+    subjects: dict[str, list[bytes]] = field(default_factory=dict)
+    sizes: list[int] = field(default_factory=list)
 
-    table = rows(5_000, seed=5)
-    consumers = Consumers(
-        service=name(), bus=bus, database=database,
-        subscriptions=[Subscription(event=EVIDENCE_ACCEPTED, handler=on_evidence)],
-    )  # fmt: skip
+    @property
+    def attributes(self) -> dict[str, str]:
+        return ATTRIBUTES | {"source": self.source}
+
+    async def on_evidence(self, tx: WriteTx, message: Message) -> None:
+        await self.on_much_evidence(tx, [message])
+        self.sizes.pop()
+
+    async def on_much_evidence(self, _tx: WriteTx, messages: Sequence[Message]) -> None:
+        self.sizes.append(len(messages))
+        mine = [each for each in messages if each.attributes["source"] == self.source]
+        if any(each.shard == self.bad for each in mine):
+            raise PoisonError("bad")
+        for each in mine:
+            self.subjects.setdefault(each.shard or "", []).extend(each.table().column("subject").to_pylist())
+
+
+@asynccontextmanager
+async def hearing_evidence(bus: Bus, database: Database, ear: EvidenceEar, together: int) -> AsyncIterator[Consumers]:
+    listening = Subscription(
+        event=EVIDENCE_ACCEPTED, handler=ear.on_evidence, many=ear.on_much_evidence, together=together
+    )
+    consumers = Consumers(service=name(), bus=bus, database=database, subscriptions=[listening])
     await consumers.start()
     try:
-        async with relaying(bus, database, outbox):
-            async with database.write() as tx:
-                assert await outbox.say_table(tx, EVIDENCE_ACCEPTED, table, ATTRIBUTES) == 16
-            await until(lambda: sum(map(len, heard.values())) >= 5_000)
+        yield consumers
     finally:
         await consumers.stop()
-    assert sorted(itertools.chain.from_iterable(heard.values())) == sorted(table.column("subject").to_pylist())
-    assert set(heard) == set(SHARDS)
+
+
+@pytest.mark.parametrize("together", [1, 8])
+async def test_a_table_arrives_whole_by_its_shards(database, bus, outbox, together):
+    table, ear = rows(5_000, seed=5), EvidenceEar()
+    async with hearing_evidence(bus, database, ear, together), relaying(bus, database, outbox):
+        async with database.write() as tx:
+            assert await outbox.say_table(tx, EVIDENCE_ACCEPTED, table, ear.attributes) == 16
+        await until(lambda: sum(map(len, ear.subjects.values())) >= 5_000)
+    heard = list(itertools.chain.from_iterable(ear.subjects.values()))
+    assert sorted(heard) == sorted(table.column("subject").to_pylist())
+    assert all(each.hex()[0] == shard for shard, some in ear.subjects.items() for each in some)
+    assert set(ear.subjects) == set(SHARDS)
+    assert bool(ear.sizes) == (together > 1)
+    assert max(ear.sizes, default=together) <= together
+
+
+async def test_of_messages_heard_together_only_the_bad_one_is_parked_and_redriven(database, bus, outbox):
+    table, ear = rows(800, seed=6), EvidenceEar(bad="7")
+    async with hearing_evidence(bus, database, ear, together=32) as consumers:
+        async with relaying(bus, database, outbox):
+            async with database.write() as tx:
+                await outbox.say_table(tx, EVIDENCE_ACCEPTED, table, ear.attributes)
+            await until(lambda: len(ear.subjects) == 15)
+        async with asyncio.timeout(20):
+            while not (letters := await _parked(database)):
+                await asyncio.sleep(0.02)
+        assert [letter.subject for letter in letters] == [f"{EVIDENCE_ACCEPTED.name}.7"]
+        ear.bad = None
+        assert await consumers.redrive(letters[0])
+    assert set(ear.subjects) == set(SHARDS)
+    assert sum(map(len, ear.subjects.values())) == 800
+
+
+async def _parked(database: Database) -> list[inbox.DeadLetter]:
+    async with database.read() as tx:
+        return await inbox.list_dead_letters(tx)
 
 
 def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
@@ -198,11 +250,11 @@ def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
     row = {"subject": bytes(16), "message_id": bytes(16), "template": "t", "channel": "c", "delivered_at": NOW}
     body = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}))
     headers = {"ce-type": MESSAGE_DELIVERED.name, "ce-time": NOW.isoformat()}
-    message = _message(MESSAGE_DELIVERED, "0", headers, body, uuid4())
+    message = _message(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, body, uuid4())
     assert message.table().column("about").to_pylist() == [None]
     without = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}).drop_columns(["channel"]))
     with pytest.raises(PoisonError, match="lacks columns"):
-        _message(MESSAGE_DELIVERED, "0", headers, without, uuid4())
+        _message(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, without, uuid4())
 
 
 async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
