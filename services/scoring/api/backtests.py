@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from services.scoring.api.deps import Manager, RouteDeps
+from services.scoring.api.deps import Manager, RouteDeps, looker
 from services.scoring.domain.backtest import month_ends, plot
 from services.scoring.schemas.trials import BacktestIn, BacktestOut, BacktestRowOut
-from services.scoring.usecases.backtest import backtest
+from services.scoring.usecases.backtest import backtest, note_outcomes
 from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
 
 SVG = "image/svg+xml"
@@ -28,7 +28,7 @@ class NoMonthError(ProblemError):
     responses={200: {"content": {SVG: {"schema": {"type": "string"}}}, "description": "Table, or the picture alone."}},
 )
 async def try_on_the_past(
-    asked: BacktestIn, _caller: Manager, deps: RouteDeps, accept: Annotated[str, Header()] = ""
+    asked: BacktestIn, caller: Manager, deps: RouteDeps, accept: Annotated[str, Header()] = ""
 ) -> BacktestOut | Response:
     """What a rule set would have decided at the end of each month, beside known outcomes.
 
@@ -40,6 +40,10 @@ async def try_on_the_past(
         raise NoMonthError("Let the period reach the last day of a month.")
     shards = sorted(asked.shards)
     outcomes = None if asked.outcomes is None else {each.subject: each.lost_on for each in asked.outcomes}
+    if outcomes:
+        # Of a single person the counts would tell what is thought of him.
+        async with deps.database.write() as noting:
+            await note_outcomes(noting, outcomes, looker(caller, "backtest"))
     async with deps.database.read() as tx:
         rows = await backtest(
             tx, rules=rules, days=days, shards=[int(shard, 16) for shard in shards], outcomes=outcomes

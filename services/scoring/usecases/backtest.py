@@ -11,9 +11,15 @@ from services.scoring.domain.backtest import BacktestRow, added, backtest_row
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import Array, Signals, day_number, union
 from services.scoring.domain.weighing import scale_of
-from services.scoring.store import signals, suspicions
+from services.scoring.store import looks, signals, suspicions
 from services.scoring.store.assessments import word_of
-from shared.kit.db import ReadTx
+from services.scoring.usecases.look import Looker
+from shared.kit.db import ReadTx, WriteTx
+
+
+async def note_outcomes(tx: WriteTx, outcomes: Mapping[UUID, date], looker: Looker) -> None:
+    """Note whose outcomes somebody holds the rules against."""
+    await looks.note_many(tx, list(outcomes), client_id=looker.client_id, user=looker.user, what=looker.what)
 
 
 async def backtest(
