@@ -9,6 +9,7 @@ from services.scoring import handlers, policies, tables
 from services.scoring.api import ROUTERS, Deps
 from services.scoring.jobs import Sweeper
 from services.scoring.settings import ScoringSettings
+from services.scoring.usecases.division import Divisions
 from shared.kit.app import Parts, Platform, Service
 
 
@@ -18,13 +19,14 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     settings = cast(ScoringSettings, platform.settings)
     rule_sets = policies.load()
     policies.in_force(rule_sets, settings.scoring_rule_set, platform.clock.today())
-    wake = asyncio.Event()
+    wake, divisions = asyncio.Event(), Divisions(peers=platform.peers, grid_url=settings.grid_url)
     sweeper = Sweeper(
         database=platform.database,
         outbox=platform.outbox,
         clock=platform.clock,
         settings=settings,
         rule_sets=rule_sets,
+        divisions=divisions,
         wake=wake,
     )
     deps = Deps(
@@ -32,6 +34,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
         clock=platform.clock,
         rule_sets=rule_sets,
         rule_set=settings.scoring_rule_set,
+        divisions=divisions,
         wake=wake,
     )
     yield Parts(

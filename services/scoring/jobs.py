@@ -5,14 +5,17 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import numpy as np
 import structlog
 from prometheus_client import Counter, Histogram
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.runs import Due, Pace, Waiting, due
+from services.scoring.domain.signals import Array
 from services.scoring.settings import ScoringSettings
 from services.scoring.store import reassessments, signals
+from services.scoring.usecases.division import Divisions
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.sweep import sweep
@@ -21,6 +24,7 @@ from shared.kit.bus import Message
 from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, is_operational
 from shared.kit.outbox import Outbox
+from shared.kit.problems import UnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +71,11 @@ class Sweeper:
     clock: Clock
     settings: ScoringSettings
     rule_sets: tuple[RuleSet, ...]
+    divisions: Divisions
     wake: asyncio.Event
     _traces: trace.Joint = field(default_factory=trace.Joint)
     _running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    _failures: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _failures: dict[tuple[int, str], tuple[int, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -140,10 +145,11 @@ class Sweeper:
         jobs: dict[int, Job] = {}
         for job in (*sweeps, *anew, *asked):
             jobs.setdefault(job.shard, job)
-        return [job for job in jobs.values() if job.shard not in self._running and self._may_try(job.shard)]
+        return [job for job in jobs.values() if job.shard not in self._running and self._may_try(job)]
 
-    def _may_try(self, shard: int) -> bool:
-        return self._failures.get(shard, (0, 0.0))[1] <= wall()
+    def _may_try(self, job: Job) -> bool:
+        # By what it is for: a request that cannot go on does not keep the shard from being swept.
+        return self._failures.get((job.shard, job.why), (0, 0.0))[1] <= wall()
 
     def _start(self, job: Job) -> None:
         task = asyncio.create_task(self._do(job), name=f"{job.why}-{job.shard:x}")
@@ -156,12 +162,12 @@ class Sweeper:
         if task.cancelled():
             return
         if (error := task.exception()) is None:
-            self._failures.pop(job.shard, None)
+            self._failures.pop((job.shard, job.why), None)
             return
-        failures = self._failures.get(job.shard, (0, 0.0))[0]
+        failures = self._failures.get((job.shard, job.why), (0, 0.0))[0]
         pause = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
-        self._failures[job.shard] = (failures + 1, wall() + pause)
-        known = is_operational(error) if isinstance(error, Exception) else False
+        self._failures[job.shard, job.why] = (failures + 1, wall() + pause)
+        known = is_operational(error) or isinstance(error, UnavailableError)
         log.warning("sweep_failed", shard=job.shard, why=job.why, pause=pause, exc_info=None if known else error)
 
     async def _rest(self, *, idle: bool) -> None:
@@ -175,8 +181,9 @@ class Sweeper:
     async def _do(self, job: Job) -> None:
         started = wall()
         links = self._traces.pick_up(job.shard)
+        only = await self._people_of(job)
         async with self.database.write() as tx:
-            outcome = await self._sweep(tx, job) if job.why in (SWEEP, URGENT) else await self._reassess(tx, job)
+            outcome = await self._sweep(tx, job) if job.why in (SWEEP, URGENT) else await self._reassess(tx, job, only)
         if outcome is None:
             # Another process has the shard; look again when it may be done.
             await asyncio.sleep(_LOOK_SECONDS)
@@ -213,15 +220,27 @@ class Sweeper:
         today = self.clock.today()
         return await sweep(tx, self._means(today, self.rules_on(today)), job.shard, urgent_only=job.why == URGENT)
 
-    async def _reassess(self, tx: WriteTx, job: Job) -> Outcome | None:
+    async def _people_of(self, job: Job) -> Array | None:
+        """Whose opinions alone are asked for; asked before the transaction, which waits for nobody."""
+        if job.share is None or job.share.division is None:
+            return None
+        found = await self.divisions.people(job.share.division, job.shard)
+        # A division that is gone from the list of grids has nobody.
+        return np.empty(0, dtype="S16") if found is None else found
+
+    async def _reassess(self, tx: WriteTx, job: Job, only: Array | None) -> Outcome | None:
         share, today = job.share, self.clock.today()
+        means = self._means(today, self.rules_on(today))
         if share is None:
-            done = await reassess(tx, self._means(today, self.rules_on(today)), job.shard, shadow=False)
+            done = await reassess(tx, means, job.shard, shadow=False)
             return done.outcome if done else None
         if not await reassessments.lock_queued(tx, share):
             return Outcome()
-        rules = next((each for each in self.rule_sets if each.name == share.rule_set), self.rules_on(share.assess_on))
-        done = await reassess(tx, self._means(share.assess_on, rules), job.shard, shadow=share.shadow)
+        if share.shadow:
+            tried = next((each for each in self.rule_sets if each.name == share.rule_set), means.rules)
+            means = self._means(share.assess_on, tried)
+        # What is written holds for the day on which it is written, as all other opinions of the shard do.
+        done = await reassess(tx, means, job.shard, shadow=share.shadow, only=only)
         if done is None:
             return None
         await reassessments.finish(

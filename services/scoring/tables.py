@@ -139,11 +139,12 @@ REASSESSMENT = sa.Table(
     sa.Column("reassessment_id", _UUID, primary_key=True),
     sa.Column("rule_set", sa.Text, nullable=False),
     sa.Column("shadow", sa.Boolean, nullable=False, comment="compared only, nothing is written or said"),
+    sa.Column("division", sa.Text, comment="whose people alone; grid knows who lives there"),
     sa.Column("assess_on", sa.Date, nullable=False, comment="business day it is done for"),
     sa.Column("requested_by", sa.Text, nullable=False),
     sa.Column("requested_at", _INSTANT, nullable=False),
     sa.Column("cancelled_at", _INSTANT),
-    comment="Requests to form all opinions anew",
+    comment="Requests to form opinions anew",
 )
 
 REASSESSMENT_SHARD = sa.Table(

@@ -158,6 +158,49 @@ def test_services_killed_in_the_middle_leave_no_trace_in_the_counts(city, distur
     assert others[0] == others[1]
 
 
+async def test_a_rule_set_is_tried_on_the_people_of_each_county(city):
+    """Scoring asks grid who lives there; nothing is written or said."""
+    caller, people = city.run.client, 0
+    before = await caller.call("GET", "scoring", "/v1/figures")
+    for county in ("341602", "341621", "341622", "341623"):
+        body = {"division": county, "rule_set": "standard@1", "shadow": True}
+        done = await caller.call("POST", "scoring", "/v1/reassessments", body=body)
+        while done["status"] in {"queued", "running"}:
+            await asyncio.sleep(0.05)
+            done = await caller.call("GET", "scoring", f"/v1/reassessments/{done['reassessment_id']}")
+        assert (done["status"], done["shards_finished"]) == ("succeeded", 16)
+        assert 0 < sum(done["moves"].values()) == done["people"] < before["assessments"]
+        people += done["people"]
+    assert 0.95 * before["assessments"] < people <= before["assessments"]
+    assert await caller.call("GET", "scoring", "/v1/figures") == before
+
+
+async def test_wugan_accuracy_asks_the_running_platform_about_everybody(city):
+    said = await _wugan(city, "accuracy", "--city", str(city.run.city))
+    accuracy = city.result.accuracy
+    for count in (accuracy.recognised_alive, accuracy.dead, accuracy.not_yet):
+        assert f" {count:,}" in said
+
+
+async def test_wugan_audit_proves_the_log_of_looks_whole(city):
+    said = await _wugan(city, "audit", "verify")
+    found = re.search(r"^intact: (\d+) rows under (\d+) seals, (\d+) not sealed yet$", said, re.MULTILINE)
+    assert found is not None, said
+    assert sum(int(number) for number in (found[1], found[3])) >= city.run.manifest.people
+
+
+async def _wugan(city, *words: str) -> str:
+    """What a command of `wugan` says of the city's stack."""
+    stack = city.run.stack
+    place = ("--data", str(stack.folder.root), "--gateway", stack.urls["gateway"])
+    shell = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deploy.cli", *words, *place, cwd=ROOT, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await shell.communicate()
+    assert shell.returncode == 0, err.decode() + out.decode()
+    return out.decode()
+
+
 async def test_wugan_status_shows_the_whole_city_on_one_screen(city):
     console = Console(width=200, record=True, file=io.StringIO())
     folder, gateway = city.run.stack.folder.root, city.run.stack.urls["gateway"]

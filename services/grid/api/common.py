@@ -19,6 +19,7 @@ Officer = Annotated[Caller, Security(allow("grid.manage", roles=("officer",)))]
 Manager = Annotated[Caller, Security(allow("grid.manage"))]
 Party = Annotated[Caller, Security(allow("grid.read", roles=("village", "grid_leader", "officer")))]
 Citizen = Annotated[Caller, Security(allow("me.read", roles=("citizen",)))]
+Service = Annotated[Caller, Security(allow("grid.read", roles=("service",)))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

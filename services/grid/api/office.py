@@ -6,18 +6,25 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.grid.api.common import Manager, Operator, Parts, Reader, Worker, make_cursor, read_cursor
+from services.grid.api.common import Manager, Operator, Parts, Reader, Service, Worker, make_cursor, read_cursor
 from services.grid.domain.tasks import Rung, TaskState
 from services.grid.schemas.base import DivisionPrefix, WorkerId
-from services.grid.schemas.office import FiguresOut, ImportedOut, RelocationIn, SubstitutionIn, SubstitutionOut
+from services.grid.schemas.office import (
+    FiguresOut,
+    ImportedOut,
+    RelocationIn,
+    SubjectsOut,
+    SubstitutionIn,
+    SubstitutionOut,
+)
 from services.grid.schemas.work import TaskOut, TasksOut
-from services.grid.store import figures, tasks
+from services.grid.store import figures, people, tasks
 from services.grid.store.tasks import TaskFilter
 from services.grid.usecases.importing import import_roll, read_roll
 from services.grid.usecases.keeping import relocate, substitute
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker
 from shared.contracts.vocabulary import TaskReason
-from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, TooLargeError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, NotFoundError, TooLargeError
 
 router = APIRouter(prefix="/v1", tags=["office"], responses=PROBLEM_RESPONSES)
 
@@ -82,6 +89,18 @@ async def post_substitution(deps: Parts, caller: Manager, body: SubstitutionIn) 
         days = (body.from_on, body.until_on)
         made = await substitute(tx, deps, caller, body.worker_id, body.substitute_id, days, view=view)
     return SubstitutionOut.model_validate(made)
+
+
+@router.get("/divisions/{division}/subjects")
+async def list_subjects(
+    deps: Parts, _caller: Service, division: DivisionPrefix, shard: Annotated[str, Query(pattern="^[0-9a-f]$")]
+) -> SubjectsOut:
+    """Who lives in a county, town or village, of one shard; for another service that works on a division's people."""
+    async with deps.database.read() as tx:
+        found = await people.list_living(tx, division, shard)
+    if found is None:
+        raise NotFoundError("There is no such division in the list of grids.")
+    return SubjectsOut(items=found)
 
 
 @router.get("/figures")

@@ -55,6 +55,12 @@ class RelocationIn(In):
     grid_code: GridCode
 
 
+class SubjectsOut(Out):
+    """People under their pseudonyms, ascending."""
+
+    items: list[UUID]
+
+
 class FiguresOut(Out):
     """Counts an operator asks first."""
 

@@ -6,15 +6,16 @@ from uuid import UUID
 import polars as pl
 
 from services.grid.store.staging import Staged, stage
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 
-ADDRESSES = """
+_NEWEST = """
     SELECT DISTINCT ON (p.subject) p.subject, coalesce(moved.grid_code, p.division || lpad(p.group_no::text, 3, '0'))
         AS grid_code, coalesce(left(moved.grid_code, 12), p.division) AS division, p.born_on
     FROM recipients p LEFT JOIN relocations moved ON moved.subject = p.subject
-    WHERE p.subject = ANY(ARRAY(SELECT subject FROM {subjects}))
+    WHERE {whom}
     ORDER BY p.subject, p.active DESC, p.received_at DESC, p.program
 """
+ADDRESSES = _NEWEST.replace("{whom}", "p.subject = ANY(ARRAY(SELECT subject FROM {subjects}))")
 """Newest address of the people in a table: an active enrolment before an ended one, a member's correction first."""
 
 
@@ -68,3 +69,18 @@ async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by:
         set_by,
         now,
     )
+
+
+async def list_living(tx: ReadTx, division: str, shard: str) -> list[UUID] | None:
+    """The people of a shard whose newest address lies in a division, ascending; None where it is not known."""
+    if not await tx.fetch("SELECT 1 FROM divisions WHERE code = $1", division):
+        return None
+    addresses = _NEWEST.replace("{whom}", "p.subject BETWEEN $1 AND $2")
+    first, last = UUID(int=int(shard, 16) << 124), UUID(int=(int(shard, 16) + 1 << 124) - 1)
+    rows = await tx.fetch(
+        f"SELECT subject FROM ({addresses}) a WHERE starts_with(division, $3) ORDER BY subject",  # noqa: S608  (our own)
+        first,
+        last,
+        division,
+    )
+    return [row["subject"] for row in rows]

@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Security
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
+from services.scoring.usecases.division import Divisions
 from services.scoring.usecases.look import Looker
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import Clock
@@ -26,6 +27,7 @@ class Deps:
 
     Attributes:
         rule_set: code of the rule set in force, in its dated version.
+        divisions: who lives where, for a division's reassessment.
         wake: tells the sweeper that something was asked for.
     """
 
@@ -33,6 +35,7 @@ class Deps:
     clock: Clock
     rule_sets: tuple[RuleSet, ...]
     rule_set: str
+    divisions: Divisions
     wake: asyncio.Event
 
     def rules(self, name: str | None, on: date) -> RuleSet:

@@ -21,6 +21,7 @@ from services.scoring.schemas.rules import (
     rule_set_out,
 )
 from services.scoring.store import reassessments
+from services.scoring.usecases.division import UnknownDivisionError
 from services.scoring.usecases.report import figures
 from services.scoring.usecases.request import cancel_reassessment, request_reassessment
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
@@ -61,16 +62,19 @@ async def get_rule_set(rule_set: str, _caller: Reader, deps: RouteDeps) -> RuleS
 async def start_reassessment(
     asked: ReassessmentIn, caller: Manager, deps: RouteDeps, response: Response
 ) -> ReassessmentOut:
-    """Form all opinions anew, or those of some shards; or only compare with another rule set (`shadow`)."""
+    """Form all opinions anew, or a division's, or those of some shards; or only compare with other rules (`shadow`)."""
     today = deps.clock.today()
     rules = deps.rules(asked.rule_set, today)
     shards = sorted(int(shard, 16) for shard in asked.shards or "0123456789abcdef")
+    if asked.division and await deps.divisions.people(asked.division, shards[0]) is None:
+        raise UnknownDivisionError("Name a county, town or village of the list of grids by its code.")
     async with deps.database.write() as tx:
         found = await request_reassessment(
             tx,
             uuids.uuid7(),
             rules=rules,
             shards=shards,
+            division=asked.division,
             shadow=asked.shadow,
             today=today,
             by=caller.user,

@@ -9,6 +9,7 @@ RuleSetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}@[1-9][0-9]{0,
 SourceCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 # What a day number of signals holds, and a window before it; nothing that is asked for lies outside.
 Day = Annotated[date, Field(ge=date(1950, 1, 1), le=date(2075, 12, 31))]
+Division = Annotated[str, Field(pattern=r"^\d{6}(\d{3}(\d{3})?)?$")]
 Shard = Annotated[str, Field(pattern=r"^[0-9a-f]$")]
 
 

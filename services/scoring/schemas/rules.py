@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.scoring.domain.rules import Per, RuleSet
-from services.scoring.schemas.common import Request, RuleSetName, Shard
+from services.scoring.schemas.common import Division, Request, RuleSetName, Shard
 from services.scoring.store.reassessments import Reassessment
 from shared.contracts.vocabulary import Confidence
 
@@ -145,8 +145,12 @@ def rule_set_out(rules: RuleSet, *, in_force: bool) -> RuleSetOut:
 
 
 class ReassessmentIn(Request):
-    """Form opinions anew. With `shadow` nothing is written or said: the changes are only counted."""
+    """Form opinions anew, everybody's or those of a county, town or village.
 
+    With `shadow` nothing is written or said: the changes are only counted.
+    """
+
+    division: Division | None = None
     shards: Annotated[set[Shard], Field(min_length=1)] | None = None
     rule_set: RuleSetName | None = None
     shadow: bool = False
@@ -166,6 +170,7 @@ class ReassessmentOut(BaseModel):
     status: str
     rule_set: str
     shadow: bool
+    division: str | None
     assess_on: date
     requested_by: str
     requested_at: AwareDatetime
@@ -186,6 +191,7 @@ def reassessment_out(found: Reassessment) -> ReassessmentOut:
         status=status,
         rule_set=found.rule_set,
         shadow=found.shadow,
+        division=found.division,
         assess_on=found.assess_on,
         requested_by=found.requested_by,
         requested_at=found.requested_at,

@@ -18,6 +18,7 @@ class Reassessment:
     reassessment_id: UUID
     rule_set: str
     shadow: bool
+    division: str | None
     assess_on: date
     requested_by: str
     requested_at: datetime
@@ -38,17 +39,19 @@ class Share:
     shard: int
     rule_set: str
     shadow: bool
+    division: str | None
     assess_on: date
 
 
 async def add(tx: WriteTx, request: Reassessment, shards: Sequence[int]) -> None:
     """Keep a request and queue its shards."""
     await tx.run(
-        "INSERT INTO reassessment (reassessment_id, rule_set, shadow, assess_on, requested_by, requested_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO reassessment (reassessment_id, rule_set, shadow, division, assess_on, requested_by, requested_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
         request.reassessment_id,
         request.rule_set,
         request.shadow,
+        request.division,
         request.assess_on,
         request.requested_by,
         request.requested_at,
@@ -81,6 +84,7 @@ async def find(tx: ReadTx, reassessment_id: UUID) -> Reassessment | None:
         reassessment_id=row["reassessment_id"],
         rule_set=row["rule_set"],
         shadow=row["shadow"],
+        division=row["division"],
         assess_on=row["assess_on"],
         requested_by=row["requested_by"],
         requested_at=row["requested_at"],
@@ -108,11 +112,12 @@ async def cancel(tx: WriteTx, reassessment_id: UUID, at: datetime) -> None:
 async def list_queued(tx: ReadTx) -> list[Share]:
     """Shares that wait, oldest request first."""
     found = await tx.fetch(
-        "SELECT s.reassessment_id, s.shard, r.rule_set, r.shadow, r.assess_on FROM reassessment_shard s"
+        "SELECT s.reassessment_id, s.shard, r.rule_set, r.shadow, r.division, r.assess_on FROM reassessment_shard s"
         " JOIN reassessment r USING (reassessment_id) WHERE s.state = 'queued' ORDER BY r.requested_at, s.shard"
     )
     return [
-        Share(reassessment_id=row[0], shard=row[1], rule_set=row[2], shadow=row[3], assess_on=row[4]) for row in found
+        Share(reassessment_id=row[0], shard=row[1], rule_set=row[2], shadow=row[3], division=row[4], assess_on=row[5])
+        for row in found
     ]
 
 

@@ -1,4 +1,4 @@
-"""Forming all opinions of a shard anew: another day, another rule set, or only to see what a rule set would change."""
+"""Forming opinions of a shard anew: another day, another rule set, or only to see what a rule set would change."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Stored, difference, positions
 from services.scoring.domain.opinions import DECISIONS, INSUFFICIENT, Opinions
 from services.scoring.domain.runs import cuts
-from services.scoring.domain.signals import Origins, Signals, union
+from services.scoring.domain.signals import Array, Origins, Signals, union
 from services.scoring.domain.weighing import Scale, scale_of
 from services.scoring.store import assessments, signals
 from services.scoring.store.signals import Block
@@ -27,8 +27,10 @@ class Reassessed:
     moves: Mapping[str, int]
 
 
-async def reassess(tx: WriteTx, means: Means, shard: int, *, shadow: bool) -> Reassessed | None:
-    """Form every opinion of a shard anew. None while another worker has the shard.
+async def reassess(
+    tx: WriteTx, means: Means, shard: int, *, shadow: bool, only: Array | None = None
+) -> Reassessed | None:
+    """Form every opinion of a shard anew, or those of `only` these sorted subjects. None while another has the shard.
 
     Signals that wait for a sweep are not in it: their sweep follows, and ends in the same opinions.
     """
@@ -36,16 +38,19 @@ async def reassess(tx: WriteTx, means: Means, shard: int, *, shadow: bool) -> Re
     if head is None:
         return None
     blocks = await signals.list_blocks(tx, shard)
+    if only is not None:
+        blocks = signals.blocks_with(blocks, only)
     runs = sorted({each.run for each in blocks})
-    merge = len(runs) > 1 and not shadow
+    whole = only is None and not shadow
+    merge = len(runs) > 1 and whole
     origins = await signals.get_origins(tx)
     scale = scale_of(means.rules, origins, means.today)
-    stored = await assessments.stored_of(tx, shard, None)
+    stored = await assessments.stored_of(tx, shard, only)
     total, moves, written = Outcome(), Counter[str](), 0
     for low, high in _ranges(blocks, means.piece_rows):
         near = [each for each in blocks if each.meets(low, high)]
         parts = [each.between(low, high) for each in await signals.read_blocks(tx, shard, near)]
-        piece, opinions = await asyncio.to_thread(_form, parts, origins, scale)
+        piece, opinions = await asyncio.to_thread(_form, parts, origins, scale, only)
         moves.update(_moves(opinions, stored))
         done = keep(tx, means, opinions, stored, looked_at=len(piece)) if not shadow else None
         total = total.plus(await done if done else _compared(opinions, stored, piece))
@@ -53,7 +58,7 @@ async def reassess(tx: WriteTx, means: Means, shard: int, *, shadow: bool) -> Re
             written = await signals.write_blocks(tx, shard, runs[-1] + 1, piece, after=written, rows=means.block_rows)
     if merge:
         await signals.delete_runs(tx, shard, runs)
-    if not shadow:
+    if whole:
         await signals.save_head(tx, replace(head, assessed_on=means.today, rule_set=means.rules.name))
     return Reassessed(outcome=total, moves=moves)
 
@@ -67,8 +72,8 @@ def _ranges(blocks: Sequence[Block], rows: int) -> list[tuple[bytes, bytes | Non
     return cuts([(each.first, round(each.rows * share)) for each in blocks if each.run == largest], rows)
 
 
-def _form(parts: list[Signals], origins: Origins, scale: Scale) -> tuple[Signals, Opinions]:
-    piece = union(parts, origins)
+def _form(parts: list[Signals], origins: Origins, scale: Scale, only: Array | None) -> tuple[Signals, Opinions]:
+    piece = union(parts if only is None else [each.take(only) for each in parts], origins)
     return piece, assess(piece, origins, scale)
 
 

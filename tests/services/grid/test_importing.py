@@ -2,7 +2,18 @@
 
 import pytest
 
-from tests.services.grid.town import HEADER, NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected
+from tests.services.grid.town import (
+    ELSEWHERE,
+    HEADER,
+    NEIGHBOUR,
+    VILLAGE,
+    Town,
+    due,
+    enrolled,
+    roll_csv,
+    subject,
+    suspected,
+)
 
 
 async def counts(town: Town) -> dict[str, int]:
@@ -105,3 +116,21 @@ async def test_only_the_citys_office_imports(town):
     for headers in (town.village(), town.officer("o", "341602"), town.member("w" + "0" * 15)):
         answer = await town.ask("POST", "/v1/grids:import", headers=headers, content=roll_csv())
         assert answer.status_code == 403
+
+
+async def test_another_service_is_told_who_lives_in_a_division(town):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(subject(1), subject(2), subject(3, "f")), enrolled(subject(4), village=NEIGHBOUR))
+    headers = town.issuer.headers("grid.read", role="service", user="service-scoring")
+
+    async def living(division: str, shard: str) -> list[str]:
+        path = f"/v1/divisions/{division}/subjects"
+        found: list[str] = (await town.ask("GET", path, headers=headers, params={"shard": shard})).json()["items"]
+        return found
+
+    assert await living(VILLAGE, "0") == [str(subject(1)), str(subject(2))]
+    assert await living(VILLAGE, "f") == [str(subject(3, "f"))]
+    assert await living(VILLAGE[:9], "0") == await living(VILLAGE[:6], "0") == [str(subject(no)) for no in (1, 2, 4)]
+    assert await living(VILLAGE, "5") == []
+    unknown = await town.ask("GET", f"/v1/divisions/{ELSEWHERE}/subjects", headers=headers, params={"shard": "0"})
+    assert unknown.status_code == 404

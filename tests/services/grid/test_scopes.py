@@ -106,6 +106,7 @@ TRIED: dict[tuple[str, str], Any] = {
     ("POST", "/v1/stop-requests/{request_id}/verification"): lambda _known: {"as_stated": True, "not_family": True},
     ("POST", "/v1/stop-requests/{request_id}/conclusion"): lambda _known: {"confirmed": True},
     ("GET", "/v1/anomalies"): None,
+    ("GET", "/v1/divisions/{division}/subjects"): None,
     ("GET", "/v1/tips"): None,
     ("POST", "/v1/tips/{tip_id}/screening"): lambda _known: {"accepted": True},
     ("POST", "/v1/tips/{tip_id}/approval"): lambda _known: {},

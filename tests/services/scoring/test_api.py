@@ -14,7 +14,7 @@ from services.scoring.api import Deps
 from services.scoring.domain.signals import Kind
 from services.scoring.schemas.trials import VisitOrderOut
 from tests.services.scoring.people import TODAY, Saw, subject_of
-from tests.services.scoring.world import World
+from tests.services.scoring.world import Grid, World
 from tests.support.routes import app_of
 from tests.support.tokens import Issuer
 
@@ -30,6 +30,7 @@ async def client(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClien
         clock=world.clock,
         rule_sets=policies.load(),
         rule_set="standard",
+        divisions=Grid({"341602": []}).divisions(),
         wake=asyncio.Event(),
     )
     headers = issuer.headers("scoring.read", "scoring.manage", "operate", user="officer-7")
@@ -133,6 +134,15 @@ async def test_a_reassessment_is_queued_followed_and_cancelled(world, client) ->
     assert refused.status_code == 422
 
 
+async def test_a_reassessment_of_a_division_names_one_that_is_known(client) -> None:
+    started = await client.post("/v1/reassessments", json={"division": "341602", "shadow": True})
+    assert (started.status_code, started.json()["division"], started.json()["shards"]) == (202, "341602", 16)
+    assert (await client.get(started.headers["location"])).json()["division"] == "341602"
+    refused = await client.post("/v1/reassessments", json={"division": "341699"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_division")
+    assert (await client.post("/v1/reassessments", json={"division": "3416"})).status_code == 422
+
+
 async def test_figures_count_signals_opinions_and_open_suspicions(world, client) -> None:
     await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
     await world.hear([Saw(who="b", source="prison_custody", on=date(2023, 8, 2), kind=Kind.CUSTODY, evidence=1)])
@@ -193,6 +203,9 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
     assert said["plot"].count("<polyline") == 4
     picture = await client.post("/v1/backtests", json=body, headers={"Accept": "image/svg+xml, */*;q=0.1"})
     assert (picture.headers["content-type"], picture.text) == ("image/svg+xml", said["plot"])
+    async with world.database.read() as tx:
+        looks = await tx.fetch("SELECT DISTINCT subject, looked_by, what FROM look")
+    assert {tuple(look) for look in looks} == {(subject_of(who), "officer-7", "backtest") for who in "bc"}
     stricter = (await client.post("/v1/backtests", json=body | {"rule_set": "standard@1"})).json()
     assert (stricter["rule_set"], said["rule_set"]) == ("standard@1", "standard@2")
     refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-05-20"})

@@ -3,30 +3,35 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from services.scoring import policies
 from services.scoring.jobs import Sweeper
 from services.scoring.settings import ScoringSettings
 from services.scoring.store import reassessments, signals
+from services.scoring.store.assessments import word_of
+from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.request import request_reassessment
 from tests.services.scoring.people import RULES, Saw
-from tests.services.scoring.world import World
+from tests.services.scoring.world import Grid, World, subject
 from tests.support.settings import settings_for
 
 pytestmark = pytest.mark.db
 
 
-def sweeper_of(world: World, **settings: object) -> Sweeper:
+def sweeper_of(world: World, grid: Grid | None = None, **settings: object) -> Sweeper:
     return Sweeper(
         database=world.database,
         outbox=world.outbox,
         clock=world.clock,
         settings=settings_for(ScoringSettings, **settings),
         rule_sets=policies.load(),
+        divisions=(grid or Grid({})).divisions(),
         wake=asyncio.Event(),
     )
 
@@ -157,3 +162,70 @@ async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: Wo
         assert await signals.count_waiting(tx) == 0
     assert found is not None
     assert (found.shards, found.finished) == (16, 16)
+
+
+async def asked_for(world: World, *, division: str, shadow: bool = False) -> UUID:
+    wanted = uuid4()
+    async with world.database.write() as tx:
+        await request_reassessment(
+            tx,
+            wanted,
+            rules=policies.load()[1],
+            shards=range(16),
+            division=division,
+            shadow=shadow,
+            today=world.clock.today(),
+            by="operator",
+            now=world.clock.now(),
+        )
+    return wanted
+
+
+async def test_a_division_is_assessed_anew_and_nobody_else(committing_world: World) -> None:
+    world = committing_world
+    grid = Grid({"341602": [subject("a"), subject("gone"), subject("c", 4)], "341621": []})
+    world.clock.move(timedelta(days=-1))
+    for shard, people in ((0, "ab"), (4, "cd")):
+        await world.hear([replace(saw, who=who) for saw in WEAK_ENOUGH for who in people], shard=shard)
+        await world.sweep(shard)
+    sweeper, tried = sweeper_of(world, grid), await asked_for(world, division="341602", shadow=True)
+    async with working(sweeper):
+        await until_quiet(sweeper)
+    async with world.database.read() as tx:
+        found = await reassessments.find(tx, tried)
+    assert found is not None
+    assert (found.division, found.finished, found.people) == ("341602", 16, 2)
+    assert found.moves == {"certifiable>insufficient": 2}
+
+
+async def test_a_divisions_people_hold_what_the_day_says_and_the_others_what_they_held(world: World) -> None:
+    only = np.sort(np.concatenate([word_of(subject(who)) for who in ("a", "never")]))
+    await world.hear([replace(saw, who=who) for saw in WEAK_ENOUGH for who in "ab"])
+    await world.sweep()
+    world.rules = policies.load()[1]
+    async with world.database.write() as tx:
+        done = await reassess(tx, world.means(), 0, shadow=False, only=only)
+    assert done is not None
+    assert (done.outcome.people, done.outcome.said) == (1, 1)
+    assert [(await world.assessment(who)).rule_set for who in "ab"] == ["standard@2", "standard@1"]
+    async with world.database.read() as tx:
+        [head] = [each for each in await signals.list_heads(tx) if each.shard == 0]
+    assert head.rule_set == "standard@1"
+
+
+async def test_a_division_waits_while_grid_is_away_and_sweeps_do_not(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world, Grid({"341602": [subject("a")]}, away=True), scoring_quiet_seconds=0)
+    wanted = await asked_for(world, division="341602")
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    async with working(sweeper):
+        # The request alone is left to do.
+        for _ in range(200):
+            if await sweeper.working() == 16:
+                break
+            await asyncio.sleep(0.05)
+    assert (await world.assessment()).decision == "certifiable"
+    async with world.database.read() as tx:
+        found = await reassessments.find(tx, wanted)
+    assert found is not None
+    assert (found.shards, found.finished) == (16, 0)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pyarrow as pa
 
 from services.scoring import handlers
@@ -13,6 +14,7 @@ from services.scoring.domain.rules import RuleSet
 from services.scoring.store import assessments, suspicions
 from services.scoring.store.assessments import Assessment
 from services.scoring.store.suspicions import KeptSuspicion
+from services.scoring.usecases.division import Divisions
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.sweep import sweep
 from shared.contracts.events import (
@@ -28,6 +30,7 @@ from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database
+from shared.kit.http import Peers
 from shared.kit.outbox import Outbox
 from tests.services.scoring.people import RULES, Saw, correction_of, hint_of, message_of, subject_of
 
@@ -146,6 +149,28 @@ class World:
         return [
             (row["subject"].rsplit(".v1", 1)[0], each) for row in rows for each in arrow.decode(row["body"]).to_pylist()
         ]
+
+
+@dataclass(slots=True)
+class Grid:
+    """Grid as scoring asks it: who lives in which division; away when told so."""
+
+    living: dict[str, list[UUID]]
+    away: bool = False
+
+    def divisions(self) -> Divisions:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        return Divisions(peers=Peers(client, None), grid_url="http://grid.test")
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        _, _, _, division, asked = request.url.path.split("/")
+        assert asked == "subjects"
+        if self.away:
+            return httpx.Response(503)
+        if division not in self.living:
+            return httpx.Response(404)
+        people = [str(each) for each in self.living[division] if each.hex[0] == request.url.params["shard"]]
+        return httpx.Response(200, json={"items": people})
 
 
 def instant(text: str) -> datetime:
