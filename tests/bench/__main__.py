@@ -22,7 +22,7 @@ from deploy.local import database as cluster
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit import migrations
 from shared.kit.db import Database
-from tests.bench import bus, by_hand, copying, grid, ingest, machine, notify, report, serving, whole_city
+from tests.bench import bus, by_hand, copying, grid, ingest, machine, notify, paying, report, serving, whole_city
 from tests.bench.figures import Budget, Figure, figure
 from tests.bench.scoring import PEOPLE, SIGNALS
 from tests.services.recognition.world import NOW
@@ -157,8 +157,15 @@ def _scored(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[Figu
 
 
 async def _serving(bench: Bench) -> list[Figure]:
-    effort = serving.Effort() if bench.scale >= 1 else serving.Effort(times=1, seconds=2.0)
+    effort = (
+        serving.Effort() if bench.scale >= 1 else serving.Effort(times=1, seconds=min(max(20 * bench.scale, 0.2), 2.0))
+    )
     return await serving.measure(bench.stack, bench.folder, people=bench.sized(serving.PEOPLE), effort=effort)
+
+
+async def _paying(bench: Bench) -> list[Figure]:
+    people, times = bench.sized(paying.PEOPLE), bench.times(2)
+    return await paying.measure(bench.stack, bench.folder, people=people, times=times)
 
 
 async def _grid(bench: Bench) -> list[Figure]:
@@ -174,7 +181,8 @@ async def _bus(bench: Bench) -> list[Figure]:
 
 async def _notify(bench: Bench) -> list[Figure]:
     async with bench.schemas("notify") as (database,):
-        found = await notify.measure(database, notices=bench.sized(notify.NOTICES))
+        events = max(int(notify.EVENTS * bench.scale), 4)
+        found = await notify.measure(database, notices=bench.sized(notify.NOTICES), events=events)
     return [
         figure("notices written, merged and handed over", "notices/s", found["notices_per_second"],
                budget=Budget(of="ours", least=2000),
@@ -212,7 +220,11 @@ SECTIONS: Mapping[str, Section] = {
         "Certifications due of 900,000 people in 135,711 grids of very different size, as messages of up to 20,000; their "
         "tasks opened, given to the members of their grids, and balanced within each village.")),
     "check": Section(title="Recognition", run=_serving, about=(
-        "`POST /v1/recognitions:check` and `:batch` on 100,000 enrolled people, look-up and usage row in one statement.")),
+        "`POST /v1/recognitions:check` and `:batch` on 100,000 enrolled people, look-up and usage row in one statement that is "
+        "committed before the answer leaves; the log is sealed meanwhile.")),
+    "pay": Section(title="Whole programs and pay lists", run=_paying, about=(
+        "`POST /v1/jobs` over a program of 1.36 million people and `POST /v1/payruns` with a CSV list of them all: from "
+        "the request until the result file has been fetched, each person logged.")),
     "bus": Section(title="Messages", run=_bus, about=(
         "Table events from the transaction that says them to the commit of the one that hears them.")),
     "notify": Section(title="Notify", run=_notify, about=(
