@@ -44,8 +44,9 @@ account: setup ## a city of 3.8 million records through ingest alone, each row h
 limits: setup ## hostile files against ingest with its real limits: answers and peak memory
 	$(BIN)/python -m tests.bench.limits
 
-fuzz: setup ## made-up requests against recognition for half an hour: nothing breaks, nothing is undocumented
-	WUGAN_FUZZ_EXAMPLES=300 $(BIN)/python -m pytest -q -p no:randomly tests/services/recognition/test_fuzz.py
+fuzz: setup ## made-up requests against recognition, alone and in sequences (n=300 m=30): nothing breaks, nothing is undocumented
+	WUGAN_FUZZ_EXAMPLES=$(or $(n),300) $(BIN)/python -m pytest -q -p no:randomly tests/services/recognition/test_fuzz.py
+	$(BIN)/python -m tests.support.stateful --minutes $(or $(m),30)
 
 bench: setup ## figures beside their baselines, written to docs/benchmarks.md
 	$(BIN)/python -m tests.bench
@@ -66,6 +67,10 @@ webhooks: setup ## the npm library of Standard Webhooks verifies ours (needs nod
 	npm install --prefix var/npm --no-save --silent standardwebhooks@1.0.0
 	$(BIN)/python -m tests.support.signed_webhooks | NODE_PATH=var/npm/node_modules node tests/support/verify_webhooks.cjs
 
+spectral: ## the recorded OpenAPI documents keep the OWASP rules (needs node and npm)
+	npm install --prefix var/spectral --no-save --silent @stoplight/spectral-cli@6.16.3 @stoplight/spectral-owasp-ruleset@2.0.1
+	var/spectral/node_modules/.bin/spectral lint docs/openapi/*.json --ruleset docs/openapi/spectral.yaml --fail-severity warn
+
 migrate: setup ## a new migration of one service: make migrate s=ingest m="what it does"
 	$(BIN)/python -m tests.support.new_migration "$(s)" "$(m)"
 
@@ -76,4 +81,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos webhooks migrate schema lock
+.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos webhooks spectral migrate schema lock

@@ -67,8 +67,9 @@ async def trouble(http, case, headers, asked) -> str | None:
 @pytest.mark.db
 @pytest.mark.timeout(3600)
 async def test_nothing_breaks_and_nothing_is_undocumented(world, http, app, issuer):
-    scopes = ("recognition.check", "recognition.batch", "recognition.manage", "me.read", "audit.read", "operate")
-    callers = [issuer.headers(*scopes, role=role, programs=["*"], client_id=f"fuzz-{role}") | WHY
+    scopes = ("recognition.check", "recognition.batch", "recognition.certify", "recognition.manage", "me.read",
+              "me.write", "audit.read", "operate")  # fmt: skip
+    callers = [issuer.headers(*scopes, role=role, programs=["*"], department="hrss", client_id=f"fuzz-{role}") | WHY
                for role in ("officer", "citizen")]  # fmt: skip
     schema = schemathesis.openapi.from_dict(app.openapi())
     broken, asked = [], Counter[int]()

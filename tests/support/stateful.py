@@ -1,0 +1,68 @@
+"""`make fuzz`: Schemathesis with all its checks and its state machine against the running service, for some minutes.
+
+A stack of its own with two people in a roster; a token lives fifteen minutes, so the time is spent in rounds.
+"""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.local.programs import beside_python
+from deploy.local.stack import LocalStack, StackOptions
+from shared.kit.http import load_key
+from tests.flows.partner_client import WHY, Partner
+
+PROGRAM = "resident_pension"
+ROSTER = ("身份证号,姓名,村居代码,待遇金额\n"
+          "11010519491231002X,甲女士,341602001001,200.01\n340102194001010011,乙先生,341602001001,182.50\n")  # fmt: skip
+ROUND_SECONDS = 600
+LEFT_OUT = r"^/(oauth|\.well-known)|^/v1/(flow|dead-letters|me)"
+"""Without a token, of other people's tokens, or of the plumbing: asked by other tests."""
+EXCLUDED = "positive_data_acceptance"
+"""No schema can say the check digit of an id, or that a day must not lie ahead: such requests are refused rightly."""
+
+
+def main() -> int:
+    """Zero when nothing broke."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    return asyncio.run(_fuzz(parser.parse_args().minutes * 60))
+
+
+async def _fuzz(seconds: float) -> int:
+    with tempfile.TemporaryDirectory(prefix="wugan-fuzz-") as folder:
+        options = StackOptions(
+            data=Path(folder), port_base=0, services=("ingest", "recognition"), durable=False, min_free_bytes=2**28,
+            clock_at=datetime(2023, 11, 1, 1, tzinfo=UTC), database_url=None, nats_url=None,
+            environment={"WUGAN_RECOGNITION_TOKEN_SECONDS": "900", "WUGAN_RECOGNITION_PEOPLE_PER_DAY": "1000000000"},
+        )  # fmt: skip
+        async with LocalStack(options) as stack:
+            base = f"{stack.urls['gateway']}/api/recognition"
+            broken = 0
+            while seconds > 0:
+                broken |= await asyncio.to_thread(_round, stack, base, min(seconds, ROUND_SECONDS))
+                seconds -= ROUND_SECONDS
+            return broken
+
+
+def _round(stack: LocalStack, base: str, seconds: float) -> int:
+    caller = Partner(base, "demo-operator", load_key(Path(stack.folder.secrets) / "clients" / "demo-operator.pem"))
+    roster = f"{stack.urls['gateway']}/api/ingest/v1/programs/{PROGRAM}/roster?mode=full"
+    caller.call("POST", roster, content=ROSTER.encode(), headers={"Content-Type": "text/csv"})
+    headers = {"Authorization": f"Bearer {caller.token()}", **WHY}
+    caller.close()
+    told = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
+    command = [
+        beside_python("schemathesis"), "run", f"{base}/openapi.json", "--url", base, "--checks", "all",
+        "--exclude-checks", EXCLUDED, "--exclude-path-regex", LEFT_OUT, "--max-time", str(int(seconds)),
+        "--continue-on-failure", "--no-color", *told,
+    ]  # fmt: skip
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
