@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 log = structlog.get_logger(__name__)
 
@@ -154,14 +155,27 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
-    problem = ProblemError(phrase, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    problem = ProblemError(phrase, headers=headers)
     document = problem_document(request, problem) | {
         "type": f"urn:wugan:problem:{phrase.lower().replace(' ', '_')}",
         "title": phrase,
         "status": error.status_code,
         "code": phrase.lower().replace(" ", "_"),
     }
-    return JSONResponse(document, status_code=error.status_code, headers=error.headers, media_type=PROBLEM_JSON)
+    return JSONResponse(document, status_code=error.status_code, headers=headers, media_type=PROBLEM_JSON)
+
+
+def _allowed(request: Request) -> str:
+    """Methods of the resource: several routes may share a path, and the framework names those of the first only."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:

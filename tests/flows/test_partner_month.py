@@ -126,6 +126,10 @@ async def test_a_month(stack, client):  # noqa: PLR0915  (a story is told in one
     subjects = Pseudonymiser.from_hex(SecretStr(stack.secrets.subject_key))
     she = subjects.one(SHE)
 
+    # The first call of whoever reads docs/partner-api.md, before there is anybody in any roster.
+    first = await run(partner.check, "sandbox_pension", "00000019500101001X")
+    assert (first["answer"], first["sandbox"]) == ("recognised", True)
+
     # The roster says whom the program pays; it goes to ingest.
     operator = client("demo-operator")
     roster = f"{stack.urls['gateway']}/api/ingest/v1/programs/{PROGRAM}/roster?mode=full"

@@ -5,10 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Security
-from pydantic import AwareDatetime
 
 from services.recognition.api.deps import DepsOf, asker
 from services.recognition.schemas.audit import FaultOut, HeadOut, ProofAsked, ProofOut, UsageOut, UsagesOut
+from services.recognition.schemas.common import Instant
 from services.recognition.schemas.partner import ProgramCode
 from services.recognition.store import lookups, seals
 from services.recognition.store.seals import Wanted
@@ -30,8 +30,8 @@ class UsageQuery:
     program: Annotated[ProgramCode | None, Query()] = None
     action: Name = None
     subject: UUID | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
     after: Annotated[int, Query(ge=0, le=2**62)] = 0
     limit: Annotated[int, Query(ge=1, le=1000)] = 100
 

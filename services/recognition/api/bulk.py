@@ -73,7 +73,9 @@ class PayrunQuery:
     """For what a list is to be paid."""
 
     program: Annotated[ProgramCode, Query()]
-    month: Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="month it pays for, YYYY-MM")]
+    month: Annotated[
+        str, Query(max_length=7, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="month it pays for, YYYY-MM")
+    ]
     result: Annotated[ResultFormat, Query()] = ResultFormat.NDJSON
 
 

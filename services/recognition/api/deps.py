@@ -69,7 +69,7 @@ PURPOSE_HEADERS: dict[str, Any] = {
             "in": "header",
             "required": required,
             "description": description,
-            "schema": {"type": "string", "pattern": f"^{_WORD}$"},
+            "schema": {"type": "string", "maxLength": 80, "pattern": f"^{_WORD}$"},
         }
         for name, (required, description) in _REASONS.items()
     ]

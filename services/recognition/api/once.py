@@ -23,7 +23,7 @@ ONCE_HEADER: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": "8 to 128 visible characters, new for each request; the same request under it has one effect",
-    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{8,128}$"},
+    "schema": {"type": "string", "maxLength": 128, "pattern": "^[\\x21-\\x7e]{8,128}$"},
 }
 ONCE: dict[str, Any] = {"parameters": [ONCE_HEADER]}
 """Description of the header alone, for `openapi_extra`."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.recognition.domain.chain import Fault
+from services.recognition.schemas.common import Whole
 
 
 class HeadAsked(BaseModel):
@@ -13,8 +14,8 @@ class HeadAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seal_no: Annotated[int, Field(ge=1, le=2**62)]
-    chain: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    seal_no: Annotated[Whole, Field(ge=1, le=2**62)]
+    chain: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
 
 
 class ProofAsked(BaseModel):
@@ -22,8 +23,8 @@ class ProofAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    after: Annotated[int, Field(ge=0, le=2**62)] = 0
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    after: Annotated[Whole, Field(ge=0, le=2**62)] = 0
+    limit: Annotated[Whole, Field(ge=1, le=500)] = 100
     expect: HeadAsked | None = None
 
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.recognition.domain.states import JobKind, PayrunState, ResultFormat, RunState
+from services.recognition.schemas.common import Whole
 
-Lines = Annotated[list[Annotated[int, Field(ge=1, le=2**40)]], Field(max_length=100_000)]
+Lines = Annotated[list[Annotated[Whole, Field(ge=1, le=2**40)]], Field(max_length=100_000)]
 
 
 class ResultOut(BaseModel):

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 
 class In(BaseModel):
@@ -18,9 +18,26 @@ class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+def _written(value: object) -> object:
+    """A day or an instant as the contract writes it; pydantic would take a number for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and "-" not in value[1:]):
+        msg = "write it as ISO 8601 says"
+        raise ValueError(msg)
+    return value
+
+
 # Beyond these no month can be added or taken away.
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC))]
+Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written),
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC)),
+]
+# In JSON a number is a number and true is true: no text that looks like one, and no 1 for true.
+Whole = Annotated[int, Strict()]
+Truth = Annotated[bool, Strict()]
 Words = Annotated[str, Field(min_length=2, max_length=2000, pattern=r"^[^\x00]+$")]
-Fen = Annotated[int, Field(ge=1, le=10**12, description="fen")]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$", description="receipt or file number")]
+Fen = Annotated[Whole, Field(ge=1, le=10**12, description="fen")]
+Reference = Annotated[
+    str, Field(max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$", description="receipt or file number")
+]

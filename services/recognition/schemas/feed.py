@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.recognition.domain.feed import EventKind, HandoverState, Outcome
+from services.recognition.schemas.common import Truth
 from services.recognition.schemas.partner import CitizenId, ProgramCode, Sandbox
 from shared.contracts.vocabulary import CorrectionStatus, SubscriptionStatus
 
@@ -126,7 +127,7 @@ class ChangeIn(_In):
     kinds: Annotated[list[EventKind], Field(max_length=len(EventKind))] | None = None
     programs: Annotated[list[ProgramCode], Field(max_length=100)] | None = None
     status: SubscriptionStatus | None = None
-    rotate_secret: bool = False
+    rotate_secret: Truth = False
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "ChangeIn":

@@ -11,7 +11,7 @@ from services.recognition.domain.cycles import CertificationState
 from services.recognition.domain.faces import FaceRefusal, FaceState
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
 from services.recognition.domain.sentences import Standing
-from services.recognition.schemas.common import Day, In, Out, Words
+from services.recognition.schemas.common import Day, In, Out, Truth, Words
 from services.recognition.schemas.partner import CitizenId, ProgramCode
 
 
@@ -172,7 +172,7 @@ class MyRequestsOut(Out):
 class FaceIn(In):
     """How the session is held."""
 
-    assisted: Annotated[bool, Field(description="由家人协助")] = False
+    assisted: Annotated[Truth, Field(description="由家人协助")] = False
 
 
 class AssertionIn(In):

@@ -13,7 +13,7 @@ from services.recognition.domain.overpayments import (
     RecoveryState,
     ReferredTo,
 )
-from services.recognition.schemas.common import Day, Fen, In, Out, Reference
+from services.recognition.schemas.common import Day, Fen, In, Out, Reference, Whole
 
 
 class RecoveryIn(In):
@@ -36,7 +36,7 @@ class RecoveryIn(In):
 class PlanIn(In):
     """Monthly parts."""
 
-    parts: Annotated[int, Field(ge=1, le=120)]
+    parts: Annotated[Whole, Field(ge=1, le=120)]
     first_due_on: Day
 
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
 from services.recognition.domain.answers import EvidenceClass
 from services.recognition.domain.programs import (
@@ -27,10 +27,19 @@ CitizenId = Annotated[
         max_length=40,
         pattern=r"^[^\x00-\x1f\x7f]+$",
         description="citizen id, 18 or 15 digits; spaces, full-width digits and x are understood",
+        examples=["00000019500101001X"],
     ),
 ]
 PersonName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
-ProgramCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$", description="code of a program")]
+ProgramCode = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=r"^[a-z][a-z0-9_]{1,39}$",
+        description="code of a program",
+        examples=["sandbox_pension"],
+    ),
+]
 MaxAge = Annotated[int, Field(ge=1, le=3660, description="longest age of the evidence in days")]
 
 
@@ -47,14 +56,17 @@ class QuestionIn(_In):
     program: ProgramCode
     citizen_id: CitizenId
     name: PersonName | None = None
-    max_age_days: MaxAge | None = None
+    max_age_days: Annotated[MaxAge, Strict()] | None = None
+
+
+_ItemText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class BatchItemIn(_In):
     """One person of a batch."""
 
-    citizen_id: Annotated[str, Field(max_length=200)]
-    name: Annotated[str, Field(max_length=200)] | None = None
+    citizen_id: _ItemText
+    name: _ItemText | None = None
 
 
 class BatchIn(_In):
@@ -62,7 +74,7 @@ class BatchIn(_In):
 
     program: ProgramCode
     items: Annotated[list[BatchItemIn], Field(min_length=1, max_length=10_000)]
-    max_age_days: MaxAge | None = None
+    max_age_days: Annotated[MaxAge, Strict()] | None = None
 
 
 class ClaimOut(BaseModel):

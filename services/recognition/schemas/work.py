@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, model_validator
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
-from services.recognition.schemas.common import In, Out, Words
+from services.recognition.schemas.common import In, Out, Truth, Words
 from services.recognition.schemas.partner import CitizenId
 
 
@@ -34,7 +34,7 @@ class WorkOut(Out):
 class AnswerIn(In):
     """The answer to an objection, in words the person reads."""
 
-    upheld: bool
+    upheld: Truth
     answer: Words
 
 
