@@ -58,13 +58,18 @@ async def state(world):
     return evidence.to_pylist(), said, [dict(batch) for batch in batches], quarantine
 
 
+async def forget(world):
+    """As if no source had delivered anything."""
+    async with world.deps.platform.database.write() as tx:
+        await tx.run("TRUNCATE outbox, evidence_segment, duplicate_segment, quarantine_segment")
+        await tx.run("DELETE FROM batch WHERE kind = 'source'")
+
+
 @pytest.fixture
 async def undisturbed(real_town):
     await real_town.send(many_rows())
     found = await state(real_town)
-    async with real_town.deps.platform.database.write() as tx:
-        await tx.run("TRUNCATE outbox, evidence_segment, quarantine_segment")
-        await tx.run("DELETE FROM batch WHERE kind = 'source'")
+    await forget(real_town)
     return found
 
 

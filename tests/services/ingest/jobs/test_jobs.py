@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.ingest.api import taking
+from services.ingest.jobs import pull as pull_job
 from services.ingest.jobs.pull import Puller
 from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
@@ -171,19 +172,21 @@ async def test_a_bucket_is_read_like_a_folder(town, puller):
     store.rm("/medins", recursive=True)
 
 
-async def test_the_loop_goes_on_when_a_folder_cannot_be_reached(town, puller, monkeypatch, tmp_path):
-    looked = []
+async def test_the_loop_goes_on_when_a_folder_cannot_be_reached(town, puller, monkeypatch):
+    looked: list[str] = []
 
     async def unreachable(pull):
         looked.append(pull.source)
         raise OSError
 
+    # The same folder for two sources is two folders to look into.
+    pulls = [Pull.model_construct(source=code, url="x", every_seconds=0.0) for code in ("air_boarding", "rail_trip")]
     monkeypatch.setattr(puller, "look", unreachable)
-    settings = town.deps.settings.model_copy(
-        update={"ingest_pulls": (Pull(source="air_boarding", url="x", every_seconds=1),)}
-    )
-    monkeypatch.setattr(puller, "_settings", settings)
+    monkeypatch.setattr(pull_job, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(puller, "_settings", town.deps.settings.model_copy(update={"ingest_pulls": tuple(pulls)}))
     running = asyncio.create_task(puller.run())
-    await asyncio.sleep(2.3)
+    async with asyncio.timeout(10):
+        while len(looked) < 4:
+            await asyncio.sleep(0)
     running.cancel()
-    assert len(looked) >= 2
+    assert looked[:4] == ["air_boarding", "rail_trip"] * 2

@@ -19,7 +19,7 @@ from services.ingest.jobs.resume import Resume
 from services.ingest.store import batches
 from services.ingest.store.raw import RawStore
 from shared.kit.db import Database
-from tests.services.ingest.api.test_cut_off import Flaky, many_rows, state, undisturbed  # noqa: F401  (a fixture)
+from tests.services.ingest.api.test_cut_off import Flaky, forget, many_rows, state
 from tests.services.ingest.world import IDS, PACKINGS, World, csv_of, pharmacy, roster, running, with_deps
 from tests.support.servers import servers_alone
 
@@ -32,26 +32,43 @@ def resume(world: World) -> Resume:
     return Resume(deps.platform.database, deps.raw, deps.settings, lambda batch, file: taking.go_on(deps, batch, file))
 
 
-async def killed_at(world: World, nth: int) -> None:
-    """The same upload in a process of its own, killed at its nth saying."""
-    file = world.folder / "rows.csv"
-    file.write_bytes(many_rows())
+DYING = {"medins_pharmacy": 1, "bank_self_service": 3}
+"""At which saying of its file each source's process is killed: before anything was taken, and in the middle."""
+HEADERS = {"medins_pharmacy": "购药时间", "bank_self_service": "交易时间"}
+
+
+def file_of(source: str) -> bytes:
+    """The same rows as each source writes them."""
+    return many_rows().replace("购药时间".encode(), HEADERS[source].encode())
+
+
+async def killed_in_the_middle(world: World) -> None:
+    """The uploads in processes of their own, each killed at its saying."""
     url = world.deps.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    words = [sys.executable, "-m", "tests.services.ingest.killed", url, str(world.folder), str(file), str(nth)]
-    code = await asyncio.to_thread(lambda: subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode)
-    assert code == -9
+    words = [sys.executable, "-m", "tests.services.ingest.killed", url, str(world.folder)]
+    for source, nth in DYING.items():
+        file = world.folder / f"{source}.csv"
+        file.write_bytes(file_of(source))
+        words += [source, str(file), str(nth)]
+    done = await asyncio.to_thread(lambda: subprocess.run(words, cwd=ROOT, capture_output=True, check=False))
+    assert done.returncode == 0, done.stderr.decode()
 
 
-@pytest.mark.parametrize("nth", [1, 3])
-async def test_a_killed_process_leaves_a_batch_that_is_completed_without_its_sender(real_town, undisturbed, nth):  # noqa: F811
-    await killed_at(real_town, nth)
-    [batch] = await real_town.rows("SELECT status, chunks_done FROM batch WHERE kind = 'source'")
-    assert batch == {"status": "taking", "chunks_done": nth - 1}
-    assert await resume(real_town).look() == 1
-    assert await state(real_town) == undisturbed
+async def test_killed_processes_leave_batches_that_are_completed_without_their_senders(real_town):
+    await killed_in_the_middle(real_town)
+    found = await real_town.rows("SELECT code, status, chunks_done FROM batch WHERE kind = 'source'")
+    assert {row["code"]: (row["status"], row["chunks_done"]) for row in found} == {
+        source: ("taking", nth - 1) for source, nth in DYING.items()
+    }
+    assert await resume(real_town).look() == len(DYING)
+    resumed = await state(real_town)
     assert await resume(real_town).look() == 0
-    again = await real_town.send(many_rows())
-    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    again = [await real_town.send(file_of(source), source) for source in DYING]
+    assert [(each.status_code, each.json()["repeated"]) for each in again] == [(200, True)] * len(DYING)
+    await forget(real_town)
+    for source in DYING:
+        assert (await real_town.send(file_of(source), source)).status_code == 201
+    assert await state(real_town) == resumed
 
 
 async def test_a_file_still_being_taken_is_left_alone(real_town):
