@@ -18,6 +18,7 @@ from rich.console import Console
 
 from deploy.demo.city.generate import generate
 from deploy.demo.city.manifest import LEDGER, CityFile, Manifest, read_manifest
+from deploy.demo.city.programs import read_programs
 from shared.kit import migrations
 from shared.kit.db import Database
 from shared.kit.http import Peers
@@ -78,6 +79,13 @@ def _known(ledger: pl.DataFrame, path: str) -> Counter[str]:
     return +known
 
 
+def _program(request: httpx.Request) -> httpx.Response:
+    """What recognition would say of a program of the city."""
+    code = request.url.path.rsplit("/", 1)[-1]
+    [program] = [each for each in read_programs() if each.code == code]
+    return httpx.Response(200, json={"unit": "household" if program.household else "person"})
+
+
 async def account(manifest: Manifest, url: str, folder: Path) -> Account:
     """Take every file of a city in, in the order of delivery, and hold it against the ledger."""
     database = Database(url, schema="ingest")
@@ -85,8 +93,7 @@ async def account(manifest: Manifest, url: str, folder: Path) -> Account:
         database, Issuer(), folder, ingest_chunk_rows=300_000, ingest_max_upload_bytes=1 << 31,
         ingest_max_plain_bytes=1 << 33, ingest_max_line_bytes=65_536, ingest_max_sheet_bytes=400 << 20,
     )  # fmt: skip
-    every = httpx.MockTransport(lambda _request: httpx.Response(200, json={}))
-    world.deps.platform.peers = Peers(httpx.AsyncClient(transport=every), None)
+    world.deps.platform.peers = Peers(httpx.AsyncClient(transport=httpx.MockTransport(_program)), None)
     made = Account(files=0, rows=0, verdicts=Counter(), differing={}, said=0, seconds=0, peak_mib=0)
     ledger = pl.read_parquet(manifest.root / LEDGER)
     async with world.client:

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from services.ingest.api import taking
 from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliver
 from services.ingest.domain import verdicts
-from services.ingest.domain.catalogue import Source
+from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, Source
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.schemas import EventIn, EventOut
 from services.ingest.store import batches
@@ -19,8 +19,9 @@ from services.ingest.usecases import evidence
 from services.ingest.usecases.evidence import Chunk
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
-from shared.kit.problems import PROBLEM_RESPONSES
+from shared.kit.problems import PROBLEM_RESPONSES, MalformedError
 
+_SAID_APART = {CITIZEN_ID, NAME, OCCURRED_ON}
 router = APIRouter(prefix="/v1", tags=["uploads"], responses=PROBLEM_RESPONSES)
 
 
@@ -37,7 +38,15 @@ class JudgedEvent:
 
 
 def judged(deps: IngestDeps, source: Source, event: EventIn, people: PeopleIndex) -> JudgedEvent:
-    """An event judged as a row of its source would be."""
+    """An event judged as a row of its source would be.
+
+    Raises:
+        MalformedError: it says something this source has no column for; what would be lost is not taken.
+    """
+    told = sorted(set(source.columns) - _SAID_APART)
+    if set(event.values) - set(told):
+        detail = f"`values` of this source may hold: {', '.join(told) or 'nothing'}."
+        raise MalformedError(detail)
     row = {"citizen_id": event.citizen_id, "name": event.name, "occurred_on": event.occurred_on.isoformat()}
     frame = pl.DataFrame({name: [(row | event.values).get(name)] for name in source.columns},
                          schema=dict.fromkeys(source.columns, pl.String))  # fmt: skip

@@ -32,7 +32,7 @@ from services.ingest.usecases.evidence import Chunk
 from shared.kit import arrow
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
-from shared.kit.problems import ConflictError
+from shared.kit.problems import ConflictError, NotFoundError
 
 _ROSTER_ROWS = 100_000
 
@@ -277,8 +277,37 @@ def _judged(deps: IngestDeps, source: Source, received: Received, people: People
     return file
 
 
+async def pays_households(deps: IngestDeps, program: str) -> bool:
+    """Whether a program pays households, each by one payee, as recognition knows it.
+
+    Raises:
+        NotFoundError: there is no such program, or its people cannot exist.
+        UnavailableError: recognition does not answer.
+    """
+    said = await deps.platform.peers.get_json(f"{deps.settings.recognition_url}/v1/programs/{program}")
+    if said is None or said.get("sandbox"):
+        detail = "There is no such program; recognition's GET /v1/programs lists them."
+        raise NotFoundError(detail)
+    return bool(said["unit"] == "household")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterAsked:
+    """How a roster is to be taken.
+
+    Attributes:
+        full: whoever is not in it has ended.
+        confirmed: somebody has looked at how many it ends.
+        by_household: its program pays households.
+    """
+
+    full: bool
+    confirmed: bool
+    by_household: bool
+
+
 async def take_roster(
-    deps: IngestDeps, program: str, received: Received, new: NewBatch, *, full: bool, confirmed: bool
+    deps: IngestDeps, program: str, received: Received, new: NewBatch, asked: RosterAsked
 ) -> tuple[Batch, bool]:
     """Take a roster in whole or not at all.
 
@@ -297,22 +326,23 @@ async def take_roster(
                 return last, True
             # The same file may come again after another one: then it is a new state, not a repetition.
             batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
-            await batches.note_asked(tx, batch, full=full, confirmed=confirmed)
+            await batches.note_asked(tx, batch, full=asked.full, confirmed=asked.confirmed)
         if batch.status == "withdrawn":
             return batch, True
         async with _undone(deps, batch):
-            judged = await asyncio.to_thread(_judged_roster, deps, received)
+            judged = await asyncio.to_thread(_judged_roster, deps, received, by_household=asked.by_household)
             await asyncio.to_thread(deps.raw.keep, received)
             said = rosters.Roster(
                 program=program,
                 counts=judged.counts,
                 reasons=pl.concat(judged.reasons),
                 parts=judged.rows,
-                full=full,
+                full=asked.full,
+                by_household=asked.by_household,
                 today=deps.platform.clock.today(),
                 at=deps.platform.clock.now(),
                 end_share=deps.settings.ingest_end_share,
-                confirmed=confirmed,
+                confirmed=asked.confirmed,
             )
             async with database.write() as tx:
                 batch = await rosters.take_roster(tx, deps.platform.outbox, deps.keys, batch, said)
@@ -339,19 +369,21 @@ async def go_on(deps: IngestDeps, batch: Batch, received: Received, *, confirmed
     )
     through = batch.confirmed if confirmed is None else confirmed
     if batch.kind == "roster":
-        return (await take_roster(deps, batch.code, received, new, full=batch.roster_full, confirmed=through))[0]
+        by_household = await pays_households(deps, batch.code)
+        asked = RosterAsked(full=batch.roster_full, confirmed=through, by_household=by_household)
+        return (await take_roster(deps, batch.code, received, new, asked))[0]
     return (await take_source(deps, deps.source(batch.code), received, new, confirmed=through))[0]
 
 
-def _judged_roster(deps: IngestDeps, received: Received) -> JudgedRosterFile:
+def _judged_roster(deps: IngestDeps, received: Received, *, by_household: bool) -> JudgedRosterFile:
     judged, today = JudgedRosterFile(scratch=received.scratch), deps.platform.clock.today()
     limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROSTER_ROWS))
     row, seen = 0, roster.NOBODY
     with room():
         for frame in read_chunks(received.path, received.scratch, roster.match, limits):
-            part = roster.judge_roster(frame, today=today, first_row=row, seen=seen)
+            part = roster.judge_roster(frame, today=today, first_row=row, seen=seen, by_household=by_household)
             judged.add(part)
-            row, seen = row + len(frame), np.union1d(seen, part.codes)
+            row, seen = row + len(frame), part.seen
     if not row:
         detail = "The roster has a first line but no rows; send it with its people."
         raise UnreadableFileError(detail)

@@ -1,5 +1,6 @@
 """Files in: deliveries of sources, and rosters of programs."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -8,10 +9,17 @@ from services.ingest.api import taking
 from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliver
 from services.ingest.schemas import BatchOut, FileQuery, RosterOut, RosterQuery
 from services.ingest.store.batches import Batch
+from services.ingest.store.problems import UnreadableFileError
+from services.ingest.store.raw import Received
 from services.ingest.usecases import evidence
-from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, NotFoundError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
 
-router = APIRouter(prefix="/v1", tags=["uploads"], responses=PROBLEM_RESPONSES)
+_FULL = HTTPStatus.INSUFFICIENT_STORAGE
+router = APIRouter(
+    prefix="/v1",
+    tags=["uploads"],
+    responses={**PROBLEM_RESPONSES, _FULL.value: {**PROBLEM_RESPONSES[503], "description": _FULL.phrase}},
+)
 STREAMED = (r"/v1/sources/[^/]+/batches", r"/v1/programs/[^/]+/roster")
 _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 
@@ -32,6 +40,19 @@ def batch_out(batch: Batch, *, repeated: bool) -> BatchOut:
     )
 
 
+async def _received(request: Request, deps: IngestDeps) -> Received:
+    """The body; one that says at the start that it is too long or a form is refused before it is read."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        detail = "The body is a form; send the file itself as the body, as curl does with --data-binary @FILE."
+        raise UnreadableFileError(detail)
+    declared = request.headers.get("content-length", "")
+    return await deps.raw.receive(
+        request.stream(),
+        limit=deps.settings.ingest_max_upload_bytes,
+        declared=int(declared) if declared.isdecimal() else 0,
+    )
+
+
 @router.post("/sources/{source}/batches", openapi_extra=_BODY, status_code=201)
 async def upload_batch(
     request: Request,
@@ -48,7 +69,7 @@ async def upload_batch(
     """
     declared = deps.source(source)
     may_deliver(caller, declared)
-    received = await deps.raw.receive(request.stream(), limit=deps.settings.ingest_max_upload_bytes)
+    received = await _received(request, deps)
     try:
         new = taking.new_batch(deps, caller, "source", source, received, asked.filename)
         batch, repeated = await taking.take_source(deps, declared, received, new, confirmed=asked.confirm)
@@ -57,14 +78,6 @@ async def upload_batch(
     if repeated:
         response.status_code = 200
     return batch_out(batch, repeated=repeated)
-
-
-async def _known_program(deps: IngestDeps, program: str) -> None:
-    url = f"{deps.settings.recognition_url}/v1/programs/{program}"
-    known = await deps.platform.peers.get_json(url)
-    if known is None or known.get("sandbox"):
-        detail = "There is no such program; recognition's GET /v1/programs lists them."
-        raise NotFoundError(detail)
 
 
 @router.post("/programs/{program}/roster", openapi_extra=_BODY, status_code=201)
@@ -78,18 +91,19 @@ async def upload_roster(
 ) -> RosterOut:
     """Take the roster of a program. `full` ends whoever is not in it.
 
+    In that of a program which pays households each row is a household by its number, and the person who draws the
+    money for it: another one in his place, in a `delta` too, ends his enrolment; a second one is not taken.
     A full roster that would end too many enrolments: 409 `roster_held`, until it is sent again with `confirm`.
     """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."
         raise ForbiddenError(detail)
-    await _known_program(deps, program)
-    received = await deps.raw.receive(request.stream(), limit=deps.settings.ingest_max_upload_bytes)
+    by_household = await taking.pays_households(deps, program)
+    received = await _received(request, deps)
     try:
         new = taking.new_batch(deps, caller, "roster", program, received, asked.filename)
-        batch, repeated = await taking.take_roster(
-            deps, program, received, new, full=asked.mode == "full", confirmed=asked.confirm
-        )
+        how = taking.RosterAsked(full=asked.mode == "full", confirmed=asked.confirm, by_household=by_household)
+        batch, repeated = await taking.take_roster(deps, program, received, new, how)
     finally:
         deps.raw.forget(received)
     if repeated:

@@ -24,11 +24,26 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "family_phone": ("联系人手机", "家属手机", "家属联系电话", "family_phone"),
 }
 """Accepted headers by canonical column."""
-NOBODY: Array = np.empty(0, dtype=np.uint64)
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
            citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who stood in the rows before.
+
+    Attributes:
+        codes: of the ids of people, uint64.
+        households: numbers of households that have their payee.
+    """
+
+    codes: Array
+    households: pl.Series
+
+
+NOBODY = Seen(np.empty(0, dtype=np.uint64), pl.Series(dtype=pl.String))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +53,15 @@ class JudgedRoster:
     Attributes:
         good: one row a person: row_no, number, name, phone, family_phone, card_tail, division, group_no, amount_fen,
             started_on, due_on, household_no, born_on, sex.
-        counts: rows by verdict or reason (`accepted`, `duplicate`, faults).
+        counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
-        codes: of the ids of the good rows, uint64.
+        seen: everybody of these rows and of those before.
     """
 
     good: pl.DataFrame
     counts: Mapping[str, int]
     reasons: pl.DataFrame
-    codes: Array
+    seen: Seen
 
 
 def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -58,14 +73,17 @@ def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return found, missing
 
 
-def judge_roster(frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: Array = NOBODY) -> JudgedRoster:
+def judge_roster(
+    frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: Seen = NOBODY, by_household: bool = False
+) -> JudgedRoster:
     """Judge rows of a roster.
 
     Args:
         frame: canonical columns as strings; optional ones may be absent.
         today: nobody is born later.
         first_row: number of the first of these rows within the file.
-        seen: codes of the people in the rows before.
+        seen: who stood in the rows before.
+        by_household: the program pays households: a row is one, and its person draws the money for all of it.
     """
     whole = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in frame.columns)
     checked = citizen_id.check(whole["citizen_id"], this_year=today.year)
@@ -92,17 +110,21 @@ def judge_roster(frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: 
             "household_no": whole["household_no"].str.strip_chars().replace("", None),
         }
     )
+    homeless = pl.col("household_no").is_null() if by_household else pl.lit(value=False)
     fault = pl.Series(checked.fault).replace_strict(_FAULTS, default=None, return_dtype=pl.String)
     reason = (
         pl.when(fault.is_not_null())
         .then(fault)
-        .when(pl.col("compared").is_null() | pl.col("no_amount") | pl.col("division").is_null())
+        .when(pl.col("compared").is_null() | pl.col("no_amount") | pl.col("division").is_null() | homeless)
         .then(pl.lit("missing_field"))
         .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | pl.col("amount_fen").is_null())
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
-    table, codes = _first_of_each(table, seen)
+    table, codes = _first_of_each(table, seen.codes)
+    households = seen.households
+    if by_household:
+        table, households = _one_payee_each(table, households)
     good = table.filter(pl.col("reason").is_null()).drop("reason", "no_amount")
     counts = {"accepted": len(good)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
@@ -111,7 +133,7 @@ def judge_roster(frame: pl.DataFrame, *, today: date, first_row: int = 0, seen: 
         good=pl.concat([good, citizen_id.birth_and_sex(good["number"])], how="horizontal"),
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
-        codes=codes,
+        seen=Seen(np.union1d(seen.codes, codes), households),
     )
 
 
@@ -124,3 +146,14 @@ def _first_of_each(table: pl.DataFrame, seen: Array) -> tuple[pl.DataFrame, Arra
     again = np.setdiff1d(np.arange(len(codes)), first[new])
     repeated = rows.gather(again)
     return table.with_columns(table["reason"].scatter(repeated, ["duplicate"] * len(repeated))), distinct[new]
+
+
+def _one_payee_each(table: pl.DataFrame, known: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """Rows of households that have their payee get a reason; and all households that have one by now."""
+    good = table.filter(pl.col("reason").is_null()).select("row_no", "household_no")
+    first = good.unique("household_no", keep="first", maintain_order=True)
+    first = first.filter(~pl.col("household_no").is_in(known.implode()))
+    again = good.join(first, on="row_no", how="anti").select("row_no", second=pl.lit("second_payee"))
+    joined = table.join(again, on="row_no", how="left", maintain_order="left")
+    told = joined.with_columns(pl.coalesce("reason", "second").alias("reason")).drop("second")
+    return told, pl.concat([known, first["household_no"]])

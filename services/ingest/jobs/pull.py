@@ -56,15 +56,15 @@ class Puller:
         self._raw = raw
         self._settings = settings
         self._take = take
-        self._next: dict[str, float] = {}
-        self._seen: dict[str, set[str]] = {}
+        self._next: dict[Pull, float] = {}
+        self._seen: dict[Pull, set[str]] = {}
 
     async def run(self) -> None:
         """Look until cancelled; a folder that cannot be reached is tried again at its next time."""
         while self._settings.ingest_pulls:
             for pull in self._settings.ingest_pulls:
-                if wall() >= self._next.get(pull.url, 0.0):
-                    self._next[pull.url] = wall() + pull.every_seconds
+                if wall() >= self._next.get(pull, 0.0):
+                    self._next[pull] = wall() + pull.every_seconds
                     try:
                         await self.look(pull)
                     except OSError as error:
@@ -76,8 +76,8 @@ class Puller:
         """Fetch what is new in a folder and no longer changes; the number of files fetched."""
         store, root = await asyncio.to_thread(fsspec.core.url_to_fs, pull.url)
         found = await asyncio.to_thread(_listed, store, root)
-        steady = self._seen.get(pull.url, set())
-        self._seen[pull.url] = set(found)
+        steady = self._seen.get(pull, set())
+        self._seen[pull] = set(found)
         count = 0
         for fingerprint, path in found.items():
             # A file seen for the first time may still be being written: it is taken at the next look.

@@ -28,6 +28,7 @@ REASONS = {
     "not_a_beneficiary": "不是待遇领取人员",
     "name_mismatch": "姓名与登记不一致",
     "duplicate": "与名册内其他行重复",
+    "second_payee": "本户已有领取人,一户只列一名",
     "taken_back": "该记录此前已更正或撤回",
 }
 _BOM = "\ufeff"

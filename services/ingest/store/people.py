@@ -120,7 +120,8 @@ WITH merged AS (
 _END = f"""
 WITH over AS (
     UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL
-    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) RETURNING e.*
+    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
+    AND ($4 OR EXISTS (SELECT FROM staged s WHERE s.household = e.household)) RETURNING e.*
 ) INSERT INTO gone (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM over"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
@@ -144,14 +145,24 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np
     return row_no[order], rows["fresh"][order].astype(bool)
 
 
-async def end_enrolments(tx: WriteTx, program: str, batch_no: int, *, today: date) -> AsyncIterator[pa.Table]:
-    """End the enrolments of a program that are not staged; they come some at a time, shaped as the event says them."""
+async def end_enrolments(
+    tx: WriteTx, program: str, batch_no: int, *, today: date, full: bool
+) -> AsyncIterator[pa.Table]:
+    """End the enrolments of a program that are not staged; they come some at a time, shaped as the event says them.
+
+    Args:
+        tx: the transaction.
+        program: whose enrolments.
+        batch_no: the roster.
+        today: the day on which they end.
+        full: all of them; else only those of households that have another payee now.
+    """
     await tx.run(
         "CREATE TEMP TABLE gone (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
         "amount_fen bigint, division text, group_no smallint, household uuid, sex text, born_on date, started_on date, "
         "ended_on date, due_on date) ON COMMIT DROP"
     )
-    await tx.run(_END, program, today, batch_no)
+    await tx.run(_END, program, today, batch_no, full)
     place = 0
     while rows := await tx.fetch("SELECT * FROM gone WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
         place = rows[-1]["place"]

@@ -45,13 +45,19 @@ class RawStore:
     def _place(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}.zst"
 
-    async def receive(self, pieces: AsyncIterator[bytes], *, limit: int) -> Received:
+    async def receive(self, pieces: AsyncIterator[bytes], *, limit: int, declared: int = 0) -> Received:
         """Take a body piece by piece.
+
+        Args:
+            pieces: the body.
+            limit: most bytes of it.
+            declared: how long its sender says it is.
 
         Raises:
             FileTooLargeError: beyond `limit`.
             StorageFullError: no room.
         """
+        _refuse_beyond(declared, limit)
         folder = self._scratch / uuid4().hex
         folder.mkdir()
         path, digest, size = folder / "body", hashlib.sha256(), 0

@@ -151,11 +151,28 @@ def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[p
 def _excel(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
     check_archive(path, limits)
     book = fastexcel.read_excel(path)
-    sheet = book.load_sheet(0, n_rows=0)
-    chosen = _chosen([each.name for each in sheet.available_columns()], match, limits)
-    whole = book.load_sheet(0, use_columns=list(chosen), dtypes="string").to_polars()
+    name, headers = _sheet(book, match)
+    chosen = _chosen(headers, match, limits)
+    whole = book.load_sheet(name, use_columns=list(chosen), dtypes="string").to_polars()
     wanted = whole.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
     yield from wanted.iter_slices(limits.chunk_rows)
+
+
+def _sheet(book: fastexcel.ExcelReader, match: Match) -> tuple[str, list[str]]:
+    """Name and headers of the sheet that is meant: the one with the records, else the first, whose lacks are told.
+
+    Raises:
+        UnreadableFileError: more than one sheet has them; a reader of the first would lose the others.
+    """
+    headers = {
+        name: [each.name for each in book.load_sheet(name, n_rows=0).available_columns()] for name in book.sheet_names
+    }
+    fitting = [name for name, found in headers.items() if found and not match(found)[1]]
+    if len(fitting) > 1:
+        detail = "Several sheets of the workbook hold records; save each as a file of its own and send them one by one."
+        raise UnreadableFileError(detail)
+    name = (fitting or book.sheet_names)[0]
+    return name, headers[name]
 
 
 def _parquet(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:

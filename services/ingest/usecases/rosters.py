@@ -33,6 +33,7 @@ class Roster:
         reasons: row number and reason of each row not taken.
         parts: its good rows, some at a time, as often as they are asked for.
         full: whoever is not in it has ended.
+        by_household: whoever drew the money for a household that has another payee in it has ended.
         end_share: share of open enrolments it may end without a second look.
         confirmed: somebody has looked.
     """
@@ -42,6 +43,7 @@ class Roster:
     reasons: pl.DataFrame
     parts: Callable[[], Iterator[pl.DataFrame]]
     full: bool
+    by_household: bool
     today: date
     at: datetime
     end_share: float
@@ -117,8 +119,9 @@ async def _save_enrolments(
     for table in staged:
         await outbox.say_table(tx, ENROLMENTS_CHANGED, _differing(table, row_no, fresh), attributes)
     counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
-    if roster.full:
-        async for gone in people.end_enrolments(tx, roster.program, batch.batch_no, today=roster.today):
+    if roster.full or roster.by_household:
+        ending = people.end_enrolments(tx, roster.program, batch.batch_no, today=roster.today, full=roster.full)
+        async for gone in ending:
             await outbox.say_table(tx, ENROLMENTS_CHANGED, gone, attributes)
             counts["ended"] += gone.num_rows
     return counts

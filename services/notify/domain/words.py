@@ -58,6 +58,7 @@ QUARANTINE_REASONS: Final[Mapping[str, str]] = {
     "not_counted": "按规则不计入",
     "not_a_beneficiary": "不在待遇人员名册",
     "no_citizen_id": "没有身份证号",
+    "taken_back": "此前已更正或撤回",
 }
 
 REVOCATIONS: Final[Mapping[str, str]] = {

@@ -40,6 +40,7 @@ NOW = datetime(2023, 11, 1, 1, tzinfo=UTC)
 VILLAGE = "341602001001"
 PROGRAM = "resident_pension"
 SOURCES = load_sources()
+HOUSEHOLD_PROGRAM = "dibao"
 SMALL = {
     "ingest_chunk_rows": 1000,
     "ingest_max_upload_bytes": 3_000_000,
@@ -175,8 +176,9 @@ class World:
 
 
 def _programs(request: httpx.Request) -> httpx.Response:
-    known = request.url.path.rsplit("/", 1)[-1] in {PROGRAM, "disability_care", "low_income"}
-    return httpx.Response(200 if known else 404, json={})
+    code = request.url.path.rsplit("/", 1)[-1]
+    unit = "household" if code == HOUSEHOLD_PROGRAM else "person"
+    return httpx.Response(200 if code in {PROGRAM, HOUSEHOLD_PROGRAM, "low_income"} else 404, json={"unit": unit})
 
 
 @cache

@@ -51,6 +51,27 @@ async def test_a_bad_roster_is_refused_and_leaves_no_trace(town, case):
     assert await town.traces() == before
 
 
+async def test_a_file_that_says_at_the_start_that_it_is_too_long_is_refused_before_it_is_read(town):
+    async def body():
+        pytest.fail("a piece of it was read")
+        yield b""
+
+    before = await town.traces()
+    length = str(town.deps.settings.ingest_max_upload_bytes + 1)
+    headers = town.issuer.headers("ingest.upload") | {"Content-Length": length}
+    for path in ("/v1/sources/medins_pharmacy/batches", "/v1/programs/resident_pension/roster"):
+        answer = await town.client.post(path, content=body(), headers=headers)
+        assert (answer.status_code, (await refused(answer))["code"]) == (413, "file_too_large")
+    assert await town.traces() == before
+
+
+async def test_a_file_within_a_form_is_told_how_to_be_sent(town):
+    files = {"file": ("may.csv", GOOD)}
+    headers = town.issuer.headers("ingest.upload")
+    problem = await refused(await town.client.post("/v1/sources/medins_pharmacy/batches", files=files, headers=headers))
+    assert "--data-binary" in problem["detail"]
+
+
 async def test_an_unknown_source_or_program_is_told(town):
     before = await town.traces()
     assert (await refused(await town.send(GOOD, "no_such_source")))["code"] == "not_found"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.services.ingest.world import IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
+from tests.services.ingest.world import HOUSEHOLD_PROGRAM, IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
 
 pytestmark = pytest.mark.db
 
@@ -44,6 +44,29 @@ async def test_people_of_one_household_share_its_pseudonym_and_a_move_is_said(wo
     await world.enrol(roster(range(3), 户编号=["H1", "H2", ""]))
     [moved] = (await world.said("ingest.enrolments.changed.v1"))[3:]
     assert (moved["change"], moved["household"]) == ("changed", keys.household.one("H2").bytes)
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+async def test_another_payee_of_a_household_takes_the_place_of_the_first(world, mode):
+    homes = {"户编号": ["H1", "H2", "H3"]}
+    await world.enrol(roster(range(3), **homes), HOUSEHOLD_PROGRAM)
+    delta = roster([7], 户编号=["H2"]) if mode == "delta" else roster([0, 7, 2], **homes)
+    said = (await world.enrol(delta, HOUSEHOLD_PROGRAM, mode=mode, confirm=True)).json()
+    assert (said["new"], said["changed"], said["ended"]) == (1, 0, 1)
+    changed = {(row["change"], row["subject"], row["household"])
+               for row in (await world.said("ingest.enrolments.changed.v1"))[3:]}  # fmt: skip
+    keys, home = world.deps.keys, world.deps.keys.household.one("H2").bytes
+    assert changed == {("new", keys.subject.one(IDS[7]).bytes, home), ("ended", keys.subject.one(IDS[1]).bytes, home)}
+    assert await enrolments(world, HOUSEHOLD_PROGRAM) == 3
+
+
+async def test_a_second_payee_of_a_household_is_not_taken_and_told_why(world):
+    said = (await world.enrol(roster(range(3), 户编号=["H1", "H1", ""]), HOUSEHOLD_PROGRAM)).json()
+    assert (said["accepted"], said["reasons"]) == (1, {"second_payee": 1, "missing_field": 1})
+    batch = (await world.get(f"/v1/batches/{said['batch_id']}")).json()
+    assert (batch["rows"], batch["quarantined"]) == (3, 2)
+    file = await world.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert "一户只列一名" in file.text
 
 
 async def test_a_changed_amount_is_said_to_the_fen(town):

@@ -94,6 +94,14 @@ async def test_one_event_is_taken_at_once_and_only_once(town):
     assert (stranger.json()["verdict"], stranger.json()["reason"]) == ("quarantined", "not_a_beneficiary")
 
 
+@pytest.mark.parametrize("values", [{"outcom": "死亡"}, {"citizen_id": IDS[1]}])
+async def test_an_event_that_says_what_its_source_has_no_column_for_is_refused(town, values):
+    event = {"citizen_id": IDS[0], "occurred_on": "2023-10-31", "values": values}
+    headers = town.issuer.headers("ingest.upload")
+    answer = await town.client.post("/v1/sources/health_inpatient_emr/events", json=event, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "`values` of this source may hold: outcome.")
+
+
 async def test_an_evidence_id_leads_back_to_file_and_row(town):
     said = (await town.send(csv_of(pharmacy([IDS[35], IDS[0]])), filename="may.csv")).json()
     [row] = await town.said(EVIDENCE)

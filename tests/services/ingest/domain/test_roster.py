@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.roster import COLUMNS, judge_roster, match
+from services.ingest.domain.roster import COLUMNS, NOBODY, judge_roster, match
 from tests.services.ingest.world import VILLAGE, make_id
 
 TODAY = date(2023, 11, 1)
@@ -57,6 +57,22 @@ def test_a_person_twice_in_a_roster_counts_once():
                    amount_yuan=["1.00", "2.00"])  # fmt: skip
     assert twice.counts == {"accepted": 1, "duplicate": 1}
     assert twice.good["amount_fen"].to_list() == [100]
+
+
+def test_a_household_has_one_payee_over_all_parts_of_a_roster():
+    def part(numbers, households, seen=NOBODY):
+        count = len(numbers)
+        frame = pl.DataFrame({
+            "citizen_id": [make_id(number) for number in numbers], "name": ["张三"] * count,
+            "division": [VILLAGE] * count, "amount_yuan": ["1.00"] * count, "household_no": households,
+        })  # fmt: skip
+        return judge_roster(frame, today=TODAY, seen=seen, by_household=True)
+
+    first = part([1, 2, 3, 1], ["H1", "H1 ", "", "H2"])
+    assert first.good["household_no"].to_list() == ["H1"]
+    assert first.reasons.rows() == [(1, "second_payee"), (2, "missing_field"), (3, "duplicate")]
+    second = part([4, 5], ["H1", "H2"], first.seen)
+    assert (second.good["household_no"].to_list(), second.reasons.rows()) == (["H2"], [(0, "second_payee")])
 
 
 @pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, aliases in COLUMNS.items() for alias in aliases])

@@ -111,6 +111,24 @@ def test_cells_of_a_sheet_that_are_days_numbers_or_formulas_are_read_as_shown(tm
     ]
 
 
+def workbook(*sheets: list[list[str]]) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        for rows in sheets:
+            sheet = book.add_worksheet()
+            for place, row in enumerate(rows):
+                sheet.write_row(place, 0, row)
+    return out.getvalue()
+
+
+RECORDS, NOTES = [["证件号", "时间", "姓名"], ["1", "2", "三"]], [["填表说明"], ["请勿合并单元格"]]
+
+
+@pytest.mark.parametrize("sheets", [[RECORDS, [], []], [NOTES, RECORDS], [[], RECORDS, NOTES]])
+def test_the_sheet_with_the_records_is_read_wherever_it_stands(sheets, tmp_path):
+    assert read(workbook(*sheets), tmp_path).rows() == [("1", "三", "2")]
+
+
 def test_typed_columns_of_parquet_become_text(tmp_path):
     out = io.BytesIO()
     days = pa.array([date(2023, 5, 9)])
@@ -141,6 +159,8 @@ BAD = {
     "xml": (b"<?xml version='1.0'?><a/>", MissingColumnsError),
     "json array": (b'[{"a":1}]', MissingColumnsError),
     "old xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 512, UnreadableFileError),
+    "records on two sheets": (workbook(RECORDS, RECORDS), UnreadableFileError),
+    "no sheet with records": (workbook(NOTES, []), MissingColumnsError),
     "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", UnreadableFileError),
     "cut xlsx": (XLSX[: len(XLSX) // 2], UnreadableFileError),
     "xlsx without a tail": (XLSX[:-100], UnreadableFileError),
