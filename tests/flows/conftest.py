@@ -1,6 +1,7 @@
 """Two runs of a small demo city through five real services: one undisturbed, one in which each of them is killed."""
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from rich.console import Console
 
 from deploy.demo.run import DemoOptions, Disturb, Kills, Run, opened, through
 from deploy.demo.screen import Result
+from deploy.local import stack
+from tests.chaos.digest import Table
+from tests.flows import decided
 
 SOURCES = frozenset(
     {
@@ -18,15 +22,23 @@ SOURCES = frozenset(
     }
 )  # fmt: skip
 SCALE, SEED = 0.002, 11
-SERVICES = ("ingest", "scoring", "recognition", "grid", "notify")
+KILLED: Mapping[str, tuple[str, ...]] = {
+    "rosters": ("recognition",), "sources": ("ingest", "scoring"), "due": ("notify",), "visits": ("grid",),
+}  # fmt: skip
+"""Each of the five in a stage in which it has work to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class City:
-    """A run and what it ended with; the stack is still up."""
+    """A run and what it ended with; the stack of the undisturbed one is still up.
+
+    Attributes:
+        tables: digests of what the run decided.
+    """
 
     run: Run
     result: Result
+    tables: Mapping[str, Table]
 
     @property
     def logs(self) -> Path:
@@ -46,18 +58,36 @@ def _no_servers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+async def ended(run: Run) -> City:
+    """The end of a run, looked at before anybody asks for more."""
+    result = await through(run)
+    return City(run=run, result=result, tables=await decided.tables_of(run.stack.database_url()))
+
+
 @pytest.fixture(scope="module")
 async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
     """The undisturbed run."""
     async with opened(options(tmp_path_factory.mktemp("city")), Console(quiet=True)) as run:
-        yield City(run, await through(run))
+        yield await ended(run)
 
 
 @pytest.fixture(scope="module")
-async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """The same city while every service is killed once in the middle of the upload."""
-    kills = Kills(SERVICES)
-    async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=kills), Console(quiet=True)) as run:
-        result = await through(run)
-        assert kills.done == len(SERVICES)
-        return result
+async def disturbed(city: City, tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The same city with the same keys, so that people have the same pseudonyms, while every service is killed once."""
+    kills = {stage: Kills(names, stage) for stage, names in KILLED.items()}
+
+    def disturb(broken: stack.LocalStack, stage: str, share: float) -> None:
+        if stage in kills:
+            kills[stage](broken, stage, share)
+
+    def same_secrets(folder: Path) -> stack.Secrets:
+        shutil.copytree(city.run.stack.folder.secrets, folder, dirs_exist_ok=True)
+        return made_anew(folder)
+
+    made_anew = stack.load_or_make
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "load_or_make", same_secrets)
+        async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=disturb), Console(quiet=True)) as run:
+            end = await ended(run)
+    assert {stage: each.done for stage, each in kills.items()} == {stage: len(names) for stage, names in KILLED.items()}
+    return end

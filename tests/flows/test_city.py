@@ -7,6 +7,7 @@ import re
 import sys
 from asyncio.subprocess import PIPE
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,9 @@ from deploy.backup.place import Place
 from deploy.backup.restoring import restore
 from deploy.demo.city.manifest import TRUTH
 from deploy.monitoring.status import show
+from tests.chaos.digest import differences
 from tests.flows import drill
+from tests.flows.privacy import Secrets
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
@@ -94,26 +97,26 @@ async def test_the_same_files_again_change_nothing(city):
     assert [await client.call("GET", name, "/v1/figures") for name in services] == before
 
 
-def test_no_log_line_of_the_whole_flow_names_a_person(city):
-    truth = pl.read_parquet(city.run.city / "truth" / "truth.parquet")
-    roster = pl.read_csv(city.run.city / "rosters" / "ue_pension.csv", infer_schema=False)
-    secrets = {*truth["citizen_id"], *roster["手机号"].drop_nulls()}
-    names = set(truth["name"])
-    logs = [path for path in city.logs.iterdir() if path.suffix == ".log"]
-    assert len(logs) >= 6
+def test_no_log_line_of_the_whole_flow_names_a_person(city, disturbed):
+    """Nor one written while services were killed; whatever form a number had in a file, and however a line writes it."""
+    secrets = Secrets.of(city.run.city)
+    logs = [path for folder in (city.logs, disturbed.logs) for path in folder.iterdir() if path.suffix == ".log"]
+    assert len(logs) >= 12
     for path in logs:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            assert not any(secret in line for secret in _numbers(line) & secrets), path.name
-            assert not names & _words(line), path.name
+        assert secrets.told_by(path.read_text(encoding="utf-8", errors="replace")) == set(), path
 
 
-def _numbers(line: str) -> set[str]:
-    return {word.upper() for word in "".join(c if c.isalnum() and c.isascii() else " " for c in line).split()}
-
-
-def _words(line: str) -> set[str]:
-    """Runs of Chinese characters."""
-    return set("".join(c if "\u4e00" <= c <= "\u9fff" else " " for c in line).split())
+def test_the_look_into_the_logs_finds_every_form_of_a_secret():
+    secrets = Secrets(
+        ids=frozenset({"34160219490101123"}), old_ids=frozenset({"341602490101123"}), phones=frozenset({"13812345678"})
+    )
+    number = "341602194901011237"
+    for line in (number, f'{{"row":"x{number}y"}}', "341602 19490101 1237", "３４１６０２１９４９０１０１１２３７", f"/v1/{number[:17]}x",
+                 "341602490101123", '"+8613812345678"', "138-1234-5678", "张建国", r'{"name":"\u5f20\u5efa\u56fd"}',
+                 "?name=%E5%BC%A0", "110105199003074555"):  # fmt: skip
+        assert secrets.told_by(f"2026-11-27 {line} ok"), line
+    innocent = '{"batch_no":17179869184,"ms":13.8,"trace":"4bf92f3577b34da6a3ce929d0e0e4736","evidence_id":94489280530}'
+    assert secrets.told_by(innocent) == set()
 
 
 async def test_services_refuse_who_may_not_ask(city):
@@ -126,36 +129,34 @@ async def test_services_refuse_who_may_not_ask(city):
             assert json.loads(answer.text)["code"] == "unauthorized"
 
 
-def _without_rounds(figures):
-    """Figures of grid without what its daily round finds: a service that starts again at noon goes its round at noon."""
-    tasks = {reason: count for reason, count in figures["tasks_open"].items() if reason not in {"take_up", "sample"}}
-    return {**figures, "tasks_open": tasks, "tasks_closed": None}
-
-
-def test_services_killed_in_the_middle_leave_no_trace_in_the_counts(city, disturbed):
-    """kill -9 of each of the five services during the upload; the end is that of an undisturbed run."""
-    ours, theirs = city.result, disturbed
+def test_services_killed_in_the_middle_leave_no_trace(city, disturbed):
+    """kill -9 of each of the five services, each in another stage; the end is that of an undisturbed run."""
+    assert differences(city.tables, disturbed.tables) == []
+    ours, theirs = city.result, disturbed.result
     assert theirs.accuracy == ours.accuracy
     assert theirs.visited == ours.visited
     strip = {"batch_id", "received_at", "completed_at", "repeated", "batch_no"}
     for path, batch in ours.batches.items():
         other = theirs.batches[path]
         assert {k: v for k, v in batch.items() if k not in strip} == {k: v for k, v in other.items() if k not in strip}
-    for service in ("ingest", "scoring"):
-        assert theirs.figures[service] == ours.figures[service], service
-    assert _without_rounds(theirs.figures["grid"]) == _without_rounds(ours.figures["grid"])
-    assert theirs.figures["recognition"]["certified_people"] == ours.figures["recognition"]["certified_people"]
-    assert theirs.figures["recognition"]["under_review"] == ours.figures["recognition"]["under_review"]
+    assert _steady(theirs.figures) == _steady(ours.figures)
     # Whoever was certified before his death record arrived was rightly told so; how many are depends on when each record
     # of such a person was weighed, killed or not. Everybody else is told exactly once.
     for result in (ours, theirs):
         certified = sum(result.figures["recognition"]["certified_people"].values())
         told = result.figures["notify"]["messages"]["certified"]
         assert certified <= told <= certified + result.accuracy.under_review
-    others = [
-        {k: v for k, v in each.figures["notify"]["messages"].items() if k != "certified"} for each in (ours, theirs)
-    ]
-    assert others[0] == others[1]
+
+
+def _steady(figures):
+    """Figures of all services without what chance may change."""
+    kept = deepcopy(figures)
+    # A service that starts again at noon goes its daily round at noon.
+    kept["grid"]["tasks_closed"] = None
+    for reason in ("take_up", "sample"):
+        kept["grid"]["tasks_open"].pop(reason, None)
+    kept["notify"]["messages"].pop("certified")
+    return kept
 
 
 async def test_a_rule_set_is_tried_on_the_people_of_each_county(city):
