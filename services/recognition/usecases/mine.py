@@ -16,6 +16,7 @@ from services.recognition.domain.sentences import Announced, Benefit, Standing, 
 from services.recognition.store import mine, overpayments
 from services.recognition.usecases import cycles as in_cycles
 from services.recognition.usecases.deps import Deps
+from shared.contracts.names import EVIDENCE_CLASSES
 from shared.contracts.vocabulary import Channel
 from shared.kit.db import ReadTx
 
@@ -82,7 +83,7 @@ def _shown(program: Program, row: asyncpg.Record, benefit: Benefit, today: date)
         # The month is enough to recognise it by; the day could tell where the person was.
         "as_of": first_of_month(row["as_of"]) if holds else None,
         "channel": words.CHANNELS[Channel(row["channel"])] if holds else None,
-        "evidence": [words.EVIDENCE.get(each, "其他") for each in row["evidence_class"] or ()] if holds else [],
+        "evidence": [EVIDENCE_CLASSES.get(each, "其他") for each in row["evidence_class"] or ()] if holds else [],
         "stops_from": row["stops_from"],
         "answer_by": row["notice_until"] if where is Standing.STOP_INTENDED else None,
     }

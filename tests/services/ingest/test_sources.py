@@ -9,6 +9,7 @@ import pytest
 import services.ingest.sources as catalogue_files
 from deploy.demo.city.deliveries import read_deliveries
 from services.ingest.sources import SourceError, load_sources
+from shared.contracts.names import DEPARTMENTS
 from tests.services.ingest.world import IDS, csv_of, with_deps
 
 FOLDER = Path(catalogue_files.__file__).parent
@@ -53,6 +54,7 @@ def test_the_catalogue_is_fifty_sources_of_twenty_six_departments(one_more, more
     assert Counter(source.polarity for source in ours) == {"positive": 45, "negative": 5}
     assert Counter(source.strength for source in ours) == {"strong": 43, "weak": 7}
     assert len({source.department for source in ours}) == 26
+    assert {source.department for source in ours} <= set(DEPARTMENTS)
     assert len({source.label for source in catalogue.values()}) == len(catalogue) >= 50 + more
 
 

@@ -22,6 +22,7 @@ from services.recognition.programs import (
     read_file,
     to_program,
 )
+from shared.contracts.names import DEPARTMENTS
 from shared.contracts.vocabulary import Claim
 from tests.services.recognition.world import World, assessed, assessment, enrolled, enrolment, make_deps
 
@@ -31,38 +32,6 @@ EXAMPLES = [
     for path in FILES
     for example in read_file(path).example
 ]
-DEPARTMENTS = frozenset(
-    [
-        "hrss",
-        "data_bureau",
-        "medins",
-        "health",
-        "civil",
-        "police",
-        "transport",
-        "rail",
-        "air",
-        "culture_tourism",
-        "justice",
-        "court",
-        "prison",
-        "veterans",
-        "cdpf",
-        "hpf",
-        "natres",
-        "housing",
-        "tax",
-        "market",
-        "agri",
-        "rural",
-        "edu",
-        "finance",
-        "bank",
-        "telecom",
-        "organization",
-        "water",
-    ]
-)
 
 
 def test_the_nine_of_hr_and_the_twenty_two_others_of_the_catalogue_are_there():
@@ -75,7 +44,7 @@ def test_the_nine_of_hr_and_the_twenty_two_others_of_the_catalogue_are_there():
 def test_every_program_asks_whether_the_person_is_alive_and_belongs_to_a_known_department():
     for program in load().values():
         assert Claim.ALIVE in program.versions[0].claims
-        assert {program.owner, *program.told} <= DEPARTMENTS
+        assert {program.owner, *program.told} <= set(DEPARTMENTS)
 
 
 def test_every_file_shows_each_of_its_events_and_arrears_rules():
