@@ -172,6 +172,8 @@ class NoticeKind(StrEnum):
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     TERMINATED = "terminated"
+    REDUCED = "reduced"
+    PAYEE_CHANGE = "payee_change"
     ARREARS = "arrears"
     REFUND = "refund"
     APOLOGY = "apology"

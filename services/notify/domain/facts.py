@@ -30,7 +30,14 @@ NOTICES: Final = {kind: f"notice_{kind.value}" for kind in NoticeKind}
 """Template of each kind of notice."""
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _WITH_DEADLINE: Final = frozenset(
-    {NoticeKind.INTENDED_STOP, NoticeKind.SUSPENDED, NoticeKind.TERMINATED, NoticeKind.REFUND}
+    {
+        NoticeKind.INTENDED_STOP,
+        NoticeKind.SUSPENDED,
+        NoticeKind.TERMINATED,
+        NoticeKind.REDUCED,
+        NoticeKind.PAYEE_CHANGE,
+        NoticeKind.REFUND,
+    }
 )
 _WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
 

@@ -26,6 +26,9 @@ from shared.kit.telemetry import mask_text
 STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
 """Effects that stop money, and the step each of them is."""
 
+CHANGES = {Effect.REDUCE: NoticeKind.REDUCED, Effect.CHANGE_PAYEE: NoticeKind.PAYEE_CHANGE}
+"""Effects that change what is paid or to whom without stopping it, and what the person is told of them."""
+
 
 async def get_proposal(tx: ReadTx, proposal_id: UUID, caller: Caller) -> Proposal:
     """A proposal of a program the officer speaks for.
@@ -77,6 +80,8 @@ async def decide(
 async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) -> Decided:
     """Another officer confirms: the person gets notice, with time to answer before anything stops.
 
+    What only lowers the amount or changes the payee counts at once; the person is told, and may object.
+
     Raises:
         ConflictError: nobody has decided it, or the enrolment allows no stop now.
         FourEyesError: by the officer who decided.
@@ -118,6 +123,8 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     await decisions.close_proposal(tx, proposal_id, ProposalState.CONFIRMED, at=now)
     if stops:
         await _announce_stop(deps, tx, decided, enrolment)
+    elif decided.effect in CHANGES:
+        await give_notice(deps, tx, _telling(decided, CHANGES[decided.effect]))
     return decided
 
 
@@ -126,15 +133,18 @@ async def _announce_stop(deps: Deps, tx: WriteTx, decided: Decided, enrolment: E
     status = step_after(enrolment.status, Step.GIVE_NOTICE, decided)
     held_by = enrolment.decision_id if status is Status.SUSPENDED else decided.decision_id
     await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, held_by)
-    telling = Telling(
+    await give_notice(deps, tx, _telling(decided, NoticeKind.INTENDED_STOP, deadline_on=decided.notice_until))
+
+
+def _telling(decided: Decided, kind: NoticeKind, *, deadline_on: date | None = None) -> Telling:
+    return Telling(
         subject=decided.subject,
-        kind=NoticeKind.INTENDED_STOP,
+        kind=kind,
         programs=(decided.program,),
         reason=decided.reason,
-        deadline_on=decided.notice_until,
+        deadline_on=deadline_on,
         decision_id=decided.decision_id,
     )
-    await give_notice(deps, tx, telling)
 
 
 def _first_unpaid(proposal: Proposal, said: date, notice_until: date) -> date:

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED
-from tests.services.recognition.rights import tell
+from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
+from tests.services.recognition.rights import facts, tell
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -196,13 +196,20 @@ async def test_the_reason_decides_what_is_paid_back(world, http, officer, reason
     assert await status(world) == "active"
 
 
-async def test_what_changes_a_payee_stops_nobody(world, http, officer):
-    proposal = await proposed(world, http, officer, program="farmland")
-    both = [officer(name, programs=["farmland"]) for name in ("officer-1", "officer-2")]
+@pytest.mark.parametrize(
+    ("program", "effect", "told"), [("farmland", "change_payee", "payee_change"), ("dibao", "reduce", "reduced")]
+)
+async def test_what_changes_payee_or_amount_stops_nobody_and_is_told(world, http, officer, program, effect, told):
+    proposal = await proposed(world, http, officer, program=program)
+    both = [officer(name, programs=[program]) for name in ("officer-1", "officer-2")]
     await http.post(f"/v1/proposals/{proposal}:decide", json={"grounds": "户主去世"}, headers=both[0])
+    assert await facts(world, NOTICE_GIVEN) == []
     confirmed = (await http.post(f"/v1/proposals/{proposal}:confirm", headers=both[1])).json()
-    assert (confirmed["effect"], confirmed["state"]) == ("change_payee", "effective")
+    assert (confirmed["effect"], confirmed["state"]) == (effect, "effective")
     assert await status(world) == "active"
+    (notice,) = await facts(world, NOTICE_GIVEN)
+    assert (notice["kind"], notice["programs"], notice["decision_id"]) == (told, [program], confirmed["decision_id"])
+    assert await world.rows("SELECT kind FROM notice") == [{"kind": told}]
 
 
 async def test_proposals_come_in_pages(world, http, officer):
