@@ -325,8 +325,16 @@ class ReplayRequest(Request):
         return self
 
 
+class RedriveRequest(Request):
+    """Failed deliveries of a channel: since when, and for which reason if not for any."""
+
+    channel: Code
+    since: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=80, pattern=NoNul)] | None = None
+
+
 class QueuedOut(BaseModel):
-    """How many events are to be posted."""
+    """How many events are to be posted, or messages to be sent, again."""
 
     queued: int
 

@@ -169,6 +169,7 @@ PARTNER_EVENT = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("occurred_at", _AT, nullable=False),
     sa.Column("heard_at", _AT, nullable=False, comment="business time"),
+    sa.Column("traceparent", sa.Text, comment="of what it came from; posts go on with it"),
     sa.Index("ix_partner_event_heard", "client_id", "heard_at"),
     sa.Index("ix_partner_event_age", "heard_at"),
     comment="what partners are told, kept for replay",

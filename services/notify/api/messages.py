@@ -33,8 +33,8 @@ async def list_inbox(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> MessagesOut:
-    """What the caller's office is told: by his divisions, or addressed to his department, himself or his client."""
-    async with wired.database.read() as tx:
+    """What the caller's office is told, by division or addressed to him; a look at a person is written down."""
+    async with wired.database.write() as tx:
         page = await read.list_inbox(tx, wired, caller, Audience(audience), cursor=cursor, limit=limit)
     return _page(page)
 

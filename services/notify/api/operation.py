@@ -1,11 +1,11 @@
-"""Counts for the operator."""
+"""Counts for the operator, and a second try for what failed by no fault of a person's."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, status
 
 from services.notify.api.common import Operator, Wired
 from services.notify.domain.delivery import Status
-from services.notify.schemas import FiguresOut
-from services.notify.usecases import read
+from services.notify.schemas import FiguresOut, QueuedOut, RedriveRequest
+from services.notify.usecases import read, send
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["operation"], responses=PROBLEM_RESPONSES)
@@ -34,3 +34,11 @@ async def get_figures(wired: Wired, _caller: Operator) -> FiguresOut:
         failed=sum(count for (_, state), count in found.states.items() if state == Status.FAILED),
         refused_dead=found.refused_dead,
     )
+
+
+@router.post("/deliveries:redrive", status_code=status.HTTP_202_ACCEPTED)
+async def redrive(wired: Wired, _caller: Operator, body: RedriveRequest) -> QueuedOut:
+    """Try once more what failed on a channel and no provider ever took; asked again it finds nothing left to do."""
+    async with wired.database.write() as tx:
+        count = await send.redrive(tx, wired, body.channel, since=body.since, reason=body.reason)
+    return QueuedOut(queued=count)

@@ -51,13 +51,18 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thin:
-    """What a partner is told of an event; he asks for the rest."""
+    """What a partner is told of an event; he asks for the rest.
+
+    Attributes:
+        traceparent: of what the event came from, where that is known; it goes along in a header.
+    """
 
     event_id: UUID
     kind: str
     program: str
     version: int
     occurred_at: datetime
+    traceparent: str | None = None
 
 
 def may_call(address: str, allowed: Sequence[Network]) -> bool:

@@ -15,6 +15,7 @@ from services.notify.store import posts
 from services.notify.usecases import webhooks
 from services.notify.usecases.deps import Deps
 from services.notify.usecases.webhooks import Batch
+from shared.kit import trace
 from shared.kit.clock import wall
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,7 @@ class Hooks:
         return [answer for answer in answers if answer is not None]
 
     async def _post(self, batch: Batch, event: Thin) -> Answer:
+        trace.start(event.traceparent)
         answer = await self._call(batch.endpoint, batch.secrets, str(event.event_id), body_of(event))
         POSTED.labels("delivered" if answer.taken else "failed").inc()
         return answer
@@ -135,6 +137,8 @@ class Hooks:
         async with self._places:
             # Signed at each try anew: an old timestamp would be refused.
             headers = sign(keys, message_id=message_id, timestamp=int(wall()), body=body)
+            if context := trace.current():
+                headers[trace.HEADER] = context
             with DELIVERY_SECONDS.time():
                 return await self._poster.post(endpoint.url, headers, body)
 

@@ -125,6 +125,23 @@ LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked AND m.audience =
 WHERE n.subject IS NULL OR m.lane = 0
 ON CONFLICT DO NOTHING
 """
+# Only what no provider ever took: one that did would take the same id for the message it has.
+_REDRIVE: Final = """
+INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at)
+SELECT d.message_id, d.channel, d.attempt + 1, d.subject, d.template, d.lane, d.revision, d.personal, 'queued',
+       CASE WHEN d.lane > 0 THEN $4::timestamptz ELSE $3::timestamptz END
+FROM delivery d LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND d.personal AND d.lane > 0
+WHERE d.channel = $1 AND d.status = 'failed' AND d.handed_at IS NULL AND d.ended_at >= $2
+  AND ($5::text IS NULL OR d.reason = $5) AND n.subject IS NULL
+  AND NOT EXISTS (SELECT FROM delivery o WHERE o.message_id = d.message_id
+                  AND ((o.channel = d.channel AND o.attempt > d.attempt)
+                       OR o.status IN ('waiting', 'queued', 'sending', 'handed', 'delivered')))
+  AND NOT (d.template = ANY($6::text[])
+           AND EXISTS (SELECT FROM message m JOIN message y ON y.subject = m.subject AND y.template = m.template
+                       WHERE m.id = d.message_id AND (y.revision, y.id) > (m.revision, m.id)))
+ORDER BY d.lane, d.ended_at LIMIT $7
+ON CONFLICT DO NOTHING
+"""
 _TRIED: Final = "SELECT message_id, channel FROM delivery WHERE message_id = ANY($1::uuid[])"
 _WAITED_TOO_LONG: Final = """
 UPDATE delivery d SET status = 'failed', ended_at = $2
@@ -293,6 +310,33 @@ async def give_up_waiting(tx: WriteTx, before: datetime, now: datetime) -> list[
 async def end_silent(tx: WriteTx, channel: str, before: datetime, now: datetime, *, delivered: bool) -> list[Ended]:
     """End what was handed over before `before` and never answered for, at most a thousand."""
     return [_ended(row, now) for row in await tx.fetch(_SILENT, channel, before, now, delivered)]
+
+
+async def redrive(  # noqa: PLR0913  (which ones, and when)
+    tx: WriteTx,
+    channel: str,
+    *,
+    since: datetime,
+    reason: str | None,
+    latest_only: Sequence[str],
+    now: datetime,
+    opens: datetime,
+    limit: int,
+) -> int:
+    """Queue once more what failed on a channel since then, no provider took, and reached by no other. Returns how many.
+
+    Args:
+        tx: the transaction.
+        channel: its code.
+        since: of the failure.
+        reason: of the failure; None: any.
+        latest_only: templates of which the newest message says all that the others say.
+        now: when legal ones are due.
+        opens: when the others are.
+        limit: how many at most, legal and older ones first.
+    """
+    tag = await tx.run(_REDRIVE, channel, since, now, opens, reason, list(latest_only), limit)
+    return int(tag.rsplit(" ", 1)[-1])
 
 
 async def list_tried(tx: ReadTx, ids: Sequence[UUID]) -> dict[UUID, set[str]]:

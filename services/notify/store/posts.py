@@ -10,6 +10,7 @@ import asyncpg
 import pyarrow as pa
 
 from services.notify.domain.endpoints import Thin
+from shared.kit import trace
 from shared.kit.db import ReadTx, WriteTx
 
 _ARRIVED: Final = (
@@ -19,8 +20,9 @@ _ARRIVED: Final = (
 # Whoever asked before the event, and is proved or rests, gets it; who is not yet proved gets it with his proof.
 _KEEP: Final = """
 WITH heard AS (
-    INSERT INTO partner_event (event_id, client_id, program, subject, kind, version, occurred_at, heard_at)
-    SELECT DISTINCT ON (event_id) event_id, $1, $2, subject, kind, version, occurred_at, $3::timestamptz
+    INSERT INTO partner_event (event_id, client_id, program, subject, kind, version, occurred_at, heard_at,
+                               traceparent)
+    SELECT DISTINCT ON (event_id) event_id, $1, $2, subject, kind, version, occurred_at, $3::timestamptz, $4
     FROM arrived_event ORDER BY event_id, occurred_at
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id, seq, kind
@@ -71,7 +73,7 @@ WITH at AS (
     FROM picked k WHERE p.subscription_id = k.subscription_id AND p.event_id = k.event_id
     RETURNING p.event_id, p.seq, p.attempts
 )
-SELECT t.event_id, t.attempts, v.kind, v.program, v.version, v.occurred_at
+SELECT t.event_id, t.attempts, v.kind, v.program, v.version, v.occurred_at, v.traceparent
 FROM taken t JOIN partner_event v USING (event_id) ORDER BY t.seq
 """
 _RECORD: Final = """
@@ -145,7 +147,7 @@ async def keep_events(tx: WriteTx, table: pa.Table, *, client_id: str, program: 
     await tx.run(_ARRIVED)
     await tx.run("DELETE FROM arrived_event")
     await tx.copy("arrived_event", table.select(names).cast(plain))
-    rows = await tx.fetch(_KEEP, client_id, program, now)
+    rows = await tx.fetch(_KEEP, client_id, program, now, trace.current())
     return int(rows[0]["n"])
 
 

@@ -1,6 +1,6 @@
 """What people look at: messages with their deliveries, inboxes, figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -40,6 +40,10 @@ SELECT (SELECT count(*) FROM message WHERE in_inbox) AS in_inbox,
        (SELECT count(*) FROM message WHERE refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM delivery WHERE status = 'refused' AND reason = 'recorded_dead') AS refused_later,
        (SELECT count(*) FROM contact) AS contacts
+"""
+_LOOKS: Final = """
+INSERT INTO look (at, client_id, who, subject, found)
+SELECT $1, $2, $3, f.subject, f.found FROM unnest($4::uuid[], $5::int[]) AS f (subject, found)
 """
 
 
@@ -131,16 +135,9 @@ async def _with_deliveries(tx: ReadTx, rows: Sequence[asyncpg.Record]) -> list[M
     ]
 
 
-async def note_look(tx: WriteTx, subject: UUID, found: int, *, client_id: str, who: str, at: datetime) -> None:
-    """Keep who looked at whose messages, before the answer leaves."""
-    await tx.run(
-        "INSERT INTO look (at, client_id, who, subject, found) VALUES ($1, $2, $3, $4, $5)",
-        at,
-        client_id,
-        who,
-        subject,
-        found,
-    )
+async def note_looks(tx: WriteTx, found: Mapping[UUID, int], *, client_id: str, who: str, at: datetime) -> None:
+    """Keep who looked at whose messages, and at how many of each person, before the answer leaves."""
+    await tx.run(_LOOKS, at, client_id, who, list(found), list(found.values()))
 
 
 async def count_all(tx: ReadTx) -> Figures:

@@ -1,5 +1,6 @@
 """Letting people look: a person's messages with their log, shared inboxes, previews, figures."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -89,16 +90,16 @@ async def search(tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, *, curs
     question = f"search {caller.client_id} {subject}"
     rows = await readings.list_of_subject(tx, subject, _place(deps, question, cursor), limit + 1)
     page = _page(deps, question, rows, limit)
-    await readings.note_look(
-        tx, subject, len(page.items), client_id=caller.client_id, who=caller.user, at=deps.clock.now()
-    )
+    await _note(tx, deps, caller, {subject: len(page.items)})
     return page
 
 
 async def list_inbox(
-    tx: ReadTx, deps: Deps, caller: Caller, audience: Audience, *, cursor: str | None, limit: int
+    tx: WriteTx, deps: Deps, caller: Caller, audience: Audience, *, cursor: str | None, limit: int
 ) -> Page:
     """What the caller's office is told: his divisions', or what is addressed to his department, himself, his client.
+
+    Whoever a message is about was looked at, and that is written down before the answer leaves.
 
     Raises:
         ForbiddenError: the caller has no such inbox.
@@ -113,7 +114,14 @@ async def list_inbox(
         recipient=recipient,
         divisions=[] if recipient else [prefix for prefix in caller.divisions if prefix.isdigit()],
     )
-    return _page(deps, question, rows, limit)
+    page = _page(deps, question, rows, limit)
+    await _note(tx, deps, caller, Counter(each.row.subject for each in page.items if each.row.subject))
+    return page
+
+
+async def _note(tx: WriteTx, deps: Deps, caller: Caller, found: Mapping[UUID, int]) -> None:
+    if found:
+        await readings.note_looks(tx, found, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
 
 
 _ROLES: Mapping[Audience, frozenset[str]] = {

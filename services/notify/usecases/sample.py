@@ -8,14 +8,8 @@ from services.notify.domain.template import fill, read_values, sample_values
 from services.notify.domain.words import SAMPLE_LABELS
 from services.notify.usecases.deps import Deps
 from services.notify.usecases.read import find_template, find_version
-from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError
-
-
-class ChannelOffError(ConflictError):
-    """A channel that does not send here."""
-
-    code = "channel_off"
-    title = "The channel does not send here"
+from services.notify.usecases.send import ChannelOffError
+from shared.kit.problems import ForbiddenError, NotFoundError
 
 
 def make(deps: Deps, *, template: str, channel: str, to: str, number: int | None) -> Outgoing:

@@ -23,10 +23,19 @@ from shared.contracts.vocabulary import Audience
 from shared.kit.clock import wall
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ConflictError
 
 log = structlog.get_logger(__name__)
 
 _EVERY_LANE = 9
+_REDRIVEN = 20_000
+
+
+class ChannelOffError(ConflictError):
+    """A channel that does not send here."""
+
+    code = "channel_off"
+    title = "The channel does not send here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +190,32 @@ def _told(ended: Sequence[Ended], at: str) -> pa.Table:
             at: pa.array([each.at for each in ended], pa.timestamp("us", "UTC")),
         }
     )
+
+
+async def redrive(tx: WriteTx, deps: Deps, channel: str, *, since: datetime, reason: str | None) -> int:
+    """Try once more what failed on a channel and no provider ever took, once its cause has been mended.
+
+    Returns:
+        How many were queued.
+
+    Raises:
+        ChannelOffError: it does not send here.
+    """
+    if channel not in deps.senders:
+        raise ChannelOffError
+    now = deps.clock.now()
+    count = await deliveries.redrive(
+        tx,
+        channel,
+        since=since,
+        reason=reason,
+        latest_only=[code for code, each in deps.templates.items() if each.latest_only],
+        now=now,
+        opens=deps.opens() if deps.channels[channel].channel.quiet_hours else now,
+        limit=_REDRIVEN,
+    )
+    tx.after_commit.append(deps.wake.set)
+    return count
 
 
 async def tidy(tx: WriteTx, deps: Deps) -> int:

@@ -1,5 +1,6 @@
 """What a village prints, hands out and reads out; names are opened for it only, and each look is written down."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,8 +64,8 @@ async def take(  # noqa: PLR0913  (what to take)
     check_division(caller, division)
     rows = await villages.list_of(tx, division, channel, ids=ids, limit=limit)
     found = [spoken for row in rows if (spoken := _speak(deps, channel, row)) is not None]
-    for subject in {each.row.subject for each in found}:
-        await readings.note_look(tx, subject, 1, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
+    seen = Counter(each.row.subject for each in found)
+    await readings.note_looks(tx, seen, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
     return found
 
 

@@ -83,3 +83,8 @@ def poster_of(deps: Deps) -> Poster:
 async def post_all(deps: Deps) -> None:
     """Prove and post what is due now."""
     await Hooks(deps, poster_of(deps)).drain()
+
+
+def heard(sandbox: FastAPI, name: str = "civil") -> list[int]:
+    """Numbers of the events a receiver has, in the order in which they came."""
+    return [UUID(each["id"]).int for each in sandbox.state.keep.list_hooks(name, 100_000)]

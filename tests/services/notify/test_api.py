@@ -1,11 +1,9 @@
 """The HTTP side: who may see what, previews, notices on request, receipts."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import orjson
 import pytest
 
@@ -17,49 +15,25 @@ from shared.contracts.events import (
     SUSPICION_RAISED,
     BatchCompleted,
 )
-from shared.kit.clock import FixedClock, wall
-from tests.services.notify.test_hearing import YEAR, deliveries, hear
+from shared.kit.clock import wall
 from tests.services.notify.world import (
     MORNING,
     RECEIPT_SECRET,
     TODAY,
+    YEAR,
     certificates,
     contacts,
+    deliveries,
     fact_message,
-    make_deps,
+    hear,
     rows_of,
     sms_settings,
     subject,
     suspicions,
     table_message,
 )
-from tests.support.routes import app_of
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
-
-
-@pytest.fixture
-def clock():
-    return FixedClock(MORNING)
-
-
-@pytest.fixture
-def deps(database, clock):
-    return make_deps(database, clock=clock, sms=sms_settings())
-
-
-@pytest.fixture
-async def http(deps, database, issuer):
-    app = app_of("notify")
-    app.state.platform = SimpleNamespace(guard=issuer.guard(), database=database)
-    app.state.deps = deps
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client:
-        yield client
 
 
 @pytest.fixture
@@ -121,7 +95,9 @@ class TestSearch:
 
 
 class TestInboxes:
-    async def test_an_officer_sees_what_happens_in_his_divisions(self, http, deps, issuer):
+    async def test_an_officer_sees_what_happens_in_his_divisions_and_each_look_is_kept(
+        self, http, deps, database, issuer
+    ):
         for number, division in ((1, "341602001001"), (2, "341621001001")):
             await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(number), "phone")], division)))
             rows = [(subject(number), uuid4(), "suspected_death", 1)]
@@ -130,8 +106,12 @@ class TestInboxes:
         items = (await http.get("/v1/inbox/officer", headers=local)).json()["items"]
         assert [item["subject"] for item in items] == [str(subject(1))]
         assert "疑似死亡" in items[0]["text"]
-        everywhere = issuer.headers("notify.read", role="officer")
+        everywhere = issuer.headers("notify.read", role="officer", user="o-2")
         assert len((await http.get("/v1/inbox/officer", headers=everywhere)).json()["items"]) == 2
+        looks = await rows_of(database, "SELECT subject, who, found FROM look ORDER BY id")
+        assert looks[0]["subject"] == subject(1)
+        assert {row["subject"] for row in looks[1:]} == {subject(1), subject(2)}
+        assert [(row["who"], row["found"]) for row in looks[1:]] == [("o-2", 1)] * 2
 
     async def test_a_department_sees_its_own_batches_only(self, http, deps, issuer):
         for department in ("medins", "police"):

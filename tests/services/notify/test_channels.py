@@ -1,18 +1,21 @@
 """Channels: found by being in the folder, each with its own settings."""
 
+import httpx
+import orjson
 import pytest
 
 from services.notify import channels as channel_files
 from services.notify.channels import Channel, ChannelFileError
 from services.notify.domain.plan import plan
 from services.notify.usecases.deps import ways_of
-from tests.services.notify.world import make_deps
+from tests.services.notify.world import certify, deliveries, drain, make_deps, said, subject
 
 VOICE = '''
 """Calls people up."""
+from uuid import UUID
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from services.notify.channels import Channel
-from services.notify.domain.delivery import Outcome, Reach, Result
+from services.notify.channels import Channel, NotAReceiptError
+from services.notify.domain.delivery import Outcome, Reach, Receipt, Result
 
 class VoiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WUGAN_NOTIFY_VOICE_")
@@ -20,11 +23,18 @@ class VoiceSettings(BaseSettings):
 
 def open_sender(settings, client):
     async def send(batch):
-        return [Result(id=each.id, outcome=Outcome.DELIVERED, provider="voice") for each in batch]
+        answer = await client.post("http://calls.test/", json=[[each.to, each.text] for each in batch])
+        return [Result(id=each.id, outcome=Outcome.HANDED, provider="voice", parts=1) for each in batch]
     return send
 
+def read_receipts(settings, headers, body, now):
+    if headers.get("x-answered-by") != settings.number:
+        raise NotAReceiptError("not from the operator")
+    return [Receipt(id=UUID(body.decode()), delivered=True, reason="")]
+
 CHANNEL = Channel(code="voice", label="语音", reference="适老化", reaches=Reach.PHONE, settings=VoiceSettings,
-                  off_because=lambda settings: None, open=open_sender, speaks_like="inbox")
+                  off_because=lambda settings: None, open=open_sender, read_receipts=read_receipts,
+                  speaks_like="inbox")
 '''
 
 
@@ -40,16 +50,58 @@ def test_the_folder_holds_whole_channels():
         assert channel.settings() is not None, "every setting has a default"
 
 
-def test_a_new_file_is_a_new_channel_that_templates_use(tmp_path):
+@pytest.fixture
+def voice(tmp_path):
+    """A channel that is one new file in the folder, beside the inbox."""
     (tmp_path / "voice.py").write_text(VOICE, encoding="utf-8")
     (tmp_path / "inbox.py").write_text((channel_files.FOLDER / "inbox.py").read_text(), encoding="utf-8")
     found = channel_files.discover(tmp_path)
     assert set(found) == {"voice", "inbox"}
-    deps = make_deps(None, more={"voice": found["voice"]})  # type: ignore[arg-type]
+    return found["voice"]
+
+
+def test_a_new_file_is_a_new_channel_that_templates_use(voice):
+    deps = make_deps(None, more={"voice": voice})  # type: ignore[arg-type]
     made = deps.plan("certified")
     assert made.in_inbox
     assert [way.code for way in made.first] == ["voice"]
     assert "voice" in deps.senders
+
+
+@pytest.mark.db
+class TestDelivering:
+    @pytest.fixture
+    async def deps(self, database, clock, voice):
+        self.calls: list[list[str]] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.calls += orjson.loads(request.content)
+            return httpx.Response(200)
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            yield make_deps(database, clock=clock, client=client, more={"voice": voice})
+
+    async def test_a_new_file_delivers_takes_receipts_and_is_counted(self, http, deps, database, issuer):
+        await certify(deps, subject(1))
+        await drain(deps, "voice")
+        assert self.calls == [
+            [
+                "13900000001",
+                "您的待遇资格已认证，有效期至2024年10月31日，3项待遇通用。在此之前，您无需办理任何手续。如有疑问，请拨打12333。",
+            ]
+        ]
+        (row,) = await deliveries(database)
+        assert (row["channel"], row["status"], row["provider"]) == ("voice", "handed", "voice")
+        body, own = str(row["message_id"]), {"X-Answered-By": "12333"}
+        assert (await http.post("/v1/receipts/voice", content=body)).status_code == 401
+        for new in (1, 0):
+            answer = await http.post("/v1/receipts/voice", content=body, headers=own)
+            assert answer.json() == {"taken": 1, "new": new}
+        assert [each["channel"] for each in await said(database)] == ["inbox", "voice"]
+        found = (await http.get("/v1/figures", headers=issuer.headers("operate"))).json()
+        assert (found["states"], found["parts"]) == ({"voice.delivered": 1}, {"voice": 1})
+        listed = (await http.get("/v1/channels", headers=issuer.headers("notify.read"))).json()
+        assert "voice" in str(listed)
 
 
 def test_without_settings_text_messages_are_off_and_that_is_said(monkeypatch):

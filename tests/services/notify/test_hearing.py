@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify import handlers
-from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
     BATCH_COMPLETED,
     CASE_CONCLUDED,
@@ -17,27 +15,28 @@ from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     CONTACTS_CHANGED,
-    MESSAGE_DELIVERED,
     SUSPICION_RAISED,
     BatchCompleted,
     CaseConcluded,
     CertificateRevoked,
-    TableEvent,
 )
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
-from shared.kit import arrow
 from shared.kit.bus import Message, PoisonError
 from shared.kit.clock import FixedClock
-from shared.kit.db import Database
 from tests.services.notify.world import (
     MORNING,
     TODAY,
+    YEAR,
     certificates,
     contacts,
+    deliveries,
     due,
     fact_message,
+    hear,
     make_deps,
+    messages,
     rows_of,
+    said,
     sms_settings,
     subject,
     suspicions,
@@ -46,23 +45,10 @@ from tests.services.notify.world import (
 
 pytestmark = pytest.mark.db
 
-YEAR = date(2024, 10, 31)
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
-
 
 @pytest.fixture
 def deps(database):
     return make_deps(database, sms=sms_settings())
-
-
-async def hear(deps: Deps, message: Message) -> None:
-    handler = {each.event.name: each.handler for each in handlers.subscriptions(deps)}[message.event.name]
-    async with deps.database.write() as tx:
-        await handler(tx, message)
 
 
 def issued(*rows: Any) -> Message:
@@ -75,19 +61,6 @@ def known(*rows: Any, received_at: str = "2023-10-01T00:00:00+00:00") -> Message
 
 def suspected(*rows: Any, at: datetime = MORNING) -> Message:
     return table_message(SUSPICION_RAISED, suspicions(rows), at=at)
-
-
-async def messages(database: Database) -> list[dict[str, Any]]:
-    return await rows_of(database, "SELECT * FROM message ORDER BY template, subject")
-
-
-async def deliveries(database: Database) -> list[dict[str, Any]]:
-    return await rows_of(database, "SELECT * FROM delivery ORDER BY subject, channel, attempt")
-
-
-async def said(database: Database, event: TableEvent = MESSAGE_DELIVERED) -> list[dict[str, Any]]:
-    bodies = await rows_of(database, "SELECT body FROM outbox WHERE subject LIKE $1 || '.%' ORDER BY seq", event.name)
-    return [row for each in bodies for row in arrow.decode(each["body"]).to_pylist()]
 
 
 class TestCertificates:

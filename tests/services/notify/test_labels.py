@@ -14,15 +14,9 @@ from services.notify.usecases import labels
 from shared.contracts.events import CONTACTS_CHANGED
 from shared.kit.http import Peers
 from shared.kit.problems import UnavailableError
-from tests.services.notify.test_hearing import hear
-from tests.services.notify.world import contacts, drain, make_deps, notice, sms_settings, subject, table_message
+from tests.services.notify.world import contacts, drain, hear, make_deps, notice, sms_settings, subject, table_message
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
 
 
 async def test_what_recognition_tells_stands_in_texts_and_outlasts_its_silence_and_a_restart(database):

@@ -3,11 +3,9 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import httpx
 import orjson
 import pytest
 
-from deploy.sandbox.app import SandboxOptions, create_app
 from deploy.sandbox.sms import Behaviour
 from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
@@ -20,17 +18,16 @@ from shared.contracts.events import CONTACTS_CHANGED, MESSAGE_DELIVERED, SUSPICI
 from shared.contracts.events.notify import MESSAGE_FAILED
 from shared.contracts.events.recognition import NoticeGiven
 from shared.contracts.vocabulary import NoticeKind
-from shared.kit.clock import FixedClock
-from tests.services.notify.test_hearing import deliveries, hear, said
-from tests.services.notify.test_sending import receipt
 from tests.services.notify.world import (
     MORNING,
     contacts,
+    deliveries,
     drain,
-    make_deps,
+    hear,
     notice,
+    receipt,
     rows_of,
-    sms_settings,
+    said,
     subject,
     suspicions,
     table_message,
@@ -38,30 +35,6 @@ from tests.services.notify.world import (
 
 NOTICE = UUID(int=77)
 LABELS = {"dibao": "最低生活保障", "old_age_allow": "高龄津贴"}
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
-
-
-@pytest.fixture
-def clock():
-    return FixedClock(MORNING)
-
-
-@pytest.fixture
-async def sandbox():
-    app = create_app(SandboxOptions())
-    yield app
-    await app.state.callbacks.close()
-    app.state.keep.close()
-
-
-@pytest.fixture
-async def deps(database, clock, sandbox):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
-        yield make_deps(database, clock=clock, client=client, sms=sms_settings())
 
 
 async def death(deps, who: UUID) -> None:

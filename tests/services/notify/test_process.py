@@ -24,10 +24,10 @@ from shared.kit.app import create_app
 from shared.kit.bus import Bus, Message
 from shared.kit.clock import set_clock
 from tests.services.notify.hooks import serving
-from tests.services.notify.test_hearing import YEAR
 from tests.services.notify.world import (
     MORNING,
     RECEIPT_SECRET,
+    YEAR,
     certificates,
     contacts,
     due,

@@ -1,9 +1,7 @@
 """Webhooks to a partner's real socket: proved first, signed for any library, repeated until heard, never to a private net."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
 from uuid import UUID
 
 import httpx
@@ -11,48 +9,31 @@ import orjson
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from deploy.sandbox.app import SandboxOptions, create_app
 from deploy.sandbox.hooks import Reception
-from services.notify.app import SERVICE
-from services.notify.channels.webhook import Poster, WebhookSettings
-from services.notify.domain.endpoints import WAITS, may_call
-from services.notify.jobs import Hooks
-from services.notify.settings import NotifySettings
+from services.notify.domain.endpoints import WAITS
 from services.notify.store import endpoints
 from services.notify.usecases import webhooks
 from shared.contracts.events.notify import RECEIPT_RECORDED
 from shared.contracts.events.recognition import SubscriptionChanged
 from shared.contracts.vocabulary import SubscriptionStatus
-from shared.kit.app import create_app as create_service
+from shared.kit import trace
 from shared.kit.bus import PoisonError
-from shared.kit.clock import FixedClock
+from shared.kit.clock import wall
 from tests.services.notify.hooks import (
     CLIENT,
     LOCAL,
     SECOND,
     SECRET,
+    heard,
     post_all,
     poster_of,
     recorded,
-    serving,
     subscription,
     with_poster,
 )
-from tests.services.notify.test_hearing import hear, said
-from tests.services.notify.world import MORNING, make_deps, rows_of
-from tests.support.settings import settings_for
+from tests.services.notify.world import MORNING, hear, make_deps, rows_of, said
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
-
-
-@pytest.fixture
-def clock():
-    return FixedClock(MORNING)
 
 
 @pytest.fixture
@@ -62,24 +43,8 @@ async def deps(database, clock):
     await poster_of(made).close()
 
 
-@pytest.fixture
-def sandbox():
-    return create_app(SandboxOptions())
-
-
-@pytest.fixture
-async def receiver(sandbox):
-    async with serving(sandbox) as url:
-        yield f"{url}/hooks/civil"
-
-
 def behave(sandbox, name="civil", **how) -> None:
     sandbox.state.receivers.behaviours[name] = Reception(**how)
-
-
-def heard(sandbox, name="civil") -> list[int]:
-    """Numbers of the events a receiver has, in the order in which they came."""
-    return [UUID(each["id"]).int for each in sandbox.state.keep.list_hooks(name, 100_000)]
 
 
 async def state(database) -> tuple[str, str]:
@@ -174,6 +139,37 @@ class TestSignatures:
                 "type": "certificate.issued", "timestamp": "2023-11-01T01:00:00+00:00",
                 "data": {"event_id": each["id"], "program": "dibao", "version": number},
             }  # fmt: skip
+
+    async def test_each_try_is_signed_anew_at_its_own_time_and_keeps_the_trace_of_its_event(
+        self, deps, clock, monkeypatch
+    ):
+        calls: list[httpx.Request] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            said = orjson.loads(request.content)
+            if "challenge" in said["data"]:
+                return httpx.Response(200, stream=httpx.ByteStream(orjson.dumps(said["data"])))
+            calls.append(request)
+            return httpx.Response(500 if len(calls) == 1 else 200, stream=httpx.ByteStream(b""))
+
+        made = with_poster(deps, LOCAL, httpx.MockTransport(answer))
+        await hear(made, subscription(url="http://127.0.0.1/hooks/civil"))
+        await post_all(made)
+        event = trace.start()
+        await hear(made, recorded([1]))
+        trace.start()
+        now = wall()
+        for seconds_ago in (90, 0):
+            monkeypatch.setattr("services.notify.jobs.webhooks.wall", lambda at=now - seconds_ago: at)
+            await post_all(made)
+            clock.move(timedelta(minutes=1))
+        await poster_of(made).close()
+        first, second = (each.headers for each in calls)
+        assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 90
+        assert first["webhook-signature"] != second["webhook-signature"]
+        for each in calls:
+            Webhook(SECRET).verify(each.content, dict(each.headers))
+            assert each.headers["traceparent"][3:35] == event[3:35]
 
     async def test_while_a_secret_changes_both_are_valid_then_only_the_new_one(self, deps, clock, sandbox, receiver):
         await hear(deps, subscription(url=receiver))
@@ -328,122 +324,3 @@ class TestReceipts:
         rows = await said(database, RECEIPT_RECORDED)
         assert sorted(UUID(bytes=row["event_id"]).int for row in rows) == sorted([*range(1, 6)] * 2)
         assert {(row["outcome"], row["attempts"]) for row in rows} == {("delivered", 1)}
-
-
-class TestAddresses:
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "127.0.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-            "::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "255.255.255.255",
-        ],
-    )  # fmt: skip
-    def test_private_addresses_are_not_called(self, address):
-        assert not may_call(address, [])
-
-    def test_public_ones_and_allowed_ones_are(self):
-        assert may_call("1.1.1.1", [])
-        assert may_call("2606:4700::1111", [])
-        assert may_call("127.0.0.1", LOCAL.networks)
-        assert may_call("::ffff:127.0.0.1", LOCAL.networks)
-
-    @pytest.mark.parametrize(
-        ("url", "addresses", "reason"),
-        [
-            ("https://inside.example/x", ["10.0.0.5"], "address_not_allowed"),
-            ("https://mixed.example/x", ["1.1.1.1", "127.0.0.1"], "address_not_allowed"),
-            ("https://nowhere.example/x", [], "address_not_allowed"),
-            ("http://plain.example/x", ["1.1.1.1"], "tls_needed"),
-            ("ftp://archive.example/x", ["1.1.1.1"], "url_not_usable"),
-            ("https://user:word@some.example/x", ["1.1.1.1"], "url_not_usable"),
-            ("https:///x", ["1.1.1.1"], "url_not_usable"),
-        ],
-    )
-    async def test_what_must_not_be_called_is_refused_before_connecting(self, url, addresses, reason):
-        async def resolve(_host: str, _port: int) -> list[str]:
-            return list(addresses)
-
-        poster = Poster(WebhookSettings(), resolve=resolve)
-        assert (await poster.post(url, {}, b"{}")).reason == reason
-        await poster.close()
-
-    async def test_it_connects_to_the_address_it_looked_at_under_the_name_it_was_given(self, sandbox):
-        seen = []
-
-        @sandbox.middleware("http")
-        async def note(request, call_next):
-            seen.append(request.headers["host"])
-            return await call_next(request)
-
-        async def resolve(_host: str, _port: int) -> list[str]:
-            return ["127.0.0.1"]
-
-        async with serving(sandbox) as url:
-            port = httpx.URL(url).port
-            poster = Poster(LOCAL, resolve=resolve)
-            body = orjson.dumps({"type": "x", "data": {}})
-            answer = await poster.post(f"http://partner.example:{port}/hooks/civil", {"webhook-id": "1"}, body)
-            await poster.close()
-        assert (answer.status, answer.reason) == (200, "")
-        assert seen == [f"partner.example:{port}"]
-
-
-class TestTheApi:
-    @pytest.fixture
-    async def http(self, deps, database, issuer):
-        app = create_service(SERVICE, settings_for(NotifySettings))
-        app.state.platform = SimpleNamespace(guard=issuer.guard(), database=database)
-        app.state.deps = deps
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://notify") as client:
-            yield client
-
-    async def test_a_partner_sees_his_own_endpoints_and_replays_by_id_or_time(
-        self, http, deps, clock, issuer, sandbox, receiver
-    ):
-        owner = issuer.headers("notify.webhooks", role="partner", client_id=CLIENT)
-        other = issuer.headers("notify.webhooks", role="partner", client_id="health")
-        await hear(deps, subscription(url=receiver))
-        await post_all(deps)
-        await hear(deps, recorded([1, 2, 3]))
-        await post_all(deps)
-        (mine,) = (await http.get("/v1/endpoints", headers=owner)).json()["items"]
-        assert (mine["status"], mine["waiting"], mine["failed"]) == ("active", 0, 0)
-        assert (await http.get("/v1/endpoints", headers=other)).json()["items"] == []
-        path = f"/v1/endpoints/{UUID(int=1)}"
-        first = (await http.get(f"{path}/posts", params={"limit": 2}, headers=owner)).json()
-        rest = (await http.get(f"{path}/posts", params={"before": first["next_before"]}, headers=owner)).json()
-        assert [UUID(item["event_id"]).int for item in first["items"] + rest["items"]] == [3, 2, 1]
-        assert (await http.get(f"{path}/posts", headers=other)).status_code == 404
-        assert (
-            await http.post(f"{path}:replay", json={"since": "2023-11-01T00:00:00Z"}, headers=other)
-        ).status_code == 404
-        by_id = await http.post(f"{path}:replay", json={"event_ids": [str(UUID(int=2))]}, headers=owner)
-        assert (by_id.status_code, by_id.json()) == (202, {"queued": 1})
-        await post_all(deps)
-        clock.move(timedelta(seconds=1))
-        by_time = await http.post(f"{path}:replay", json={"since": "2023-11-01T00:00:00Z"}, headers=owner)
-        assert by_time.json() == {"queued": 3}
-        await post_all(deps)
-        assert {UUID(each["id"]).int: each["handed"] for each in sandbox.state.keep.list_hooks("civil", 9)} == {
-            1: 2, 2: 3, 3: 2,
-        }  # fmt: skip
-        assert (await http.post(f"{path}:replay", json={}, headers=owner)).status_code == 422
-        held = await http.post(f"{path}:resume", headers=owner)
-        assert (held.status_code, held.json()["code"]) == (409, "endpoint_not_held")
-        assert (await http.get("/v1/endpoints", headers=issuer.headers("notify.read"))).status_code == 403
-
-
-async def test_the_loop_posts_within_a_moment_of_the_event(committing_database_for, sandbox, receiver):
-    database = await committing_database_for("notify")
-    deps = with_poster(make_deps(database))
-    loop = asyncio.create_task(Hooks(deps, poster_of(deps)).run())
-    await hear(deps, subscription(url=receiver))
-    await hear(deps, recorded(range(1, 101)))
-    for _ in range(400):
-        if len(heard(sandbox)) == 100:
-            break
-        await asyncio.sleep(0.01)
-    loop.cancel()
-    await asyncio.gather(loop, return_exceptions=True)
-    await poster_of(deps).close()
-    assert sorted(heard(sandbox)) == list(range(1, 101))

@@ -24,16 +24,17 @@ from shared.contracts.events import (
 from shared.contracts.events.notify import MESSAGE_FAILED
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.clock import FixedClock
-from tests.services.notify.test_hearing import hear, said
 from tests.services.notify.world import (
     MORNING,
     certificates,
     contacts,
     drain,
     due,
+    hear,
     make_deps,
     notice,
     rows_of,
+    said,
     sms_settings,
     subject,
     suspicions,
@@ -55,11 +56,6 @@ class City:
     warned: set[tuple[UUID, date]] = field(default_factory=set)
     stops: dict[UUID, UUID] = field(default_factory=dict)
     handed_when_recorded: dict[UUID, int] = field(default_factory=dict)
-
-
-@pytest.fixture
-async def database(database_for):
-    return await database_for("notify")
 
 
 async def fortnight(deps: Deps, city: City, sandbox, number: int) -> None:

@@ -9,11 +9,15 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 import pyarrow as pa
+from fastapi import FastAPI
 
+from deploy.sandbox.sms import Behaviour
 from services.notify import channels as channel_files
+from services.notify import handlers
 from services.notify import templates as template_files
 from services.notify.channels import Channel, ReadyChannel
 from services.notify.channels.sms import SmsSettings
+from services.notify.domain.delivery import Receipt
 from services.notify.domain.schedule import Hours
 from services.notify.jobs import Sender
 from services.notify.usecases.deps import Deps, ways_of
@@ -21,6 +25,7 @@ from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     CONTACTS_CHANGED,
+    MESSAGE_DELIVERED,
     SUSPICION_RAISED,
     Fact,
     FactEvent,
@@ -39,6 +44,7 @@ from tests.support.settings import VAULT_KEYS
 MORNING = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)
 """Nine o'clock in Shanghai."""
 TODAY = date(2023, 11, 1)
+YEAR = date(2024, 10, 31)
 VAULT = Vault({"test": bytes.fromhex(VAULT_KEYS.split(":")[1])})
 RECEIPT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -181,3 +187,40 @@ def notice(number: int, who: UUID, kind: NoticeKind = NoticeKind.INTENDED_STOP, 
         }
     )  # fmt: skip
     return fact_message(NOTICE_GIVEN, fact)
+
+
+async def hear(deps: Deps, message: Message) -> None:
+    handler = {each.event.name: each.handler for each in handlers.subscriptions(deps)}[message.event.name]
+    async with deps.database.write() as tx:
+        await handler(tx, message)
+
+
+async def certify(deps: Deps, *people: UUID, reachable: str = "phone", certificate: UUID | None = None) -> None:
+    await hear(deps, table_message(CONTACTS_CHANGED, contacts([(who, reachable) for who in people])))
+    rows = [(who, certificate or uuid4(), YEAR, None) for who in people]
+    await hear(deps, table_message(CERTIFICATES_ISSUED, certificates(rows)))
+
+
+def behave(sandbox: FastAPI, number: int = 1, **how: Any) -> None:
+    sandbox.state.gateways.behaviours[number] = Behaviour(**how)
+
+
+async def messages(database: Database) -> list[dict[str, Any]]:
+    return await rows_of(database, "SELECT * FROM message ORDER BY template, subject")
+
+
+async def deliveries(database: Database) -> list[dict[str, Any]]:
+    return await rows_of(database, "SELECT * FROM delivery ORDER BY subject, channel, attempt")
+
+
+async def said(database: Database, event: TableEvent = MESSAGE_DELIVERED) -> list[dict[str, Any]]:
+    bodies = await rows_of(database, "SELECT body FROM outbox WHERE subject LIKE $1 || '.%' ORDER BY seq", event.name)
+    return [row for each in bodies for row in arrow.decode(each["body"]).to_pylist()]
+
+
+async def states(database: Database) -> list[tuple[Any, ...]]:
+    return [(row["attempt"], row["status"], row["reason"]) for row in await deliveries(database)]
+
+
+def receipt(message_id: UUID, *, delivered: bool = True) -> Receipt:
+    return Receipt(id=message_id, delivered=delivered, reason="" if delivered else "unreachable")

@@ -1,0 +1,112 @@
+"""What providers say later, twice or in any order, ends each message once."""
+
+import asyncio
+import random
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.notify.domain.delivery import Outcome, Result
+from services.notify.usecases import send
+from tests.services.notify.world import (
+    certify,
+    deliveries,
+    drain,
+    make_deps,
+    receipt,
+    said,
+    sms_settings,
+    states,
+    subject,
+)
+
+pytestmark = pytest.mark.db
+
+
+class TestReceipts:
+    async def test_a_receipt_ends_the_delivery_and_is_said_once(self, deps, database):
+        await certify(deps, subject(1))
+        await drain(deps)
+        (delivery,) = await deliveries(database)
+        async with database.write() as tx:
+            assert await send.take_receipts(tx, deps, "sms", [receipt(delivery["message_id"])] * 2) == 1
+        async with database.write() as tx:
+            assert await send.take_receipts(tx, deps, "sms", [receipt(delivery["message_id"])]) == 0
+        assert await states(database) == [(1, "delivered", None)]
+        assert [row["channel"] for row in await said(database)] == ["inbox", "sms"]
+
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_receipts_in_any_order_give_the_same_end(self, deps, database, seed):
+        people = [subject(number) for number in range(1, 7)]
+        await certify(deps, *people)
+        await drain(deps)
+        ids = {row["subject"]: row["message_id"] for row in await deliveries(database)}
+        receipts = [receipt(ids[who]) for who in people[:4]]
+        receipts += [receipt(ids[who], delivered=False) for who in people[2:]]
+        receipts += receipts
+        random.Random(seed).shuffle(receipts)
+        while receipts:
+            async with database.write() as tx:
+                await send.take_receipts(tx, deps, "sms", receipts[:3])
+            receipts = receipts[3:]
+        assert [row["status"] for row in await deliveries(database)] == ["delivered"] * 4 + ["failed"] * 2
+        told = [row["subject"] for row in await said(database) if row["channel"] == "sms"]
+        assert sorted(told) == [who.bytes for who in people[:4]]
+
+    async def test_a_receipt_before_the_answer_is_not_overwritten_by_it(self, deps, database):
+        await certify(deps, subject(1))
+        async with database.write() as tx:
+            claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
+        ready = send.make_ready(deps, "sms", claimed)
+        async with database.write() as tx:
+            await send.take_receipts(tx, deps, "sms", [receipt(ready.outgoing[0].id)])
+        async with database.write() as tx:
+            late = [Result(id=ready.outgoing[0].id, outcome=Outcome.AGAIN, reason="readtimeout")]
+            await send.record(tx, deps, "sms", late, ready)
+        assert await states(database) == [(1, "delivered", None)]
+
+    @pytest.mark.parametrize("outcome", [Outcome.HANDED, Outcome.AGAIN])
+    async def test_a_receipt_at_the_very_moment_of_the_answer_is_not_lost(
+        self, committing_database_for, client, outcome
+    ):
+        database = await committing_database_for("notify")
+        deps = make_deps(database, client=client, sms=sms_settings())
+        await certify(deps, *(subject(number) for number in range(1, 51)))
+        async with database.write() as tx:
+            claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
+        ready = send.make_ready(deps, "sms", claimed)
+        receipts = [receipt(each.id) for each in reversed(ready.outgoing)]
+
+        async def take() -> int:
+            async with database.write() as tx:
+                return await send.take_receipts(tx, deps, "sms", receipts)
+
+        async with database.write() as tx:
+            results = [Result(id=each.id, outcome=outcome) for each in ready.outgoing]
+            await send.record(tx, deps, "sms", results, ready)
+            callback = asyncio.create_task(take())
+            await asyncio.sleep(0.3)
+        assert await callback == 50
+        found = [row[:2] for row in await states(database)]
+        assert found.count((1, "delivered")) == 50
+        assert found.count((2, "merged")) == (50 if outcome is Outcome.AGAIN else 0)
+
+    async def test_a_receipt_for_a_lost_answer_stops_the_next_try(self, deps, database, clock, sandbox):
+        await certify(deps, subject(1))
+        async with database.write() as tx:
+            claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
+        ready = send.make_ready(deps, "sms", claimed)
+        async with database.write() as tx:
+            lost = [Result(id=ready.outgoing[0].id, outcome=Outcome.AGAIN, reason="readtimeout")]
+            await send.record(tx, deps, "sms", lost, ready)
+        async with database.write() as tx:
+            await send.take_receipts(tx, deps, "sms", [receipt(ready.outgoing[0].id)])
+        clock.move(timedelta(hours=1))
+        await drain(deps)
+        assert sandbox.state.keep.count_sms()["messages"] == 0
+        assert [row[:2] for row in await states(database)] == [(1, "delivered"), (2, "merged")]
+
+    async def test_receipts_about_strangers_change_nothing(self, deps, database):
+        async with database.write() as tx:
+            assert await send.take_receipts(tx, deps, "sms", [receipt(uuid4())]) == 0
