@@ -185,8 +185,10 @@ async def _notify(bench: Bench) -> list[Figure]:
         found = await notify.measure(database, notices=bench.sized(notify.NOTICES), events=events)
     return [
         figure("notices written, merged and handed over", "notices/s", found["notices_per_second"],
-               budget=Budget(of="ours", least=2000),
-               note=f"written and merged {found['notices_written_and_merged_per_second']:,.0f}/s, "
+               found["notices_per_second_by_hand"], budget=Budget(of="ours", least=2000),
+               note="a queue table by hand to the same gateway, as many calls side by side: rows merged by key, a text that "
+                    "is there already, the transaction open during the call; no rules, no sealed name, no lease, no inbox, "
+                    f"no proof. Ours: written and merged {found['notices_written_and_merged_per_second']:,.0f}/s, "
                     f"handed {found['notices_handed_per_second']:,.0f}/s"),
         figure("a legal notice posted in their midst leaves after", "s", found["seconds_for_one_legal_notice"],
                budget=Budget(of="ours", most=2)),

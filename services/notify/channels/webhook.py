@@ -24,9 +24,8 @@ from services.notify.domain.endpoints import Network, may_call
 from shared.kit.clock import wall
 
 _MOST_BODY: Final = 65_536
-_MOST_HOSTS: Final = 256
+_MOST_ENDPOINTS: Final = 256
 _KNOWN_SECONDS: Final = 5.0
-_KEPT: Final = 64
 _MOST_WAIT: Final = 86_400.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -104,7 +103,8 @@ class Poster:
         self._resolve = resolve or _addresses
         self._tls = ssl.create_default_context()
         self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
-        # One client a host: connections to one address must not be shared by names that TLS proved apart.
+        # One client an endpoint: connections to one address must not be shared by names that TLS proved apart, and a
+        # pool looks at each of its connections, for each of them, whenever a call begins or ends.
         self._clients: OrderedDict[str, httpx.AsyncClient] = OrderedDict()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -123,9 +123,7 @@ class Poster:
         host, port, address = await self._where(url)
         target = httpx.URL(url).copy_with(host=address, port=port)
         sent = {**headers, "Host": urlsplit(url).netloc, "Content-Type": "application/json", "User-Agent": "wugan/1"}
-        call = self._client(f"{host}:{port}").stream(
-            "POST", target, content=body, headers=sent, extensions={"sni_hostname": host}
-        )
+        call = self._client(url).stream("POST", target, content=body, headers=sent, extensions={"sni_hostname": host})
         async with call as answer:
             said = b""
             async for piece in answer.aiter_raw():
@@ -160,29 +158,29 @@ class Poster:
         """Addresses of a host, asked for every few seconds: what is connected to is what was looked at in any case."""
         until, addresses = self._known.get((host, port), (0.0, []))
         if until < wall():
-            if len(self._known) > _MOST_HOSTS:
+            if len(self._known) > _MOST_ENDPOINTS:
                 self._known.clear()
             addresses = await self._resolve(host, port)
             self._known[host, port] = (wall() + _KNOWN_SECONDS, addresses)
         return addresses
 
-    def _client(self, name: str) -> httpx.AsyncClient:
-        if name not in self._clients:
-            self._clients[name] = httpx.AsyncClient(
+    def _client(self, url: str) -> httpx.AsyncClient:
+        if url not in self._clients:
+            self._clients[url] = httpx.AsyncClient(
                 verify=self._tls,
                 transport=self._transport,
                 follow_redirects=False,
                 trust_env=False,
                 timeout=self._settings.seconds,
                 # Shorter than servers keep idle connections: one closed under a call would count as a failure.
-                limits=httpx.Limits(max_keepalive_connections=_KEPT, keepalive_expiry=2.0),
+                limits=httpx.Limits(max_keepalive_connections=self._settings.at_once, keepalive_expiry=2.0),
             )
-        self._clients.move_to_end(name)
-        return self._clients[name]
+        self._clients.move_to_end(url)
+        return self._clients[url]
 
     async def trim(self) -> None:
-        """Close connections of hosts that were not called for long; between rounds, when nothing is under way."""
-        while len(self._clients) > _MOST_HOSTS:
+        """Close connections of endpoints not called for long; between rounds, when nothing is under way."""
+        while len(self._clients) > _MOST_ENDPOINTS:
             _, client = self._clients.popitem(last=False)
             await client.aclose()
 
