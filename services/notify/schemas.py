@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.notify.domain.delivery import Reach, Status, Told
+from services.notify.domain.languages import Language
 from shared.contracts.vocabulary import Audience, SubscriptionStatus
 
 NoNul = r"^[^\x00]*$"
@@ -51,11 +52,13 @@ class PreferenceRequest(Request):
     Attributes:
         information: False: only legal notices disturb; the inbox keeps the rest.
         large_print: letters in large print.
+        language: where a text has no words in it, it is Chinese.
     """
 
     subject: UUID
     information: bool = True
     large_print: bool = False
+    language: Language = Language.CHINESE
 
 
 class PreferenceSearch(Request):
@@ -70,6 +73,7 @@ class PreferenceOut(BaseModel):
     subject: UUID
     information: bool
     large_print: bool
+    language: Language
     changed_at: AwareDatetime | None
 
 

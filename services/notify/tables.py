@@ -58,6 +58,7 @@ PREFERENCE = sa.Table(
         "information", sa.Boolean, nullable=False, comment="false: only legal notices disturb; the inbox keeps the rest"
     ),
     sa.Column("large_print", sa.Boolean, nullable=False, comment="letters in large print"),
+    sa.Column("language", sa.Text, nullable=False, server_default="zh-CN", comment="by its tag"),
     sa.Column("changed_at", _AT, nullable=False),
     sa.Column("changed_by", sa.Text, nullable=False, comment="client that asked for it"),
 )

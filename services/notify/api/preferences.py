@@ -12,17 +12,23 @@ router = APIRouter(prefix="/v1", tags=["preferences"], responses=PROBLEM_RESPONS
 
 @router.post("/preferences")
 async def set_preference(wired: Wired, caller: Manager, body: PreferenceRequest) -> PreferenceOut:
-    """Keep what a person asks for: no information by text message, large print. Legal notices always reach him."""
+    """Keep what a person asks for: no information by text message, large print, a language."""
     async with wired.database.write() as tx:
         kept = await prefer.prefer(
-            tx, wired, caller, body.subject, information=body.information, large_print=body.large_print
+            tx,
+            wired,
+            caller,
+            body.subject,
+            information=body.information,
+            large_print=body.large_print,
+            language=body.language,
         )
     return PreferenceOut.model_validate(kept, from_attributes=True)
 
 
 @router.post("/preferences:search")
-async def get_preference(wired: Wired, _caller: Reader, body: PreferenceSearch) -> PreferenceOut:
-    """What a person has asked for, or the defaults."""
-    async with wired.database.read() as tx:
-        kept = await prefer.find_preference(tx, body.subject)
+async def get_preference(wired: Wired, caller: Reader, body: PreferenceSearch) -> PreferenceOut:
+    """What a person has asked for, or the defaults; the look is written down."""
+    async with wired.database.write() as tx:
+        kept = await prefer.find_preference(tx, wired, caller, body.subject)
     return PreferenceOut.model_validate(kept, from_attributes=True)

@@ -1,9 +1,10 @@
 """What no approved text may do: no link, no code asked for, the public number named, short, every variable declared."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from services.notify.domain.languages import Language
 from services.notify.domain.template import (
     ChannelText,
     Template,
@@ -25,22 +26,25 @@ SMS_LENGTH: Final = 134
 _SINGLE_PART = 70
 _JOINED_PART = 67
 TEXT_LENGTH: Final = 600
-SENTENCE_LENGTH: Final = 60
+SENTENCE_LENGTHS: Final[Mapping[Language, int]] = {Language.CHINESE: 60, Language.ENGLISH: 120}
 
 # Chinese characters count as letters to \b, so the edges of an address are spelled out.
 _LINK = re.compile(
     r"://|www\.|(?<![a-z0-9])[a-z0-9-]+\.(?:com|cn|net|org|top|xyz|vip|cc|gov|info|link|me)(?![a-z0-9])"
-    r"|点击|链接|扫码|二维码",
+    r"|点击|链接|扫码|二维码|\b(?:click|link|scan)\b",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"验证码|密码|口令|校验码|回复\d|银行卡号|身份证号")
+_CODE = re.compile(
+    r"验证码|密码|口令|校验码|回复\d|银行卡号|身份证号|\b(?:verification code|password|pin|card number|id number)\b",
+    re.IGNORECASE,
+)
 _SIGNATURE = re.compile(r"[【】]")
 _BENEFIT = re.compile(r"待遇|补贴|津贴|养老金|补助|低保|去世|死亡|服刑|暂停|停发")
 _HARD_WORDS = re.compile(r"兹|予以|逾期不候|特此|之规定|贵方|阁下")
 LOUDSPEAKER: Final = "loudspeaker"
 ALOUD: Final = frozenset({"name", "date"})
 """Types of variables that may be read out to a whole village."""
-_SENTENCE = re.compile(r"[。!?;！？；\n]")
+_SENTENCE = re.compile(r"[。!?;！？；\n]|\. ")
 
 
 def sms_parts(text: str) -> int:
@@ -69,9 +73,11 @@ def _version(template: Template, version: Version) -> Iterator[str]:
         return
     used: set[str] = set()
     for code, said in version.channels.items():
-        for key, text in _texts(said):
+        for key, text, language in _texts(said):
             used.update(_safe_placeholders(text))
-            yield from (f"channel.{code}.{key}: {each}" for each in _text(template, version, code, text))
+            yield from (f"channel.{code}.{key}: {each}" for each in _text(template, version, code, text, language))
+        if Language.CHINESE in said.translations:
+            yield f"channel.{code}.in: Chinese is the text itself"
         if code == SMS:
             yield from (f"channel.{code}: {each}" for each in _sms_as_whole(template, version, said))
     yield from (f"variables.{name}: declared but said nowhere" for name in sorted(set(version.variables) - used))
@@ -79,15 +85,19 @@ def _version(template: Template, version: Version) -> Iterator[str]:
         yield "channel: at least one channel that is no fallback is needed"
 
 
-def _texts(said: ChannelText) -> Iterator[tuple[str, str]]:
-    yield "text", said.text
+def _texts(said: ChannelText) -> Iterator[tuple[str, str, Language]]:
+    yield "text", said.text, Language.CHINESE
     if said.title:
-        yield "title", said.title
+        yield "title", said.title, Language.CHINESE
     if said.family_text is not None:
-        yield "family_text", said.family_text
+        yield "family_text", said.family_text, Language.CHINESE
+    for language, other in said.translations.items():
+        yield f"in.{language}.text", other.text, language
+        if other.title:
+            yield f"in.{language}.title", other.title, language
 
 
-def _text(template: Template, version: Version, code: str, text: str) -> Iterator[str]:
+def _text(template: Template, version: Version, code: str, text: str, language: Language) -> Iterator[str]:
     try:
         names = placeholders(text)
     except ValueError as error:
@@ -96,7 +106,7 @@ def _text(template: Template, version: Version, code: str, text: str) -> Iterato
     if missing := sorted(set(names) - set(version.variables)):
         yield f"undeclared variables {', '.join(missing)}"
         return
-    shown = fill(text, read_values(version, sample_values(version), SAMPLE_LABELS))
+    shown = fill(text, read_values(version, sample_values(version), SAMPLE_LABELS, language))
     if _LINK.search(text):
         yield "no message carries a link or asks to scan"
     if _CODE.search(text):
@@ -104,16 +114,17 @@ def _text(template: Template, version: Version, code: str, text: str) -> Iterato
     if len(shown) > TEXT_LENGTH:
         yield f"{len(shown)} characters with long values, at most {TEXT_LENGTH}"
     if template.audience in {Audience.CITIZEN, Audience.FAMILY}:
-        yield from _plain(text, shown)
+        yield from _plain(text, shown, language)
     yield from _on_channel(code, text, shown, {version.variables[name] for name in names})
 
 
-def _plain(text: str, shown: str) -> Iterator[str]:
+def _plain(text: str, shown: str, language: Language) -> Iterator[str]:
     if hard := _HARD_WORDS.search(text):
         yield f"officialese: {hard.group()}"
+    most = SENTENCE_LENGTHS[language]
     longest = max((len(sentence) for sentence in _SENTENCE.split(shown)), default=0)
-    if longest > SENTENCE_LENGTH:
-        yield f"a sentence of {longest} characters, at most {SENTENCE_LENGTH}"
+    if longest > most:
+        yield f"a sentence of {longest} characters, at most {most}"
 
 
 def _sms(text: str, shown: str) -> Iterator[str]:
@@ -143,6 +154,9 @@ def _aloud(text: str, kinds: set[str]) -> Iterator[str]:
 def _sms_as_whole(template: Template, version: Version, said: ChannelText) -> Iterator[str]:
     if not version.approval:
         yield "a text message needs the carrier's approval code (version.approval)"
+    for language, other in said.translations.items():
+        if not other.approval:
+            yield f"in.{language}: each text message needs an approval code of its own"
     if template.audience is Audience.CITIZEN and said.family_text is None:
         yield "family_text is needed: many people have only a phone in the family"
     kinds = {version.variables.get(name) for name in _safe_placeholders(said.text)}

@@ -1,10 +1,11 @@
 """What a message says: versions of a text per channel, with typed variables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from string import Formatter
 
+from services.notify.domain.languages import FORMS, Language
 from services.notify.domain.words import KINDS, ValueShapeError
 from shared.contracts.vocabulary import Audience
 
@@ -18,6 +19,19 @@ class UnknownVersionError(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """The same in another language, for the person himself; the family is written to in Chinese.
+
+    Attributes:
+        approval: code of the carrier's approval of this text; None where it is no SMS.
+    """
+
+    title: str
+    text: str
+    approval: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelText:
     """What is said on one channel.
 
@@ -27,6 +41,7 @@ class ChannelText:
         family_text: the same for a helper in the family, where the person has no phone of his own.
         fallback: said only after an earlier channel has not reached.
         without_phone: said only to people known to have no phone, not even in the family.
+        translations: by language.
     """
 
     title: str
@@ -34,6 +49,13 @@ class ChannelText:
     family_text: str | None = None
     fallback: bool = False
     without_phone: bool = False
+    translations: Mapping[Language, Translation] = field(default_factory=dict)
+
+    def to_person(self, asked: Language) -> tuple[Language, str, str]:
+        """The language a person is told in (the one he asked for, else Chinese), title and text."""
+        if found := self.translations.get(asked):
+            return asked, found.title, found.text
+        return Language.CHINESE, self.title, self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,18 +163,25 @@ def wrong_variables(version: Version, values: Mapping[str, object]) -> dict[str,
     return wrong
 
 
-def read_values(version: Version, values: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, str]:
-    """The text of each variable, with the labels of programs by code.
+def read_values(
+    version: Version,
+    values: Mapping[str, object],
+    labels: Mapping[str, str],
+    language: Language = Language.CHINESE,
+) -> dict[str, str]:
+    """The text of each variable in a language, with the labels of programs by code.
 
     Raises:
         ValueShapeError: a value is missing or of another type.
     """
-    texts = {}
+    texts, forms = {}, FORMS.get(language, {})
     for name, kind in version.variables.items():
         if name not in values:
             msg = "is missing"
             raise ValueShapeError(msg)
-        texts[name] = KINDS[kind].text(values[name], labels)
+        text = KINDS[kind].text(values[name], labels)
+        form = forms.get(kind)
+        texts[name] = form(values[name], labels) if form else text
     return texts
 
 

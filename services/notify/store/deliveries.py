@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from services.notify.domain.delivery import Receipt, Result
+from services.notify.domain.languages import Language
 from services.notify.domain.plan import Way
 from shared.kit.db import ReadTx, WriteTx
 
@@ -43,8 +44,9 @@ WITH picked AS (
 )
 SELECT ch.message_id, ch.attempt, ch.subject, ch.template, ch.lane, ch.status, m.version, m.recipient,
        m.variables::text AS variables, c.sealed, coalesce(m.division, c.division) AS division,
-       m.audience IN ('citizen', 'family') AND NOT ch.personal AS to_family
+       m.audience IN ('citizen', 'family') AND NOT ch.personal AS to_family, o.language
 FROM changed ch JOIN message m ON m.id = ch.message_id LEFT JOIN contact c ON c.subject = ch.subject
+LEFT JOIN preference o ON o.subject = ch.subject AND m.audience = 'citizen'
 """
 # Answer and receipt of one message may come at the same moment: the later one must see what the earlier one wrote, and
 # both must take the rows in one order.
@@ -179,6 +181,7 @@ class Claimed:
         division: village of the person, or where the message belongs to.
         sealed: the contact, still sealed; None where there is none.
         to_family: to the family, never to the person, who is recorded as dead.
+        language: the person asked for.
     """
 
     message_id: UUID
@@ -191,6 +194,7 @@ class Claimed:
     sealed: bytes | None
     division: str | None
     to_family: bool
+    language: Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +255,7 @@ def _claimed(row: asyncpg.Record) -> Claimed:
         sealed=row["sealed"],
         division=row["division"],
         to_family=row["to_family"],
+        language=Language(row["language"] or Language.CHINESE),
     )
 
 

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.notify.domain.languages import Language
 from shared.kit.db import ReadTx, WriteTx
 
 _KEEP: Final = """
-INSERT INTO preference (subject, information, large_print, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO preference (subject, information, large_print, language, changed_at, changed_by)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (subject) DO UPDATE
-SET information = excluded.information, large_print = excluded.large_print, changed_at = excluded.changed_at,
-    changed_by = excluded.changed_by
+SET information = excluded.information, large_print = excluded.large_print, language = excluded.language,
+    changed_at = excluded.changed_at, changed_by = excluded.changed_by
 """
 _REFUSE: Final = """
 UPDATE delivery SET status = 'refused', reason = 'opted_out', ended_at = $2
@@ -26,18 +28,21 @@ class Preference:
     Attributes:
         information: False: only legal notices disturb; the inbox keeps the rest.
         large_print: letters in large print.
+        language: where a text has no words in it, it is Chinese.
         changed_at: None while he has asked for nothing.
     """
 
     subject: UUID
     information: bool
     large_print: bool
+    language: Language
     changed_at: datetime | None
 
 
 async def keep(tx: WriteTx, preference: Preference, *, by: str, at: datetime) -> None:
     """Keep what a person asked for."""
-    await tx.run(_KEEP, preference.subject, preference.information, preference.large_print, at, by)
+    asked = (preference.information, preference.large_print, preference.language.value)
+    await tx.run(_KEEP, preference.subject, *asked, at, by)
 
 
 async def refuse_information(tx: WriteTx, subject: UUID, channels: list[str], at: datetime) -> int:
@@ -48,8 +53,10 @@ async def refuse_information(tx: WriteTx, subject: UUID, channels: list[str], at
 async def find(tx: ReadTx, subject: UUID) -> Preference:
     """What a person asked for; the defaults where he asked for nothing."""
     rows = await tx.fetch(
-        "SELECT subject, information, large_print, changed_at FROM preference WHERE subject = $1", subject
+        "SELECT subject, information, large_print, language, changed_at FROM preference WHERE subject = $1", subject
     )
     if not rows:
-        return Preference(subject=subject, information=True, large_print=False, changed_at=None)
-    return Preference(**dict(rows[0]))
+        return Preference(
+            subject=subject, information=True, large_print=False, language=Language.CHINESE, changed_at=None
+        )
+    return Preference(**{**rows[0], "language": Language(rows[0]["language"])})

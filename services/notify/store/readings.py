@@ -10,17 +10,20 @@ import asyncpg
 import orjson
 
 from services.notify.domain.delivery import Status
+from services.notify.domain.languages import Language
 from shared.kit.db import ReadTx, WriteTx
 
 _BY_SUBJECT: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.refused, m.created_at, NULL AS division FROM message m
+       m.lane, m.in_inbox, m.refused, m.created_at, NULL AS division,
+       CASE WHEN m.audience = 'citizen' THEN o.language END AS language
+FROM message m LEFT JOIN preference o ON o.subject = m.subject
 WHERE m.subject = $1 AND m.audience IN ('citizen', 'family') AND (m.created_at, m.id) < ($2, $3)
 ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _BY_AUDIENCE: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.refused, m.created_at, coalesce(m.division, c.division) AS division
+       m.lane, m.in_inbox, m.refused, m.created_at, coalesce(m.division, c.division) AS division, NULL AS language
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
   AND ($5::text IS NULL OR m.recipient = $5)
@@ -80,6 +83,7 @@ class MessageRow:
     in_inbox: bool
     refused: str | None
     created_at: datetime
+    language: Language
     deliveries: list[DeliveryRow]
 
 
@@ -130,7 +134,14 @@ async def _with_deliveries(tx: ReadTx, rows: Sequence[asyncpg.Record]) -> list[M
         for row in await tx.fetch(_DELIVERIES, list(kept)):
             kept[row["message_id"]].append(DeliveryRow(**{**row, "status": Status(row["status"])}))
     return [
-        MessageRow(**{**row, "variables": orjson.loads(row["variables"]), "deliveries": kept[row["id"]]})
+        MessageRow(
+            **{
+                **row,
+                "variables": orjson.loads(row["variables"]),
+                "language": Language(row["language"] or Language.CHINESE),
+                "deliveries": kept[row["id"]],
+            }
+        )
         for row in rows
     ]
 

@@ -8,12 +8,14 @@ from uuid import UUID
 
 import orjson
 
+from services.notify.domain.languages import Language
 from shared.kit.db import ReadTx
 
 # Between handing over and printing somebody may be recorded as dead: a legal letter then is the family's.
 _LIST: Final = """
 SELECT d.message_id, d.subject, m.template, m.version, m.variables::text AS variables, d.handed_at, c.sealed,
-       NOT d.personal OR n.subject IS NOT NULL AS to_family, coalesce(p.large_print, false) AS large_print
+       NOT d.personal OR n.subject IS NOT NULL AS to_family, coalesce(p.large_print, false) AS large_print,
+       p.language
 FROM contact c JOIN delivery d ON d.subject = c.subject JOIN message m ON m.id = d.message_id
 LEFT JOIN preference p ON p.subject = c.subject LEFT JOIN do_not_write n ON n.subject = c.subject AND n.blocked
 WHERE c.division = $1 AND d.channel = $2 AND d.status = 'handed' AND ($3::uuid[] IS NULL OR d.message_id = ANY($3))
@@ -43,6 +45,7 @@ class VillageRow:
     sealed: bytes
     to_family: bool
     large_print: bool
+    language: Language
 
 
 async def list_of(
@@ -50,7 +53,16 @@ async def list_of(
 ) -> list[VillageRow]:
     """Messages of a channel that a village has and has not yet confirmed, legal ones first, then the oldest."""
     rows = await tx.fetch(_LIST, division, channel, list(ids) if ids is not None else None, limit)
-    return [VillageRow(**{**row, "variables": orjson.loads(row["variables"])}) for row in rows]
+    return [
+        VillageRow(
+            **{
+                **row,
+                "variables": orjson.loads(row["variables"]),
+                "language": Language(row["language"] or Language.CHINESE),
+            }
+        )
+        for row in rows
+    ]
 
 
 async def known_ids(tx: ReadTx, division: str, channel: str, ids: Sequence[UUID]) -> set[UUID]:

@@ -9,8 +9,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.notify.domain.languages import Language
 from services.notify.domain.lint import lint
-from services.notify.domain.template import ChannelText, Template, Version
+from services.notify.domain.template import ChannelText, Template, Translation, Version
 from shared.contracts.vocabulary import Audience
 
 FOLDER: Final = Path(__file__).parent
@@ -26,18 +27,28 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Approval = Annotated[str, Field(pattern=r"^[A-Z0-9_-]{4,40}$")]
+
+
+class _TranslationFile(_Strict):
+    title: Annotated[str, Field(max_length=80)] = ""
+    text: Sentence
+    approval: Approval | None = None
+
+
 class _ChannelFile(_Strict):
     title: Annotated[str, Field(max_length=40)] = ""
     text: Sentence
     family_text: Sentence | None = None
     fallback: bool = False
     without_phone: bool = False
+    translations: Annotated[dict[Language, _TranslationFile], Field(alias="in")] = {}
 
 
 class _VersionFile(_Strict):
     number: Annotated[int, Field(ge=1)]
     since: date
-    approval: Annotated[str, Field(pattern=r"^[A-Z0-9_-]{4,40}$")] | None = None
+    approval: Approval | None = None
     variables: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")], str] = {}
     channel: dict[str, _ChannelFile]
 
@@ -130,6 +141,10 @@ def _texts(files: Mapping[str, _ChannelFile]) -> dict[str, ChannelText]:
             family_text=said.family_text,
             fallback=said.fallback,
             without_phone=said.without_phone,
+            translations={
+                language: Translation(title=other.title, text=other.text, approval=other.approval)
+                for language, other in said.translations.items()
+            },
         )
         for code, said in files.items()
     }

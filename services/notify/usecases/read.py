@@ -1,15 +1,17 @@
 """Letting people look: a person's messages with their log, shared inboxes, previews, figures."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.notify.domain import cursor as cursors
 from services.notify.domain.delivery import Told, told
+from services.notify.domain.languages import Language
 from services.notify.domain.lint import SMS, sms_parts
 from services.notify.domain.template import (
     LEGAL_LANE,
+    ChannelText,
     Template,
     UnknownVersionError,
     Version,
@@ -75,7 +77,7 @@ class Previewed:
     """A text with values in it.
 
     Attributes:
-        channel: where it would be said, with `:family` for the helper's wording.
+        channel: where it would be said, with `:family` for the helper's wording, `:en` for another language's.
         parts: what a carrier would bill; 0 where none does.
     """
 
@@ -165,15 +167,24 @@ def preview(
     values = {**sample_values(version), **(variables or {})}
     if variables is not None:
         check_variables(version, variables)
-    texts = read_values(version, values, {**SAMPLE_LABELS, **deps.labels})
+    labels = {**SAMPLE_LABELS, **deps.labels}
     shown = []
     for code, said in version.channels.items():
-        for name, words in ((code, said.text), (f"{code}:family", said.family_text)):
-            if words is not None:
-                text = fill(words, texts)
-                parts = sms_parts(text) if code == SMS else 0
-                shown.append(Previewed(channel=name, title=fill(said.title, texts), text=text, parts=parts))
+        for name, language, title, words in _wordings(code, said):
+            texts = read_values(version, values, labels, language)
+            text = fill(words, texts)
+            parts = sms_parts(text) if code == SMS else 0
+            shown.append(Previewed(channel=name, title=fill(title, texts), text=text, parts=parts))
     return shown
+
+
+def _wordings(code: str, said: ChannelText) -> Iterator[tuple[str, Language, str, str]]:
+    """Name, language, title and text of all that may be said on a channel."""
+    yield code, Language.CHINESE, said.title, said.text
+    if said.family_text is not None:
+        yield f"{code}:family", Language.CHINESE, said.title, said.family_text
+    for language, other in said.translations.items():
+        yield f"{code}:{language}", language, other.title, other.text
 
 
 def find_template(deps: Deps, code: str) -> Template:
@@ -258,8 +269,9 @@ def _words(deps: Deps, template: Template, row: MessageRow) -> tuple[str, str]:
     try:
         version = template.version(row.version)
         said = version.channels.get("inbox") or next(iter(version.channels.values()))
-        values = read_values(version, {**row.variables, "name": _SOMEBODY}, deps.labels)
+        language, title, text = said.to_person(row.language)
+        values = read_values(version, {**row.variables, "name": _SOMEBODY}, deps.labels, language)
     except (UnknownVersionError, ValueShapeError):
         # A text that cannot be made any more must not hide that it was sent.
         return "", ""
-    return fill(said.title, values), fill(said.text, values)
+    return fill(title, values), fill(text, values)

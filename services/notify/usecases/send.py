@@ -10,6 +10,7 @@ import pyarrow as pa
 import structlog
 
 from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result
+from services.notify.domain.languages import Language
 from services.notify.domain.plan import Way, next_fallback, plan, words_for
 from services.notify.domain.schedule import day_begins, next_open, opening_after, retry_at
 from services.notify.domain.template import LEGAL_LANE, UnknownVersionError, fill, read_values
@@ -92,10 +93,12 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         said = words_for(version, channel, deps.ways)
         contact = _open(deps, each)
         to, by_family = _address(deps.channels[channel].channel.reaches, template.audience, each, contact)
-        words = said.family_text if said and by_family else said.text if said else None
-        if said is None or words is None or not to:
+        if said is None or not to or (by_family and said.family_text is None):
             return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="nobody_to_send_to")
-        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"}, deps.labels)
+        language, title, words = said.to_person(each.language)
+        if by_family and said.family_text is not None:
+            language, title, words = Language.CHINESE, said.title, said.family_text
+        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"}, deps.labels, language)
     except SealBrokenError:
         log.exception("contact_cannot_be_opened", channel=channel)
         return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="seal_broken")
@@ -107,10 +110,10 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         attempt=each.attempt,
         to=to,
         division=each.division,
-        title=fill(said.title, values),
+        title=fill(title, values),
         text=fill(words, values),
         template=each.template,
-        approval=version.approval,
+        approval=version.approval if language is Language.CHINESE else said.translations[language].approval,
         legal=template.legal,
     )
 

@@ -11,6 +11,7 @@ import structlog
 
 from services.notify.channels.letter import Letter, LetterSettings, render
 from services.notify.domain.delivery import Receipt
+from services.notify.domain.languages import Language
 from services.notify.domain.template import UnknownVersionError, fill, read_values
 from services.notify.domain.words import ValueShapeError
 from services.notify.store import readings, villages
@@ -75,15 +76,16 @@ def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
         said = version.channels[channel]
         contact: dict[str, str | None] = orjson.loads(deps.vault.open(row.sealed, row.subject.bytes))
         name = contact.get("name") or "您"
-        values = read_values(version, {**row.variables, "name": name}, deps.labels)
+        # Whoever reads aloud, and the family, are told in Chinese.
+        language, title, words = said.to_person(row.language if channel == LETTER else Language.CHINESE)
+        if row.to_family:
+            language, title, words = Language.CHINESE, said.title, said.family_text or ""
+        values = read_values(version, {**row.variables, "name": name}, deps.labels, language)
     except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
         # One that cannot be made must not keep the village from the others; it ends by its silence.
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)
         return None
-    words = said.family_text if row.to_family else said.text
-    if words is None:
-        return None
-    return Spoken(row=row, name=name, title=fill(said.title, values), text=fill(words, values))
+    return Spoken(row=row, name=name, title=fill(title, values), text=fill(words, values)) if words else None
 
 
 def print_letters(deps: Deps, spoken: Sequence[Spoken], made_at: datetime) -> bytes:

@@ -224,7 +224,7 @@ class TestPreferences:
     async def test_information_can_be_opted_out_of_and_legal_notices_not(self, http, deps, database, manager, reader):
         who = {"subject": str(subject(1))}
         before = (await http.post("/v1/preferences:search", json=who, headers=reader)).json()
-        assert before == {**who, "information": True, "large_print": False, "changed_at": None}
+        assert before == {**who, "information": True, "large_print": False, "language": "zh-CN", "changed_at": None}
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
         await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([(subject(1), uuid4(), YEAR, None)])))
         asked = await http.post("/v1/preferences", json={**who, "information": False}, headers=manager)
