@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, ServerError, ServiceUnavailableError
 
 from shared.contracts.events import Event
 from shared.kit.bus.pull import Pull
@@ -24,11 +24,12 @@ from shared.kit.problems import UnavailableError
 
 log = structlog.get_logger(__name__)
 
-_STORE_FULL = 10077
+_STORE_FULL = frozenset({10077, 10047, 10023})  # the stream, the account's storage, the server's resources
 _DELIVER_POLICY_FIXED = 10012
 _DAY = 86_400
 _PAGE = 256  # of the server's consumer list
 _GIB = 1 << 30
+_ANSWER_SECONDS = 5.0
 _PUBLISH_BUDGET = 30.0  # a leader change takes up to 8 s; twice that and a reserve
 _LIMITS: dict[str, tuple[int, int]] = {
     # stream: days, bytes of one copy
@@ -72,6 +73,7 @@ class Bus:
         self._client: Client | None = None
         self._context: JetStreamContext | None = None
         self._closing = False
+        self._unanswered: set[asyncio.Timeout] = set()
 
     async def connect(self, *, attempts: int = 60, seconds: float = 0.5) -> None:
         """Connect, trying a bounded number of times; from then on the client reconnects for ever.
@@ -121,6 +123,18 @@ class Bus:
 
     async def _on_reconnected(self) -> None:
         log.info("bus_reconnected")
+        for limit in self._unanswered:
+            limit.reschedule(0)  # what the old connection was asked is never answered: do not wait for it
+
+    @contextlib.asynccontextmanager
+    async def _answered(self) -> AsyncIterator[None]:
+        """A question that ends with its time or with its connection."""
+        async with asyncio.timeout(_ANSWER_SECONDS) as limit:
+            self._unanswered.add(limit)
+            try:
+                yield
+            finally:
+                self._unanswered.discard(limit)
 
     async def _on_close(self) -> None:
         if not self._closing and self._on_closed:
@@ -154,11 +168,12 @@ class Bus:
         deadline, pause = wall() + _PUBLISH_BUDGET, 0.1
         while True:
             try:
-                await self.context.publish(subject, body, headers=sent, timeout=5)
+                async with self._answered():
+                    await self.context.publish(subject, body, headers=sent, timeout=_ANSWER_SECONDS)
             except (NoStreamResponseError, NatsTimeoutError, NoRespondersError, TimeoutError) as error:
                 reason: Exception = error
-            except ServiceUnavailableError as error:
-                if error.err_code == _STORE_FULL:
+            except (ServiceUnavailableError, ServerError) as error:
+                if error.err_code in _STORE_FULL:
                     detail = f"Stream of {subject.split('.', 1)[0]} is full; raise its limits or wait."
                     raise BusFullError(detail) from error
                 reason = error

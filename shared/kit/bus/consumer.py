@@ -37,8 +37,8 @@ TRIES = 8
 _DEATHS = 100  # deliveries without an end: nothing but a process that dies each time gets there within minutes
 _MAX_DELIVER = 10_000  # finite; parking is ours, this bounds only a database that stays away for days
 # Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
-_ACK_WAIT = 20.0
-_HEARTBEAT = 6.0
+_ACK_WAIT = 10.0
+_HEARTBEAT = 3.0
 _LOOK_SECONDS = 1.0
 _DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0, 30.0, 30.0)
 
@@ -165,7 +165,7 @@ class Consumers:
             try:
                 source = source or self.bus.bind(subscription.event.stream, durable)
                 if messages := await source.take(subscription.together, _LOOK_SECONDS):
-                    await self._take(subscription, durable, shard, messages)
+                    await self._take(subscription, durable, shard, source, messages)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  (a loop that ends would be a silent consumer)
@@ -182,20 +182,29 @@ class Consumers:
             with contextlib.suppress(Exception):
                 await source.close()
 
-    async def _take(self, subscription: Subscription, durable: str, shard: str | None, raws: Sequence[Msg]) -> None:
+    async def _take(
+        self, subscription: Subscription, durable: str, shard: str | None, source: Pull, raws: Sequence[Msg]
+    ) -> None:
+        work = asyncio.ensure_future(self._in_place(subscription, durable, shard, source, raws))
+        while not work.done():
+            await asyncio.wait({work}, timeout=_HEARTBEAT)
+            if not work.done():
+                for raw in raws:
+                    await raw.in_progress()
+        work.result()
+
+    async def _in_place(
+        self, subscription: Subscription, durable: str, shard: str | None, source: Pull, raws: Sequence[Msg]
+    ) -> None:
         assert self._places is not None
         async with self._places:
             started = wall()
-            work = asyncio.ensure_future(self._handle(subscription, durable, shard, raws))
-            while not work.done():
-                await asyncio.wait({work}, timeout=_HEARTBEAT)
-                if not work.done():
-                    for raw in raws:
-                        await raw.in_progress()
+            await self._handle(subscription, durable, shard, source, raws)
             MESSAGE_SECONDS.labels(durable.removesuffix(f"-{shard}")).observe(wall() - started)
-            work.result()
 
-    async def _handle(self, subscription: Subscription, durable: str, shard: str | None, raws: Sequence[Msg]) -> None:
+    async def _handle(
+        self, subscription: Subscription, durable: str, shard: str | None, source: Pull, raws: Sequence[Msg]
+    ) -> None:
         label = durable.removesuffix(f"-{shard}")
         try:
             messages = [_read(subscription.event, raw) for raw in raws]
@@ -204,13 +213,13 @@ class Consumers:
             if len(raws) > 1:
                 # Whatever failed, the others must not suffer: each by itself.
                 for raw in raws:
-                    await self._handle(subscription, durable, shard, [raw])
+                    await self._handle(subscription, durable, shard, source, [raw])
                 return
             await self._give_back(durable, raws[0], error)
             MESSAGES_RETRIED.labels(label).inc()
             return
+        await source.acknowledge(raws)
         for raw in raws:
-            await raw.ack()
             self._failures.pop((durable, raw.metadata.sequence.stream), None)
         MESSAGES_HANDLED.labels(label).inc(len(fresh))
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections import deque
+from collections.abc import Iterable
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -35,6 +37,7 @@ class Pull:
         self._left = 0
         self._until = 0.0
         self._reconnects = -1
+        self._acknowledged: deque[Msg] = deque(maxlen=_BATCH)
 
     async def take(self, most: int, seconds: float) -> list[Msg]:
         """Messages that are there, at most `most`; waits up to `seconds` for the first.
@@ -61,6 +64,12 @@ class Pull:
             found.append(message)
         return found
 
+    async def acknowledge(self, messages: Iterable[Msg]) -> None:
+        """Tell the server that these are done with, for good: only after the commit of what they caused."""
+        for message in messages:
+            await message.ack()
+            self._acknowledged.append(message)
+
     async def close(self) -> None:
         """Stop hearing; a request under way finds nobody and is dropped by the server."""
         if self._subscription is not None:
@@ -81,8 +90,14 @@ class Pull:
         if self._subscription is None:
             self._subscription = await self._client.subscribe(self._inbox, pending_bytes_limit=-1)
         reconnects = self._client.stats["reconnects"]
-        if self._left > 0 and wall() < self._until and reconnects == self._reconnects:
+        again = reconnects != self._reconnects
+        if self._left > 0 and wall() < self._until and not again:
             return
+        if again:
+            # A server that was killed may have forgotten the last acknowledgements: it would wait for each of them for
+            # the whole ack_wait, and the rest of the shard behind it. What it still knows it is told twice.
+            for message in self._acknowledged:
+                await self._client.publish(message.reply)
         body = {"batch": _BATCH, "expires": int(_OPEN_SECONDS * 1e9)}
         self._left, self._until, self._reconnects = _BATCH, wall() + _OPEN_SECONDS, reconnects
         await self._client.publish(self._subject, json.dumps(body).encode(), reply=self._inbox)
