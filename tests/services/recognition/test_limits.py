@@ -1,5 +1,6 @@
 """Limits of clients, and what is refused is logged, every time."""
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ from services.recognition.api import route
 from services.recognition.api.route import Leaving
 from services.recognition.domain.limits import Bucket, Policy
 from services.recognition.usecases.limits import Limiter
+from shared.kit.clock import wall
 from tests.services.recognition.test_jobs import ID, WHY
 
 CHECK = {"program": "resident_pension", "citizen_id": ID}
@@ -84,6 +86,45 @@ async def test_a_day_holds_so_many_people_over_all_ways_of_asking(app, world, ht
     assert job.status_code == 429
     rows = await world.rows("SELECT answer FROM usage ORDER BY usage_id DESC LIMIT 2")
     assert {row["answer"] for row in rows} == {"denied:too_many_requests"}
+
+
+@pytest.mark.db
+async def test_under_ten_times_what_one_client_may_ask_another_within_his_limits_is_served(
+    app, world, http, partner, issuer
+):
+    limited(app, world, rate=2.0, burst=20)
+    modest = issuer.headers("recognition.check", programs=["resident_pension"], client_id="p-2") | WHY
+    flooded, served, slowest = asyncio.Event(), asyncio.Event(), 0.0
+    greedy: list[int] = []
+
+    async def ask_on() -> None:
+        while not served.is_set() or len(greedy) < 400:
+            greedy.append((await http.post("/v1/recognitions:check", json=CHECK, headers=partner)).status_code)
+            if len(greedy) >= 40:
+                flooded.set()
+            await asyncio.sleep(0)  # a refusal waits for nothing, and here no socket lets others in between
+
+    began = wall()
+    flood = [asyncio.create_task(ask_on()) for _ in range(8)]
+    await flooded.wait()
+    said = None
+    for _ in range(20):
+        before = wall()
+        answer = await http.post("/v1/recognitions:check", json=CHECK, headers=modest)
+        slowest = max(slowest, wall() - before)
+        assert answer.status_code == 200, answer.text
+        said = answer.json()["answer"]
+    served.set()
+    await asyncio.gather(*flood)
+    assert slowest < 5.0
+    passed = greedy.count(200)
+    assert 20 <= passed <= 20 + 2 * (wall() - began) + 1
+    assert len(greedy) > 10 * passed
+    assert set(greedy) == {200, 429}
+    rows = await world.rows("SELECT client_id, answer, count(*) AS n FROM usage GROUP BY 1, 2")
+    assert {(row["client_id"], row["answer"]): row["n"] for row in rows} == {
+        ("p-1", said): passed, ("p-2", said): 20,
+    }  # fmt: skip
 
 
 NOBODYS = "00000000-0000-7000-8000-000000000000"
