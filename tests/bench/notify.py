@@ -344,7 +344,7 @@ def _alone(scale: float) -> None:
         databases = servers.create_database(f"bench_{uuid4().hex[:8]}")
         asyncio.run(migrations.upgrade("notify", databases.url("notify")))
         try:
-            for name, figure in measured(databases.url("notify"), int(NOTICES * scale)).items():
+            for name, figure in measured(databases.url("notify"), int(NOTICES * scale), EVENTS).items():
                 print(f"{name:50} {figure:14,.2f}")
         finally:
             databases.drop()

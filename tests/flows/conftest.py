@@ -11,6 +11,7 @@ from rich.console import Console
 from deploy.demo.run import DemoOptions, Disturb, Kills, Run, opened, through
 from deploy.demo.screen import Result
 from deploy.local import stack
+from deploy.local.secrets import Secrets, load_or_make
 from tests.chaos.digest import Table
 from tests.flows import decided
 
@@ -80,11 +81,10 @@ async def disturbed(city: City, tmp_path_factory: pytest.TempPathFactory) -> Cit
         if stage in kills:
             kills[stage](broken, stage, share)
 
-    def same_secrets(folder: Path) -> stack.Secrets:
+    def same_secrets(folder: Path) -> Secrets:
         shutil.copytree(city.run.stack.folder.secrets, folder, dirs_exist_ok=True)
-        return made_anew(folder)
+        return load_or_make(folder)
 
-    made_anew = stack.load_or_make
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack, "load_or_make", same_secrets)
         async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=disturb), Console(quiet=True)) as run:

@@ -98,7 +98,7 @@ async def certified(evidence: Sequence[Message], scoring: Scoring) -> list[Messa
     return await said(scoring.database, ASSESSMENTS_CHANGED)
 
 
-async def told(issued: Sequence[Message], notify: Deps) -> list[Mapping[str, Any]]:
+async def told(issued: Sequence[Message], notify: Deps) -> Sequence[Mapping[str, Any]]:
     """Deliveries of the new channel."""
     await hear(notify.database, handlers.subscriptions(notify), issued)
     await drain(notify, "voice")

@@ -181,7 +181,7 @@ async def _settled(world: World) -> Check:
     )
 
 
-def _same(name: str, happened: AbstractSet[Hashable], told: Mapping[Hashable, int]) -> Check:
+def _same(name: str, happened: AbstractSet[Hashable], told: Counter[Any]) -> Check:
     wrong = {key for key in happened | told.keys() if told.get(key, 0) != (key in happened)}
     return Check(
         name=name,
