@@ -57,8 +57,8 @@ accuracy: setup ## how right the rules are, beside three baselines, written to d
 city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an hour or so
 	$(BIN)/python -m tests.bench.city --scale $(or $(s),1)
 
-year: setup ## a year of the city at 1 % (or s=0.002), month by month, with checks of what became of everybody
-	$(BIN)/python -m tests.year --scale $(or $(s),0.01)
+year: setup ## a year of the city at 1 %, month by month, with checks, written to docs/year.md (s=0.002 only shows it)
+	$(BIN)/python -m tests.year $(if $(s),--scale $(s),--write)
 
 chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened
 	$(BIN)/python -m tests.chaos
