@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
@@ -165,6 +166,7 @@ async def _worklists(town: Town, grids: pl.DataFrame) -> list[float]:
     chance = np.random.default_rng(11)
     members = grids["member_id"].to_list()
     waits = []
+    town.app.state.platform, town.app.state.deps = SimpleNamespace(guard=town.issuer.guard()), town.deps
     transport = httpx.ASGITransport(app=town.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://grid.test") as client:
         for each in chance.integers(0, len(members), _ASKED):
