@@ -1,7 +1,7 @@
 """Two runs of a small demo city through five real services: one undisturbed, one in which each of them is killed."""
 
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from deploy.demo.run import DemoOptions, Disturb, Kills, Run, opened, through
 from deploy.demo.screen import Result
 from deploy.local import stack
+from deploy.local.clients import ClientCard
 from deploy.local.secrets import Secrets, load_or_make
 from tests.chaos.digest import Table
 from tests.flows import decided
@@ -81,9 +82,9 @@ async def disturbed(city: City, tmp_path_factory: pytest.TempPathFactory) -> Cit
         if stage in kills:
             kills[stage](broken, stage, share)
 
-    def same_secrets(folder: Path) -> Secrets:
+    def same_secrets(folder: Path, cards: Iterable[ClientCard]) -> Secrets:
         shutil.copytree(city.run.stack.folder.secrets, folder, dirs_exist_ok=True)
-        return load_or_make(folder)
+        return load_or_make(folder, cards)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack, "load_or_make", same_secrets)

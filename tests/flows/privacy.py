@@ -15,7 +15,7 @@ _PHONES = r"(?i)phone|手机|电话"
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WITHIN = re.compile(r"(?<=\d)[ \-'](?=[\dX])")
 _ID, _OLD_ID = re.compile(r"(?=(\d{17}))"), re.compile(r"(?=(\d{15}))")
-_PHONE = re.compile(r"(?<![0-9A-Z])(?:\+?86)?(1\d{10})(?![0-9A-Z])")
+_PHONE = re.compile(r"(?<![0-9A-Z])(?:\+?86[ -]?)?(1\d\d[ -]?\d{4}[ -]?\d{4})(?![0-9A-Z])")
 _ANYBODYS = re.compile(
     r"(?<![0-9A-Z])\d{6}(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dX](?![0-9A-Z])"
 )
@@ -57,8 +57,7 @@ class Secrets:
         told = {*_CHINESE.findall(plain), *_ANYBODYS.findall(plain)}
         for each in (plain, _WITHIN.sub("", plain)):
             told |= self.ids.intersection(_ID.findall(each)) | self.old_ids.intersection(_OLD_ID.findall(each))
-            told |= self.phones.intersection(_PHONE.findall(each))
-        return told
+        return told | self.phones.intersection(re.sub(r"\D", "", each) for each in _PHONE.findall(plain))
 
 
 def _table(root: Path, file: CityFile) -> pl.DataFrame:
