@@ -49,7 +49,7 @@ def up(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913  (options of a command)
     *,
     data: Data = Path("var/demo"),
     scale: Annotated[float, typer.Option(min=0.0001, max=1, help="1 is the whole city of 1.36 million people.")] = 0.01,
@@ -59,6 +59,9 @@ def demo(
     kill: Annotated[
         list[str] | None, typer.Option(help="Process to kill -9 in the middle, e.g. scoring; may be repeated.")
     ] = None,
+    traces: Annotated[
+        bool, typer.Option("--traces", help="Print spans into the logs, and show one row's way to a partner.")
+    ] = False,
 ) -> None:
     """Send the demo city through the whole platform and hold the outcome against the truth."""
     from deploy.demo.run import DemoOptions, Kills, database_of  # noqa: PLC0415  (loaded when called)
@@ -68,7 +71,7 @@ def demo(
     disturb = Kills(kill) if kill else None
     try:
         options = DemoOptions(
-            data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb,
+            data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb, traces=traces,
             database_url=database_of(os.environ),
         )  # fmt: skip
         code = run_demo(options)

@@ -17,12 +17,13 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from deploy.demo import screen, truth, visits
+from deploy.demo import screen, truth, visits, way
 from deploy.demo.city.manifest import MANIFEST, TRUTH, CityFile, Manifest, NotACityError, read_manifest
 from deploy.demo.client import Client, RefusedError, client
 from deploy.local.clients import ClientCard
 from deploy.local.database import parse_url
 from deploy.local.errors import DemoNatsError, StackError
+from deploy.local.processes import peak_memory
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit.clock import wall
 
@@ -65,6 +66,7 @@ class DemoOptions:
         scale: 1 is the city of the press report.
         disturb: told after each step what goes on and which share of it is done; may break parts of the stack.
         stay: keep everything up at the end.
+        traces: services print their spans, and the way of one more row is shown.
         sources: only the files of these sources; None is all fifty.
         durable: False trades safety at power loss for speed, for tests.
         database_url: an administrator of a PostgreSQL that runs already, and a database there that the demo may empty;
@@ -75,6 +77,8 @@ class DemoOptions:
         clients: callers beside those every local stack knows.
         environment: variables for every service process.
         patience: how long to wait at most until all is quiet, seconds.
+        workers: processes of a service where not one.
+        environment: variables for every service process.
     """
 
     data: Path
@@ -82,6 +86,7 @@ class DemoOptions:
     seed: int = 2023
     port_base: int = 8000
     stay: bool = True
+    traces: bool = False
     disturb: Disturb | None = None
     sources: frozenset[str] | None = None
     durable: bool = True
@@ -92,6 +97,8 @@ class DemoOptions:
     clients: tuple[ClientCard, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     patience: float = 600.0
+    workers: Mapping[str, int] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def city(self) -> Path:
@@ -161,6 +168,8 @@ def stack_options(options: DemoOptions) -> StackOptions:
         durable=options.durable,
         database_url=options.database_url,
         nats_url=options.nats_url,
+        workers=options.workers,
+        environment={**options.environment, **({"WUGAN_TRACES": "console"} if options.traces else {})},
     )
 
 
@@ -201,6 +210,8 @@ async def demo(options: DemoOptions) -> screen.Result:
         run.progress.stop()
         screen.show(console, result)
         screen.write_figures(result, options.data / "figures.json")
+        if options.traces:
+            console.print((await way.follow(run.stack, run.client, run.city / TRUTH, options.data)).table())
         if options.stay and sys.stdin.isatty() and console.is_terminal:
             await _stay(console, run.stack)
     return result
@@ -291,15 +302,6 @@ async def through(run: Run) -> screen.Result:
         urls=run.stack.urls,
         data=run.options.data,
     )
-
-
-def peak_memory(pid: int | None) -> int:
-    """The most memory a process has had so far, bytes; 0 where the system does not tell."""
-    status = Path(f"/proc/{pid}/status")
-    if pid is None or not status.exists():
-        return 0
-    said = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
-    return int(said["VmHWM"].split()[0]) * 1024
 
 
 def _visited(run: Run, task: TaskID, count: int, share: float) -> None:

@@ -113,6 +113,15 @@ def _kill_group(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def peak_memory(pid: int | None) -> int:
+    """The most memory a process has had so far, bytes; 0 where the system does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    if pid is None or not status.exists():
+        return 0
+    said = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
+    return int(said["VmHWM"].split()[0]) * 1024
+
+
 class Child:
     """One program kept running until it is stopped.
 

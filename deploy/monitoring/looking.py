@@ -30,6 +30,7 @@ class Look:
         checks: its checks by name.
         flow: what is under way, as `/v1/flow` tells it.
         figures: its counts.
+        today: what it has said since midnight, and since when the oldest of what it has to say waits.
         oldest: when the oldest parked message was parked, ISO 8601.
         seconds: time it took to answer.
         trouble: why figures or flow are missing, in one sentence.
@@ -40,6 +41,7 @@ class Look:
     checks: Mapping[str, bool] = field(default_factory=dict)
     flow: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
+    today: Mapping[str, Any] = field(default_factory=dict)
     oldest: str | None = None
     seconds: float = 0.0
     trouble: str | None = None
@@ -62,13 +64,13 @@ class Operator:
         ready, checks = await self._ready(service)
         try:
             bearer = {"Authorization": f"Bearer {await self.tokens.get()}"}
-            flow, figures, letters = await asyncio.gather(
-                *(self._get(service, f"/v1/{what}", bearer) for what in ("flow", "figures", "dead-letters"))
+            flow, figures, today, letters = await asyncio.gather(
+                *(self._get(service, f"/v1/{what}", bearer) for what in ("flow", "figures", "today", "dead-letters"))
             )
         except (httpx.HTTPError, ProblemError) as error:
             return Look(service, ready, checks, trouble=_sentence(error), seconds=wall() - started)
         oldest = letters["items"][0]["parked_at"] if letters["items"] else None
-        return Look(service, ready, checks, flow, figures, oldest, wall() - started)
+        return Look(service, ready, checks, flow, figures, today, oldest, wall() - started)
 
     async def _ready(self, service: str) -> tuple[bool | None, Mapping[str, bool]]:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.monitoring.looking import Look, operator
+from shared.kit.clock import wall
 
 
 def wrong(look: Look) -> list[str]:
@@ -32,17 +34,28 @@ def wrong(look: Look) -> list[str]:
 
 def screen(looks: Sequence[Look]) -> Group:
     """The one screen."""
-    lag = Table("service", "ready", "to say", "to hear", "in hand", "to work on", "parked", "answers in", box=None)
+    lag = Table(
+        "service", "ready", "to say", "oldest", "to hear", "in hand", "to work on", "parked", "answers in", box=None
+    )
     for look in looks:
         state = {True: Text("yes", "green"), False: Text("no", "red"), None: Text("away", "red bold")}[look.ready]
         names = ("outbox_pending", "undelivered", "unacknowledged", "working", "dead_letters")
-        counts = (f"{look.flow[name]:,}" if name in look.flow else "–" for name in names)
-        lag.add_row(look.service, state, *counts, f"{look.seconds * 1000:.0f} ms")
+        to_say, *others = (f"{look.flow[name]:,}" if name in look.flow else "–" for name in names)
+        lag.add_row(look.service, state, to_say, age(look), *others, f"{look.seconds * 1000:.0f} ms")
     figures = Table("service", "figures", box=None)
+    today = Table("service", "messages said today", box=None)
     for look in looks:
         figures.add_row(look.service, "  ".join(f"{name} {value:,}" for name, value in flat(look.figures)) or "–")
+        said = "  ".join(f"{name.partition('.')[2]} {count:,}" for name, count in look.today.get("said", {}).items())
+        today.add_row(look.service, said or "–")
     troubles = [Text(f"✗ {look.service}: {each}", "red") for look in looks for each in wrong(look)]
-    return Group(lag, Text(), figures, Text(), *(troubles or [Text("✓ nothing is wrong", "green")]))
+    return Group(lag, Text(), figures, Text(), today, Text(), *(troubles or [Text("✓ nothing is wrong", "green")]))
+
+
+def age(look: Look) -> str:
+    """How long the oldest of what a service has to say has waited."""
+    since = look.today.get("oldest_unsaid_at")
+    return f"{max(0.0, wall() - datetime.fromisoformat(since).timestamp()):,.0f} s" if since else "–"
 
 
 def flat(figures: Mapping[str, Any]) -> list[tuple[str, float]]:

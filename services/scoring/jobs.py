@@ -179,8 +179,12 @@ class Sweeper:
             await asyncio.wait_for(self.wake.wait(), _IDLE_SECONDS)
 
     async def _do(self, job: Job) -> None:
+        parent, links = self._traces.pick_up(job.shard)
+        with trace.span(f"{job.why} shard", parent=parent, links=links, attributes={"shard": f"{job.shard:x}"}):
+            await self._do_once(job, [each[3:35] for each in links])
+
+    async def _do_once(self, job: Job, links: list[str]) -> None:
         started = wall()
-        links = self._traces.pick_up(job.shard)
         only = await self._people_of(job)
         async with self.database.write() as tx:
             outcome = await self._sweep(tx, job) if job.why in (SWEEP, URGENT) else await self._reassess(tx, job, only)

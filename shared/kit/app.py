@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.contracts.events import EVENTS
-from shared.kit import described, docs_page, keeping, migrations, problems, telemetry
+from shared.kit import described, docs_page, keeping, migrations, problems, telemetry, trace
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
@@ -214,13 +214,31 @@ async def running(service: Service, settings: KitSettings, app: FastAPI) -> Asyn
             log.info("stopped")
 
 
+@contextmanager
+def _spans(name: str, settings: KitSettings) -> Iterator[None]:
+    """Keep spans where the settings ask for it."""
+    if not settings.traces:
+        yield
+        return
+    from shared.kit import spans  # noqa: PLC0415  (OpenTelemetry is loaded only where it is asked for)
+
+    recorder = spans.make(name, settings.traces, settings.traces_share)
+    trace.record_with(recorder)
+    try:
+        yield
+    finally:
+        trace.record_with(None)
+        recorder.close()
+
+
 def create_app(service: Service, settings: KitSettings) -> FastAPI:
     """The ASGI application of a service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(service, settings, app):
-            yield
+        with _spans(service.name, settings):
+            async with running(service, settings, app):
+                yield
 
     app = FastAPI(
         title=f"wugan {service.name}",

@@ -42,7 +42,23 @@ class Edge:
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
         scope.setdefault("state", {})["request_id"] = request_id
-        trace.start(headers.get(b"traceparent", b"").decode(errors="replace"))
+        incoming = headers.get(b"traceparent", b"").decode(errors="replace")
+        if scope["path"] in _QUIET or not trace.recorded():
+            trace.start(incoming)
+            await self._serve(scope, receive, send, headers)
+            return
+        with trace.span("request", parent=incoming, kind="server") as piece:
+            await self._serve(scope, receive, send, headers, piece)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        piece: trace.Piece | None = None,
+    ) -> None:
+        request_id: str = scope["state"]["request_id"]
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started, status = wall(), 500
 
@@ -65,7 +81,7 @@ class Edge:
             else:
                 await self._app(scope, self._limited(scope, receive), answer)
         finally:
-            self._note(scope, status, wall() - started)
+            self._note(scope, status, wall() - started, piece)
             structlog.contextvars.unbind_contextvars("request_id")
 
     def _is_streamed(self, scope: Scope) -> bool:
@@ -91,9 +107,12 @@ class Edge:
 
         return limited
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, piece: trace.Piece | None) -> None:
         # The template of the route, never the path: a path could hold an identifier, and labels must stay few.
         route = getattr(scope.get("route"), "path", "unmatched")
         http_seconds(scope["method"], route, status).observe(seconds)
+        if piece:
+            piece.name = f"{scope['method']} {route}"
+            piece.attributes = {"http.route": route, "http.response.status_code": status}
         if route not in _QUIET:
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

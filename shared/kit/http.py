@@ -5,6 +5,7 @@ import json
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from joserfc import jwt
@@ -110,14 +111,16 @@ class Peers:
         sent = dict(headers or {})
         if self._tokens:
             sent["Authorization"] = f"Bearer {await self._tokens.get()}"
-        if context := trace.current():
-            sent[trace.HEADER] = context
         for attempt in range(tries):
             left = ends - wall()
             if left <= 0:
                 break
             try:
-                answer = await self._client.request(method, url, json=body, headers=sent, timeout=left)
+                with trace.span(
+                    method, parent=trace.current(), kind="client", attributes={"peer": urlsplit(url).netloc}
+                ):
+                    sent[trace.HEADER] = trace.current() or ""
+                    answer = await self._client.request(method, url, json=body, headers=sent, timeout=left)
             except httpx.TransportError:
                 await asyncio.sleep(min(0.1 * 2**attempt, max(0.0, ends - wall())))
                 continue

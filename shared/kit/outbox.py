@@ -230,9 +230,18 @@ class Relay:
     ) -> tuple[Sequence[asyncpg.Record], UnavailableError | None]:
         """The rows that were published, in their order, and what stopped the rest."""
         for place, row in enumerate(rows):
-            headers = orjson.loads(row["headers"])
             try:
-                await self._publisher.publish(row["subject"], row["body"], headers, message_id=str(row["id"]))
+                await self._publish(row)
             except UnavailableError as error:
                 return rows[:place], error
         return rows, None
+
+    async def _publish(self, row: asyncpg.Record) -> None:
+        headers, subject, message_id = orjson.loads(row["headers"]), row["subject"], str(row["id"])
+        if not trace.recorded():
+            await self._publisher.publish(subject, row["body"], headers, message_id=message_id)
+            return
+        about: trace.Attributes = {"messaging.system": "nats", "messaging.message.id": message_id}
+        with trace.span(f"publish {subject}", parent=headers.get(trace.HEADER), kind="producer", attributes=about):
+            headers[trace.HEADER] = trace.current()
+            await self._publisher.publish(subject, row["body"], headers, message_id=message_id)

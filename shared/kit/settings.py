@@ -1,7 +1,7 @@
 """Settings every service has, read from the environment (`WUGAN_…`) and checked at start."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -55,6 +55,12 @@ class KitSettings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(default=1_048_576, description="for bodies read whole")
     shutdown_seconds: Annotated[int, Field(ge=1)] = 25
     log_level: str = "INFO"
+    traces: Literal["", "console", "otlp"] = Field(
+        default="", description="spans: none, JSON lines among the logs, or by OTLP to OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    traces_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="of the traces that begin here; a caller's are kept as he says"
+    )
 
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:

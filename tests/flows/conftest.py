@@ -49,8 +49,9 @@ class City:
 
 def options(folder: Path, *, disturb: Disturb | None = None) -> DemoOptions:
     return DemoOptions(
-        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, disturb=disturb
-    )
+        data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False, disturb=disturb,
+        traces=disturb is None,
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

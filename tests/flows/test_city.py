@@ -17,6 +17,7 @@ from rich.console import Console
 
 from deploy.backup.place import Place
 from deploy.backup.restoring import restore
+from deploy.demo import way
 from deploy.demo.city.manifest import TRUTH
 from deploy.monitoring.status import show
 from tests.chaos.digest import differences
@@ -209,6 +210,7 @@ async def test_wugan_status_shows_the_whole_city_on_one_screen(city):
     text = console.export_text()
     assert "nothing is wrong" in text
     assert f"people {city.run.manifest.people:,}" in text
+    assert "batch.completed" in text
     assert all(name in text for name in city.run.stack.options.services)
 
 
@@ -237,6 +239,26 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
         file = next(iter(city.run.manifest.of("roster")))
         path = city.run.city / file.path
         assert (await caller.upload("ingest", f"/v1/programs/{file.code}/roster", path, mode="full"))["repeated"]
+
+
+async def test_one_trace_leads_from_an_uploaded_row_to_a_partners_webhook(city, tmp_path):
+    found = await way.follow(city.run.stack, city.run.client, city.run.city / TRUTH, tmp_path)
+    await city.run.client.quiet(city.run.stack.options.services, told=lambda _left: None)
+    by_id = {step.span_id: step for step in found.steps}
+    path, step = [], next(each for each in found.steps if each.name == "post webhook")
+    while True:
+        path.append((step.service, step.name.partition(" ")[0]))
+        if step.parent_id not in by_id:
+            break
+        step = by_id[step.parent_id]
+    assert path[::-1] == [
+        ("ingest", "POST"), ("ingest", "publish"), ("scoring", "handle"), ("scoring", "sweep"),
+        ("scoring", "publish"), ("recognition", "handle"), ("recognition", "publish"), ("recognition", "handle"),
+        ("recognition", "publish"), ("notify", "handle"), ("notify", "post"),
+    ]  # fmt: skip
+    console = Console(width=150, record=True, file=io.StringIO())
+    console.print(found.table())
+    assert found.trace_id in console.export_text()
 
 
 async def _printed(name: str, here: dict[str, str]) -> str:

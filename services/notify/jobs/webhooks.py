@@ -128,8 +128,10 @@ class Hooks:
         return [answer for answer in answers if answer is not None]
 
     async def _post(self, batch: Batch, event: Thin) -> Answer:
-        trace.start(event.traceparent)
-        answer = await self._call(batch.endpoint, batch.secrets, str(event.event_id), body_of(event))
+        about = {"event_id": str(event.event_id)}
+        with trace.span("post webhook", parent=event.traceparent, kind="client", attributes=about) as piece:
+            answer = await self._call(batch.endpoint, batch.secrets, str(event.event_id), body_of(event))
+            piece.attributes["http.response.status_code"] = answer.status or 0
         POSTED.labels("delivered" if answer.taken else "failed").inc()
         return answer
 

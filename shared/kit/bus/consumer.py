@@ -5,7 +5,8 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -224,27 +225,31 @@ class Consumers:
         MESSAGES_HANDLED.labels(label).inc(len(fresh))
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
         for message in fresh:
-            trace.start(message.traceparent)
+            trace.resume(message.traceparent)
             if subscription.after:
                 subscription.after(message)
         if fresh:
             _tell_handled(durable, fresh)
 
     async def _apply(self, subscription: Subscription, durable: str, messages: Sequence[Message]) -> list[Message]:
-        """Handle what has not been handled before, all in one transaction; returns those."""
+        """Handle what has not been handled before, all in one transaction; returns those, in the spans that did it."""
+        handled = []
         async with self.database.write() as tx:
             new = await inbox.claim_all(tx, durable, [message.id for message in messages])
             fresh = [message for message in messages if message.id in new]
             if subscription.many and len(fresh) > 1:
-                trace.start(fresh[0].traceparent)
-                await subscription.many(tx, fresh)
-                return fresh
+                first, *others = fresh
+                with _span(durable, first, [other.traceparent for other in others if other.traceparent]):
+                    await subscription.many(tx, fresh)
+                    return [replace(first, traceparent=trace.current()), *others]
             for message in fresh:
-                trace.start(message.traceparent)
-                await subscription.handler(tx, message)
-        return fresh
+                with _span(durable, message):
+                    await subscription.handler(tx, message)
+                    handled.append(replace(message, traceparent=trace.current()))
+        return handled
 
     async def _give_back(self, durable: str, raw: Msg, error: Exception) -> None:
+        trace.resume(trace.well_formed((raw.headers or {}).get(trace.HEADER)))
         if is_operational(error):
             # Trouble of the surroundings is no failure of the message: it waits, longer each time, and is never parked.
             log.warning("message_waits", consumer=durable, reason=type(error).__name__)
@@ -312,7 +317,8 @@ class Consumers:
                     message = _message(subscription.event, letter.subject, letter.headers, letter.body, letter.event_id)
                     async with self.database.write() as tx:
                         if await inbox.claim(tx, durable, message.id):
-                            await subscription.handler(tx, message)
+                            with _span(durable, message):
+                                await subscription.handler(tx, message)
                         await inbox.mark_redriven(tx, letter.id)
                     if subscription.after:
                         subscription.after(message)
@@ -328,11 +334,16 @@ def _event_id(headers: dict[str, str], raw: Msg) -> UUID:
         return UUID(int=raw.metadata.sequence.stream)
 
 
+def _span(durable: str, message: Message, links: Sequence[str] = ()) -> AbstractContextManager[trace.Piece]:
+    about: trace.Attributes = {"messaging.system": "nats", "messaging.message.id": str(message.id)}
+    return trace.span(f"handle {durable}", parent=message.traceparent, kind="consumer", links=links, attributes=about)
+
+
 def _tell_handled(durable: str, messages: Sequence[Message]) -> None:
     """One line for what shared a transaction, under the first one's trace; the others' traces stand in it."""
     first, *others = dict.fromkeys(message.traceparent for message in messages)
-    trace.start(first)
-    joined = [each[3:35] for each in others if each]
+    trace.resume(first)
+    joined = list(dict.fromkeys(each[3:35] for each in others if each))
     more = {"messages": len(messages), "joined": joined} if len(messages) > 1 else {}
     log.info("message_handled", consumer=durable, message_id=str(messages[0].id), **more)
 
@@ -367,5 +378,5 @@ def _message(event: Event, subject: str, headers: Mapping[str, str], body: bytes
         attributes=attributes,
         happened_at=datetime.fromisoformat(headers["ce-time"]),
         body=body,
-        traceparent=trace.start(headers.get(trace.HEADER)),
+        traceparent=trace.well_formed(headers.get(trace.HEADER)),
     )

@@ -16,6 +16,7 @@ from deploy.monitoring.status import flat, screen, wrong
 from shared.kit.http import TokenSource
 
 FLOW = {"outbox_pending": 1, "undelivered": 2, "unacknowledged": 3, "working": 4, "dead_letters": 0}
+SINCE = "2026-11-01T08:00:00Z"
 PARKED = {"items": [{"parked_at": "2026-11-01T08:00:00Z"}]}
 
 
@@ -31,6 +32,7 @@ def platform(request: httpx.Request) -> httpx.Response:
         "readyz": {"ready": service != "grid", "checks": {"database": service != "grid", "bus": True}},
         "flow": FLOW | {"dead_letters": int(service == "notify")},
         "figures": {"people": 7, "certified_people": {"data": 5}},
+        "today": {"day": "2026-11-01", "said": {f"{service}.batch.completed": 12}, "oldest_unsaid_at": SINCE},
         "dead-letters": PARKED if service == "notify" else {"items": []},
     }
     if not path.endswith("readyz") and request.headers["authorization"] != "Bearer t":
@@ -59,6 +61,7 @@ async def test_one_screen_says_what_is_wrong_and_where(looks):
     text = console.export_text()
     for word in (
         "certified_people.data 5",
+        "batch.completed 12",
         "scoring",
         "away",
         "✗ grid: not ready: database",

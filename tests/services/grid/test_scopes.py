@@ -126,7 +126,7 @@ TRIED: dict[tuple[str, str], Any] = {
 
 
 def routes(town: Town) -> set[tuple[str, str]]:
-    shared = ("/v1/flow", "/v1/dead-letters")
+    shared = ("/v1/flow", "/v1/today", "/v1/dead-letters")
     document = town.app.openapi()
     return {
         (method.upper(), path)
