@@ -60,8 +60,16 @@ city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an 
 year: setup ## a year of the city at 1 %, month by month, with checks, written to docs/year.md (s=0.002 only shows it)
 	$(BIN)/python -m tests.year $(if $(s),--scale $(s),--write)
 
-chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened
-	$(BIN)/python -m tests.chaos
+chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened; goes on where it was broken off
+	$(BIN)/python -m tests.chaos --folder var/chaos
+
+scaling: setup ## one and two processes a service, three NATS servers with one killed, written to docs/scaling.md
+	$(BIN)/python -m tests.bench.scaling
+
+audit: ## known holes in what is pinned, as PyPI knows them; code is held by ruff's S, which are bandit's rules
+	$(PYTHON) -m venv var/audit
+	var/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	var/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 webhooks: setup ## the npm library of Standard Webhooks verifies ours (needs node and npm)
 	npm install --prefix var/npm --no-save --silent standardwebhooks@1.0.0
@@ -81,4 +89,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos webhooks spectral migrate schema lock
+.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos scaling audit webhooks spectral migrate schema lock

@@ -78,7 +78,6 @@ class DemoOptions:
         environment: variables for every service process.
         patience: how long to wait at most until all is quiet, seconds.
         workers: processes of a service where not one.
-        environment: variables for every service process.
     """
 
     data: Path
@@ -98,7 +97,6 @@ class DemoOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     patience: float = 600.0
     workers: Mapping[str, int] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def city(self) -> Path:
@@ -163,7 +161,6 @@ def stack_options(options: DemoOptions) -> StackOptions:
         fresh=options.nats_url is None,
         clock_at=options.starts,
         clients=options.clients,
-        environment=options.environment,
         sandbox=True,
         durable=options.durable,
         database_url=options.database_url,
