@@ -23,7 +23,7 @@ from shared.kit import described, docs_page, keeping, migrations, problems, tele
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription
 from shared.kit.clock import Clock, clock_from, wall
-from shared.kit.db import Database, wait_for_database
+from shared.kit.db import Database, is_operational, wait_for_database
 from shared.kit.edge import Edge
 from shared.kit.http import Peers, TokenSource, load_key
 from shared.kit.outbox import Outbox, Relay
@@ -101,8 +101,11 @@ async def supervise(name: str, work: Background) -> None:
             await work()
         except asyncio.CancelledError:
             raise
-        except Exception:
-            log.exception("background_failed", loop=name)
+        except Exception as error:
+            if is_operational(error):
+                log.warning("background_waits", loop=name, reason=type(error).__name__)
+            else:
+                log.exception("background_failed", loop=name)
         await asyncio.sleep(1.0)
 
 

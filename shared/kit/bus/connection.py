@@ -237,11 +237,18 @@ class Bus:
         """By consumer: messages of a stream not yet delivered to it, and delivered but not yet acknowledged.
 
         One question for a page of consumers: one for each would keep the server busy with nothing else.
+
+        Raises:
+            UnavailableError: the broker is away, or has no leader.
         """
         found: dict[str, tuple[int, int]] = {}
         offset = 0
         while True:
-            page = await self.context.consumers_info(stream, offset=offset)
+            try:
+                page = await self.context.consumers_info(stream, offset=offset)
+            except (NatsError, TimeoutError) as error:
+                detail = "JetStream does not answer; what was said waits in the outboxes."
+                raise UnavailableError(detail) from error
             for info in page:
                 if info.name in durables:
                     found[info.name] = (info.num_pending or 0, info.num_ack_pending or 0)
