@@ -12,7 +12,7 @@ import httpx
 from shared.kit.clock import wall
 from shared.kit.http import TokenSource, load_key
 
-_AWAY = frozenset({502, 503, 504})
+_AWAY = frozenset({502, 503, 504, 507})  # away, or without room until the operator makes some
 _PIECE = 1 << 20
 
 

@@ -1,26 +1,28 @@
 """`make chaos`: a small city, one fault a run, held against undisturbed runs; ends with its own table.
 
-Two undisturbed runs tell which columns the city decides (ids, instants and the order of batches are chance); in these
-every disturbed run must be their equal, table by table.
+Undisturbed runs tell which columns the city decides (ids, instants and the order of batches are chance); in these every
+disturbed run must be their equal, table by table, row by row. With `--folder` a series that was broken off is gone on with.
 """
 
 import argparse
 import asyncio
-import json
 import random
+import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Screen
 
-from tests.chaos import city
-from tests.chaos.digest import Table, differences, stable
+from tests.chaos import city, report
+from tests.chaos.digest import agreed, differences, stable
 from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.state import Row, Series, Undisturbed
 
+PAGE = Path(__file__).parents[2] / "docs" / "chaos.md"
 MUST_AGREE: Mapping[str, frozenset[str]] = {
     "ingest.enrolment": frozenset({"subject", "program", "amount_fen"}),
     "scoring.assessment": frozenset({"subject", "level", "decision", "as_of", "points"}),
@@ -29,74 +31,80 @@ MUST_AGREE: Mapping[str, frozenset[str]] = {
     "grid.cases": frozenset({"subject", "kind", "state"}),
     "notify.contact": frozenset({"subject", "reachable"}),
 }
-"""What two undisturbed runs must agree in, else comparing with them proves nothing."""
+"""What undisturbed runs must agree in, else comparing with them proves nothing."""
 
 
-def _chosen(table: Mapping[str, Table], columns: Mapping[str, list[str]]) -> dict[str, Table]:
-    return {
-        name: Table(each.rows, {column: each.columns[column] for column in columns[name]}, "")
-        for name, each in table.items()
-    }
+class UnlikeError(Exception):
+    """Undisturbed runs differ in what the city decides."""
 
 
-async def _struck(
-    fault: Fault,
-    folder: Path,
-    secrets: Path,
-    undisturbed: tuple[Mapping[str, Table], Mapping[str, list[str]], city.Outcome],
-    chance: tuple[int, float],
-) -> dict[str, Any]:
+async def _undisturbed(series: Series) -> Undisturbed:
+    """Three runs in which nothing breaks: two tell the columns the city decides, a third whether whole rows of these agree."""
+    first = await city.run(
+        series.folder / "first", None, lambda tables: {n: list(t.columns) for n, t in tables.items()}
+    )
+    shutil.copytree(series.folder / "first" / "stack" / "secrets", series.secrets, dirs_exist_ok=True)
+    second = await city.run(series.folder / "second", series.secrets, lambda tables: stable(first.tables, tables))
+    columns = {name: list(each.columns) for name, each in second.tables.items()}
+    third = await city.run(series.folder / "third", series.secrets, lambda _tables: columns)
+    missing = {name: some for name, wanted in MUST_AGREE.items() if (some := wanted - set(columns[name]))}
+    if missing or not first.accuracy == second.accuracy == third.accuracy:
+        raise UnlikeError(missing, first.accuracy, second.accuracy, third.accuracy)
+    for name in ("first", "second", "third"):
+        shutil.rmtree(series.folder / name)
+    return Undisturbed(
+        seconds=statistics.median(each.seconds for each in (first, second, third)),
+        accuracy=asdict(first.accuracy),
+        texts_twice=max(each.texts_twice for each in (first, second, third)),
+        tables=agreed(second.tables, third.tables),
+    )
+
+
+async def _struck(fault: Fault, series: Series) -> Row:
     """One disturbed run, as a row of the table."""
-    expected, columns, first = undisturbed
-    seed, seconds = chance
-    striker = city.Striker(fault, seconds, random.Random(f"{seed} {fault.name}"))
-    row: dict[str, Any] = {"fault": fault.name, "stage": fault.stage, "recovery": None, "seconds": 0.0, "parked": 0}
+    expected = series.undisturbed
+    assert expected is not None
+    folder = series.folder / "struck"
+    shutil.rmtree(folder, ignore_errors=True)
+    columns = {name: list(each.columns) for name, each in expected.tables.items()}
+    striker = city.Striker(fault, series.lasting, random.Random(f"{series.seed} {fault.name}"))
+    row = Row(fault=fault.name, where=f"{fault.stage} {fault.share:.0%}")
     try:
-        outcome = await city.run(folder, secrets, striker)
+        outcome = await city.run(folder, series.secrets, lambda _tables: columns, striker)
     except Exception as error:  # noqa: BLE001  (one run's failure is a row of the table)
-        return {**row, "differs": [f"{type(error).__name__}: {error}"]}
-    told = differences(expected, _chosen(outcome.tables, columns))
-    if outcome.accuracy != first.accuracy:
-        told.append(f"answers: {outcome.accuracy}")
-    return {
-        **row, "recovery": outcome.recovery, "seconds": outcome.seconds, "parked": outcome.parked, "differs": told,
-    }  # fmt: skip
+        row.differs = [f"{type(error).__name__}: {error}"]
+        return row
+    row.recovery, row.seconds, row.parked = outcome.recovery, outcome.seconds, outcome.parked
+    row.differs = differences(expected.tables, outcome.tables)
+    more = [outcome.tables[name].rows - each.rows for name, each in expected.tables.items()]
+    row.lost = -sum(min(0, each) for each in more)
+    row.doubled = sum(max(0, each) for each in more) + max(0, outcome.texts_twice - expected.texts_twice)
+    if asdict(outcome.accuracy) != expected.accuracy:
+        row.differs.append(f"answers: {outcome.accuracy}")
+    if not row.differs:
+        shutil.rmtree(folder)
+    return row
 
 
-async def chaos(faults: Sequence[Fault], seed: int, seconds: float, folder: Path, console: Console) -> int:
-    """Run everything; returns how many runs ended otherwise than an undisturbed one."""
-    console.print("two undisturbed runs …")
-    first = await city.run(folder / "first", None, None)
-    secrets = folder / "first" / "stack" / "secrets"
-    second = await city.run(folder / "second", secrets, None)
-    columns = stable(first.tables, second.tables)
-    chance = {name: sorted(set(each.columns) - set(columns[name])) for name, each in first.tables.items()}
-    (folder / "chance.json").write_text(json.dumps(chance, indent=1), encoding="utf-8")
-    if missing := {name: some for name, wanted in MUST_AGREE.items() if (some := wanted - set(columns[name]))}:
-        console.print(f"[red]undisturbed runs differ in what the city decides: {missing}")
-        return 1
-    expected = _chosen(first.tables, columns)
-    kept = sum(map(len, columns.values()))
-    console.print(f"{len(columns)} tables, {kept} columns compared; undisturbed {first.seconds:.0f} s")
-    screen = Screen("fault", "where", "answered again after", "whole run", "parked", "lost or doubled", title="Chaos")
-    rows: list[dict[str, Any]] = []
-    for number, fault in enumerate(faults):
-        row = await _struck(fault, folder / str(number), secrets, (expected, columns, first), (seed, seconds))
-        words = "; ".join(row["differs"])[:300] or "0"
-        recovery = f"{row['recovery']:.1f} s" if row["recovery"] else "–"
-        console.print(fault.name, recovery, words, sep=" · ")
-        screen.add_row(
-            fault.name,
-            f"{fault.stage} {fault.share:.0%}",
-            recovery,
-            f"{row['seconds']:.0f} s",
-            str(row["parked"]),
-            words,
-        )
-        rows.append(row)
-    console.print(screen)
-    (folder / "chaos.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
-    return sum(bool(row["differs"]) for row in rows)
+async def chaos(faults: Sequence[Fault], series: Series, console: Console) -> int:
+    """Run what has not been run yet; returns how many runs ended otherwise than an undisturbed one."""
+    if series.undisturbed is None:
+        console.print("three undisturbed runs …")
+        series.undisturbed = await _undisturbed(series)
+        series.save()
+    kept = sum(len(table.columns) for table in series.undisturbed.tables.values())
+    console.print(f"{len(series.undisturbed.tables)} tables, {kept} columns; {series.undisturbed.seconds:.0f} s a run")
+    for fault in faults:
+        if fault.name not in series.rows or series.rows[fault.name].differs:
+            row = series.rows[fault.name] = await _struck(fault, series)
+            series.save()
+            console.print(*report.cells(row), sep=" · ")
+    rows = [series.rows[fault.name] for fault in faults]
+    console.print(report.screen(rows))
+    if len(faults) == len(FAULTS):
+        report.write(series, rows, city.SCALE, PAGE)
+        series.forget()
+    return sum(bool(row.differs or row.lost or row.doubled) for row in rows)
 
 
 def main() -> int:
@@ -104,14 +112,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long a lasting fault lasts")
-    parser.add_argument("--only", default="", help="faults whose name holds this word")
-    parser.add_argument("--folder", type=Path, help="keep the runs there")
+    parser.add_argument("--only", default="", help="faults whose name holds one of these words, e.g. notify,disk")
+    parser.add_argument("--folder", type=Path, help="keep the series there, and go on with it")
     asked = parser.parse_args()
-    faults = [fault for fault in FAULTS if asked.only in fault.name]
+    faults = [fault for fault in FAULTS if any(word in fault.name for word in asked.only.split(","))]
     with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        return min(1, asyncio.run(chaos(faults, asked.seed, asked.seconds, folder, Console(width=200))))
+        series = Series(asked.folder or Path(temporary), asked.seed, asked.seconds)
+        series.folder.mkdir(parents=True, exist_ok=True)
+        series.load()
+        return min(1, asyncio.run(chaos(faults, series, Console(width=200))))
 
 
 if __name__ == "__main__":

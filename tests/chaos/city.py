@@ -1,10 +1,12 @@
 """One run of a small city over servers of its own, with something breaking in the middle or nothing at all."""
 
 import asyncio
+import contextlib
 import random
 import shutil
+import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from deploy.local.ports import HOST
 from deploy.local.stack import LocalStack, StackOptions
 from tests.chaos.digest import Table, digest, tables
 from tests.chaos.faults import Fault, World
+from tests.chaos.recovery import recovered
 from tests.support.proxy import Proxy, proxied
 
 SCALE, SEED = 0.001, 7
@@ -29,22 +32,27 @@ SOURCES = frozenset(
 )  # fmt: skip
 
 
+Choose = Callable[[Mapping[str, Table]], Mapping[str, list[str]]]
+"""The columns of each table to compare, of the digests over all columns."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a run ended with.
 
     Attributes:
         seconds: of the whole run, without the start.
-        recovery: from the strike until a caller was answered again after the fault was over, seconds.
+        recovery: from the end of the fault until everything said by then was heard, seconds.
         parked: messages that were parked.
-        tables: digests over all columns.
+        texts_twice: texts the outside world was sent more than once, word for word.
+        tables: digests over the columns chosen.
     """
 
     accuracy: Accuracy
-    visited: Mapping[str, int]
     seconds: float
     recovery: float | None
     parked: int
+    texts_twice: int
     tables: Mapping[str, Table]
 
 
@@ -56,21 +64,23 @@ class Striker:
     seconds: float
     rng: random.Random
     world: World | None = None
-    struck: asyncio.Task[None] | None = None
-    struck_at: float = 0.0
-    recovery: float | None = None
+    struck: asyncio.Task[float] | None = None
 
     def __call__(self, _stack: LocalStack, stage: str, share: float) -> None:
-        """Strike when it is time; note when things go on after it."""
+        """Strike when it is time."""
         if self.struck is None and stage == self.fault.stage and share >= self.fault.share:
             assert self.world is not None
-            self.struck_at = time.monotonic()
-            self.struck = asyncio.create_task(self.fault.strike(self.world))
-        elif self.struck and self.struck.done() and self.recovery is None:
-            self.recovery = time.monotonic() - self.struck_at
+            self.struck = asyncio.create_task(self._strike(self.world))
+
+    async def _strike(self, world: World) -> float:
+        """Returns the seconds it took to recover."""
+        await self.fault.strike(world)
+        over = time.monotonic()
+        await recovered(world.servers.database_url(), world.servers.nats_url())
+        return time.monotonic() - over
 
 
-async def run(folder: Path, secrets: Path | None, striker: Striker | None) -> Outcome:
+async def run(folder: Path, secrets: Path | None, choose: Choose, striker: Striker | None = None) -> Outcome:
     """Run the city once; with the secrets of another run people have the same pseudonyms in both."""
     servers_options = StackOptions(
         data=folder / "servers",
@@ -91,10 +101,12 @@ async def run(folder: Path, secrets: Path | None, striker: Striker | None) -> Ou
         proxied(HOST, servers.ports.postgres) as database,
         proxied(HOST, servers.ports.nats) as broker,
     ):
-        return await _through(folder, servers, (database, broker), striker)
+        return await _through(folder, servers, (database, broker), choose, striker)
 
 
-async def _through(folder: Path, servers: LocalStack, proxies: tuple[Proxy, Proxy], striker: Striker | None) -> Outcome:
+async def _through(
+    folder: Path, servers: LocalStack, proxies: tuple[Proxy, Proxy], choose: Choose, striker: Striker | None
+) -> Outcome:
     database, broker = proxies
     urls = (
         servers.database_url().replace(f":{servers.ports.postgres}/", f":{database.port}/"),
@@ -114,18 +126,24 @@ async def _through(folder: Path, servers: LocalStack, proxies: tuple[Proxy, Prox
             )  # fmt: skip
         began = time.monotonic()
         result = await through(city)
-        seconds = time.monotonic() - began
+        seconds, recovery = time.monotonic() - began, None
         if striker:
             assert striker.struck, f"{striker.fault.name} never struck"
-            await striker.struck
+            recovery = await striker.struck
             await client.quiet(SERVICES, told=lambda _left: None)
         parked = await _discard_parked(client)
         url = servers.database_url()
         held = await digest(url, await tables(url))
+        held = await digest(url, choose(held))
+        twice = _texts_twice(city.stack.folder.root)
     return Outcome(
-        accuracy=result.accuracy, visited=result.visited, seconds=seconds, parked=parked, tables=held,
-        recovery=striker.recovery if striker else None,
+        accuracy=result.accuracy, seconds=seconds, recovery=recovery, parked=parked, texts_twice=twice, tables=held,
     )  # fmt: skip
+
+
+def _texts_twice(data: Path) -> int:
+    with contextlib.closing(sqlite3.connect(data / "sandbox" / "sandbox.sqlite3")) as kept:
+        return int(kept.execute('SELECT count(*) - count(DISTINCT "to" || text) FROM sms').fetchone()[0])
 
 
 async def _discard_parked(client: Client) -> int:

@@ -13,8 +13,10 @@ BY_THE_WAY = {
     "grid.case_steps": "a step each time a suspicion grew, and evidence that comes together grows it once",
     "grid.certified": "whoever was certified for the moment until a register told of his death is in it",
     "grid.tasks": "a daily round that starts again at noon finds more to draw and to take up",
+    "ingest.look": "whoever asks for names again after a broken answer has looked twice",
     "notify.delivery": "as messages",
     "notify.message": "whoever was certified for a moment was told so",
+    "recognition.assertion": "one for each token a client fetches; a process that starts again fetches another",
     "recognition.certificate": "a pass superseded on the way is kept; whether there was one depends on what was weighed together",
     "recognition.holding": "as certificates",
     "recognition.usage": "a question asked again after a broken answer is logged again",
@@ -27,7 +29,7 @@ BY_THE_WAY = {
 _COLUMNS = """
 SELECT n.nspname AS schema, c.relname AS name, array_agg(a.attname::text ORDER BY a.attname) AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = ''
 WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 GROUP BY 1, 2 ORDER BY 1, 2
 """
@@ -35,7 +37,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's number of rows, the digest of each column by itself, and of whole rows.
+    """A table's number of rows, the digest of each column by itself, and of whole rows of these columns; empty: not compared.
 
     A column's digest is over its sorted values, so that two runs agree whatever the order of their rows.
     """
@@ -46,7 +48,7 @@ class Table:
 
 
 async def tables(url: str) -> dict[str, list[str]]:
-    """Columns by `schema.table`."""
+    """Columns by `schema.table`, without those the database numbers by itself."""
     connection = await asyncpg.connect(url)
     try:
         found = await connection.fetch(_COLUMNS, list(SCHEMAS))
@@ -89,13 +91,28 @@ def stable(one: Mapping[str, Table], other: Mapping[str, Table]) -> dict[str, li
     }
 
 
+def agreed(one: Mapping[str, Table], other: Mapping[str, Table]) -> dict[str, Table]:
+    """What two undisturbed runs have in common: their tables, without what differs in these two as well."""
+    same = stable(one, other)
+    return {
+        name: Table(
+            rows=table.rows,
+            columns={column: table.columns[column] for column in same[name]},
+            whole=table.whole if table.whole == other[name].whole else "",
+        )
+        for name, table in one.items()
+        if table.rows == other[name].rows
+    }
+
+
 def differences(one: Mapping[str, Table], other: Mapping[str, Table]) -> list[str]:
     """Tables that differ, in words."""
     told = []
     for name, table in one.items():
         if table.rows != other[name].rows:
             told.append(f"{name}: {other[name].rows} rows, not {table.rows}")
-        elif table.whole != other[name].whole:
-            columns = [each for each, value in table.columns.items() if other[name].columns[each] != value]
+            continue
+        columns = [each for each, value in table.columns.items() if other[name].columns[each] != value]
+        if columns or (table.whole and table.whole != other[name].whole):
             told.append(f"{name}: other {', '.join(columns) or 'rows'}")
     return told

@@ -1,7 +1,8 @@
-"""What can break: one function a fault; each leaves everything mended."""
+"""What can break: one function a fault; what lasts is mended when it returns, what was killed starts again by itself."""
 
 import asyncio
 import random
+import resource
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -64,7 +65,6 @@ def _kill(name: str) -> Strike:
     async def strike(world: World) -> None:
         stack = world.servers if name in {"nats", "postgres"} else world.services
         stack.kill(name)
-        await stack.wait_ready(name)
 
     return strike
 
@@ -139,8 +139,18 @@ async def _poison(world: World) -> None:
     await client.close()
 
 
+async def _full_disk(world: World) -> None:
+    """No file of ingest grows: what a full disk answers to whoever writes."""
+    pid = world.services.children["ingest"].pid
+    assert pid is not None
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, hard))
+    await asyncio.sleep(world.seconds / 3)  # a caller gives up after a minute
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
 async def _full_broker(world: World) -> None:
-    """JetStream has no room for what recognition says: the limit of its stream is what it holds."""
+    """JetStream has no room for what scoring says: the limit of its stream is what it holds."""
     client = await nats.connect(world.servers.nats_url())
     context = client.jetstream()
     config = (await context.stream_info("SCORING")).config
@@ -166,7 +176,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="kill -9 PostgreSQL", stage="sources", share=0.4, strike=_kill("postgres")),
     *(
         Fault(name=f"SIGSTOP {name}", stage="sources", share=0.3, strike=_freeze(name))
-        for name in ("scoring", "notify")
+        for name in ("scoring", "recognition", "notify")
     ),
     Fault(name="services cut off from the broker", stage="sources", share=0.3, strike=_cut_broker),
     Fault(name="the broker's bytes held up", stage="sources", share=0.3, strike=_hold_broker),
@@ -174,6 +184,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="slow database (20 ms a piece)", stage="sources", share=0.3, strike=_slow_database),
     Fault(name="clock jumps 9 h and back", stage="sources", share=0.3, strike=_jump),
     Fault(name="messages again, shuffled", stage="sources", share=0.8, strike=_again),
+    Fault(name="no room for raw files", stage="sources", share=0.3, strike=_full_disk),
     Fault(name="no room in JetStream", stage="sources", share=0.3, strike=_full_broker),
     Fault(name="a poison message of each type", stage="sources", share=0.3, strike=_poison, parks=True),
 )

@@ -1,0 +1,67 @@
+"""The table of a series, on the screen and in docs/chaos.md."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table as Screen
+
+from tests.chaos.digest import BY_THE_WAY
+from tests.chaos.state import Row, Series
+
+COLUMNS = ("fault", "where", "recovered after", "whole run", "parked", "lost", "doubled", "otherwise different")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One line of the table."""
+    return (
+        row.fault,
+        row.where,
+        "–" if row.recovery is None else f"{row.recovery:.1f} s",
+        f"{row.seconds:.0f} s",
+        str(row.parked),
+        str(row.lost),
+        str(row.doubled),
+        "; ".join(row.differs)[:300] or "0",
+    )
+
+
+def screen(rows: Sequence[Row]) -> Screen:
+    """The table for a terminal."""
+    made = Screen(*COLUMNS, title="Chaos")
+    for row in rows:
+        made.add_row(*cells(row))
+    return made
+
+
+def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None:
+    """The page of the documents."""
+    undisturbed = series.undisturbed
+    assert undisturbed is not None
+    whole = sum(bool(table.whole) for table in undisturbed.tables.values())
+    kept = sum(len(table.columns) for table in undisturbed.tables.values())
+    lines = [
+        "# Chaos",
+        "",
+        "Written by `make chaos`. A small city goes through the whole platform, once a fault, while its parts break; the end is held",
+        f"against runs in which nothing broke. Scale {scale:g}, seed {series.seed}; {os.cpu_count()} cores.",
+        "",
+        f"* **Compared**: {len(undisturbed.tables)} tables of the five schemas, {kept} columns: those in which undisturbed runs agree",
+        f"  (ids, instants and the order of batches are chance), by a digest of their sorted values; in {whole} tables, whole rows of these columns.",
+        "  *lost* and *doubled* are rows fewer and more than undisturbed, and texts the outside world was sent twice; the answers a partner gets about",
+        "  everybody must be the same too.",
+        "* **Recovered after**: from the end of the fault (a kill ends at once) until everything said by then is published and handled by every consumer,",
+        "  while the upload goes on. Starting the process again is part of it.",
+        f"* Lasting faults last {series.lasting:.0f} s, those a caller cannot wait for {series.lasting / 3:.0f} s. An undisturbed run takes {undisturbed.seconds:.0f} s.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|---|---|" + "---:|" * 5 + "---|",
+        *("| " + " | ".join(cells(row)) + " |" for row in rows),
+        "",
+        "## Not compared",
+        "",
+        "Tables whose rows tell the way, not the end; what they led to is in the others.",
+        "",
+        *(f"* `{name}`: {why}" for name, why in BY_THE_WAY.items()),
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,91 @@
+"""What is known of a series of runs, kept in a folder so that a series may be broken off and gone on with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.digest import Table
+
+
+@dataclass(slots=True)
+class Undisturbed:
+    """What the city decides, as undisturbed runs agreed.
+
+    Attributes:
+        seconds: of a run.
+        accuracy: how right its answers were.
+        texts_twice: texts the outside world was sent more than once, word for word.
+        tables: digests of the columns in which they agreed.
+    """
+
+    seconds: float
+    accuracy: Mapping[str, Any]
+    texts_twice: int
+    tables: Mapping[str, Table]
+
+
+@dataclass(slots=True)
+class Row:
+    """One disturbed run.
+
+    Attributes:
+        recovery: from the end of the fault until all that was said by then was heard, seconds.
+        lost: rows a table has fewer than undisturbed, all tables together; `doubled`: more.
+        differs: what is different, in words.
+    """
+
+    fault: str
+    where: str
+    recovery: float | None = None
+    seconds: float = 0.0
+    parked: int = 0
+    lost: int = 0
+    doubled: int = 0
+    differs: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Series:
+    """Undisturbed runs, and a disturbed one for each fault."""
+
+    folder: Path
+    seed: int
+    lasting: float
+    undisturbed: Undisturbed | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> Path:
+        """Keys of the first run: with them people have the same pseudonyms in all."""
+        return self.folder / "secrets"
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "series.json"
+
+    def save(self) -> None:
+        """Keep what is known so far."""
+        known = {
+            "seed": self.seed,
+            "lasting": self.lasting,
+            "undisturbed": self.undisturbed and asdict(self.undisturbed),
+            "rows": [asdict(row) for row in self.rows.values()],
+        }
+        self._file.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def forget(self) -> None:
+        """The series is over: the next one begins anew."""
+        self._file.unlink()
+
+    def load(self) -> None:
+        """Go on with what the folder holds of the same series."""
+        if not self._file.exists():
+            return
+        known = json.loads(self._file.read_text(encoding="utf-8"))
+        if (known["seed"], known["lasting"]) != (self.seed, self.lasting) or not known["undisturbed"]:
+            return
+        tables = {name: Table(**each) for name, each in known["undisturbed"].pop("tables").items()}
+        self.undisturbed = Undisturbed(**known["undisturbed"], tables=tables)
+        self.rows = {each["fault"]: Row(**each) for each in known["rows"]}
