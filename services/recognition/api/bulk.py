@@ -17,9 +17,10 @@ import uuid_utils.compat as uuids
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.responses import StreamingResponse
 
-from services.recognition.api.deps import PURPOSE_HEADERS, Question, RouteDeps, asking, logged
+from services.recognition.api.deps import PURPOSE_HEADERS, Question, RouteDeps, asking, deps, logged
 from services.recognition.api.once import ONCE_HEADER, Answered, once
 from services.recognition.api.route import PartnerRoute
+from services.recognition.domain.programs import Program
 from services.recognition.domain.states import JobKind, ResultFormat, RunState
 from services.recognition.schemas.bulk import JobOut, JobsOut, PaidIn, PayrunOut, ResultOut
 from services.recognition.schemas.partner import MaxAge, ProgramCode
@@ -29,7 +30,7 @@ from services.recognition.store.jobs import Job, Payrun
 from services.recognition.store.reading import ListType, read_chunks, receive
 from services.recognition.store.runs import SHARD_COUNT
 from services.recognition.usecases import jobs, payruns, sandbox
-from services.recognition.usecases.lists import Taken, take
+from services.recognition.usecases.lists import Ids, RealIds, Taken, take
 from services.recognition.usecases.payruns import Confirmation
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, ProblemError
@@ -87,9 +88,9 @@ async def start_job(request: Request, question: JobQuestion, asked: Annotated[Jo
     """
     found = question.deps
     async with logged(question, asked.program), _received(request, found) as (path, size, digest):
-        sandbox.refuse(found.programs[asked.program])
         job_id = uuids.uuid7()
-        taken = await _take(request, found, path, job_id, paying=False) if size else None
+        program = found.programs[asked.program]
+        taken = await _take(request, found, path, job_id, program=program, paying=False) if size else None
         job = _new_job(question, job_id, asked.program, asked.result, asked.max_age_days, taken)
 
         async def effect(tx: WriteTx) -> Answered:
@@ -156,13 +157,12 @@ async def start_payrun(request: Request, question: PayQuestion, asked: Annotated
     found = question.deps
     async with logged(question, asked.program):
         program = found.programs[asked.program]
-        sandbox.refuse(program)
         first = payruns.month_of(program, _month(asked.month, found.clock.today()))
         async with _received(request, found) as (path, size, digest):
             if not size:
                 raise MalformedError("Send the list as the body: CSV, NDJSON or Parquet.")
             job_id = uuids.uuid7()
-            taken = await _take(request, found, path, job_id, paying=True)
+            taken = await _take(request, found, path, job_id, program=program, paying=True)
             job = _new_job(question, job_id, asked.program, asked.result, None, taken, kind=JobKind.PAYRUN)
             await _prepare_month(found, first)
 
@@ -240,7 +240,9 @@ async def _received(request: Request, found: RouteDeps) -> AsyncIterator[tuple[P
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _take(request: Request, found: RouteDeps, path: Path, job_id: UUID, *, paying: bool) -> Taken:
+async def _take(
+    request: Request, found: RouteDeps, path: Path, job_id: UUID, *, program: Program, paying: bool
+) -> Taken:
     """Judge a list and keep its parts, without its ids."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in set(ListType):
@@ -248,7 +250,8 @@ async def _take(request: Request, found: RouteDeps, path: Path, job_id: UUID, *,
 
     def work() -> Taken:
         chunks = read_chunks(path, ListType(kind))
-        taken = take(chunks, found.subjects, paying=paying, limit=found.bulk.most_lines)
+        known: Ids = sandbox.SyntheticIds(found) if program.sandbox else RealIds(found.subjects)
+        taken = take(chunks, known, paying=paying, limit=found.bulk.most_lines)
         for number, part in enumerate(taken.parts()):
             found.bulk.files.write_part(job_id, "list", number, part)
         return taken
@@ -332,7 +335,9 @@ async def _result(question: Question, job_id: UUID, *, payrun: bool) -> Response
         async with found.database.write() as tx:
             job = await jobs.get_job(tx, job_id, question.caller.client_id, payrun=payrun)
             jobs.check_result(job)
-            await lookups.log_usage(tx, question.asker(job.program), subject=None, answer=f"result:{job.job_id}")
+            mark = "sandbox:" if found.programs[job.program].sandbox else ""
+            answer = f"{mark}result:{job.job_id}"
+            await lookups.log_usage(tx, question.asker(job.program), subject=None, answer=answer)
         try:
             pieces = await asyncio.to_thread(found.bulk.files.pieces, job.job_id, job.format)
         except FileNotFoundError as error:
@@ -365,8 +370,13 @@ def _result_out(request: Request, job: Job) -> ResultOut | None:
 
 def job_out(request: Request, job: Job) -> JobOut:
     """A job as its client sees it."""
-    same = {name: getattr(job, name) for name in JobOut.model_fields if name != "result"}
-    return JobOut(**same, result=_result_out(request, job))
+    same = {name: getattr(job, name) for name in JobOut.model_fields if name not in {"result", "sandbox"}}
+    return JobOut(**same, result=_result_out(request, job), sandbox=_invented(request, job.program))
+
+
+def _invented(request: Request, program: str) -> bool:
+    declared = deps(request).programs.get(program)
+    return declared is not None and declared.sandbox
 
 
 def payrun_out(request: Request, job: Job, run: Payrun) -> PayrunOut:
@@ -374,4 +384,5 @@ def payrun_out(request: Request, job: Job, run: Payrun) -> PayrunOut:
     of_run = ("payrun_id", "program", "month", "state", "total_fen", "paid_on", "paid_lines", "paid_fen")
     same = {name: getattr(run, name) for name in of_run}
     of_job = {name: getattr(job, name) for name in ("requested_at", "expires_at", "done", "counts")}
-    return PayrunOut(**same, **of_job, lines=job.people, result=_result_out(request, job))
+    result, invented = _result_out(request, job), _invented(request, run.program)
+    return PayrunOut(**same, **of_job, lines=job.people, result=result, sandbox=invented)

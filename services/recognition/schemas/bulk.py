@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.recognition.domain.states import JobKind, PayrunState, ResultFormat, RunState
 from services.recognition.schemas.common import Whole
+from services.recognition.schemas.partner import Sandbox
 
 Lines = Annotated[list[Annotated[Whole, Field(ge=1, le=2**40)]], Field(max_length=100_000)]
 
@@ -35,6 +36,7 @@ class JobOut(BaseModel):
     done: int
     counts: dict[str, int]
     result: ResultOut | None
+    sandbox: Sandbox = False
 
 
 class JobsOut(BaseModel):
@@ -67,6 +69,7 @@ class PayrunOut(BaseModel):
     paid_lines: int
     paid_fen: int
     result: ResultOut | None
+    sandbox: Sandbox = False
 
 
 class PaidIn(BaseModel):

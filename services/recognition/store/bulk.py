@@ -69,6 +69,8 @@ _SAID_TYPES = (
     ("subject", "(16,)u1"), ("answer", ">i2"), ("as_of", ">i4"), ("until", ">i4"), ("certificate", "(16,)u1"),
     ("channel", ">i2"),
 )  # fmt: skip
+SAID = np.dtype(list(_SAID_TYPES))
+"""What a look-up answers, a row a person."""
 
 _LOOK_AND_LOG = f"""{SEEN_AND_LOGGED}
 SELECT string_agg(
@@ -102,6 +104,8 @@ _PAY_TYPES = (
     ("not_certified", "?"), ("under_review", "?"), ("notice_given", "?"), ("last_payment", "?"),
     ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"),
 )  # fmt: skip
+PAY = np.dtype(list(_PAY_TYPES))
+"""What a look before paying answers, a row a person."""
 
 
 Within = tuple[UUID, UUID]
@@ -160,7 +164,7 @@ async def look_and_log(
     people = [plain[at : at + 32] for at in range(0, len(plain), 32)]
     asked = question(asker, rule.cycle_months, rule.today, max_age_days)
     packed = (await fetch(_LOOK_AND_LOG, people, *asked))[0]["packed"]
-    return np.frombuffer(packed or b"", dtype=np.dtype(list(_SAID_TYPES)))
+    return np.frombuffer(packed or b"", dtype=SAID)
 
 
 async def look_before_paying(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import structlog
@@ -16,7 +17,7 @@ from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
 from services.recognition.store.bulk import Rule, Within
 from services.recognition.store.jobs import Job
-from services.recognition.usecases import wording
+from services.recognition.usecases import sandbox, wording
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import instant
 from shared.kit import arrow
@@ -153,12 +154,17 @@ async def _work(deps: Deps, tx: WriteTx, job: Job) -> None:
     part = await _part(deps, tx, job)
     number, now = job.parts_done, deps.clock.now()
 
+    invented = deps.programs[job.program].sandbox
+    subjects, answers = sandbox.unnamed(part.subjects, part.answers) if invented else (part.subjects, part.answers)
+
     def write() -> None:
-        deps.bulk.files.write_part(job.job_id, "said", number, part.said().to_arrow())
+        said = part.said()
+        flagged = said.with_columns(**sandbox.FLAG) if invented else said
+        deps.bulk.files.write_part(job.job_id, "said", number, flagged.to_arrow())
 
     writing = asyncio.ensure_future(asyncio.to_thread(write))
     try:
-        await bulk.log_many(tx, job.asker(now), part.subjects, part.answers.to_arrow().cast(pa.string()))
+        await bulk.log_many(tx, job.asker(now), subjects, answers.to_arrow().cast(pa.string()))
     finally:
         await writing
     counts = Counter(job.counts) + Counter(dict(part.answers.value_counts().iter_rows())) + Counter(part.sums)
@@ -173,7 +179,10 @@ async def _part(deps: Deps, tx: WriteTx, job: Job) -> _Part:
     if job.kind is JobKind.PAYRUN:
         assert listed is not None
         return await _advise(deps, tx, job, rule, listed, within)
-    seen = await bulk.look(tx, rule, job.max_age_days, within)
+    if program.sandbox:
+        seen = _crowd(deps, job).look(_asked_of(deps, job, listed), job.max_age_days)
+    else:
+        seen = await bulk.look(tx, rule, job.max_age_days, within)
     at = instant(deps.clock.now())
 
     def said() -> pl.DataFrame:
@@ -199,10 +208,25 @@ async def _ask(deps: Deps, tx: WriteTx, job: Job) -> tuple[pa.Table | None, With
     return listed, await bulk.ask_for(tx, arrow.subject_bytes(listed.column("subject").drop_null()))
 
 
+def _crowd(deps: Deps, job: Job) -> sandbox.Crowd:
+    return sandbox.Crowd(deps, deps.programs[job.program])
+
+
+def _asked_of(deps: Deps, job: Job, listed: pa.Table | None) -> np.ndarray:
+    """People of a part of a sandbox's job, in the order of their lines."""
+    if listed is None:
+        return _crowd(deps, job).shard(job.parts_done)
+    return arrow.subject_bytes(listed.column("subject").drop_null())
+
+
 async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Table, within: Within) -> _Part:
     run = await jobs.find_payrun(tx, job.job_id)
     assert run is not None
-    seen = await bulk.look_before_paying(tx, rule, run.month, deps.programs[job.program].excludes, within)
+    program = deps.programs[job.program]
+    if program.sandbox:
+        seen = _crowd(deps, job).look_before_paying(_asked_of(deps, job, listed))
+    else:
+        seen = await bulk.look_before_paying(tx, rule, run.month, program.excludes, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
     advised = advise({**columns, "amount_differs": seen["amount_fen"] != amounts})

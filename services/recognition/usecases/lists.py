@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -45,12 +46,37 @@ class Taken:
             yield self.table.slice(start, PART_ROWS)
 
 
-def take(chunks: Iterable[pl.DataFrame], subjects: Pseudonymiser, *, paying: bool, limit: int) -> Taken:
+class Ids(Protocol):
+    """What makes subjects of the ids of a list."""
+
+    def normalise(self, written: pl.Series) -> pl.Series:
+        """Ids as they are kept; null for what is none."""
+
+    def many(self, ids: pl.Series) -> np.ndarray:
+        """Subjects of ids, shape (n, 16), uint8."""
+
+
+class RealIds:
+    """Ids of GB 11643."""
+
+    def __init__(self, subjects: Pseudonymiser) -> None:
+        self._subjects = subjects
+
+    def normalise(self, written: pl.Series) -> pl.Series:
+        """Ids as they are kept; null for what is none."""
+        return normalise_many(written)
+
+    def many(self, ids: pl.Series) -> np.ndarray:
+        """Subjects of ids, shape (n, 16), uint8."""
+        return self._subjects.many(ids)
+
+
+def take(chunks: Iterable[pl.DataFrame], known: Ids, *, paying: bool, limit: int) -> Taken:
     """A list judged line by line, by columns.
 
     Args:
         chunks: string columns in the order of the file.
-        subjects: hashes ids.
+        known: reads and hashes ids.
         paying: whether every line needs an amount and may name each person once.
         limit: most lines.
 
@@ -63,7 +89,7 @@ def take(chunks: Iterable[pl.DataFrame], subjects: Pseudonymiser, *, paying: boo
     for chunk in chunks:
         if paying and not {"amount", "amount_fen"} & set(chunk.columns):
             raise BadListError("A list about to be paid needs a column amount (yuan) or amount_fen.")
-        tables.append(_judged(chunk, subjects, first=count + 1, paying=paying))
+        tables.append(_judged(chunk, known, first=count + 1, paying=paying))
         count += len(chunk)
         if count > limit:
             raise TooLargeError(f"A list may have {limit} lines; split it.")
@@ -78,8 +104,8 @@ def take(chunks: Iterable[pl.DataFrame], subjects: Pseudonymiser, *, paying: boo
     return Taken(table, int(total.filter(pl.col("problem").is_null())["amount_fen"].sum()))
 
 
-def _judged(chunk: pl.DataFrame, subjects: Pseudonymiser, *, first: int, paying: bool) -> pa.Table:
-    ids = normalise_many(chunk["citizen_id"])
+def _judged(chunk: pl.DataFrame, known: Ids, *, first: int, paying: bool) -> pa.Table:
+    ids = known.normalise(chunk["citizen_id"])
     refs = chunk["ref"] if "ref" in chunk.columns else pl.Series([None] * len(chunk), dtype=pl.String)
     kept = pl.Series([None] * len(chunk), dtype=pl.Int64)
     if paying:
@@ -96,7 +122,7 @@ def _judged(chunk: pl.DataFrame, subjects: Pseudonymiser, *, first: int, paying:
     )
     good = judged["problem"].is_null().to_numpy()
     hashed = np.zeros((len(chunk), 16), dtype=np.uint8)
-    hashed[good] = subjects.many(ids.filter(good))
+    hashed[good] = known.many(ids.filter(good))
     return pa.table(
         {
             "line": pa.array(np.arange(first, first + len(chunk))),

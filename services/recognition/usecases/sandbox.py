@@ -5,12 +5,17 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
 from services.recognition.domain.answers import View, answer, evidence_class
 from services.recognition.domain.certificates import certificate_id
+from services.recognition.domain.enrolments import STOPPED
 from services.recognition.domain.months import valid_until
 from services.recognition.domain.programs import Program
 from services.recognition.domain.sandbox import SyntheticPerson, synthetic_id
-from services.recognition.store import lookups
+from services.recognition.store import bulk, lookups
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import Speaker, instant
@@ -43,7 +48,7 @@ def refuse(program: Program) -> None:
         SandboxError: the program is a sandbox.
     """
     if program.sandbox:
-        detail = "A sandbox answers recognitions:check, recognitions:batch and certificates; nothing is told or paid."
+        detail = "A sandbox answers questions and advises on pay lists; nothing is kept of it, told or paid."
         raise SandboxError(detail)
 
 
@@ -118,6 +123,90 @@ def _row(
         "channel": person.channel,
         "certificate_id": certificate_id(subject, Claim.ALIVE, as_of, person.channel) if as_of else None,
     }
+
+
+# ---- lists -----------------------------------------------------------------------------------------------------------
+
+
+class SyntheticIds:
+    """Reads a list of a sandbox."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def normalise(self, written: pl.Series) -> pl.Series:
+        """Synthetic ids as they are kept; null for what is none, real people's included."""
+        return pl.Series([synthetic_id(each or "") for each in written.cast(pl.String)], dtype=pl.String)
+
+    def many(self, ids: pl.Series) -> np.ndarray:
+        """Subjects of synthetic ids, shape (n, 16), uint8."""
+        return _raw([_subject(self._deps, each) for each in ids])
+
+
+class Crowd:
+    """The people of a sandbox as the look-ups of `store.bulk` would find them."""
+
+    def __init__(self, deps: Deps, program: Program) -> None:
+        self._today = deps.clock.today()
+        self._cycle = program.in_force(self._today).cycle_months
+        self._people = {_subject(deps, each.citizen_id): each for each in program.people}
+
+    def shard(self, number: int) -> np.ndarray:
+        """Everybody of one shard, shape (n, 16), uint8."""
+        return _raw(sorted(each for each in self._people if each.int >> 124 == number))
+
+    def look(self, subjects: np.ndarray, max_age_days: int | None) -> np.ndarray:
+        """What the program hears of these people."""
+        seen = np.zeros(len(subjects), dtype=bulk.SAID)
+        for place, raw in enumerate(subjects):
+            row = self._row(raw, max_age_days)
+            seen[place]["subject"] = raw
+            seen[place]["answer"] = bulk.ANSWERS.index(row["answer"])
+            if row.get("certificate_id"):
+                seen[place]["as_of"], seen[place]["until"] = _days(row["as_of"]), _days(row["until"])
+                seen[place]["certificate"] = np.frombuffer(row["certificate_id"].bytes, np.uint8)
+                seen[place]["channel"] = bulk.CHANNELS.index(row["channel"])
+        return seen
+
+    def look_before_paying(self, subjects: np.ndarray) -> np.ndarray:
+        """What is known of these people before they are paid."""
+        seen = np.zeros(len(subjects), dtype=bulk.PAY)
+        for place, raw in enumerate(subjects):
+            seen[place]["subject"] = raw
+            person = self._people.get(UUID(bytes=raw.tobytes()))
+            if person is None:
+                continue
+            stopped = person.status in STOPPED
+            seen[place]["listed"], seen[place]["amount_fen"] = True, person.amount_fen
+            seen[place]["under_review"], seen[place]["stopped"] = person.under_review, stopped
+            seen[place]["not_certified"] = self._row(raw, None)["until"] is None or self._late(raw)
+            if stopped:
+                seen[place]["decision"] = raw  # no decision was made: it only has to be one
+        return seen
+
+    def _row(self, raw: np.ndarray, max_age_days: int | None) -> dict[str, Any]:
+        subject = UUID(bytes=raw.tobytes())
+        return _row(self._people.get(subject), subject, self._cycle, self._today, max_age_days)
+
+    def _late(self, raw: np.ndarray) -> bool:
+        until: date = self._row(raw, None)["until"]
+        return until < self._today
+
+
+def unnamed(subjects: pa.Array | pa.ChunkedArray, answers: pl.Series) -> tuple[pa.Array, pl.Series]:
+    """What the usage log keeps of a sandbox: answers marked as such, of nobody."""
+    return pa.nulls(len(subjects), pa.binary(16)), "sandbox:" + answers
+
+
+def _raw(subjects: Sequence[UUID]) -> np.ndarray:
+    return np.frombuffer(b"".join(each.bytes for each in subjects), dtype=np.uint8).reshape(-1, 16)
+
+
+def _days(day: date) -> int:
+    return int((np.datetime64(day) - bulk.NO_DAY).astype(int))
+
+
+# ---- certificates ----------------------------------------------------------------------------------------------------
 
 
 def certificate(

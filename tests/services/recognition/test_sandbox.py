@@ -11,6 +11,8 @@ from services.recognition.domain.sandbox import synthetic_id
 from services.recognition.jobs import RunLoop
 from services.recognition.programs import load
 from services.recognition.usecases.runs import request_run
+from tests.services.recognition.test_jobs import CSV, ask, done, lines_of, work
+from tests.services.recognition.test_payruns import advised
 from tests.services.recognition.world import World, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -85,6 +87,38 @@ async def test_a_batch_flags_each_item_and_says_what_is_no_synthetic_id(http, pa
     assert [each.get("sandbox") for each in items] == [True, None, True]
 
 
+async def test_a_list_and_the_whole_sandbox_are_worked_off_in_the_words_of_a_check(world, http, partner):
+    body = f"citizen_id,ref\n{CERTIFIED},a\n{REAL},b\n{STRANGER},c\n".encode()
+    job, result = await done(world, http, partner, await ask(http, partner | CSV, body, program=CODE))
+    said = lines_of(result)
+    assert [each["answer"] or each["problem"]["code"] for each in said] == ["recognised", "bad_citizen_id", "unknown"]
+    single = (await check(http, partner)).json()
+    same = ("person", "valid_until", "certificate", "outstanding_claims", "evidence_class", "sandbox")
+    assert {name: said[0][name] for name in same} == {name: single[name] for name in same}
+    assert (job["sandbox"], [each["sandbox"] for each in said]) == (True, [True] * 3)
+    job, result = await done(world, http, partner, await ask(http, partner, program=CODE))
+    assert (job["done"], job["counts"]) == (6, {"recognised": 2, "not_yet": 3, "under_review": 1})
+    assert {each["sandbox"] for each in lines_of(result)} == {True}
+    assert await world.rows("SELECT FROM usage WHERE subject IS NOT NULL OR answer NOT LIKE 'sandbox:%'") == []
+
+
+async def test_a_pay_list_is_advised_on_and_its_confirmation_pays_nobody(world, http, partner, issuer):
+    numbers = (CERTIFIED, "000000193911110053", "000000194703050062", STRANGER)
+    body = "citizen_id,amount\n" + "".join(f"{each},200\n" for each in numbers)
+    run, said = await advised(world, http, partner, body=body, program=CODE)
+    assert [(each["advice"], each["reason"], each["notes"]) for each in said] == [
+        ("pay", None, []), ("pay", None, ["under_review"]), ("stop", None, []), ("hold", "not_enrolled", [])]  # fmt: skip
+    assert (run["sandbox"], {each["sandbox"] for each in said}) == (True, {True})
+    path = f"/v1/payruns/{run['payrun_id']}"
+    await http.post(f"{path}:confirm", json={"paid_on": "2023-11-15"}, headers=partner)
+    await work(world)
+    paid = (await http.get(path, headers=partner)).json()
+    assert (paid["state"], paid["paid_lines"], paid["paid_fen"]) == ("confirmed", 2, 40_000)
+    assert await world.rows("SELECT FROM payment") == await world.rows("SELECT FROM outbox") == []
+    figures = (await http.get("/v1/figures", headers=issuer.headers("operate"))).json()
+    assert {name: count for name, count in figures.items() if count} == {}
+
+
 async def test_nothing_of_it_is_counted_looked_for_or_told(world: World, http, partner, issuer):
     await check(http, partner)
     await world.hear(enrolled(enrolment(subject(1)), program=CODE))
@@ -104,14 +138,12 @@ async def test_nothing_of_it_is_counted_looked_for_or_told(world: World, http, p
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        (f"/v1/jobs?program={CODE}", None),
-        (f"/v1/payruns?program={CODE}&month=2023-11", None),
         ("/v1/certificates", {"program": CODE, "citizen_id": CERTIFIED, "certified_on": "2023-10-01",
                               "method": "onsite", "reference": "r-1"}),
         ("/v1/corrections", {"program": CODE, "citizen_id": CERTIFIED, "reason": "trial"}),
         ("/v1/certification-cycles:check", {"program": CODE, "citizen_id": CERTIFIED}),
     ],
-    ids=["job", "pay list", "certificate", "correction", "cycle"],
+    ids=["certificate", "correction", "cycle"],
 )  # fmt: skip
 async def test_what_would_be_counted_paid_or_told_is_refused(http, partner, path, body):
     answer = await http.post(path, content=json.dumps(body) if body else b"",
