@@ -146,5 +146,5 @@ async def test_each_takes_one_new_file_and_nothing_else(
                                                                           ("not_yet", None)]  # fmt: skip
     person = UUID(bytes=ingest.deps.keys.subject.one(SEEN).bytes)
     assert await told(await said(recognition.deps.database, CERTIFICATES_ISSUED), notify) == [
-        {"subject": person, "channel": "voice", "status": "delivered"}
+        {"subject": person, "channel": "voice", "status": "handed"}
     ]
