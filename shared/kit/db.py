@@ -140,6 +140,15 @@ class WriteTx(ReadTx):
         tag: str = await (await self.driver()).execute(sql, *args)
         return tag
 
+    async def wait_for_lock(self, name: str) -> None:
+        """Hold the lock of this name until the transaction ends, however long whoever has it now works.
+
+        The limit on statements is for work: whoever queues behind a whole city's roster is not to blame for it.
+        """
+        await self.run("SET LOCAL statement_timeout = 0")
+        await self.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+        await self.run("SET LOCAL statement_timeout TO DEFAULT")
+
 
 async def _encoded(data: pa.Table) -> AsyncIterator[bytes]:
     """As COPY takes it, piece by piece: encoding all of it first would hold up everybody else."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -178,6 +179,12 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
+async def _on_slow_statement(request: Request, error: Exception) -> JSONResponse:
+    log.warning("statement_took_too_long", exc_info=error)
+    detail = "The database took longer than it may; nothing of this request was kept, try again shortly."
+    return _respond(request, UnavailableError(detail))
+
+
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected_error", exc_info=error)
     document = problem_document(request, ProblemError("An unexpected error was logged under `trace_id`."))
@@ -190,6 +197,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(asyncpg.QueryCanceledError, _on_slow_statement)
     app.add_exception_handler(Exception, _on_bug)
 
 

@@ -200,7 +200,7 @@ def _batch(row: Mapping[str, Any]) -> Batch:
 
 async def lock_source(tx: WriteTx, code: str) -> None:
     """Hold a source until the end of the transaction: two batches at once could both accept the same key."""
-    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"evidence:{code}")
+    await tx.wait_for_lock(f"evidence:{code}")
 
 
 async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:

@@ -21,7 +21,7 @@ async def vault_version(tx: ReadTx) -> int:
 
 async def lock_vault(tx: WriteTx) -> None:
     """Let one roster at a time change the vault."""
-    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended('vault', 0))")
+    await tx.wait_for_lock("vault")
 
 
 async def load_people(tx: ReadTx, version: int) -> PeopleIndex:

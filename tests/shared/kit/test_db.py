@@ -1,4 +1,6 @@
-"""What a dying server leaves behind."""
+"""What a dying or a busy server does to whoever asks it."""
+
+import asyncio
 
 import asyncpg
 import pytest
@@ -31,3 +33,26 @@ async def test_a_server_that_is_not_there_is_unavailable_not_a_fault_of_ours(unu
     with pytest.raises(UnavailableError, match="does not answer"):
         await database.at_once("SELECT 1")
     await database.close()
+
+
+async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, service_databases):
+    hasty = Database(service_databases.url(), schema="kit", statement_seconds=0.05)
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    async def wait() -> str:
+        async with hasty.write() as tx:
+            await tx.wait_for_lock("vault")
+            return str((await tx.fetch("SHOW statement_timeout"))[0]["statement_timeout"])
+
+    async with database.write() as holder:
+        await holder.wait_for_lock("vault")
+        queued = asyncio.create_task(wait())
+        while not await holder.fetch(waiting):
+            await asyncio.sleep(0)
+        await holder.run("SELECT pg_sleep(0.15)")  # three times what a statement of the other may take
+        assert not queued.done()
+    assert await queued == "50ms", "what comes after the lock is work, and limited again"
+    with pytest.raises(asyncpg.QueryCanceledError):
+        async with hasty.read() as tx:
+            await tx.fetch("SELECT pg_sleep(1)")
+    await hasty.close()

@@ -1,5 +1,6 @@
 """Errors have one shape, say what to do, and never echo what was sent."""
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -27,6 +28,8 @@ async def http():
     async def ask(asked: Asked) -> dict[str, int]:
         if asked.days == 404:
             raise NotFoundError("Nothing has this number; list them first.")
+        if asked.days == 503:
+            raise asyncpg.QueryCanceledError(asked.citizen_id)
         if asked.days == 500:
             raise RuntimeError(asked.citizen_id)
         return {"days": asked.days}
@@ -44,6 +47,7 @@ async def http():
         ("POST", "/ask", {"citizen_id": ID, "days": "x"}, 422, "malformed"),
         ("POST", "/ask", {"citizen_id": ID, "days": 1, ID: 2}, 422, "malformed"),
         ("POST", "/ask", {"citizen_id": ID, "days": 500}, 500, "internal"),
+        ("POST", "/ask", {"citizen_id": ID, "days": 503}, 503, "unavailable"),
         ("POST", "/ask", {"citizen_id": ID * 200, "days": 1}, 413, "too_large"),
         ("GET", "/ask", None, 405, "method_not_allowed"),
         ("GET", "/nowhere", None, 404, "not_found"),
