@@ -1,7 +1,6 @@
 """PostgreSQL: read and write transactions of different types, COPY inside them, and the only commit in the house."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.kit.db_url import sqlalchemy_url, tls_of
 from shared.kit.problems import UnavailableError
 
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -358,33 +358,6 @@ class Database:
         if self._quick is not None:
             await self._quick.close()
         await self.engine.dispose()
-
-
-def sqlalchemy_url(url: str) -> sa.URL:
-    """A plain postgresql:// URL with the asyncpg driver named; what it says of TLS is read by `tls_of`."""
-    plain = sa.make_url(url).set(drivername="postgresql+asyncpg")
-    return plain.difference_update_query(["sslmode", "sslrootcert"])
-
-
-def tls_of(url: str) -> ssl.SSLContext | bool | None:
-    """What `sslmode` and `sslrootcert` of a URL ask for, as libpq means them; None: TLS where the server has it.
-
-    Raises:
-        ValueError: a word that is no mode.
-    """
-    said = sa.make_url(url).query
-    mode, authority = said.get("sslmode"), said.get("sslrootcert")
-    if mode in {None, "prefer", "allow"}:
-        return None
-    if mode == "disable":
-        return False
-    if mode not in {"require", "verify-ca", "verify-full"}:
-        raise ValueError("sslmode in WUGAN_DATABASE_URL must be disable, prefer, require, verify-ca or verify-full")
-    context = ssl.create_default_context(cafile=str(authority) if authority else None)
-    context.check_hostname = mode == "verify-full"
-    if mode == "require" and not authority:
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def wait_for_database(database: Database, *, attempts: int = 60, seconds: float = 0.5) -> None:

@@ -11,7 +11,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.kit.db import Database, sqlalchemy_url, tls_of
+from shared.kit.db import Database
+from shared.kit.db_url import sqlalchemy_url, tls_of
 
 log = structlog.get_logger(__name__)
 

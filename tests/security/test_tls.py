@@ -36,7 +36,8 @@ from deploy.local.stack import LocalStack
 from shared.kit import problems
 from shared.kit.auth import Caller, allow
 from shared.kit.bus import Bus
-from shared.kit.db import Database, tls_of
+from shared.kit.db import Database
+from shared.kit.db_url import tls_of
 from shared.kit.problems import UnavailableError
 from tests.support.servers import ServiceDatabases, servers_alone
 
