@@ -66,10 +66,10 @@ def measured(section: str, figures: list[Figure]) -> None:
 
 
 @pytest.mark.parametrize("section", ALONE)
-async def test_a_section_measures(servers: Servers, tmp_path, monkeypatch, section):
+async def test_a_section_measures(servers: Servers, own_nats: LocalStack, tmp_path, section):
     class Nowhere:
         def nats_url(self) -> str:
-            return servers.nats_url
+            return own_nats.nats_url()  # other tests leave messages in the streams of the shared one
 
         def database_url(self) -> str:
             return servers.postgres.url("postgres")
