@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.recognition.domain.cycles import GraceReason
+from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -24,15 +25,12 @@ class Grace:
     given_at: datetime
 
 
-_NAMES = list(Grace.__dataclass_fields__)
-_COLUMNS = ", ".join(_NAMES)
+_COLUMNS = ", ".join(Grace.__dataclass_fields__)
 
 
 async def add_grace(tx: WriteTx, one: Grace) -> None:
     """Keep a grace."""
-    places = ", ".join(f"${at}" for at in range(1, len(_NAMES) + 1))
-    values = [getattr(one, name) for name in _NAMES]
-    await tx.run(f"INSERT INTO grace ({_COLUMNS}) VALUES ({places})", *values)  # noqa: S608  (column names)
+    await insert(tx, "grace", one)
 
 
 async def until(tx: ReadTx, subject: UUID, program: str, today: date) -> date | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
+from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -45,9 +46,7 @@ def _objection(row: asyncpg.Record) -> Objection:
 
 async def add_objection(tx: WriteTx, objection: Objection) -> None:
     """Keep an objection."""
-    values = [getattr(objection, name) for name in Objection.__dataclass_fields__]
-    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
-    await tx.run(f"INSERT INTO objection ({_COLUMNS}) VALUES ({places})", *values)  # noqa: S608  (column names)
+    await insert(tx, "objection", objection)
 
 
 async def find_objection(tx: ReadTx, objection_id: UUID) -> Objection | None:

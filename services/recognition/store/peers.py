@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.recognition.domain.peers import PeerMethod
+from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -24,17 +25,12 @@ class PeerCertificate:
     received_at: datetime
 
 
-_NAMES = list(PeerCertificate.__dataclass_fields__)
-_COLUMNS = ", ".join(_NAMES)
+_COLUMNS = ", ".join(PeerCertificate.__dataclass_fields__)
 
 
 async def add_peer(tx: WriteTx, one: PeerCertificate) -> None:
     """Keep what a department certified."""
-    places = ", ".join(f"${at}" for at in range(1, len(_NAMES) + 1))
-    await tx.run(
-        f"INSERT INTO peer_certificate ({_COLUMNS}) VALUES ({places})",  # noqa: S608  (column names)
-        *(getattr(one, name) for name in _NAMES),
-    )
+    await insert(tx, "peer_certificate", one)
 
 
 async def find_peer(tx: ReadTx, client_id: str, reference: str) -> PeerCertificate | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.origins import RequestKind
+from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -43,9 +44,7 @@ def _request(row: asyncpg.Record) -> CitizenRequest:
 
 async def add_request(tx: WriteTx, request: CitizenRequest) -> None:
     """Keep a request."""
-    values = [getattr(request, name) for name in CitizenRequest.__dataclass_fields__]
-    places = ", ".join(f"${at}" for at in range(1, len(values) + 1))
-    await tx.run(f"INSERT INTO citizen_request ({_COLUMNS}) VALUES ({places})", *values)  # noqa: S608  (column names)
+    await insert(tx, "citizen_request", request)
 
 
 async def find_recent(

@@ -9,7 +9,7 @@ import pytest
 from deploy.sandbox.app import SandboxOptions
 from deploy.sandbox.app import create_app as create_sandbox
 from shared.kit.clock import FixedClock
-from tests.services.notify.hooks import serving
+from tests.services.notify.hooks import poster_of, serving, with_poster
 from tests.services.notify.world import MORNING, make_deps, sms_settings
 from tests.support.routes import app_of
 
@@ -59,3 +59,11 @@ async def receiver(sandbox):
     """A partner's receiver on a real socket."""
     async with serving(sandbox) as url:
         yield f"{url}/hooks/civil"
+
+
+@pytest.fixture
+async def posting(database, clock):
+    """A notify that may post webhooks to this machine."""
+    made = with_poster(make_deps(database, clock=clock))
+    yield made
+    await poster_of(made).close()

@@ -28,10 +28,8 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def deps(database, clock):
-    made = with_poster(make_deps(database, clock=clock))
-    yield made
-    await poster_of(made).close()
+def deps(posting):
+    return posting
 
 
 class TestAddresses:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.services.recognition.world import World, make_deps
+from tests.services.recognition.world import WHY, World, make_deps
 from tests.support.routes import app_of
 
 
@@ -30,3 +30,13 @@ async def http(app, world, issuer):
     app.state.deps, app.state.platform = world.deps, _Platform(issuer.guard())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recognition.test") as client:
         yield client
+
+
+@pytest.fixture
+async def partner(issuer, world):
+    """A partner that pays resident pensions, and why it asks."""
+    async with world.deps.database.write() as tx:
+        await tx.run("INSERT INTO client (client_id, role, scopes, programs, divisions, jwks, listed) VALUES "
+                     "('p-1', 'partner', '{}', '{resident_pension}', '{}', '{}', true)")  # fmt: skip
+    return issuer.headers("recognition.check", role="partner", programs=["resident_pension"], department="hrss",
+                          client_id="p-1") | WHY  # fmt: skip

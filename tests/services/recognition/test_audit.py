@@ -10,8 +10,8 @@ from services.recognition.domain import chain
 from services.recognition.domain.chain import FIRST, ROW, Fault
 from services.recognition.jobs import SealLoop
 from services.recognition.usecases import audit
-from tests.services.recognition.test_jobs import ID, WHY
-from tests.services.recognition.world import World, enrolled, enrolment, make_deps
+from tests.services.recognition.test_jobs import ID
+from tests.services.recognition.world import WHY, World, enrolled, enrolment, make_deps
 
 KEY = bytes(32)
 

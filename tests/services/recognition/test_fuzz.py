@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.services.recognition.test_jobs import WHY
+from tests.services.recognition.world import WHY
 
 EXAMPLES = int(os.environ.get("WUGAN_FUZZ_EXAMPLES", "1"))
 CHECKS = [

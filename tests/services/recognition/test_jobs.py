@@ -14,6 +14,7 @@ from services.recognition.jobs import BulkLoop
 from services.recognition.store import files
 from services.recognition.usecases import lists
 from tests.services.recognition.world import (
+    WHY,
     World,
     assessed,
     assessment,
@@ -26,7 +27,6 @@ from tests.services.recognition.world import (
 pytestmark = pytest.mark.db
 
 ID, OTHER_ID, THIRD_ID = "11010519491231002X", "340102194001010011", "341602195005050013"
-WHY = {"Purpose-Code": "pay", "Legal-Basis": "regulation-26", "Case-Ref": "2023-11"}
 CSV = {"Content-Type": "text/csv"}
 
 

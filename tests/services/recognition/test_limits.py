@@ -12,7 +12,8 @@ from services.recognition.api.route import Leaving
 from services.recognition.domain.limits import Bucket, Policy
 from services.recognition.usecases.limits import Limiter
 from shared.kit.clock import wall
-from tests.services.recognition.test_jobs import ID, WHY
+from tests.services.recognition.test_jobs import ID
+from tests.services.recognition.world import WHY
 
 CHECK = {"program": "resident_pension", "citizen_id": ID}
 

@@ -9,6 +9,7 @@ from services.recognition.programs import FOLDER
 from tests.services.recognition.world import (
     NOW,
     TODAY,
+    WHY,
     World,
     assessed,
     assessment,
@@ -21,7 +22,6 @@ from tests.services.recognition.world import (
 pytestmark = pytest.mark.db
 
 ID, OTHER_ID = "11010519491231002X", "340102194001010011"
-WHY = {"Purpose-Code": "pay", "Legal-Basis": "regulation-26", "Case-Ref": "2023-11"}
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from services.recognition.jobs import BulkLoop
-from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, WHY, in_small_parts, lines_of, person
-from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, visited
+from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, in_small_parts, lines_of, person
+from tests.services.recognition.world import WHY, assessed, assessment, concluded, enrolled, enrolment, visited
 
 pytestmark = pytest.mark.db
 

@@ -44,6 +44,7 @@ DUE_ON = date(2023, 12, 31)
 KEY = bytes.fromhex(SUBJECT_KEY)
 DIVISION = "341602001001"
 PROGRAMS = load()
+WHY = {"Purpose-Code": "pay", "Legal-Basis": "regulation-26", "Case-Ref": "2023-11"}
 
 
 def make_deps(database: Database, **changes: object) -> RouteDeps:

@@ -1,0 +1,19 @@
+"""Records whose columns are the fields of a dataclass, kept one by one; never on the bulk path."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from shared.kit.db import WriteTx
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+async def insert(tx: WriteTx, table: str, record: "DataclassInstance") -> None:
+    """A new row of `table` from a record."""
+    names = [each.name for each in fields(record)]
+    places = ", ".join(f"${at}" for at in range(1, len(names) + 1))
+    await tx.run(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})",  # noqa: S608  (our own names)
+        *(getattr(record, name) for name in names),
+    )
