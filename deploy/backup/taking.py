@@ -127,7 +127,8 @@ async def follow(source: Origin, place: Place, told: Told = print, *, keep: int 
         while process.returncode is None:
             copy_files(source.folder, place)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), timeout=_FILES_SECONDS)
+                async with asyncio.timeout(_FILES_SECONDS):
+                    await process.wait()
         msg = "The WAL is not followed any more: PostgreSQL was stopped or refused; start `wugan backup --follow` anew."
         raise BackupError(msg)
     finally:

@@ -1,7 +1,6 @@
 """Time in: the sweeper, which decides when a shard is swept or assessed anew and keeps that to a few at once."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -25,6 +24,7 @@ from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, is_operational
 from shared.kit.outbox import Outbox
 from shared.kit.problems import UnavailableError
+from shared.kit.waking import woken
 
 log = structlog.get_logger(__name__)
 
@@ -175,8 +175,7 @@ class Sweeper:
             # Under load every message would ask for a look at what is due; a few hundredths of a second are enough.
             await asyncio.sleep(_LOOK_SECONDS)
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), _IDLE_SECONDS)
+        await woken(self.wake, _IDLE_SECONDS)
 
     async def _do(self, job: Job) -> None:
         parent, links = self._traces.pick_up(job.shard)

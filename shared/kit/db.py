@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import numpy as np
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from shared.kit.db_url import sqlalchemy_url, tls_of
 from shared.kit.problems import UnavailableError
 
+T = TypeVar("T")
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 NAMING = {
@@ -169,6 +170,18 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
+async def _or_given_up(driver: asyncpg.Connection, work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, or give up the connection: who is cancelled during BEGIN cannot know whether the server has begun.
+
+    Back in the pool, the next transaction on it would be a savepoint of one that nobody ever commits.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError:
+        driver.terminate()
+        raise
+
+
 async def _quietly(work: Coroutine[Any, Any, object]) -> None:
     """Run something a dead connection has done by itself."""
     with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -239,7 +252,7 @@ class Database:
         """
         async with self._connect() as (connection, driver):
             transaction = driver.transaction(readonly=True)
-            await transaction.start()
+            await _or_given_up(driver, transaction.start())
             try:
                 yield ReadTx(connection, driver)
             finally:
@@ -254,7 +267,7 @@ class Database:
         """
         async with self._connect() as (connection, driver):
             transaction = driver.transaction()
-            await transaction.start()
+            await _or_given_up(driver, transaction.start())
             tx = WriteTx(connection, driver)
             try:
                 yield tx
@@ -275,7 +288,8 @@ class Database:
             UnavailableError: no free connection in time.
         """
         async with self._connect() as (_, driver):
-            held = await driver.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"holding:{name}")
+            locked = driver.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"holding:{name}")
+            held = await _or_given_up(driver, locked)
             try:
                 yield bool(held)
             finally:

@@ -25,6 +25,7 @@ from shared.kit.clock import Clock, wall
 from shared.kit.db import Database, WriteTx, driver_of, is_operational
 from shared.kit.problems import UnavailableError
 from shared.kit.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
+from shared.kit.waking import woken
 
 log = structlog.get_logger(__name__)
 
@@ -176,10 +177,7 @@ class Relay:
                     self._wake.clear()
                     while await self._publish_some(raw):
                         pass
-                    try:
-                        await asyncio.wait_for(self._wake.wait(), timeout=0.5)
-                    except TimeoutError:
-                        continue
+                    await woken(self._wake, 0.5)
             finally:
                 # A dead connection has lost the lock by itself.
                 if not raw.is_closed():

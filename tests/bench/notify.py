@@ -166,6 +166,12 @@ async def measure(database: Database, *, notices: int = NOTICES, events: int = E
             return figures | await _webhooks(database, url, events)
 
 
+async def _next(told: asyncio.Event) -> None:
+    told.clear()
+    async with asyncio.timeout(_PATIENCE):
+        await told.wait()
+
+
 async def _notices(
     database: Database, client: httpx.AsyncClient, url: str, noted: Path, count: int
 ) -> dict[str, float]:
@@ -194,8 +200,7 @@ async def _notices(
     sender = asyncio.create_task(Sender(replace(deps, senders={**deps.senders, "sms": counted}), "sms").run())
     handed_at, legal = time.perf_counter(), None
     while handed_over <= count:  # the legal one comes on top
-        told.clear()
-        await asyncio.wait_for(told.wait(), _PATIENCE)
+        await _next(told)
         if legal is None and handed_over > count / 2:
             await hear(deps, notice(1, UUID(bytes=subjects[0].tobytes())))
             legal = wall()

@@ -119,7 +119,8 @@ async def test_nobody_speaks_to_it_in_the_clear(tls_nats):
     writer.write(b'CONNECT {"user": "ingest", "pass": "pingest", "verbose": false}\r\nPING\r\n')
     said = b""
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-        said = await asyncio.wait_for(reader.read(), 10)
+        async with asyncio.timeout(10):
+            said = await reader.read()
     assert b"PONG" not in said
     writer.close()
 

@@ -120,11 +120,8 @@ async def committing_database_for(service_databases: ServiceDatabases) -> AsyncI
         async def make(service: str) -> Database:
             database = Database(await _migrated_url(service_databases, service), schema=service)
 
-            async def clean() -> None:
-                await _empty(database)
-                await database.close()
-
-            stack.push_async_callback(clean)
+            stack.push_async_callback(database.close)
+            stack.push_async_callback(_empty, database)
             return database
 
         yield make

@@ -17,6 +17,7 @@ from services.notify.usecases.deps import Deps
 from services.notify.usecases.webhooks import Batch
 from shared.kit import trace
 from shared.kit.clock import wall
+from shared.kit.waking import woken
 
 log = structlog.get_logger(__name__)
 
@@ -145,10 +146,7 @@ class Hooks:
                 return await self._poster.post(endpoint.url, headers, body)
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._deps.hooks_wake.wait(), timeout=_LOOK_SECONDS)
-        except TimeoutError:
-            return
+        await woken(self._deps.hooks_wake, _LOOK_SECONDS)
 
 
 async def _say_receipts(deps: Deps) -> None:

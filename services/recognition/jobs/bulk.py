@@ -8,6 +8,7 @@ from services.recognition.store import jobs as job_store
 from services.recognition.usecases import idempotency, jobs, payruns
 from services.recognition.usecases.deps import Deps
 from shared.kit.db import is_operational
+from shared.kit.waking import woken
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +29,7 @@ class BulkLoop:
             while await self.step():
                 pass
             await self.clear_up()
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout=_LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            await woken(self._wake, _LOOK_SECONDS)
 
     async def step(self) -> bool:
         """One part of one job, or of one confirmation; False when there was neither."""

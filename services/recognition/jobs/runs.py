@@ -5,6 +5,7 @@ import asyncio
 from services.recognition.store import runs as run_store
 from services.recognition.usecases import runs
 from services.recognition.usecases.deps import Deps
+from shared.kit.waking import woken
 
 _LOOK_SECONDS = 2.0
 
@@ -22,10 +23,7 @@ class RunLoop:
             self._wake.clear()
             while await self.step():
                 pass
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout=_LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            await woken(self._wake, _LOOK_SECONDS)
 
     async def step(self) -> bool:
         """One shard of one run; False when there was none."""

@@ -152,7 +152,8 @@ class Bus:
     async def healthy(self) -> bool:
         """Whether JetStream itself answers: a client stays "connected" while the cluster has no leader."""
         try:
-            await asyncio.wait_for(self.context.account_info(), timeout=1.0)
+            async with asyncio.timeout(1.0):
+                await self.context.account_info()
         except (NatsError, TimeoutError, UnavailableError):
             return False
         return True

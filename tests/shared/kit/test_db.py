@@ -56,3 +56,30 @@ async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, s
         async with hasty.read() as tx:
             await tx.fetch("SELECT pg_sleep(1)")
     await hasty.close()
+
+
+@pytest.mark.parametrize("kind", ["read", "write", "holding"])
+async def test_who_is_cancelled_while_beginning_leaves_nothing_open_for_the_next(database, service_databases, kind):
+    one = Database(service_databases.url(), schema="kit", pool_size=1)
+    async with database.write() as tx:
+        await tx.run("CREATE TABLE kit.kept (tick int)")
+    begin = {"read": one.read, "write": one.write, "holding": lambda: one.holding("name")}[kind]
+
+    async def stay() -> None:
+        async with begin():
+            await asyncio.sleep(60)
+
+    ticks = range(40)
+    for tick in ticks:
+        task = asyncio.create_task(stay())
+        for _ in range(tick):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with one.write() as tx:
+            await tx.run("INSERT INTO kit.kept VALUES ($1)", tick)
+        async with database.holding("name") as held:
+            assert held, "the lock of somebody cancelled was never let go"
+    async with database.read() as tx:
+        assert [row["tick"] for row in await tx.fetch("SELECT tick FROM kit.kept ORDER BY tick")] == [*ticks]
+    await one.close()
