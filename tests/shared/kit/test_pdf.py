@@ -30,3 +30,4 @@ def test_a_long_table_goes_on_over_pages_and_the_same_content_is_the_same_file()
     assert "".join(lines) == "一二三四五六七八九十、" * 20 + "完"
     assert not [line for line in lines if line.startswith("、")]
     assert all(document.get_string_width(line) <= document.epw for line in lines)
+    document.done()  # closes the font's file
