@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
-from deploy.demo import screen, truth, visits, way
+from deploy.demo import bars, screen, truth, visits, way
 from deploy.demo.city.manifest import MANIFEST, TRUTH, CityFile, Manifest, NotACityError, read_manifest
 from deploy.demo.client import Client, RefusedError, client
 from deploy.local.clients import ClientCard
@@ -126,7 +126,7 @@ class Run:
     @asynccontextmanager
     async def stage(self, name: str, total: float | None) -> AsyncIterator[TaskID]:
         """One bar; its time is kept under its name."""
-        task, started = self.progress.add_task(name, total=total), wall()
+        task, started = bars.begin(self.progress, name, total), wall()
         yield task
         self.seconds[name] = wall() - started
         if total is None:
@@ -170,19 +170,6 @@ def stack_options(options: DemoOptions) -> StackOptions:
     )
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-
-
 @asynccontextmanager
 async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
     """A city and a running stack, ready for `through`; everything is stopped at the end, the data stay."""
@@ -190,7 +177,7 @@ async def opened(options: DemoOptions, console: Console) -> AsyncIterator[Run]:
     if (city / MANIFEST).exists():
         _whole(city)  # before anything is started for it
     stack = LocalStack(stack_options(options))
-    with _progress(console) as progress:
+    with bars.bars(console) as progress:
         async with _meanwhile(_make_city(progress, options, city)) as making, stack:
             key = stack.client_key("demo-operator")
             manifest = await making
@@ -229,7 +216,7 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
 
 
 async def _make_city(progress: Progress, options: DemoOptions, city: Path) -> Manifest:
-    task = progress.add_task("making the city", total=None, rate="")
+    task = bars.begin(progress, "making the city", None)
     if not (city / MANIFEST).exists():
         # In a process of its own: it is work for a processor, and the stack starts meanwhile.
         words = [sys.executable, "-m", "deploy.demo.city.cli", "generate", "--quiet", "--out", str(city)]

@@ -5,7 +5,6 @@ Prints the screen of `make demo`, the budgets beside what was measured, and how 
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import os
 import sys
@@ -22,7 +21,8 @@ from rich.table import Table
 
 from deploy.demo import screen
 from deploy.demo.run import MORNING, DemoOptions, Run, opened, through
-from tests.bench.machine import facts
+from tests.bench import city_report
+from tests.bench.machine import facts, load
 from tests.bench.whole_by_hand import ByHand, run_by_hand
 
 BUDGET_SECONDS, BUDGET_RATIO, BUDGET_MIB = 360.0, 2.0, 600
@@ -160,11 +160,12 @@ def main() -> int:
         data=asked.data, scale=asked.scale, seed=asked.seed, port_base=0, stay=False, disturb=Moments(),
         patience=6 * 3600.0,
     )  # fmt: skip
-    began = time.monotonic()
+    began, load_before = time.monotonic(), load()
     measured = asyncio.run(measure(options, console))
     console.print(table(measured))
     told = {
         "scale": asked.scale, "seed": asked.seed, "machine": facts(asked.data), "records": measured.records,
+        "day": f"{datetime.now(UTC):%Y-%m-%d}", "load": load_before,  # noqa: TID251  (when it was measured, not a business day)
         "seconds": measured.seconds, "stages": measured.stages, "peaks_mib": measured.peaks,
         "certified": measured.certified, "differing": measured.differing, "hinted": measured.hinted,
         "whole_run_seconds": time.monotonic() - began,
@@ -174,7 +175,7 @@ def main() -> int:
             "certified": int(np.shape(measured.hand.certified)[0]),
         },
     }  # fmt: skip
-    (asked.data / f"city-{asked.scale:g}.json").write_text(json.dumps(told, indent=1, default=str), encoding="utf-8")
+    city_report.add(told)
     return 0
 
 

@@ -4,12 +4,14 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import asyncpg
 import pytest
 from rich.console import Console
 
+from deploy.demo import bars
 from deploy.demo.run import DATABASE, DemoOptions, database_of, opened, stack_options
 from deploy.local.database import parse_url
 from deploy.local.errors import DemoNatsError, StackError
@@ -98,3 +100,16 @@ async def test_a_stack_that_does_not_start_leaves_nobody_making_a_city(tmp_path)
         async with opened(options, Console(quiet=True)):
             pytest.fail("there is no such server")
     assert not running_in(tmp_path)
+
+
+def test_bars_are_drawn_on_a_terminal_with_and_without_an_end_and_a_rate():
+    terminal = StringIO()
+    progress = bars.bars(Console(force_terminal=True, width=160, file=terminal))
+    with progress:
+        bars.begin(progress, "rosters", 31)
+        task = bars.begin(progress, "files", None)
+        progress.refresh()
+        progress.update(task, rate="12,345 rows/s")
+        progress.refresh()
+    assert "0/31" in terminal.getvalue()
+    assert "12,345 rows/s" in terminal.getvalue()
