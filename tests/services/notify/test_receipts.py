@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from services.notify.domain.delivery import Outcome, Result
+from services.notify.store import deliveries as store
 from services.notify.usecases import send
 from tests.services.notify.world import (
     certify,
@@ -110,3 +111,19 @@ class TestReceipts:
     async def test_receipts_about_strangers_change_nothing(self, deps, database):
         async with database.write() as tx:
             assert await send.take_receipts(tx, deps, "sms", [receipt(uuid4())]) == 0
+
+
+async def test_a_queue_that_has_just_been_filled_is_not_read_whole_for_a_handful_of_receipts(database):
+    ids = [uuid4() for _ in range(500)]
+    async with database.write() as tx:
+        await tx.run(
+            "INSERT INTO delivery"
+            " (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at, ended_at)"
+            " SELECT gen_random_uuid(), 'sms', 1, gen_random_uuid(), 'certified', 2, 1, true, 'delivered', now(), now()"
+            " FROM generate_series(1, 20000)"
+        )
+        await tx.run("ANALYZE delivery")  # the statistics of a calm night: nothing waits
+        plan = await tx.fetch(
+            f"EXPLAIN {store._RECEIPTS}", "sms", ids, [True] * 500, [""] * 500, datetime(2023, 11, 1, tzinfo=UTC)
+        )
+    assert "ix_delivery_queue" not in "".join(row[0] for row in plan)
