@@ -1,5 +1,6 @@
 """Files in: deliveries of sources, and rosters of programs."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,9 +13,11 @@ from services.ingest.store.batches import Batch
 from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.raw import Received
 from services.ingest.usecases import evidence
-from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, ProblemError
 
 _FULL = HTTPStatus.INSUFFICIENT_STORAGE
+_PATIENCE = 4
+"""Times the largest file that are read of one that is refused."""
 router = APIRouter(
     prefix="/v1",
     tags=["uploads"],
@@ -41,16 +44,28 @@ def batch_out(batch: Batch, *, repeated: bool) -> BatchOut:
 
 
 async def _received(request: Request, deps: IngestDeps) -> Received:
-    """The body; one that says at the start that it is too long or a form is refused before it is read."""
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        detail = "The body is a form; send the file itself as the body, as curl does with --data-binary @FILE."
-        raise UnreadableFileError(detail)
+    """The body; a form, and one that is too long or says so at the start, is refused."""
+    pieces, most = request.stream(), deps.settings.ingest_max_upload_bytes
     declared = request.headers.get("content-length", "")
-    return await deps.raw.receive(
-        request.stream(),
-        limit=deps.settings.ingest_max_upload_bytes,
-        declared=int(declared) if declared.isdecimal() else 0,
-    )
+    try:
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            detail = "The body is a form; send the file itself as the body, as curl does with --data-binary @FILE."
+            raise UnreadableFileError(detail)
+        return await deps.raw.receive(pieces, limit=most, declared=int(declared) if declared.isdecimal() else 0)
+    except ProblemError:
+        # Who asks before he sends, as curl does, has sent nothing yet.
+        if request.headers.get("expect", "").lower() != "100-continue":
+            await _let_pass(pieces, _PATIENCE * most)
+        raise
+
+
+async def _let_pass(pieces: AsyncIterator[bytes], most: int) -> None:
+    """Read on without keeping anything: who is answered while he still sends meets a reset and never reads why."""
+    passed = 0
+    async for piece in pieces:
+        passed += len(piece)
+        if passed > most:
+            return
 
 
 @router.post("/sources/{source}/batches", openapi_extra=_BODY, status_code=201)

@@ -51,17 +51,43 @@ async def test_a_bad_roster_is_refused_and_leaves_no_trace(town, case):
     assert await town.traces() == before
 
 
-async def test_a_file_that_says_at_the_start_that_it_is_too_long_is_refused_before_it_is_read(town):
+@pytest.mark.parametrize("asks", [True, False])
+async def test_a_file_that_says_at_the_start_that_it_is_too_long_is_read_only_where_its_sender_does_not_ask_first(
+    town, asks
+):
+    read = []
+
     async def body():
-        yield pytest.fail("a piece of it was read")
+        for number in range(8):
+            read.append(number)
+            yield GOOD
 
     before = await town.traces()
     length = str(town.deps.settings.ingest_max_upload_bytes + 1)
     headers = town.issuer.headers("ingest.upload") | {"Content-Length": length}
+    headers |= {"Expect": "100-continue"} if asks else {}
     for path in ("/v1/sources/medins_pharmacy/batches", "/v1/programs/resident_pension/roster"):
         answer = await town.client.post(path, content=body(), headers=headers)
         assert (answer.status_code, (await refused(answer))["code"]) == (413, "file_too_large")
+    # Who still sends when he is answered meets a reset instead of the answer.
+    assert read == ([] if asks else [*range(8), *range(8)])
     assert await town.traces() == before
+
+
+async def test_nobody_is_listened_to_for_ever(town):
+    most, read = town.deps.settings.ingest_max_upload_bytes, 0
+
+    async def body():
+        nonlocal read
+        while read < 20 * most:
+            read += len(GOOD) * 1000
+            yield GOOD * 1000
+
+    answer = await town.client.post(
+        "/v1/sources/medins_pharmacy/batches", content=body(), headers=town.issuer.headers("ingest.upload")
+    )
+    assert answer.status_code == 413
+    assert read < 7 * most
 
 
 async def test_a_file_within_a_form_is_told_how_to_be_sent(town):
