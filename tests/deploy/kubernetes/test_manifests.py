@@ -15,6 +15,7 @@ from deploy.installing import environment
 from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, ROOT
 from deploy.local.secrets import OPERATOR
+from deploy.local.services import MEMORY
 from shared.kit.settings import KitSettings
 
 BASE = DEPLOY / "kubernetes" / "base"
@@ -198,6 +199,7 @@ def test_the_image_is_built_of_checked_files_and_runs_without_root():
     lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     assert lines.count("\nFROM ") == 2
     assert "--require-hashes" in lines
+    assert all(f"{name}={value}" in lines for name, value in MEMORY.items())
     assert lines.rindex("\nUSER 10001:10001") > lines.rindex("\nCOPY ")
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copied = {word for words in re.findall(r"^COPY (?!--from)(.+) \S+$", lines, re.MULTILINE) for word in words.split()}
