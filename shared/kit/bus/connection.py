@@ -30,6 +30,8 @@ _DAY = 86_400
 _PAGE = 256  # of the server's consumer list
 _GIB = 1 << 30
 _ANSWER_SECONDS = 5.0
+# A machine that starts everything at once makes a server slow to make streams; who gives up then does not start at all.
+_MANAGE_SECONDS = 30.0
 _PUBLISH_BUDGET = 30.0  # a leader change takes up to 8 s; twice that and a reserve
 _LIMITS: dict[str, tuple[int, int]] = {
     # stream: days, bytes of one copy
@@ -94,7 +96,7 @@ class Bus:
                 await asyncio.sleep(seconds)
                 continue
             self._client = await connect(self._servers, **self._options())
-            self._context = self._client.jetstream(timeout=5)
+            self._context = self._client.jetstream(timeout=_MANAGE_SECONDS)
             return
         detail = "NATS does not answer; check WUGAN_NATS_URL."
         raise UnavailableError(detail)
