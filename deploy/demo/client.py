@@ -129,8 +129,10 @@ def _read(answer: httpx.Response) -> Any:  # noqa: ANN401  (JSON)
 
 
 @asynccontextmanager
-async def client(gateway: str, issuer_url: str, client_id: str, key: Path) -> AsyncIterator[Client]:
-    """A client with its own connections."""
+async def client(
+    gateway: str, issuer_url: str, client_id: str, key: Path, user: str | None = None
+) -> AsyncIterator[Client]:
+    """A client with its own connections, for one person behind it where he is named."""
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=16)) as http:
-        tokens = TokenSource(http, issuer_url=issuer_url, client_id=client_id, key=load_key(key))
+        tokens = TokenSource(http, issuer_url=issuer_url, client_id=client_id, key=load_key(key), user=user)
         yield Client(http, gateway, tokens)

@@ -231,8 +231,11 @@ class BearerGuard(HTTPBearer, Generic[AllowedT]):
         return await self.check(request, await super().__call__(request))
 
 
-def allow(*scopes: str, roles: Sequence[str] = ()) -> GuardFunction:
+def allow(*scopes: str, roles: Sequence[str] = (), named: bool = False) -> GuardFunction:
     """A dependency that lets a caller in who holds every scope (and one of the roles, where given).
+
+    With `named` the token must say which person acts: a client's own name stands for nobody, and the person behind it
+    would count as a second one beside himself.
 
     Use it as `UploadCaller = Annotated[Caller, Security(allow("ingest.upload"))]`; a test finds routes without one.
     """
@@ -250,6 +253,9 @@ def allow(*scopes: str, roles: Sequence[str] = ()) -> GuardFunction:
             raise ForbiddenError(detail)
         if roles and caller.role not in roles:
             detail = f"This is for {', '.join(roles)}."
+            raise ForbiddenError(detail)
+        if named and caller.user == caller.client_id:
+            detail = "A named person has to do this: the client must say who acts, in the claim user of its assertion."
             raise ForbiddenError(detail)
         request.state.caller = caller
         return caller

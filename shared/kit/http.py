@@ -27,8 +27,11 @@ def load_key(path: Path) -> ECKey:
     return key
 
 
-def client_assertion(client_id: str, key: ECKey, token_url: str) -> str:
-    """A signed assertion of RFC 7523 for one token request; valid a minute, used once."""
+def client_assertion(client_id: str, key: ECKey, token_url: str, user: str | None = None) -> str:
+    """A signed assertion of RFC 7523 for one token request; valid a minute, used once.
+
+    It names the person who acts where one stands behind the client.
+    """
     now = int(wall())
     claims = {
         "iss": client_id,
@@ -37,18 +40,22 @@ def client_assertion(client_id: str, key: ECKey, token_url: str) -> str:
         "iat": now,
         "exp": now + 60,
         "jti": secrets.token_urlsafe(16),
+        **({"user": user} if user else {}),
     }
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
 
 
 class TokenSource:
-    """Access tokens for one client, fetched by private_key_jwt and kept until shortly before they end."""
+    """Access tokens for a client, or a person behind it, by private_key_jwt; kept until shortly before they end."""
 
-    def __init__(self, client: httpx.AsyncClient, *, issuer_url: str, client_id: str, key: ECKey) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, issuer_url: str, client_id: str, key: ECKey, user: str | None = None
+    ) -> None:
         self._client = client
         self._url = f"{issuer_url}/oauth/token"
         self._client_id = client_id
         self._key = key
+        self._user = user
         self._token = ""
         self._until = 0.0
         self._lock = asyncio.Lock()
@@ -66,7 +73,7 @@ class TokenSource:
             form = {
                 "grant_type": "client_credentials",
                 "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": client_assertion(self._client_id, self._key, self._url),
+                "client_assertion": client_assertion(self._client_id, self._key, self._url, self._user),
             }
             try:
                 answer = await self._client.post(self._url, data=form, timeout=5.0)

@@ -55,7 +55,9 @@ async def _fuzz(seconds: float) -> int:
 
 
 def _caller(stack: LocalStack, base: str, name: str) -> Partner:
-    return Partner(base, name, load_key(Path(stack.folder.secrets) / "clients" / f"{name}.pem"))
+    # Officers act under their own names.
+    user = "officer-1" if name == "demo-officer" else None
+    return Partner(base, name, load_key(Path(stack.folder.secrets) / "clients" / f"{name}.pem"), user)
 
 
 def _fill(stack: LocalStack, base: str) -> None:

@@ -112,7 +112,9 @@ async def opened_world(options: DemoOptions, console: Console) -> AsyncIterator[
         callers = {}
         for card in CARDS:
             key = run.stack.client_key(card.client_id)
-            made = client(run.stack.urls["gateway"], issuer, key.client_id, key.key_file)
+            # Whoever decides has a name; a client's own stands for nobody.
+            user = f"{card.client_id}-1" if card.role == "officer" else None
+            made = client(run.stack.urls["gateway"], issuer, key.client_id, key.key_file, user)
             callers[card.client_id.removeprefix("year-")] = await stack.enter_async_context(made)
         database = await asyncpg.connect(run.stack.database_url())
         stack.push_async_callback(database.close)

@@ -34,7 +34,7 @@ officers = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES
 
 CycleQuestion = Annotated[Question, Security(asking("recognition.check", "cycle"))]
 CountQuestion = Annotated[Question, Security(asking("recognition.check", "cycle", lawful=False))]
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
+Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 _OPERATOR = "operator"
 _bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
 
@@ -85,7 +85,10 @@ async def list_people(  # noqa: PLR0913, PLR0917  (query parameters)
 
 def _giver() -> Callable[..., Awaitable[Caller]]:
     """Officers for programs of their own, operators for all."""
-    officer, operator = allow("recognition.manage", roles=("officer",)), allow("operate", roles=(_OPERATOR,))
+    officer, operator = (
+        allow("recognition.manage", roles=("officer",), named=True),
+        allow("operate", roles=(_OPERATOR,)),
+    )
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
         try:

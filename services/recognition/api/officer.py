@@ -21,7 +21,7 @@ from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
 
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
+Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 

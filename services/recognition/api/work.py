@@ -27,7 +27,7 @@ from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, MalformedErro
 
 router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
 
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
+Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 _AUDITOR = "auditor"
@@ -93,7 +93,7 @@ async def answer_objection(
 
 def _historian() -> Callable[..., Awaitable[Question]]:
     """Officers of the person's programs, and auditors; a refusal is logged, and a purpose has to be said."""
-    officer = allow("recognition.manage", roles=("officer",))
+    officer = allow("recognition.manage", roles=("officer",), named=True)
     auditor = allow("audit.read", roles=(_AUDITOR,))
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:

@@ -69,8 +69,9 @@ async def trouble(http, case, headers, asked) -> str | None:
 async def test_nothing_breaks_and_nothing_is_undocumented(world, http, app, issuer):
     scopes = ("recognition.check", "recognition.batch", "recognition.certify", "recognition.manage", "me.read",
               "me.write", "audit.read", "operate")  # fmt: skip
-    callers = [issuer.headers(*scopes, role=role, programs=["*"], department="hrss", client_id=f"fuzz-{role}") | WHY
-               for role in ("officer", "citizen")]  # fmt: skip
+    callers = [issuer.headers(*scopes, role=role, programs=["*"], department="hrss", client_id=f"fuzz-{role}",
+                              user=user) | WHY
+               for role, user in (("officer", "officer-1"), ("citizen", None))]  # fmt: skip
     schema = schemathesis.openapi.from_dict(app.openapi())
     broken, asked = [], Counter[int]()
     for found in schema.get_all_operations():
