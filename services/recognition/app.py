@@ -89,6 +89,7 @@ def make_bulk(settings: RecognitionSettings) -> Bulk:
         most_lines=settings.recognition_list_lines,
         open_jobs=settings.recognition_open_jobs,
         keep_hours=settings.recognition_result_hours,
+        confirm_days=settings.recognition_confirm_days,
     )
 
 

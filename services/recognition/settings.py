@@ -33,6 +33,7 @@ class RecognitionSettings(KitSettings):
     recognition_list_lines: Annotated[int, Field(ge=1)] = 5_000_000
     recognition_open_jobs: Annotated[int, Field(ge=1, description="one client may have under way")] = 8
     recognition_result_hours: Annotated[int, Field(ge=1, description="a result file is kept")] = 72
+    recognition_confirm_days: Annotated[int, Field(ge=1, description="an advised pay list may be confirmed")] = 92
     recognition_chase_hours: Annotated[int, Field(ge=1, description="until an unanswered event is told again")] = 24
     recognition_plain_webhooks: bool = Field(
         default=False, description="http endpoints too: for a machine of one's own"

@@ -171,6 +171,7 @@ class NoticeKind(StrEnum):
     INTENDED_STOP = "intended_stop"
     SUSPENDED = "suspended"
     RESUMED = "resumed"
+    WITHDRAWN = "withdrawn"
     TERMINATED = "terminated"
     REDUCED = "reduced"
     PAYEE_CHANGE = "payee_change"

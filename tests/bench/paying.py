@@ -78,7 +78,7 @@ WITH {_BEST}, seen AS (
     SELECT l.line, l.subject, l.amount_fen,
            CASE WHEN e.status IN ('suspended', 'terminated') AND d.stops_from <= $5::date THEN 'stop'
                 WHEN e.listed IS NOT TRUE OR p.subject IS NOT NULL
-                     OR s.confirmed_at > COALESCE(s.cleared_at, '-infinity') THEN 'hold'
+                     OR e.decision_owed THEN 'hold'
                 ELSE 'pay' END AS answer,
            b.until < $3::date AS not_certified, s.under_review, e.amount_fen <> l.amount_fen AS amount_differs
     FROM list l

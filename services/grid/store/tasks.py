@@ -61,8 +61,8 @@ async def open_due(
     """Tasks for people nobody has seen: given to the member of their grid, merged with an open one.
 
     A person who meanwhile has a longer certificate, or whom every roster has let go, gets a task that is closed
-    already, so that the order in which the three messages come makes no difference. Returns subject, task_id and
-    deadline_on of those that are open now.
+    already, so that the order in which the three messages come makes no difference. A run knocks once: who is said
+    again when his end comes nearer gets no second task. Returns subject, task_id and deadline_on of those open now.
     """
     # Entries of one grid and its member come together into their indexes.
     staged = await stage(tx, "staged_due", rows.sort("division", "group_no"))
@@ -90,8 +90,9 @@ async def open_due(
             LEFT JOIN (SELECT subject, bool_or(active) AS active FROM recipients
                 WHERE subject = ANY(ARRAY(SELECT subject FROM staged_due)) GROUP BY subject) e ON e.subject = d.subject
         ) j
-        WHERE j.moot IS NULL OR NOT EXISTS (SELECT FROM tasks before WHERE before.subject = j.subject
-            AND before.state = 'closed' AND before.reason = 'unmatched' AND before.due_on = j.due_on)
+        WHERE NOT EXISTS (SELECT FROM tasks before WHERE before.subject = j.subject
+            AND before.state = 'closed' AND before.reason = 'unmatched'
+            AND (before.opened_by = $1 OR j.moot IS NOT NULL AND before.due_on = j.due_on))
         ON CONFLICT (subject, reason) WHERE state <> 'closed' DO UPDATE SET
             due_on = least(tasks.due_on, excluded.due_on), priority = greatest(tasks.priority, excluded.priority),
             programs = greatest(tasks.programs, excluded.programs), changed_at = excluded.changed_at

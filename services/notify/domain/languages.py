@@ -47,6 +47,12 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "false_evidence": "a wrong record",
     "certified": "certified again",
     "wrongful_stop": "the stop was wrong",
+    "released": "released by law",
+    "acquitted": "acquitted",
+    "returned": "contact regained",
+    "not_so": "checked again, not so",
+    "not_employed": "employment changed",
+    "request_withdrawn": "request withdrawn",
 }
 
 

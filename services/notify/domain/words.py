@@ -78,6 +78,12 @@ ENDINGS: Final[Mapping[str, str]] = {
     "false_evidence": "所依据的数据有误",
     "certified": "资格已重新认证",
     "wrongful_stop": "此前暂停有误",
+    "released": "已依法释放",
+    "acquitted": "已依法认定无罪",
+    "returned": "已重新取得联系",
+    "not_so": "经重新核实，情况不符",
+    "not_employed": "就业情况发生变化",
+    "request_withdrawn": "本人或家属撤回申请",
 }
 """Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
 

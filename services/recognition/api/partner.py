@@ -109,6 +109,7 @@ def _program(found: Deps, program: Program) -> ProgramOut:
         claims=list(version.claims),
         outstanding_claims=list(version.outstanding()),
         stop=version.stop,
+        stops=dict(version.stops),
         refund_days=version.refund_days,
         events=dict(version.events),
         arrears=dict(version.arrears),

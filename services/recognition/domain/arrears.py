@@ -1,11 +1,11 @@
 """Arrears: what a resumed enrolment is paid back, decided by the reason of its suspension alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from services.recognition.domain.months import first_of_month, month_number, month_start, months_between, next_month
-from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 
 DEFAULT_RULES: dict[SuspensionReason, ArrearsRule] = {
     SuspensionReason.OVERDUE: ArrearsRule.ALL,
@@ -20,6 +20,50 @@ DEFAULT_RULES: dict[SuspensionReason, ArrearsRule] = {
     SuspensionReason.OWN_REQUEST: ArrearsRule.FROM_REQUEST,
 }
 """The back-pay table; a program's file may say otherwise for a reason."""
+
+_FREED = frozenset(
+    {SuspensionReason.IMPRISONMENT, SuspensionReason.DETAINED_ACQUITTED, SuspensionReason.DETAINED_CONVICTED}
+)
+_FALSE = frozenset({SuspensionReason.FALSE_DEATH})
+_NOT_SO = frozenset({SuspensionReason.NOT_CONFIRMED})
+_LIFTS: Mapping[EndingEvent, frozenset[SuspensionReason]] = {
+    EndingEvent.DEATH: _FALSE,
+    EndingEvent.DECLARED_DEAD: _FALSE,
+    EndingEvent.MISSING: frozenset({SuspensionReason.MISSING_RETURNED}),
+    EndingEvent.IMPRISONMENT: _FREED,
+    EndingEvent.DETENTION: _FREED,
+    EndingEvent.CRIMINAL_PUNISHMENT: _FREED,
+    EndingEvent.EMPLOYMENT: _NOT_SO | {SuspensionReason.EMPLOYED},
+    EndingEvent.OVERDUE: _NOT_SO | {SuspensionReason.OVERDUE},
+    EndingEvent.OWN_REQUEST: frozenset({SuspensionReason.OWN_REQUEST}),
+}
+_WAS_FALSE = _FALSE | _NOT_SO | {SuspensionReason.DETAINED_ACQUITTED}
+
+
+def lifted_by(stopped_for: EndingEvent, *, ended: bool) -> frozenset[SuspensionReason]:
+    """Reasons for which a stop may be lifted: they follow from its own, else whoever lifts it chooses what is paid.
+
+    Args:
+        stopped_for: reason of the stop.
+        ended: whether the benefit was terminated; it comes back only when the reason was false.
+    """
+    fitting = _LIFTS.get(stopped_for, _NOT_SO)
+    return fitting & _WAS_FALSE if ended else fitting
+
+
+GOES_ON: Mapping[SuspensionReason, str] = {
+    SuspensionReason.OVERDUE: "certified",
+    SuspensionReason.IMPRISONMENT: "released",
+    SuspensionReason.DETAINED_ACQUITTED: "acquitted",
+    SuspensionReason.DETAINED_CONVICTED: "released",
+    SuspensionReason.MISSING_RETURNED: "returned",
+    SuspensionReason.MISSING_DECLARED_DEAD: "declared_dead",
+    SuspensionReason.FALSE_DEATH: "false_death",
+    SuspensionReason.NOT_CONFIRMED: "not_so",
+    SuspensionReason.EMPLOYED: "not_employed",
+    SuspensionReason.OWN_REQUEST: "request_withdrawn",
+}
+"""Why a benefit goes on, as its owner and its program are told: what has ended the stop, not what had caused it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

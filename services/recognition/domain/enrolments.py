@@ -22,6 +22,7 @@ class Step(StrEnum):
     TERMINATE = "terminate"
     RESUME = "resume"
     REINSTATE = "reinstate"
+    SUSPEND_AGAIN = "suspend_again"
 
 
 TRANSITIONS: dict[tuple[Status, Step], Status] = {
@@ -35,6 +36,8 @@ TRANSITIONS: dict[tuple[Status, Step], Status] = {
     (Status.SUSPENDED, Step.WITHDRAW): Status.SUSPENDED,
     (Status.SUSPENDED, Step.TERMINATE): Status.TERMINATED,
     (Status.TERMINATED, Step.REINSTATE): Status.ACTIVE,
+    # Whose end was false and who had been suspended before goes back to that: it was for another reason.
+    (Status.TERMINATED, Step.SUSPEND_AGAIN): Status.SUSPENDED,
 }
 """Every step there is; what is not here does not exist."""
 
@@ -44,7 +47,7 @@ STOPPED = frozenset({Status.SUSPENDED, Status.TERMINATED})
 
 def needs_decision(step: Step) -> bool:
     """Whether a step needs a decision one named person made and another confirmed."""
-    return step in {Step.GIVE_NOTICE, Step.SUSPEND, Step.TERMINATE}
+    return step in {Step.GIVE_NOTICE, Step.SUSPEND, Step.TERMINATE, Step.SUSPEND_AGAIN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,13 @@ class EventKind(StrEnum):
     SUSPENDED = "enrolment.suspended"
     RESUMED = "enrolment.resumed"
     TERMINATED = "enrolment.terminated"
+    DEATH_RETRACTED = "death.retracted"
     CORRECTION = "correction.changed"
 
 
-CHASED = frozenset({EventKind.REVOKED, EventKind.SUSPENDED, EventKind.RESUMED, EventKind.TERMINATED})
+CHASED = frozenset(
+    {EventKind.REVOKED, EventKind.SUSPENDED, EventKind.RESUMED, EventKind.TERMINATED, EventKind.DEATH_RETRACTED}
+)
 """Kinds a program must have heard: money hangs on them."""
 
 

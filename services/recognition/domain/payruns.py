@@ -21,7 +21,11 @@ class Advice(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why a line should wait; `finding_confirmed` rests on a case people concluded, not on a machine."""
+    """Why a line should wait.
+
+    `finding_confirmed` rests on a case people concluded and officers have yet to decide; `part_due` on a stop within
+    the period paid for: the line asks for more than the months before it.
+    """
 
     BAD_ID = "bad_citizen_id"
     BAD_AMOUNT = "bad_amount"
@@ -30,6 +34,7 @@ class HoldReason(StrEnum):
     NOT_ENROLLED = "not_enrolled"
     ALREADY_PAID = "already_paid"
     FINDING_CONFIRMED = "finding_confirmed"
+    PART_DUE = "part_due"
 
 
 class Note(StrEnum):
@@ -69,12 +74,13 @@ def advise(seen: Mapping[str, np.ndarray]) -> Advised:
 
     Args:
         seen: boolean columns `listed`, `stopped` (a decision in effect forbids this month), `paid`, `confirmed`,
-            and one for each note by its name.
+            `part_due` (it asks for more than the months before a stop), and one for each note by its name.
     """
     holds = [
         (HoldReason.NOT_ENROLLED, ~seen["listed"]),
         (HoldReason.ALREADY_PAID, seen["paid"]),
         (HoldReason.FINDING_CONFIRMED, seen["confirmed"]),
+        (HoldReason.PART_DUE, seen["part_due"]),
     ]
     reason = np.select([where for _, where in holds], [REASON_CODES.index(each) for each, _ in holds], -1)
     reason = np.where(seen["stopped"], -1, reason).astype(np.int8)

@@ -42,6 +42,7 @@ class StopTiming(StrEnum):
     NEXT_MONTH = "next_month"
     NEXT_YEAR = "next_year"
     SAME_MONTH = "same_month"
+    SEVENTH_MONTH = "seventh_month"
 
 
 class EndingEvent(StrEnum):
@@ -74,6 +75,10 @@ class EndingEvent(StrEnum):
     HOUSEHOLD_EXTINCT = "household_extinct"
     OVERDUE = "overdue"
     OWN_REQUEST = "own_request"
+
+
+ENDS_LIFE = frozenset({EndingEvent.DEATH, EndingEvent.DECLARED_DEAD})
+"""Events after which no certificate of life holds."""
 
 
 class Effect(StrEnum):
@@ -122,6 +127,7 @@ class ProgramVersion:
         warning_days: days before the end from which people are looked for.
         claims: what must hold for the person.
         stop: from when a stop counts.
+        stops: from when it counts for events that have a timing of their own.
         events: what each ending event does; an event not listed is none of this program's business.
         arrears: what is paid back, by reason of the suspension.
         refund_days: days a family has for giving back what was paid too much.
@@ -133,6 +139,7 @@ class ProgramVersion:
     warning_days: int
     claims: tuple[Claim, ...]
     stop: StopTiming
+    stops: Mapping[EndingEvent, StopTiming]
     events: Mapping[EndingEvent, Effect]
     arrears: Mapping[SuspensionReason, ArrearsRule]
     refund_days: int
@@ -144,6 +151,10 @@ class ProgramVersion:
     def effect_of(self, event: EndingEvent) -> Effect:
         """What an event does; what the rule does not name changes nothing."""
         return self.events.get(event, Effect.CONTINUE)
+
+    def stops_from(self, event: EndingEvent, event_on: date) -> date:
+        """First day not paid any more after an event."""
+        return _stops_from(event_on, self.stops.get(event, self.stop))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +183,13 @@ class Program:
         return chosen
 
 
-def stops_from(event_on: date, timing: StopTiming) -> date:
+_STILL_PAID_MONTHS = 6
+
+
+def _stops_from(event_on: date, timing: StopTiming) -> date:
     """First day not paid any more: the month of the event is still paid, except where the rule says otherwise."""
+    if timing is StopTiming.SEVENTH_MONTH:
+        return month_start(month_number(event_on) + _STILL_PAID_MONTHS + 1)
     if timing is StopTiming.SAME_MONTH:
         return first_of_month(event_on)
     if timing is StopTiming.NEXT_YEAR:

@@ -44,11 +44,13 @@ class Standing:
 
     @property
     def under_review(self) -> bool:
-        """Whether people still have to look: a suspicion or a confirmed case no later clearance answers."""
-        raised = [self.confirmed_at] if self.confirmed_at else []
-        if self.opinion and self.opinion.decision is Decision.SUSPECTED:
-            raised.append(self.opinion.said_at)
-        return bool(raised) and (self.cleared_at is None or max(raised) > self.cleared_at)
+        """Whether people still have to look: a suspicion that no later conclusion answers, whatever it found.
+
+        What a confirmed case means is decided program by program; until then each waits for its own decision.
+        """
+        if self.opinion is None or self.opinion.decision is not Decision.SUSPECTED:
+            return False
+        return all(at is None or self.opinion.said_at > at for at in (self.cleared_at, self.confirmed_at))
 
 
 def with_opinion(standing: Standing, opinion: Opinion) -> Standing:

@@ -32,11 +32,29 @@ class BulkLoop:
             await woken(self._wake, _LOOK_SECONDS)
 
     async def step(self) -> bool:
-        """One part of one job, or of one confirmation; False when there was neither."""
-        async with self._deps.database.write() as tx:
-            if await payruns.record_next(self._deps, tx):
-                return True
-        return await self._job_step()
+        """One part of one confirmation, and one of one job; False when there was neither."""
+        # Neither waits for the other: a list whose payments cannot be kept must not hold up everybody's jobs.
+        recorded = await self._record_step()
+        return await self._job_step() or recorded
+
+    async def _record_step(self) -> bool:
+        payrun_id = None
+        try:
+            async with self._deps.database.write() as tx:
+                taken = await job_store.take_confirmed(tx)
+                if taken is None:
+                    return False
+                payrun_id = taken.payrun_id
+                await payruns.record(self._deps, tx, taken)
+        except Exception:
+            if payrun_id is None:
+                raise
+            # What a program says it has paid is never given up: it is tried again after a rest, behind the others.
+            log.exception("payrun_step_failed", payrun=str(payrun_id))
+            async with self._deps.database.write() as tx:
+                await job_store.note_failure(tx, payrun_id)
+            return False
+        return True
 
     async def _job_step(self) -> bool:
         job_id = None
@@ -60,8 +78,8 @@ class BulkLoop:
         async with self._deps.database.write() as tx:
             over = await jobs.expire(self._deps, tx)
             await idempotency.forget(tx)
-        for job_id in over:
-            await asyncio.to_thread(self._deps.bulk.files.drop, job_id)
+        for job_id, kinds in over:
+            await asyncio.to_thread(self._deps.bulk.files.drop, job_id, *kinds)
 
     async def working(self) -> int:
         """Jobs and confirmations still under way."""

@@ -55,9 +55,17 @@ class VersionFile(_Strict):
     warning_days: Annotated[int, Field(ge=1, le=180)]
     claims: Annotated[tuple[Claim, ...], Field(min_length=1)]
     stop: StopTiming
+    stops: dict[EndingEvent, StopTiming] = {}
     refund_days: Annotated[int, Field(ge=1, le=365)]
     events: Annotated[dict[EndingEvent, Effect], Field(min_length=1)]
     arrears: Annotated[dict[SuspensionReason, ArrearsRule], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        if strange := sorted(set(self.stops) - set(self.events)):
+            msg = f"stops: {strange[0]} is none of this version's events"
+            raise ValueError(msg)
+        return self
 
 
 class CertificateExample(_Strict):

@@ -133,7 +133,7 @@ class BatchOut(BaseModel):
 
 
 class ProgramOut(BaseModel):
-    """A program under the rule in force today."""
+    """A program under the rule in force today; `stops` names events whose stop counts from another month."""
 
     code: str
     label: str
@@ -151,6 +151,7 @@ class ProgramOut(BaseModel):
     claims: list[Claim]
     outstanding_claims: list[Claim]
     stop: StopTiming
+    stops: dict[EndingEvent, StopTiming]
     refund_days: int
     events: dict[EndingEvent, Effect]
     arrears: dict[SuspensionReason, ArrearsRule]

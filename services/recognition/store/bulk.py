@@ -47,7 +47,10 @@ def _code(words: Sequence[str], value: str) -> str:
     return f"(array_position('{{{','.join(words)}}}'::text[], {value}) - 1)::smallint"
 
 
-_ANSWER = "answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, $3::date, $4::int)"
+_ANSWER = (
+    "answer(e.listed, e.status, COALESCE(s.under_review OR e.decision_owed, false), b.until, b.as_of, $3::date, "
+    "$4::int)"
+)
 
 
 def _within(table: str, first: int) -> str:
@@ -85,13 +88,14 @@ _PAY = f"""{_BEST.format(within=_within("h", 6))}
 SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated') AND d.stops_from <= $4::date, false),
        EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
-       COALESCE(s.confirmed_at > COALESCE(s.cleared_at, '-infinity'), false),
+       COALESCE(e.decision_owed, false),
        COALESCE(b.until < $3::date, true), COALESCE(s.under_review, false),
        COALESCE(e.status = 'notice_of_intended_stop', false),
        COALESCE(e.status IN ('suspended', 'terminated'), false),
        EXISTS (SELECT FROM enrolment o WHERE o.subject = a.subject AND o.program = ANY ($5::text[]) AND o.listed
                AND o.status = 'active'),
-       COALESCE(e.amount_fen, 0), COALESCE(e.decision_id, {_NIL})
+       COALESCE(e.amount_fen, 0), COALESCE(e.decision_id, {_NIL}),
+       COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN d.stops_from END, '2000-01-01')::date
 FROM asked a
 LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6)}
 LEFT JOIN decision d ON d.decision_id = e.decision_id
@@ -102,7 +106,7 @@ ORDER BY a.ord
 _PAY_TYPES = (
     ("subject", "(16,)u1"), ("listed", "?"), ("stopped", "?"), ("paid", "?"), ("confirmed", "?"),
     ("not_certified", "?"), ("under_review", "?"), ("notice_given", "?"), ("last_payment", "?"),
-    ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"),
+    ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"), ("stops_from", ">i4"),
 )  # fmt: skip
 PAY = np.dtype(list(_PAY_TYPES))
 """What a look before paying answers, a row a person."""

@@ -16,7 +16,7 @@ SELECT f.subject, f.program, f.certified_until, f.until, d.run_on, d.task_id, d.
        cycle_state(f.status, f.under_review, f.certified_until, f.until, d.run_on, d.task_id IS NOT NULL,
                    g.until IS NOT NULL, $4::date, ($3::int[])[f.at]) AS state
 FROM (
-    SELECT e.subject, e.program, e.status, p.at, COALESCE(s.under_review, false) AS under_review,
+    SELECT e.subject, e.program, e.status, p.at, COALESCE(s.under_review, false) OR e.decision_owed AS under_review,
            b.until AS certified_until,
            GREATEST(b.until, COALESCE(e.due_on, CASE WHEN b.until IS NULL
                THEN valid_until(COALESCE(e.started_on, $4), ($2::int[])[p.at], NULL) END)) AS until

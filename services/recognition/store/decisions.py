@@ -10,7 +10,7 @@ import asyncpg
 
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.origins import ProposalOrigin
-from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from shared.kit.db import ReadTx, WriteTx
 
@@ -183,6 +183,19 @@ async def set_decision_state(tx: WriteTx, decision_id: UUID, state: DecisionStat
     )
 
 
+async def find_earlier_suspension(tx: WriteTx, ended: Decided, answered: Sequence[EndingEvent]) -> Decided | None:
+    """The newest suspension still in effect beneath the end of a benefit, apart from those for `answered` reasons."""
+    rows = await tx.fetch(
+        f"SELECT {_DECISION} FROM decision WHERE subject = $1 AND program = $2 AND decision_id <> $3 "  # noqa: S608
+        "AND state = 'effective' AND effect = 'suspend' AND reason <> ALL ($4) ORDER BY decision_id DESC LIMIT 1",
+        ended.subject,
+        ended.program,
+        ended.decision_id,
+        list(answered),
+    )
+    return _decided(rows[0]) if rows else None
+
+
 async def lift_all(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
     """End every decision in effect on an enrolment: a suspension falls with the termination that followed it."""
     await tx.run(
@@ -192,6 +205,27 @@ async def lift_all(tx: WriteTx, subject: UUID, program: str, at: datetime) -> No
         program,
         at,
     )
+
+
+_BEGIN_ANEW = """
+WITH anew AS (
+    UPDATE enrolment e SET status = 'active', decision_id = NULL FROM decision d
+    WHERE e.subject = ANY ($1) AND e.program = $2 AND e.status = 'terminated' AND d.decision_id = e.decision_id
+        AND e.started_on >= d.stops_from AND d.reason <> ALL ($4)
+    RETURNING e.subject
+)
+UPDATE decision d SET state = 'lifted', lifted_at = $3 FROM anew a
+WHERE d.subject = a.subject AND d.program = $2 AND d.state = 'effective'
+"""
+
+
+async def begin_anew(tx: WriteTx, subjects: Sequence[UUID], program: str, at: datetime) -> None:
+    """Let those of these people draw a benefit again whom its roster lists with one that began after the old one's end.
+
+    That is a new entry the owner has granted, no way around the old decision: it holds for the months it stopped. Whom
+    officers hold for dead nobody can enrol; only a false death brings him back.
+    """
+    await tx.run(_BEGIN_ANEW, list(subjects), program, at, sorted(ENDS_LIFE))
 
 
 async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
@@ -231,7 +265,7 @@ WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice'
 
 
 async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
-    """What keeps a person under review: proposals from findings not decided, decisions announced or in effect."""
+    """What still rests on findings about a person: proposals not decided, decisions announced or in effect."""
     return int((await tx.fetch(_UNRESOLVED, subject))[0]["left_over"])
 
 

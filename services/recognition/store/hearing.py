@@ -53,6 +53,7 @@ CREATE TEMP TABLE IF NOT EXISTS heard_enrolment (
 """
 
 _MERGE_ENROLMENTS = """
+WITH merged AS (
 INSERT INTO enrolment (subject, program, listed, amount_fen, division, group_no, household, sex, born_on, started_on,
                        ended_on, due_on, received_at)
 SELECT subject, $1, listed, amount_fen, division, group_no, household, sex, born_on, started_on, ended_on, due_on, $2
@@ -63,6 +64,9 @@ ON CONFLICT (subject, program) DO UPDATE SET
     started_on = excluded.started_on, ended_on = excluded.ended_on, due_on = excluded.due_on,
     received_at = excluded.received_at
 WHERE enrolment.received_at < excluded.received_at
+RETURNING subject, status, listed
+)
+SELECT subject FROM merged WHERE status = 'terminated' AND listed
 """
 
 
@@ -75,18 +79,22 @@ async def merge_assessments(  # noqa: PLR0913  (a message has this many parts)
     await tx.run(_MERGE_ASSESSMENTS, rule_set, assessed_on, said_at, said_id, today)
 
 
-async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, received_at: datetime) -> None:
-    """Take in what a roster said of one program, one row a subject; what is older than known changes nothing."""
+async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, received_at: datetime) -> list[UUID]:
+    """Take in what a roster said of one program, one row a subject; what is older than known changes nothing.
+
+    Returns:
+        Whom it lists although officers have ended the benefit.
+    """
     await tx.run(_HEARD_ENROLMENTS)
     await tx.copy("heard_enrolment", heard)
-    await tx.run(_MERGE_ENROLMENTS, program, received_at)
+    return [row["subject"] for row in await tx.fetch(_MERGE_ENROLMENTS, program, received_at)]
 
 
 _ANNOUNCE = """
 WITH per_program AS (
     SELECT e.subject, b.*, ($3::int[])[p.at] AS warning, e.due_on
     FROM {subjects} s
-    JOIN enrolment e ON e.subject = s.subject AND e.listed AND e.status <> 'terminated'
+    JOIN enrolment e ON e.subject = s.subject AND e.listed AND e.status <> 'terminated' AND NOT e.decision_owed
     CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT h.certificate_id, h.as_of, h.channel, h.strength,

@@ -194,6 +194,16 @@ async def list_expired(tx: ReadTx, now: datetime) -> list[Job]:
     return [_job(row) for row in rows]
 
 
+async def lapse_payruns(tx: WriteTx, advised_before: datetime) -> list[UUID]:
+    """Give up pay lists advised before an instant that nobody has confirmed."""
+    rows = await tx.fetch(
+        "UPDATE payrun p SET state = 'lapsed' FROM job j "
+        "WHERE j.job_id = p.payrun_id AND p.state = 'advised' AND j.finished_at < $1 RETURNING p.payrun_id",
+        advised_before,
+    )
+    return [row["payrun_id"] for row in rows]
+
+
 async def add_payrun(tx: WriteTx, payrun_id: UUID, program: str, month: date, total_fen: int) -> None:
     """Keep what makes a job a pay list."""
     await tx.run(
@@ -241,10 +251,10 @@ async def confirm_payrun(  # noqa: PLR0913  (a confirmation has this many parts)
 
 
 async def take_confirmed(tx: WriteTx) -> Payrun | None:
-    """A pay list whose payments are still to be kept, held until the end."""
+    """A pay list whose payments are still to be kept, one that never failed first, held until the end."""
     rows = await tx.fetch(
-        f"SELECT {_PAYRUN} FROM payrun WHERE state = 'recording' ORDER BY confirmed_at "  # noqa: S608
-        "LIMIT 1 FOR UPDATE SKIP LOCKED"
+        f"SELECT {_PAYRUN} FROM payrun WHERE state = 'recording' "  # noqa: S608
+        "ORDER BY (SELECT failures FROM job WHERE job_id = payrun_id), confirmed_at LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return _payrun(rows[0]) if rows else None
 

@@ -55,10 +55,12 @@ WITH asked AS (
 # Each person is found by his key: a plain join of a thousand would read the whole table.
 _SEEN = """, seen AS (
     SELECT a.*, e.status, e.decision_id, b.until, b.as_of, b.certificate_id, b.channel,
-           answer(e.listed, e.status, COALESCE(s.under_review, false), b.until, b.as_of, a.today, a.max_age) AS answer
+           answer(e.listed, e.status, COALESCE(s.under_review OR e.decision_owed, false), b.until, b.as_of, a.today,
+                  a.max_age) AS answer
     FROM asked a
     LEFT JOIN LATERAL (
-        SELECT listed, status, decision_id FROM enrolment WHERE subject = a.subject AND program = a.program LIMIT 1
+        SELECT listed, status, decision_id, decision_owed FROM enrolment
+        WHERE subject = a.subject AND program = a.program LIMIT 1
     ) e ON true
     LEFT JOIN LATERAL (SELECT under_review FROM standing WHERE subject = a.subject LIMIT 1) s ON true
     LEFT JOIN LATERAL (
@@ -155,8 +157,9 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
             "SELECT (SELECT count(DISTINCT subject) FROM enrolment WHERE listed) AS people, "
             "(SELECT count(*) FROM enrolment WHERE listed) AS enrolments, "
             "(SELECT count(*) FROM certificate) AS certificates, "
-            "(SELECT count(*) FROM standing s WHERE under_review AND EXISTS "
-            "(SELECT FROM enrolment e WHERE e.subject = s.subject AND e.listed)) AS under_review, "
+            "(SELECT count(*) FROM (SELECT s.subject FROM standing s WHERE under_review AND EXISTS "
+            "(SELECT FROM enrolment e WHERE e.subject = s.subject AND e.listed) "
+            "UNION SELECT subject FROM enrolment WHERE decision_owed AND listed) r) AS under_review, "
             "(SELECT count(*) FROM due WHERE cleared_on IS NULL) AS due, "
             "(SELECT count(*) FROM usage WHERE answer NOT LIKE 'sandbox:%') AS checks, "
             "(SELECT count(*) FROM proposal WHERE state IN ('open', 'decided')) AS proposals_open"
@@ -166,7 +169,7 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
         "SELECT channel, count(*) AS people FROM ("
         "SELECT DISTINCT ON (h.subject) h.channel FROM holding h JOIN standing s ON s.subject = h.subject "
         "WHERE h.claim = 'alive' AND NOT s.under_review AND s.announced_until >= $1 "
-        "AND EXISTS (SELECT FROM enrolment e WHERE e.subject = h.subject AND e.listed) "
+        "AND EXISTS (SELECT FROM enrolment e WHERE e.subject = h.subject AND e.listed AND NOT e.decision_owed) "
         "ORDER BY h.subject, h.as_of DESC) c GROUP BY channel",
         today,
     )

@@ -9,7 +9,8 @@ import asyncpg
 from shared.kit.db import ReadTx
 
 _BENEFITS = """
-SELECT e.program, e.status, e.amount_fen, e.division, COALESCE(s.under_review, false) AS under_review,
+SELECT e.program, e.status, e.amount_fen, e.division,
+       COALESCE(s.under_review, false) OR e.decision_owed AS under_review,
        b.until, b.as_of, b.channel, c.evidence_class,
        d.reason, d.effect, d.stops_from, d.notice_until, d.decision_id
 FROM enrolment e

@@ -13,9 +13,9 @@ from services.recognition.domain.programs import Effect, EndingEvent
 from shared.kit.db import ReadTx, WriteTx
 
 _CONFIRMED = """
-SELECT f.case_id, f.subject, f.kind, f.event_on, f.concluded_at, e.program
+SELECT f.case_id, f.subject, f.kind, f.event_on, f.concluded_at, e.program, e.status
 FROM finding f
-JOIN enrolment e ON e.subject = f.subject AND e.listed AND e.status IN ('active', 'notice_of_intended_stop')
+JOIN enrolment e ON e.subject = f.subject AND e.listed AND e.status <> 'terminated'
 LEFT JOIN standing s ON s.subject = f.subject
 WHERE f.subject = ANY ($1::uuid[]) AND f.conclusion IN ('confirmed', 'confirmed_no_overpayment')
     AND (s.cleared_at IS NULL OR s.cleared_at < f.concluded_at)
@@ -42,7 +42,8 @@ WHERE NOT EXISTS (
     SELECT FROM proposal p WHERE p.subject = $2 AND p.program = $3
         AND CASE WHEN $4::uuid IS NOT NULL THEN p.case_id = $4
                  WHEN $11::uuid IS NOT NULL THEN p.origin_id = $11 OR p.reason = $5 AND p.state IN ('open', 'decided')
-                 ELSE p.reason = $5 AND (p.state IN ('open', 'decided') OR p.event_on IS NOT DISTINCT FROM $7::date) END
+                 ELSE p.reason = $5 AND (p.state IN ('open', 'decided')
+                     OR p.event_on IS NOT DISTINCT FROM $7::date AND p.state <> 'withdrawn') END
 ) AND NOT EXISTS (
     SELECT FROM decision d WHERE d.subject = $2 AND d.program = $3 AND d.reason = $5
         AND d.state IN ('notice', 'effective')
@@ -132,7 +133,7 @@ _OVERDUE = """
 INSERT INTO proposal (proposal_id, subject, program, reason, effect, event_on, opened_at, origin)
 SELECT uuidv7(), e.subject, e.program, 'overdue', ($3::text[])[p.at], u.until, $8, 'overdue'
 FROM due d
-JOIN enrolment e ON e.subject = d.subject AND e.listed AND e.status = 'active'
+JOIN enrolment e ON e.subject = d.subject AND e.listed AND e.status = 'active' AND NOT e.decision_owed
 CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
 CROSS JOIN LATERAL (
     SELECT GREATEST(b.until, COALESCE(e.due_on, CASE WHEN b.until IS NULL
@@ -174,12 +175,20 @@ async def withdraw_payee_changed(tx: WriteTx, program: str, at: datetime) -> int
     return int((await tx.run(_PAYEE_CHANGED, program, at)).rsplit(" ", 1)[1]) if waiting else 0
 
 
-async def withdraw_unconfirmed(tx: WriteTx, subject: UUID, at: datetime) -> int:
-    """Close what was proposed for a person before `at` and nobody has confirmed."""
+async def withdraw_unconfirmed(
+    tx: WriteTx, subject: UUID, at: datetime, reasons: Sequence[EndingEvent], case_id: UUID | None = None
+) -> int:
+    """Close what nobody has confirmed of what a case, or findings of these reasons before `at`, proposed for a person.
+
+    What the rosters or the person himself proposed rests on no finding and stays.
+    """
     tag = await tx.run(
         "UPDATE proposal SET state = 'withdrawn', closed_at = $2 "
-        "WHERE subject = $1 AND state IN ('open', 'decided') AND opened_at <= $2",
+        "WHERE subject = $1 AND state IN ('open', 'decided') AND opened_at <= $2 "
+        "AND (case_id = $4 OR reason = ANY ($3) AND origin <> 'double_receipt')",
         subject,
         at,
+        list(reasons),
+        case_id,
     )
     return int(tag.rsplit(" ", 1)[1])

@@ -19,6 +19,7 @@ class CitizenRequest:
     Attributes:
         asked_by: who asks.
         subject: about whom; the same person, or a relative.
+        passed_on_at: when people were asked to look; None while no roster lists the person.
         confirmed: what people concluded; None while they look.
     """
 
@@ -31,6 +32,7 @@ class CitizenRequest:
     reason: str
     event_on: date | None
     requested_at: datetime
+    passed_on_at: datetime | None
     concluded_at: datetime | None
     confirmed: bool | None
 
@@ -47,19 +49,33 @@ async def add_request(tx: WriteTx, request: CitizenRequest) -> None:
     await insert(tx, "citizen_request", request)
 
 
-async def find_recent(
+async def list_recent(
     tx: ReadTx, asked_by: UUID, subject: UUID, kind: RequestKind, since: datetime
-) -> CitizenRequest | None:
-    """The latest request of this kind somebody made since an instant and nobody has concluded."""
+) -> list[CitizenRequest]:
+    """Requests of this kind somebody made since an instant and nobody has concluded, the latest first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM citizen_request WHERE asked_by = $1 AND subject = $2 AND kind = $3 "  # noqa: S608
-        "AND requested_at >= $4 AND concluded_at IS NULL ORDER BY requested_at DESC LIMIT 1",
+        "AND requested_at >= $4 AND concluded_at IS NULL ORDER BY requested_at DESC",
         asked_by,
         subject,
         kind,
         since,
     )
-    return _request(rows[0]) if rows else None
+    return [_request(row) for row in rows]
+
+
+_WAITING = f"""
+UPDATE citizen_request r SET passed_on_at = $1
+WHERE r.kind = 'stop' AND r.passed_on_at IS NULL AND r.concluded_at IS NULL
+    AND EXISTS (SELECT FROM enrolment e WHERE e.subject = r.subject AND e.listed AND e.status <> 'terminated'
+                AND (r.programs = '{{}}' OR e.program = ANY (r.programs)))
+RETURNING {_COLUMNS}
+"""  # noqa: S608  (column names)
+
+
+async def take_waiting(tx: WriteTx, at: datetime) -> list[CitizenRequest]:
+    """Requests about people no roster listed when they were made, and one does now; noted as passed on."""
+    return [_request(row) for row in await tx.fetch(_WAITING, at)]
 
 
 async def list_requests(tx: ReadTx, asked_by: UUID) -> list[CitizenRequest]:

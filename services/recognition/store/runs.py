@@ -25,22 +25,26 @@ WITH per_program AS (
         FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive'
     ) b ON true
     WHERE p.at IS NOT NULL AND e.subject BETWEEN $4 AND $5 AND e.listed
-        AND e.status IN ('active', 'notice_of_intended_stop')
+        AND e.status IN ('active', 'notice_of_intended_stop') AND NOT e.decision_owed
         AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
 ), person AS (
     SELECT DISTINCT ON (subject) subject, until AS due_on, division, group_no, born_on,
            count(*) OVER (PARTITION BY subject) AS programs
     FROM per_program WHERE until <= $6::date + warning ORDER BY subject, until, program
 ), noted AS (
-    INSERT INTO due (subject, due_on, run_id, run_on) SELECT subject, due_on, $7, $6 FROM person
+    INSERT INTO due (subject, due_on, run_id, run_on, said_on) SELECT subject, due_on, $7, $6, $6 FROM person
     ON CONFLICT (subject) DO UPDATE SET
-        due_on = excluded.due_on, run_id = excluded.run_id, run_on = excluded.run_on, cleared_on = NULL,
-        task_id = NULL, task_due_on = NULL
+        due_on = excluded.due_on, said_on = excluded.said_on, cleared_on = NULL,
+        run_id = CASE WHEN due.cleared_on IS NULL THEN due.run_id ELSE excluded.run_id END,
+        run_on = CASE WHEN due.cleared_on IS NULL THEN due.run_on ELSE excluded.run_on END,
+        task_id = CASE WHEN due.cleared_on IS NULL THEN due.task_id END,
+        task_due_on = CASE WHEN due.cleared_on IS NULL THEN due.task_due_on END
     WHERE due.cleared_on IS NOT NULL
-    RETURNING subject
+        OR due_step(excluded.due_on, due.said_on) > due_step(excluded.due_on, excluded.said_on)
+    RETURNING subject, run_id
 )
 SELECT uuid_send(p.subject) AS subject, p.due_on, p.division, p.group_no, p.born_on, p.programs::smallint AS programs,
-       n.subject IS NOT NULL AS said
+       n.run_id AS looked_for
 FROM person p LEFT JOIN noted n ON n.subject = p.subject
 """
 
@@ -124,7 +128,11 @@ async def take_pending(tx: WriteTx) -> Run | None:
 
 
 async def find_due(tx: WriteTx, run: Run, shard: int, cycles: Cycles) -> Sequence[asyncpg.Record]:
-    """People of a shard whose certification runs out and nobody looks into; noted, with a mark on those not told of."""
+    """People of a shard whose certification runs out and nobody looks into; noted.
+
+    `looked_for` is the run that first looked for a person who is to be told of: whoever is new, and whose end has come
+    a step nearer, ninety, sixty, thirty days; null for all others.
+    """
     first, last = shard_bounds(shard)
     return await tx.fetch(_FIND_DUE, cycles.codes, cycles.months, cycles.warnings, first, last, run.run_on, run.run_id)
 

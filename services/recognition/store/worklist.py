@@ -23,12 +23,14 @@ SELECT CASE WHEN (SELECT count(DISTINCT p.channel) FROM notice n JOIN proof_of_n
 FROM decision d WHERE state = 'notice' AND notice_until < $2 AND program = ANY ($1)
 UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, s.cleared_at, NULL, NULL
-FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND p.origin IN ('case', 'report')
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
+    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
 JOIN standing s ON s.subject = d.subject AND s.cleared_at > d.confirmed_at
 WHERE d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
 SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, s.cleared_at, NULL, NULL
-FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND p.origin IN ('case', 'report')
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
+    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
 JOIN standing s ON s.subject = d.subject AND s.cleared_at > d.confirmed_at
 WHERE d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
 UNION ALL

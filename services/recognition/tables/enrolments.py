@@ -24,6 +24,13 @@ ENROLMENT = sa.Table(
     sa.Column("due_on", sa.Date, comment="day by which the owner wants the next certification"),
     sa.Column("received_at", INSTANT, nullable=False, comment="of the roster; an older one changes nothing"),
     sa.Column("decision_id", UUID, comment="decision that stopped it or announced to stop it"),
+    sa.Column(
+        "decision_owed",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="what people found waits for a decision in this program; kept by trigger",
+    ),
     sa.CheckConstraint("amount_fen >= 0", name="amount"),
     one_of("status", Status),
     sa.CheckConstraint("status = 'active' OR decision_id IS NOT NULL", name="stop_needs_decision"),
@@ -33,6 +40,7 @@ ENROLMENT = sa.Table(
         name="fk_enrolment_decision",
     ),
     sa.Index("ix_enrolment_program_subject", "program", "subject"),
+    sa.Index("ix_enrolment_decision_owed", "subject", postgresql_where=sa.text("decision_owed")),
     comment="A person's entry in a program; only people stop it",
 )
 
@@ -55,8 +63,8 @@ STANDING = sa.Table(
         "under_review",
         sa.Boolean,
         sa.Computed(
-            "COALESCE(GREATEST(CASE WHEN decision = 'suspected' THEN said_at END, confirmed_at)"
-            " > COALESCE(cleared_at, '-infinity'), false)",
+            "COALESCE(decision = 'suspected'"
+            " AND said_at > COALESCE(GREATEST(cleared_at, confirmed_at), '-infinity'), false)",
             persisted=True,
         ),
         nullable=False,

@@ -73,8 +73,14 @@ CITIZEN_REQUEST = sa.Table(
     sa.Column("requested_at", INSTANT, nullable=False),
     sa.Column("concluded_at", INSTANT),
     sa.Column("confirmed", sa.Boolean),
+    sa.Column("passed_on_at", INSTANT, comment="when grid was asked; null while no roster lists the person"),
     one_of("kind", RequestKind),
     sa.Index("ix_citizen_request_asked_by", "asked_by", "requested_at"),
+    sa.Index(
+        "ix_citizen_request_waiting",
+        "subject",
+        postgresql_where=sa.text("passed_on_at IS NULL AND concluded_at IS NULL"),
+    ),
     comment="What people asked for: a visit at home, the stop of a benefit",
 )
 

@@ -17,7 +17,7 @@ RUN = sa.Table(
     sa.Column("finished_at", INSTANT),
     sa.Column("shards_done", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("due", sa.BigInteger, nullable=False, server_default="0", comment="people whose certification runs out"),
-    sa.Column("said", sa.BigInteger, nullable=False, server_default="0", comment="of them, told of for the first time"),
+    sa.Column("said", sa.BigInteger, nullable=False, server_default="0", comment="of them, told of"),
     one_of("state", RunState),
     sa.Index(
         "ix_certification_run_pending", "requested_at", postgresql_where=sa.text("state IN ('queued', 'running')")
@@ -32,6 +32,7 @@ DUE = sa.Table(
     sa.Column("due_on", sa.Date, nullable=False, comment="earliest end over the person's programs"),
     sa.Column("run_id", UUID, nullable=False),
     sa.Column("run_on", sa.Date, nullable=False),
+    sa.Column("said_on", sa.Date, nullable=False, comment="day of the run that last told of the person"),
     sa.Column("cleared_on", sa.Date, comment="day a certificate ended it"),
     sa.Column("task_id", UUID, comment="task grid opened for the person"),
     sa.Column("task_due_on", sa.Date, comment="day by which somebody is to have knocked"),

@@ -12,7 +12,6 @@ from services.recognition.store import proposals, requests
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.requests import CitizenRequest
 from services.recognition.usecases.deps import Deps
-from services.recognition.usecases.hearing import shard_of
 from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED, StopRequested, VisitRequested
 from shared.kit.db import WriteTx
 from shared.kit.problems import NotFoundError
@@ -40,12 +39,11 @@ class StopWish:
 
 async def ask_visit(deps: Deps, tx: WriteTx, subject: UUID, *, reason: str) -> CitizenRequest:
     """Ask for somebody to come; a request still under way is handed back instead of a second one."""
-    await lock_shard(tx, shard_of(subject))
-    known = await _under_way(deps, tx, subject, subject, RequestKind.VISIT)
-    if known:
-        return known
+    await lock_shard(tx, subject.hex[0])
+    if known := await _under_way(deps, tx, subject, subject, RequestKind.VISIT):
+        return known[0]
     made = _made(deps, subject, StopWish(subject=subject, relation=SELF, programs=(), reason=reason, event_on=None))
-    made = replace(made, kind=RequestKind.VISIT)
+    made = replace(made, kind=RequestKind.VISIT, passed_on_at=made.requested_at)
     await requests.add_request(tx, made)
     fact = VisitRequested(
         request_id=made.request_id, subject=subject, reason=made.reason, requested_at=made.requested_at
@@ -55,41 +53,60 @@ async def ask_visit(deps: Deps, tx: WriteTx, subject: UUID, *, reason: str) -> C
 
 
 async def ask_stop(deps: Deps, tx: WriteTx, asker: UUID, wish: StopWish) -> CitizenRequest:
-    """Ask to stop benefits; people verify it, officers decide. A request still under way is handed back.
+    """Ask to stop benefits; people verify it, officers decide. One under way that asks for as much is handed back.
 
     For a relative nothing is told of him: neither whether he is known here nor what he draws.
 
     Raises:
         NotFoundError: one of the programs is not the person's own.
     """
-    await lock_shard(tx, shard_of(asker))
-    known = await _under_way(deps, tx, asker, wish.subject, RequestKind.STOP)
-    if known:
-        return known
+    for shard in sorted({asker.hex[0], wish.subject.hex[0]}):
+        await lock_shard(tx, shard)
     enrolled = await proposals.list_enrolled(tx, wish.subject)
     chosen = [code for code in enrolled if not wish.programs or code in wish.programs]
     if wish.relation == SELF and (not chosen or set(wish.programs) - set(chosen)):
         detail = "没有查到您的这项待遇。"
         raise NotFoundError(detail)
+    for known in await _under_way(deps, tx, asker, wish.subject, RequestKind.STOP):
+        if known.event_on == wish.event_on and _covers(known.programs, wish.programs):
+            return known
     made = _made(deps, asker, wish)
+    if chosen:
+        made = replace(made, passed_on_at=made.requested_at)
     await requests.add_request(tx, made)
     if chosen:
-        fact = StopRequested(
-            request_id=made.request_id,
-            subject=wish.subject,
-            programs=chosen,
-            relation=wish.relation,
-            reason=made.reason,
-            event_on=wish.event_on,
-            requested_at=made.requested_at,
-        )
-        await deps.outbox.say(tx, STOP_REQUESTED, fact)
+        await _pass_on(deps, tx, made, chosen)
     return made
 
 
-async def _under_way(deps: Deps, tx: WriteTx, asker: UUID, subject: UUID, kind: RequestKind) -> CitizenRequest | None:
+async def pass_on_waiting(deps: Deps, tx: WriteTx) -> None:
+    """Have people look into what was reported of somebody whom only the roster just taken in makes known."""
+    for request in await requests.take_waiting(tx, deps.clock.now()):
+        enrolled = await proposals.list_enrolled(tx, request.subject)
+        await _pass_on(deps, tx, request, [code for code in enrolled if _covers(request.programs, [code])])
+
+
+def _covers(asked: Sequence[str], programs: Sequence[str]) -> bool:
+    """Whether a request for some programs, or for all where it names none, asks for these too."""
+    return not asked or (bool(programs) and set(programs) <= set(asked))
+
+
+async def _pass_on(deps: Deps, tx: WriteTx, request: CitizenRequest, programs: Sequence[str]) -> None:
+    fact = StopRequested(
+        request_id=request.request_id,
+        subject=request.subject,
+        programs=list(programs),
+        relation=request.relation,
+        reason=request.reason,
+        event_on=request.event_on,
+        requested_at=request.requested_at,
+    )
+    await deps.outbox.say(tx, STOP_REQUESTED, fact)
+
+
+async def _under_way(deps: Deps, tx: WriteTx, asker: UUID, subject: UUID, kind: RequestKind) -> list[CitizenRequest]:
     days = deps.policies.on(deps.clock.today()).request_days
-    return await requests.find_recent(tx, asker, subject, kind, deps.clock.now() - timedelta(days=days))
+    return await requests.list_recent(tx, asker, subject, kind, deps.clock.now() - timedelta(days=days))
 
 
 def _made(deps: Deps, asker: UUID, wish: StopWish) -> CitizenRequest:
@@ -103,6 +120,7 @@ def _made(deps: Deps, asker: UUID, wish: StopWish) -> CitizenRequest:
         reason=mask_text(wish.reason),
         event_on=wish.event_on,
         requested_at=deps.clock.now(),
+        passed_on_at=None,
         concluded_at=None,
         confirmed=None,
     )

@@ -7,7 +7,7 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.enrolments import Decision, Status, Step, TransitionError, after
 from services.recognition.domain.months import next_month
-from services.recognition.domain.programs import Effect, EndingEvent, stops_from
+from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
@@ -17,6 +17,7 @@ from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
@@ -70,7 +71,7 @@ async def decide(
     event_on = proposal.event_on or deps.clock.today()
     if begins and begins.day != 1:
         begins = next_month(begins)  # money leaves by the month: one begun is paid
-    first_unpaid = begins or proposal.stops_from or stops_from(event_on, version.stop)
+    first_unpaid = begins or proposal.stops_from or version.stops_from(proposal.reason, event_on)
     await decisions.mark_decided(
         tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=mask_text(grounds), stops_from=first_unpaid
     )
@@ -123,8 +124,10 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     await decisions.close_proposal(tx, proposal_id, ProposalState.CONFIRMED, at=now)
     if stops:
         await _announce_stop(deps, tx, decided, enrolment)
-    elif decided.effect in CHANGES:
-        await give_notice(deps, tx, _telling(decided, CHANGES[decided.effect]))
+    else:
+        await revoke_life(deps, tx, decided)
+        if decided.effect in CHANGES:
+            await give_notice(deps, tx, _telling(decided, CHANGES[decided.effect]))
     return decided
 
 

@@ -29,6 +29,7 @@ class Bulk:
         most_lines: of an uploaded list.
         open_jobs: one client may have under way.
         keep_hours: how long a result is kept.
+        confirm_days: how long an advised pay list may be confirmed.
     """
 
     files: Files
@@ -37,6 +38,7 @@ class Bulk:
     most_lines: int
     open_jobs: int
     keep_hours: int
+    confirm_days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

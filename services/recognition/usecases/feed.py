@@ -180,7 +180,7 @@ def _place(deps: Deps, caller: Caller, cursor: str) -> int:
 
 def _item(deps: Deps, caller: Caller, row: asyncpg.Record) -> dict[str, Any]:
     kind, about = EventKind(row["kind"]), row["about"]
-    of_certificate = kind in {EventKind.ISSUED, EventKind.REVOKED}
+    of_certificate = kind in {EventKind.ISSUED, EventKind.REVOKED, EventKind.DEATH_RETRACTED}
     of_correction = kind is EventKind.CORRECTION
     return {
         "event_id": str(row["event_id"]),

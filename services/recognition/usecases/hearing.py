@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
 from services.recognition.domain.standing import Finding, finding_of
-from services.recognition.store import certificates, cycles, hearing, proposals
-from services.recognition.usecases import corrections, proposing
+from services.recognition.store import certificates, cycles, decisions, hearing, proposals
+from services.recognition.usecases import asking, corrections, proposing
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
 from shared.contracts.vocabulary import (
@@ -88,8 +88,11 @@ async def hear_enrolments(
         return
     today = deps.clock.today()
     await certificates.lock_shard(tx, shard)
-    await hearing.merge_enrolments(tx, _enrolments(_one_a_subject(table)), program=program, received_at=received_at)
+    heard = _enrolments(_one_a_subject(table))
+    if ended := await hearing.merge_enrolments(tx, heard, program=program, received_at=received_at):
+        await decisions.begin_anew(tx, ended, program, deps.clock.now())
     await _say_issued(deps, tx, await hearing.announce_enrolled(tx, deps.cycles(today), today), today)
+    await asking.pass_on_waiting(deps, tx)
     await proposing.propose_double_receipt(deps, tx, program)
     await proposals.withdraw_payee_changed(tx, program, deps.clock.now())
     if known := await proposals.subjects_with_findings(tx):
@@ -136,7 +139,8 @@ async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
     await certificates.save_finding(tx, fact)
     await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
     if finding is Finding.CLEARS:
-        await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at)
+        denied = proposing.reasons_of(fact.kind)
+        await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at, denied, fact.case_id)
         if fact.conclusion is CaseConclusion.FALSE_DEATH:
             await corrections.ask_of_case(deps, tx, fact.case_id, fact.subject, fact.evidence_ids)
         await announce(deps, tx, [fact.subject])

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import structlog
 
 from services.recognition.domain.payruns import advise
+from services.recognition.domain.programs import period_months
 from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
 from services.recognition.store.bulk import Rule, Within
@@ -117,17 +118,20 @@ async def give_up(deps: Deps, tx: WriteTx, job_id: UUID) -> None:
         log.error("job_failed", job=str(job_id))
 
 
-async def expire(deps: Deps, tx: WriteTx) -> list[UUID]:
-    """Results whose time is over; the caller forgets their files."""
+async def expire(deps: Deps, tx: WriteTx) -> list[tuple[UUID, tuple[str, ...]]]:
+    """Jobs whose time is over, with the kinds of files the caller is to forget, all where there are none.
+
+    The result of a pay list goes with its time; what its payments are kept from stays while it may be confirmed.
+    """
     now = deps.clock.now()
-    over = await jobs.list_expired(tx, now)
-    for job in over:
+    over: list[tuple[UUID, tuple[str, ...]]] = []
+    for job in await jobs.list_expired(tx, now):
         await jobs.end_job(tx, job.job_id, RunState.EXPIRED, now)
-        if job.kind is JobKind.PAYRUN:
-            run = await jobs.find_payrun(tx, job.job_id)
-            if run and run.state is PayrunState.ADVISED:
-                await jobs.set_payrun_state(tx, job.job_id, PayrunState.LAPSED)
-    return [job.job_id for job in over]
+        run = await jobs.find_payrun(tx, job.job_id) if job.kind is JobKind.PAYRUN else None
+        needed = run is not None and run.state in {PayrunState.ADVISED, PayrunState.RECORDING}
+        over.append((job.job_id, ("result",) if needed else ()))
+    lapsed = await jobs.lapse_payruns(tx, now - timedelta(days=deps.bulk.confirm_days))
+    return [*over, *((payrun_id, ()) for payrun_id in lapsed)]
 
 
 # ---- one part --------------------------------------------------------------------------------------------------------
@@ -229,7 +233,11 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
         seen = await bulk.look_before_paying(tx, rule, run.month, program.excludes, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
-    advised = advise({**columns, "amount_differs": seen["amount_fen"] != amounts})
+    length = period_months(program.paid)
+    months = _months_due(seen["stops_from"], run.month, length)
+    due = seen["amount_fen"] * months
+    asked = {"part_due": (months < length) & (amounts > due), "amount_differs": due != amounts}
+    advised = advise({**columns, **asked})
 
     def in_lines() -> pl.DataFrame:
         return wording.in_lines(listed, wording.say_advice(deps, job.client_id, seen, advised), action="payrun")
@@ -238,6 +246,13 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
     return _Part(
         subjects=listed.column("subject"), answers=answers, said=in_lines, sums=_sums(answers, listed)
     )  # fmt: skip
+
+
+def _months_due(stops_from: np.ndarray, month: date, length: int) -> np.ndarray:
+    """Months of a paying period before a stop; all of them where nothing stops."""
+    stops = bulk.days(stops_from)
+    before = (stops.astype("datetime64[M]") - np.datetime64(month, "M")).astype(int)
+    return np.where(stops == bulk.NO_DAY, length, np.clip(before, 0, length))
 
 
 def _sums(answers: pl.Series, listed: pa.Table) -> dict[str, int]:

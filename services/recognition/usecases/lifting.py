@@ -1,35 +1,61 @@
 """Lifting a stop in one step: resume or reinstate, arrears by the reason, and amends where a death was false."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, resumes_from
+from services.recognition.domain.arrears import (
+    DEFAULT_RULES,
+    GOES_ON,
+    Amount,
+    Pause,
+    arrears_fen,
+    lifted_by,
+    resumes_from,
+)
 from services.recognition.domain.certificates import Certificate, certificate_id
 from services.recognition.domain.enrolments import Status, Step
+from services.recognition.domain.feed import EventKind
 from services.recognition.domain.months import first_of_month
 from services.recognition.domain.overpayments import net_arrears, part_within
-from services.recognition.domain.programs import ArrearsRule, Effect, SuspensionReason, period_months
+from services.recognition.domain.programs import (
+    ENDS_LIFE,
+    ArrearsRule,
+    Effect,
+    EndingEvent,
+    SuspensionReason,
+    period_months,
+)
+from services.recognition.domain.standing import Finding
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, decisions, overpayments
+from services.recognition.store import certificates, decisions, overpayments, proposals
 from services.recognition.store.decisions import Decided, Enrolment
+from services.recognition.usecases import feed
 from services.recognition.usecases.corrections import ask_of_case
-from services.recognition.usecases.decide import expect_decision, get_decision, step_after
+from services.recognition.usecases.decide import CHANGES, STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
+from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
 from services.recognition.usecases.reviews import end_review
-from services.recognition.usecases.stopping import ENDS_LIFE, give_up, state_changed
-from shared.contracts.events.recognition import ENROLMENT_RESUMED
+from services.recognition.usecases.stopping import give_up, state_changed
+from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
 from shared.contracts.vocabulary import Channel, Claim, NoticeKind, Strength
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
-from shared.kit.problems import ConflictError
+from shared.kit.problems import ConflictError, MalformedError
 
 _OFFICER_RULE = "officer@1"
+_ANSWERED_BY_LIFE = (EndingEvent.OVERDUE, EndingEvent.MISSING)
 _WERE_DUE = frozenset({ArrearsRule.ALL, ArrearsRule.ALL_WITH_INCREASES})
+
+
+class WrongReasonError(ConflictError):
+    """A stop ends for what ends its own reason: another one would pay back what is not owed."""
+
+    code = "wrong_reason"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +85,24 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     """One step back: resume or reinstate, with what is paid back by the reason of the suspension.
 
     A false death falls in every program of the person the officer speaks for at once; the register's department is
-    asked to correct it, the person is certified again by the officer's word, and an apology goes out.
+    asked to correct it, the person is certified again by the officer's word, every program that was told of the death
+    is told that it was none, and an apology goes out. Other departments find what is left to them in their work lists.
 
     Raises:
-        ConflictError: nothing is stopped, or a termination is lifted for another reason than a false death.
+        ConflictError: it is not in effect.
+        WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false.
+        MalformedError: a day that has not come yet.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.EFFECTIVE)
-    if decided.effect is Effect.TERMINATE and why.reason is not SuspensionReason.FALSE_DEATH:
-        detail = "A terminated enrolment comes back only when its reason was false; else the person applies anew."
-        raise ConflictError(detail)
+    _check(decided, why, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(decided.subject))
     lifted = await _lift_one(deps, tx, decided, caller, why)
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:
         also = await _make_amends(deps, tx, decided, caller, why)
     await end_review(deps, tx, decided.subject, decided.proposal_id)
+    await propose_findings(deps, tx, [decided.subject])
     return Lifted(
         decided=await get_decision(tx, decision_id, caller),
         paid_again_from=lifted.paid_again_from,
@@ -83,11 +111,30 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     )
 
 
+def _check(decided: Decided, why: Lift, today: date) -> None:
+    ended = decided.effect is Effect.TERMINATE
+    fitting = lifted_by(decided.reason, ended=ended)
+    if why.reason not in fitting:
+        detail = f"A stop for {decided.reason} is lifted for {', '.join(sorted(fitting)) or 'nothing'}."
+        if ended:
+            detail += " A terminated enrolment comes back only when its reason was false; else the person applies anew."
+        raise WrongReasonError(detail)
+    if max(why.passed_on, why.requested_on or today) > today:
+        detail = "passed_on and requested_on must not lie in the future."
+        raise MalformedError(detail)
+
+
 async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, why: Lift) -> Lifted:
+    if decided.effect not in STEPS:
+        return await _undo(deps, tx, decided, why)
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     if enrolment.decision_id != decided.decision_id:
         detail = "Another decision stops this benefit by now: lift that one."
         raise ConflictError(detail)
+    if enrolment.status is Status.TERMINATED and why.reason is SuspensionReason.FALSE_DEATH:
+        earlier = await decisions.find_earlier_suspension(tx, decided, _ANSWERED_BY_LIFE)
+        if earlier is not None:
+            return await _suspend_again(deps, tx, decided, earlier, enrolment, caller)
     step = Step.REINSTATE if enrolment.status is Status.TERMINATED else Step.RESUME
     await decisions.set_enrolment_status(
         tx, decided.subject, decided.program, step_after(enrolment.status, step, decided), None
@@ -100,9 +147,41 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         requested_on=why.requested_on,
     )
     owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
-    await deps.outbox.say(tx, ENROLMENT_RESUMED, await state_changed(deps, tx, decided, pause.paid_again_from))
+    fact = await state_changed(deps, tx, decided, GOES_ON[why.reason], pause.paid_again_from)
+    await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
     await _tell(deps, tx, decided, why.reason, owed)
     return Lifted(decided=decided, paid_again_from=pause.paid_again_from, arrears_fen=owed)
+
+
+async def _suspend_again(
+    deps: Deps, tx: WriteTx, decided: Decided, earlier: Decided, enrolment: Enrolment, caller: Caller
+) -> Lifted:
+    """Whose death was false and who had been suspended for another reason goes back to that.
+
+    Only the months between the false death and the suspension are owed.
+    """
+    status = step_after(enrolment.status, Step.SUSPEND_AGAIN, earlier)
+    await decisions.set_enrolment_status(tx, earlier.subject, earlier.program, status, earlier.decision_id)
+    await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
+    pause = Pause(
+        reason=SuspensionReason.FALSE_DEATH, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from
+    )
+    owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
+    fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
+    await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
+    telling = _telling(earlier, NoticeKind.SUSPENDED, SuspensionReason.FALSE_DEATH)
+    await give_notice(deps, tx, replace(telling, reason=earlier.reason))
+    if owed:
+        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, SuspensionReason.FALSE_DEATH, owed))
+    return Lifted(decided=decided, paid_again_from=earlier.stops_from, arrears_fen=owed)
+
+
+async def _undo(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> Lifted:
+    """Take back what changed an amount or a payee: nothing was stopped, so nothing is resumed or owed from here."""
+    await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
+    if decided.effect in CHANGES:
+        await give_notice(deps, tx, _telling(decided, NoticeKind.WITHDRAWN, why.reason))
+    return Lifted(decided=decided, paid_again_from=resumes_from(why.reason, why.passed_on), arrears_fen=0)
 
 
 async def _arrears(
@@ -137,45 +216,65 @@ async def _arrears(
 
 
 async def _tell(deps: Deps, tx: WriteTx, decided: Decided, reason: SuspensionReason, owed: int) -> None:
-    kinds: list[tuple[NoticeKind, int | None]] = [(NoticeKind.RESUMED, None)]
+    await give_notice(deps, tx, _telling(decided, NoticeKind.RESUMED, reason))
     if owed:
-        kinds.append((NoticeKind.ARREARS, owed))
-    for kind, amount in kinds:
-        telling = Telling(
-            subject=decided.subject,
-            kind=kind,
-            programs=(decided.program,),
-            reason=reason,
-            amount_fen=amount,
-            decision_id=decided.decision_id,
-        )
-        await give_notice(deps, tx, telling)
+        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, reason, owed))
+
+
+def _telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amount_fen: int | None = None) -> Telling:
+    return Telling(
+        subject=decided.subject,
+        kind=kind,
+        programs=(decided.program,),
+        reason=GOES_ON[reason],
+        amount_fen=amount_fen,
+        decision_id=decided.decision_id,
+    )
 
 
 async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, why: Lift) -> tuple[UUID, ...]:
     """What a false death asks for beyond this one benefit; the decisions of other programs that fell with it."""
-    fallen: list[UUID] = []
+    fallen: list[Decided] = []
     told = {first.program}
     for other in await decisions.list_standing(tx, first.subject, sorted(ENDS_LIFE)):
         told.add(other.program)
         if not caller.may_program(other.program):
             continue  # its own department's work list names it
         if other.state is DecisionState.NOTICE:
-            await give_up(deps, tx, other)
+            await give_up(deps, tx, other, why.reason)
         else:
             await _lift_one(deps, tx, other, caller, why)
-        fallen.append(other.decision_id)
-    await _certify(deps, tx, first, why.passed_on)
+        fallen.append(other)
+    now, ids = deps.clock.now(), tuple(each.decision_id for each in fallen)
+    # He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
+    await certificates.note_finding(tx, first.subject, Finding.CLEARS, now)
+    await proposals.withdraw_unconfirmed(tx, first.subject, now, sorted(ENDS_LIFE))
+    certified = await _certify(deps, tx, first, why.passed_on)
     proposal = await decisions.find_proposal(tx, first.proposal_id)
     if proposal is not None and proposal.case_id is not None:
         await ask_of_case(deps, tx, proposal.case_id, first.subject)
-    if await certificates.were_revoked(tx, first.subject, first.decision_id, fallen):
+    if await certificates.were_revoked(tx, first.subject, first.decision_id, ids):
         told.update(await certificates.programs_of(tx, first.subject))
-    await _apologise(deps, tx, first, sorted(told))
-    return tuple(fallen)
+    await _retract(deps, tx, first.subject, certified, sorted(told))
+    await _apologise(deps, tx, first, fallen)
+    return ids
 
 
-async def _certify(deps: Deps, tx: WriteTx, decided: Decided, seen_on: date) -> None:
+async def _retract(deps: Deps, tx: WriteTx, subject: UUID, certified: UUID, programs: Sequence[str]) -> None:
+    """Tell every program that was told of the death that it was none, and what certifies the person now."""
+    for program in programs:
+        happened = feed.Happened(
+            kind=EventKind.DEATH_RETRACTED,
+            subject=subject,
+            program=program,
+            about=certified,
+            reason=SuspensionReason.FALSE_DEATH,
+            occurred_at=deps.clock.now(),
+        )
+        await feed.tell(deps, tx, happened)
+
+
+async def _certify(deps: Deps, tx: WriteTx, decided: Decided, seen_on: date) -> UUID:
     """The officer established that the person lives: that certifies him, so that he has to prove nothing."""
     today = deps.clock.today()
     as_of = min(seen_on, today)
@@ -192,14 +291,21 @@ async def _certify(deps: Deps, tx: WriteTx, decided: Decided, seen_on: date) -> 
         evidence_class=("in_person",),
     )
     await certificates.save_certificate(tx, made, issued_on=today, origin=decided.decision_id)
+    return made.certificate_id
 
 
-async def _apologise(deps: Deps, tx: WriteTx, decided: Decided, programs: Sequence[str]) -> None:
+async def _apologise(deps: Deps, tx: WriteTx, first: Decided, fallen: Sequence[Decided]) -> None:
+    """Apologise for the benefits that had been stopped and go on now; what was only announced never stopped."""
+    mended = {
+        each.program for each in (first, *fallen) if each.state is DecisionState.EFFECTIVE and each.effect in STEPS
+    }
+    if not mended:
+        return
     telling = Telling(
-        subject=decided.subject,
+        subject=first.subject,
         kind=NoticeKind.APOLOGY,
-        programs=tuple(programs),
-        reason=SuspensionReason.FALSE_DEATH,
-        decision_id=decided.decision_id,
+        programs=tuple(sorted(mended)),
+        reason=GOES_ON[SuspensionReason.FALSE_DEATH],
+        decision_id=first.decision_id,
     )
     await give_notice(deps, tx, telling)

@@ -7,6 +7,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
+from services.recognition.domain.programs import SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
@@ -133,7 +134,7 @@ async def answer_objection(
     if upheld and found.decision_id is not None:
         decided = await decisions.find_decision(tx, found.decision_id)
         if decided is not None and decided.state is DecisionState.NOTICE:
-            await give_up(deps, tx, decided)
+            await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
     return replace(found, state=state, answered_by=caller.user, answered_at=now, answer=said)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from services.recognition.domain.payruns import Advice
 from services.recognition.domain.programs import Program, period_start
@@ -19,6 +20,8 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.jobs import add_job, get_job
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, MalformedError, NotFoundError
+
+log = structlog.get_logger(__name__)
 
 _EARLIEST, _LATEST = 400, 62  # days around today within which money is paid
 
@@ -82,16 +85,18 @@ async def confirm(deps: Deps, tx: WriteTx, payrun_id: UUID, client_id: str, said
     return await _payrun(tx, payrun_id)
 
 
-async def record_next(deps: Deps, tx: WriteTx) -> bool:
-    """Keep the payments of the next part of a confirmed list; False when there was nothing to do."""
-    run = await jobs.take_confirmed(tx)
-    if run is None:
-        return False
+async def record(deps: Deps, tx: WriteTx, run: Payrun) -> None:
+    """Keep the payments of the next part of a confirmed list; one whose parts are gone has to be sent again."""
     job = await jobs.find_job(tx, run.payrun_id)
     assert job is not None
     files, number = deps.bulk.files, run.parts_recorded
-    listed = await asyncio.to_thread(files.read_part, run.payrun_id, "list", number)
-    said = await asyncio.to_thread(files.read_part, run.payrun_id, "said", number)
+    try:
+        listed = await asyncio.to_thread(files.read_part, run.payrun_id, "list", number)
+        said = await asyncio.to_thread(files.read_part, run.payrun_id, "said", number)
+    except FileNotFoundError:
+        await jobs.set_payrun_state(tx, run.payrun_id, PayrunState.LAPSED)
+        log.exception("payrun_parts_gone", payrun=str(run.payrun_id), part=number)
+        return
     paid = listed.filter(_paid(run, listed, said))
     if not deps.programs[run.program].sandbox:
         await payments.save_payments(tx, _payments(run, paid))
@@ -100,8 +105,7 @@ async def record_next(deps: Deps, tx: WriteTx) -> bool:
         tx, run.payrun_id, lines=paid.num_rows, fen=pc.sum(paid.column("amount_fen")).as_py() or 0, last=last
     )
     if last:
-        tx.after_commit.append(lambda: files.drop(run.payrun_id, "list-"))
-    return True
+        tx.after_commit.append(lambda: files.drop(run.payrun_id, "list-", "said-"))
 
 
 async def _payrun(tx: ReadTx, payrun_id: UUID) -> Payrun:

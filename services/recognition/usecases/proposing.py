@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from uuid import UUID
 
+from services.recognition.domain.enrolments import Status
 from services.recognition.domain.exclusions import Held, which_ends
 from services.recognition.domain.origins import ProposalOrigin
-from services.recognition.domain.programs import Effect, EndingEvent, stops_from
+from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent
 from services.recognition.domain.standing import Finding
 from services.recognition.store import certificates, proposals, requests
 from services.recognition.store.proposals import Opening, Overdue
@@ -22,8 +23,16 @@ _REASON_OF = {
     SuspicionKind.MISSING: EndingEvent.MISSING,
     SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
 }
+_WIDER = {EndingEvent.DEATH: EndingEvent.DECLARED_DEAD, EndingEvent.IMPRISONMENT: EndingEvent.DETENTION}
+"""What else is not so where a case finds that a reason is not."""
 _SELF = "self"
 _REASONS = frozenset(EndingEvent)
+
+
+def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
+    """Reasons a case of this kind can confirm or deny."""
+    reason = _REASON_OF[kind]
+    return [reason, *([_WIDER[reason]] if reason in _WIDER else [])]
 
 
 async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
@@ -39,7 +48,8 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
             origin=ProposalOrigin.CASE,
             case_id=row["case_id"],
         )
-        if opening:
+        # Whoever is suspended already can only lose the benefit; a second suspension waits until the first is lifted.
+        if opening and (row["status"] != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
             await proposals.open_once(tx, opening, row["concluded_at"])
 
 
@@ -65,7 +75,7 @@ async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
             reason=ends.reason,
             effect=ends.effect,
             event_on=ends.since,
-            stops_from=stops_from(ends.since or deps.clock.today(), version.stop),
+            stops_from=version.stops_from(ends.reason, ends.since or deps.clock.today()),
             origin=ProposalOrigin.DOUBLE_RECEIPT,
         )
         await proposals.open_once(tx, opening, deps.clock.now())
@@ -130,7 +140,8 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
     enrolled = await proposals.list_enrolled(tx, fact.subject)
     opened = 0
     for program in enrolled:
-        if fact.programs and program not in fact.programs:
+        # A death that people verified is one in every program, whatever the request knew of.
+        if reason not in ENDS_LIFE and fact.programs and program not in fact.programs:
             continue
         opening = _opening(
             deps,
@@ -168,20 +179,22 @@ def _opening(  # noqa: PLR0913  (a proposal has this many parts)
     case_id: UUID | None = None,
     origin_id: UUID | None = None,
 ) -> Opening | None:
-    """A proposal for one program; None for a program this installation does not know."""
+    """A proposal for one program; None where its rule does not name the event, or nobody here knows the program."""
     program = deps.programs.get(code)
     if program is None:
         return None
     version = program.in_force(event_on or found_on)
     # Whoever asks for it may always stop his own benefit, whether or not the program's rule speaks of it.
     own = reason is EndingEvent.OWN_REQUEST and reason not in version.events
+    if not own and reason not in version.events:
+        return None
     return Opening(
         subject=subject,
         program=code,
         reason=reason,
         effect=Effect.SUSPEND if own else version.effect_of(reason),
         event_on=event_on,
-        stops_from=stops_from(event_on or found_on, version.stop),
+        stops_from=version.stops_from(reason, event_on or found_on),
         origin=origin,
         case_id=case_id,
         origin_id=origin_id,

@@ -10,13 +10,14 @@ from shared.kit.db import WriteTx
 
 
 async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) -> None:
-    """End a person's review when this was the last proposal that kept him under it, and say that he is certified.
+    """A finding has no more to say of one benefit: say that he is certified; with the last one his review ends.
 
     Only a proposal that rests on a finding says anything about the review: deciding on a double receipt or on lateness
     must not clear a suspicion nobody has looked into.
     """
     proposal = await decisions.find_proposal(tx, proposal_id)
-    if proposal is None or not proposal.under_review or await decisions.count_unresolved(tx, subject):
+    if proposal is None or not proposal.under_review:
         return
-    await certificates.note_finding(tx, subject, Finding.CLEARS, deps.clock.now())
+    if not await decisions.count_unresolved(tx, subject):
+        await certificates.note_finding(tx, subject, Finding.CLEARS, deps.clock.now())
     await announce(deps, tx, [subject])

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from services.recognition.domain.programs import ENDS_LIFE
 from services.recognition.store import certificates, lookups, peers
 from services.recognition.store.certificates import Revocation
+from services.recognition.store.decisions import Decided
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce, shard_of
@@ -36,6 +38,22 @@ async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
     )
     await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
     return True
+
+
+async def revoke_life(deps: Deps, tx: WriteTx, decided: Decided) -> None:
+    """Revoke what certifies a person alive from the day two officers say he died on, and say so to every program."""
+    if decided.reason not in ENDS_LIFE or decided.event_on is None:
+        return
+    for certificate_id in await certificates.list_in_force(tx, decided.subject, since=decided.event_on):
+        made = Revocation(
+            subject=decided.subject,
+            certificate_id=certificate_id,
+            reason=decided.reason,
+            decision_id=decided.decision_id,
+        )
+        if await revoke(deps, tx, made):
+            await certificates.forget_announced(tx, decided.subject)
+    await certificates.hold_again(tx, decided.subject, Claim.ALIVE)
 
 
 async def take_back(deps: Deps, tx: WriteTx, one: Revocation) -> None:

@@ -59,14 +59,12 @@ async def run_next_shard(deps: Deps, tx: WriteTx) -> bool:
         return False
     await certificates.lock_whole_shard(tx, SHARDS[run.shards_done])
     rows = await runs.find_due(tx, run, run.shards_done, deps.cycles(run.run_on))
-    fresh = [row for row in rows if row["said"]]
-    if fresh:
-        await deps.outbox.say_table(
-            tx,
-            CERTIFICATIONS_DUE,
-            records_table(fresh, _DUE_COLUMNS),
-            {"run": str(run.run_id), "run_on": run.run_on.isoformat()},
-        )
+    told = [row for row in rows if row["looked_for"]]
+    # The run that first looked for a person has somebody knock; a later step only reminds him.
+    for first in sorted({row["looked_for"] for row in told}):
+        table = records_table([row for row in told if row["looked_for"] == first], _DUE_COLUMNS)
+        attributes = {"run": str(first), "run_on": run.run_on.isoformat()}
+        await deps.outbox.say_table(tx, CERTIFICATIONS_DUE, table, attributes)
     await propose_overdue(deps, tx, run, run.shards_done)
-    await runs.advance(tx, run, due=len(rows), said=len(fresh), at=deps.clock.now())
+    await runs.advance(tx, run, due=len(rows), said=len(told), at=deps.clock.now())
     return True

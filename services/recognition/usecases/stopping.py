@@ -3,11 +3,11 @@
 from datetime import date
 from uuid import UUID
 
+from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.enrolments import Step
-from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.programs import Effect, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, objections, proposals
-from services.recognition.store.certificates import Revocation
 from services.recognition.store.decisions import Decided
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
@@ -16,19 +16,16 @@ from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
 from services.recognition.usecases.reviews import end_review
-from services.recognition.usecases.revoking import revoke
+from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.events.recognition import (
     ENROLMENT_SUSPENDED,
     ENROLMENT_TERMINATED,
     EnrolmentStateChanged,
 )
-from shared.contracts.vocabulary import Claim, NoticeKind
+from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError
-
-ENDS_LIFE = frozenset({EndingEvent.DEATH, EndingEvent.DECLARED_DEAD})
-"""Reasons after which no certificate of life holds."""
 
 
 class NoticeRunsError(ConflictError):
@@ -69,15 +66,14 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     status = step_after(enrolment.status, step, decided)
     await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, decision_id)
     await decisions.set_decision_state(tx, decision_id, DecisionState.EFFECTIVE, deps.clock.now())
-    if decided.reason in ENDS_LIFE and decided.event_on:
-        await _revoke(deps, tx, decided, decided.event_on)
+    await revoke_life(deps, tx, decided)
     await _say_stopped(deps, tx, decided)
     await open_overpayment(deps, tx, decided)
     return await get_decision(tx, decision_id, caller)
 
 
 async def _say_stopped(deps: Deps, tx: WriteTx, decided: Decided) -> None:
-    fact = await state_changed(deps, tx, decided, decided.stops_from)
+    fact = await state_changed(deps, tx, decided, decided.reason, decided.stops_from)
     ended = decided.effect is Effect.TERMINATE
     if ended:
         await deps.outbox.say(tx, ENROLMENT_TERMINATED, fact)
@@ -117,12 +113,12 @@ async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) -
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
-    await give_up(deps, tx, decided)
+    await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
     return await get_decision(tx, decision_id, caller)
 
 
-async def give_up(deps: Deps, tx: WriteTx, decided: Decided) -> None:
-    """Take an announced stop back and tell the person that his benefit goes on as before."""
+async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason) -> None:
+    """Take an announced stop back and tell the person that his benefit goes on as before: nothing ever stopped."""
     await certificates.lock_shard(tx, shard_of(decided.subject))
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     status = step_after(enrolment.status, Step.WITHDRAW, decided)
@@ -132,38 +128,26 @@ async def give_up(deps: Deps, tx: WriteTx, decided: Decided) -> None:
     if held_by is None:
         telling = Telling(
             subject=decided.subject,
-            kind=NoticeKind.RESUMED,
+            kind=NoticeKind.WITHDRAWN,
             programs=(decided.program,),
-            reason=decided.reason,
+            reason=GOES_ON[why],
             decision_id=decided.decision_id,
         )
         await give_notice(deps, tx, telling)
     await end_review(deps, tx, decided.subject, decided.proposal_id)
 
 
-async def state_changed(deps: Deps, tx: WriteTx, decided: Decided, effective_on: date) -> EnrolmentStateChanged:
-    """What is said of an enrolment that was stopped or goes on."""
+async def state_changed(
+    deps: Deps, tx: WriteTx, decided: Decided, reason: str, effective_on: date
+) -> EnrolmentStateChanged:
+    """What is said of an enrolment that was stopped or goes on, and why."""
     proposal = await decisions.find_proposal(tx, decided.proposal_id)
     return EnrolmentStateChanged(
         subject=decided.subject,
         program=decided.program,
         decision_id=decided.decision_id,
         case_id=proposal.case_id if proposal else None,
-        reason=decided.reason,
+        reason=reason,
         effective_on=effective_on,
         decided_at=deps.clock.now(),
     )
-
-
-async def _revoke(deps: Deps, tx: WriteTx, decided: Decided, since: date) -> None:
-    """Revoke what certifies the person alive from the day of the event on, and say so to every program."""
-    for certificate_id in await certificates.list_in_force(tx, decided.subject, since=since):
-        made = Revocation(
-            subject=decided.subject,
-            certificate_id=certificate_id,
-            reason=decided.reason,
-            decision_id=decided.decision_id,
-        )
-        if await revoke(deps, tx, made):
-            await certificates.forget_announced(tx, decided.subject)
-    await certificates.hold_again(tx, decided.subject, Claim.ALIVE)

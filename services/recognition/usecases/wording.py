@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from services.recognition.domain.answers import evidence_class, hints
-from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advice, Advised
+from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advice, Advised, HoldReason
 from services.recognition.domain.programs import Program, ProgramVersion
 from services.recognition.store.bulk import ANSWERS, CHANNELS, days
 from services.recognition.usecases.deps import Deps
@@ -82,7 +82,9 @@ def say_advice(deps: Deps, client_id: str, seen: np.ndarray, advised: Advised) -
         [[note.value for at, note in enumerate(NOTE_CODES) if kind >> at & 1] for kind in range(_NOTE_KINDS)],
         dtype=pl.List(pl.String),
     )
-    stops = advised.advice == len(ADVICE_CODES) - 1
+    decided = (advised.advice == ADVICE_CODES.index(Advice.STOP)) | (
+        advised.reason == REASON_CODES.index(HoldReason.PART_DUE)
+    )
     return pl.DataFrame(
         {
             "person": persons(deps, client_id, seen["subject"]),
@@ -90,7 +92,7 @@ def say_advice(deps: Deps, client_id: str, seen: np.ndarray, advised: Advised) -
             "reason": pl.Series([*(each.value for each in REASON_CODES), None]).gather(
                 np.where(advised.reason < 0, len(REASON_CODES), advised.reason).astype(np.int64)
             ),
-            "decision": _only(uuid_texts(seen["decision"]), stops),
+            "decision": _only(uuid_texts(seen["decision"]), decided),
             "notes": notes.gather(advised.notes.astype(np.int64)),
         }
     )

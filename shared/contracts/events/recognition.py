@@ -27,7 +27,7 @@ CERTIFICATES_ISSUED = TableEvent(
 
 CERTIFICATIONS_DUE = TableEvent(
     name="recognition.certifications.due.v1",
-    doc="No source has seen these people and their certification runs out: somebody must knock.",
+    doc="No source has seen these people and their certification runs out: somebody must knock. Again at each step.",
     columns={
         "subject": SUBJECT,
         "due_on": pa.date32(),
@@ -36,7 +36,7 @@ CERTIFICATIONS_DUE = TableEvent(
         "programs": pa.int16(),
         "born_on": pa.date32(),
     },
-    attributes={"run": "id of the certification run", "run_on": "business date"},
+    attributes={"run": "certification run that first looked for these people", "run_on": "business date"},
 )
 
 

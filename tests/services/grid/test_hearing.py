@@ -57,6 +57,19 @@ async def test_saying_it_again_merges_into_the_open_task(town):
     assert rows[0]["due_on"] == date(2023, 11, 30)
 
 
+async def test_a_run_that_reminds_of_whom_it_looked_for_opens_no_second_task(town):
+    await town.import_grids()
+    await town.hear(due(ANNA), due(BERT))
+    async with town.database.write() as tx:
+        await tx.run(
+            "UPDATE tasks SET state = 'closed', outcome = 'unreachable', closed_at = now() WHERE subject = $1", ANNA
+        )
+    await town.hear(due(ANNA), due(BERT))
+    assert sorted(row["state"] for row in await town.rows("SELECT state FROM tasks")) == ["closed", "dispatched"]
+    await town.hear(due(ANNA, run="run-2"))
+    assert len(await town.rows("SELECT 1 FROM tasks WHERE subject = $1 AND state <> 'closed'", ANNA)) == 1
+
+
 async def test_a_task_in_a_village_without_grids_waits(town):
     await town.hear(due(ANNA, village=NEIGHBOUR))
     assert [(row["state"], row["worker_id"]) for row in await town.rows("SELECT * FROM tasks")] == [("created", None)]

@@ -151,7 +151,7 @@ async def test_a_confirmed_case_opens_a_proposal_a_program_and_stops_nothing(wor
         },
     ]
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
-    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": True}]
+    assert {row["decision_owed"] for row in await world.rows("SELECT decision_owed FROM enrolment")} == {True}
 
 
 async def test_a_program_that_enrols_the_person_later_gets_its_proposal_too(world):
@@ -192,11 +192,13 @@ async def test_the_last_row_of_a_person_in_a_message_counts(world):
 
 
 STATE = """
-SELECT s.subject, s.decision, s.as_of, s.under_review, CASE WHEN NOT s.under_review THEN s.announced_until END AS told,
+SELECT s.subject, s.decision, s.as_of, r.under_review, CASE WHEN NOT r.under_review THEN s.announced_until END AS told,
        (SELECT array_agg(c.as_of ORDER BY c.as_of, c.channel) FROM certificate c WHERE c.subject = s.subject) AS certificates,
        (SELECT array_agg(h.as_of ORDER BY h.as_of) FROM holding h WHERE h.subject = s.subject) AS holdings,
        (SELECT array_agg(p.program) FROM proposal p WHERE p.subject = s.subject AND p.state = 'open') AS proposed
-FROM standing s ORDER BY s.subject
+FROM standing s CROSS JOIN LATERAL (
+    SELECT s.under_review OR EXISTS (SELECT FROM enrolment e WHERE e.subject = s.subject AND e.decision_owed) AS under_review
+) r ORDER BY s.subject
 """
 STORY = [
     enrolled(enrolment(SHE), enrolment(HE)),

@@ -245,9 +245,24 @@ async def test_her_own_benefit_stops_only_after_people_verified_it(world, ask, s
     assert (fact["programs"], fact["relation"], fact["request_id"]) == (["old_age_allow"], "self", asked["request_id"])
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
     assert await world.rows("SELECT 1 FROM proposal") == []
-    assert (await ask(she, "POST", "/stop-requests", {"programs": ["dibao"], "reason": "停掉"})).status_code == 202
+    again = (await ask(she, "POST", "/stop-requests", body)).json()
+    assert again["request_id"] == asked["request_id"]
     [listed] = (await ask(she, "GET", "/requests")).json()["items"]
     assert (listed["kind"], listed["programs"], listed["confirmed"]) == ("stop", ["old_age_allow"], None)
+
+
+async def test_a_second_request_for_another_benefit_is_kept_beside_the_first(world, ask, she):
+    await world.hear(enrolled(enrolment(she)), enrolled(enrolment(she), program="old_age_allow"))
+    for programs in (["old_age_allow"], ["resident_pension"], ["resident_pension"], []):
+        body = {"programs": programs, "reason": "不再需要"}
+        assert (await ask(she, "POST", "/stop-requests", body)).status_code == 202
+    said = [each["programs"] for each in await facts(world, STOP_REQUESTED)]
+    assert said == [["old_age_allow"], ["resident_pension"], ["old_age_allow", "resident_pension"]]
+    # All of them are asked for by now.
+    await ask(she, "POST", "/stop-requests", {"programs": ["old_age_allow"], "reason": "不再需要"})
+    assert len(await facts(world, STOP_REQUESTED)) == 3
+    not_hers = await ask(she, "POST", "/stop-requests", {"programs": ["dibao"], "reason": "停掉"})
+    assert not_hers.status_code == 404
 
 
 async def test_what_is_not_hers_cannot_be_stopped_by_her(ask, she):
@@ -258,13 +273,16 @@ async def test_what_is_not_hers_cannot_be_stopped_by_her(ask, she):
 async def test_a_relatives_death_is_reported_without_learning_anything_of_him(world, ask, she, he):
     body = {"reason": "父亲去世", "event_on": "2023-10-20", "relative": {"citizen_id": HIS_ID, "relation": "child"}}
     unknown = await ask(she, "POST", "/stop-requests", body)
-    await world.hear(enrolled(enrolment(he)))
+    assert await facts(world, STOP_REQUESTED) == []
+    await world.hear(enrolled(enrolment(he)), enrolled(enrolment(he), program="old_age_allow"))
+    # Reported before any roster listed him, it is passed on as soon as one does.
+    [fact] = await facts(world, STOP_REQUESTED)
+    assert (fact["subject"], fact["relation"], fact["event_on"]) == (str(he), "child", "2023-10-20")
+    assert (fact["request_id"], fact["programs"]) == (unknown.json()["request_id"], ["resident_pension"])
     world.deps.clock.move(timedelta(days=31))
     known = await ask(she, "POST", "/stop-requests", body)
     assert set(unknown.json()) == set(known.json())
     assert (unknown.status_code, unknown.json()["sentence"]) == (known.status_code, known.json()["sentence"])
-    [fact] = await facts(world, STOP_REQUESTED)
-    assert (fact["subject"], fact["relation"], fact["event_on"]) == (str(he), "child", "2023-10-20")
     bad = {**body, "relative": {"citizen_id": "341602194901011235", "relation": "child"}}
     answer = await ask(she, "POST", "/stop-requests", bad)
     assert answer.status_code == 422

@@ -56,6 +56,7 @@ def test_every_path_to_that_statement_goes_through_a_decision():
         "stopping.carry_out",
         "stopping.give_up",
         "lifting._lift_one",
+        "lifting._suspend_again",
     }
     # Only one of them can reach a stop, and only a route of the officers' leads there.
     assert callers_of("carry_out") == {"officer.carry_out"}

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
-from tests.services.recognition.rights import facts, tell
+from tests.services.recognition.rights import facts, stop_verified, tell
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -35,9 +35,11 @@ async def confirm(http, officer, proposal, name: str = "officer-2"):
     return await http.post(f"/v1/proposals/{proposal}:confirm", headers=officer(name))
 
 
-async def stopped(world, http, officer, kind: str = "suspected_death"):
-    proposal = await proposed(world, http, officer, kind=kind)
-    await decide(http, officer, proposal)
+async def stopped(world, http, officer, *found, **changes):
+    await world.hear(enrolled(enrolment(SHE)), *(found or [concluded(SHE, "confirmed")]))
+    [proposal] = (await http.get("/v1/proposals", headers=officer())).json()["items"]
+    proposal = proposal["proposal_id"]
+    await decide(http, officer, proposal, **changes)
     decision = (await confirm(http, officer, proposal)).json()["decision_id"]
     world.deps.clock.move(timedelta(days=31))
     await tell(world, SHE)
@@ -114,6 +116,18 @@ async def test_another_departments_proposal_is_not_there(world, http, officer, p
     assert await status(world) == "active"
 
 
+@pytest.mark.parametrize("path", ["decide", "confirm", "reject"])
+async def test_a_client_without_a_named_person_behind_it_decides_nothing(world, http, officer, path):
+    proposal = await proposed(world, http, officer)
+    if path == "confirm":
+        await decide(http, officer, proposal)
+    answer = await http.post(
+        f"/v1/proposals/{proposal}:{path}", json={"grounds": "说明说明"}, headers=officer("test-client")
+    )
+    assert answer.status_code == 403
+    assert "named person" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("role", ["partner", "operator", "service", "citizen"])
 async def test_only_officers_decide(world, http, officer, role):
     proposal = await proposed(world, http, officer)
@@ -163,7 +177,7 @@ async def test_a_revoked_certificate_does_not_come_back_by_a_redelivery(world, h
 
 async def test_a_false_death_is_reinstated_in_one_step_with_all_arrears(world, http, officer):
     decision = await stopped(world, http, officer)
-    body = {"reason": "false_death", "passed_on": "2023-12-05"}
+    body = {"reason": "false_death", "passed_on": "2023-12-02"}
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2023-12-01", 3 * 20_000)
     assert await status(world) == "active"
@@ -177,20 +191,19 @@ async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, offi
 
 
 @pytest.mark.parametrize(
-    ("reason", "requested_on", "arrears"),
+    ("found", "reason", "requested_on", "arrears"),
     [
-        ("imprisonment", None, 0),
-        ("detained_acquitted", None, 4 * 20_000),
-        ("missing_returned", None, 4 * 20_000),
-        ("own_request", None, 0),
-        ("own_request", "2023-11-20", 2 * 20_000),
-        ("employed", None, 0),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 0),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 4 * 20_000),
+        (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 4 * 20_000),
+        (stop_verified(SHE), "own_request", None, 0),
+        (stop_verified(SHE), "own_request", "2023-11-20", 2 * 20_000),
     ],
 )
-async def test_the_reason_decides_what_is_paid_back(world, http, officer, reason, requested_on, arrears):
-    decision = await stopped(world, http, officer, "suspected_incarceration")
+async def test_the_reason_decides_what_is_paid_back(world, http, officer, found, reason, requested_on, arrears):  # noqa: PLR0917
+    decision = await stopped(world, http, officer, found, stops_from="2023-09-01")
     assert await status(world) == "suspended"
-    body = {"reason": reason, "passed_on": "2023-12-05", "requested_on": requested_on}
+    body = {"reason": reason, "passed_on": "2023-12-02", "requested_on": requested_on}
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-01-01", arrears)
     assert await status(world) == "active"

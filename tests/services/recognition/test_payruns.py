@@ -1,6 +1,7 @@
 """Pay lists over HTTP: advice before the money leaves, and payments known afterwards, to the fen."""
 
-from datetime import date
+from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -45,16 +46,16 @@ async def advised(world, http, partner, **changes):
     return run, lines_of(await http.get(run["result"]["href"], headers=partner))
 
 
-async def stop(world, who, *, status="suspended", stops_from=date(2023, 11, 1)):
+async def stop(world, who, *, status="suspended", stops_from=date(2023, 11, 1), program="resident_pension"):
     """A stop as two officers decide it."""
     async with world.deps.database.write() as tx:
-        await tx.run("INSERT INTO proposal (proposal_id, subject, program, reason, effect, opened_at) "
-                     "VALUES ($1, $2, 'resident_pension', 'death', 'terminate', now())", DECISION, who)  # fmt: skip
+        await tx.run("INSERT INTO proposal (proposal_id, subject, program, reason, effect, opened_at, state) "
+                     "VALUES ($1, $2, $3, 'death', 'terminate', now(), 'confirmed')", DECISION, who, program)  # fmt: skip
         await tx.run(
             "INSERT INTO decision (decision_id, proposal_id, subject, program, reason, effect, stops_from, amount_fen, "
             "grounds, decided_by, decided_at, confirmed_by, confirmed_at, state, notice_until) VALUES "
-            "($1, $1, $2, 'resident_pension', 'death', 'terminate', $3, 1, 'seen', 'a', now(), 'b', now(), "
-            "'effective', '2023-10-01')", DECISION, who, stops_from)  # fmt: skip
+            "($1, $1, $2, $4, 'death', 'terminate', $3, 1, 'seen', 'a', now(), 'b', now(), "
+            "'effective', '2023-10-01')", DECISION, who, stops_from, program)  # fmt: skip
         await tx.run("UPDATE enrolment SET status = $2, decision_id = $3 WHERE subject = $1", who, status, DECISION)
 
 
@@ -214,3 +215,97 @@ async def test_another_partners_pay_list_is_not_there(world, http, partner, issu
     assert (await http.get(f"/v1/jobs/{run['payrun_id']}", headers=partner)).status_code == 404
     denied = await world.rows("SELECT FROM usage WHERE client_id = 'p-2' AND answer = 'denied:not_found'")
     assert len(denied) == len(calls)
+
+
+async def test_a_list_is_confirmed_long_after_its_result_is_gone(world, http, partner):
+    await world.hear(enrolled(enrolment(person(world))))
+    run, _ = await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n")
+    loop, place = BulkLoop(world.deps, world.deps.wake_bulk), f"/v1/payruns/{run['payrun_id']}"
+    world.deps.clock.move(timedelta(days=30))
+    await loop.clear_up()
+    assert (await http.get(f"{place}/result", headers=partner)).status_code == 410
+    assert (await http.get(place, headers=partner)).json()["state"] == "advised"
+    assert (await http.post(f"{place}:confirm", json={"paid_on": "2023-11-15"}, headers=partner)).status_code == 202
+    await loop.clear_up()  # as an idle process beside the one that records
+    await work(world)
+    assert len(await payments(world)) == 1
+
+    other, _ = await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n", month="2023-12")
+    world.deps.clock.move(timedelta(days=93))
+    await loop.clear_up()
+    place = f"/v1/payruns/{other['payrun_id']}"
+    assert (await http.get(place, headers=partner)).json()["state"] == "lapsed"
+    late = await http.post(f"{place}:confirm", json={"paid_on": "2023-12-15"}, headers=partner)
+    assert late.status_code == 409
+
+
+async def test_a_confirmed_list_waits_for_its_payments_whatever_its_age(world, http, partner):
+    await world.hear(enrolled(enrolment(person(world))))
+    run, _ = await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n")
+    await http.post(f"/v1/payruns/{run['payrun_id']}:confirm", json={"paid_on": "2023-11-15"}, headers=partner)
+    world.deps.clock.move(timedelta(days=100))
+    await BulkLoop(world.deps, world.deps.wake_bulk).clear_up()
+    await work(world)
+    assert len(await payments(world)) == 1
+
+
+async def test_payments_that_cannot_be_kept_hold_up_nobody_and_are_kept_later(world, http, partner, monkeypatch):
+    await world.hear(enrolled(enrolment(person(world))))
+    runs = [await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n", month=f"2023-{month}")
+            for month in (10, 11)]  # fmt: skip
+    places = [f"/v1/payruns/{run['payrun_id']}" for run, _ in runs]
+    for place in places:
+        await http.post(f"{place}:confirm", json={"paid_on": "2023-11-15"}, headers=partner)
+    files, read = type(world.deps.bulk.files), type(world.deps.bulk.files).read_part
+
+    def broken(self, job_id, *rest):
+        if str(job_id) in places[0]:
+            raise OSError
+        return read(self, job_id, *rest)
+
+    with monkeypatch.context() as broken_store:
+        broken_store.setattr(files, "read_part", broken)
+        job = await http.post("/v1/jobs", params={"program": "resident_pension"}, headers=partner)
+        for _ in range(4):  # the loop rests after each failure
+            await work(world)
+        assert (await http.get(job.headers["Location"], headers=partner)).json()["state"] == "succeeded"
+        states = [(await http.get(place, headers=partner)).json()["state"] for place in places]
+        assert states == ["recording", "confirmed"]
+    await work(world)
+    assert len(await payments(world)) == 2
+
+
+async def test_a_list_whose_parts_are_gone_has_to_come_again(world, http, partner):
+    await world.hear(enrolled(enrolment(person(world))))
+    run, _ = await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n")
+    place = f"/v1/payruns/{run['payrun_id']}"
+    await http.post(f"{place}:confirm", json={"paid_on": "2023-11-15"}, headers=partner)
+    world.deps.bulk.files.drop(UUID(run["payrun_id"]))
+    await work(world)
+    assert (await http.get(place, headers=partner)).json()["state"] == "lapsed"
+    assert await payments(world) == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "stops_from", "said"),
+    [
+        ("600", None, ("pay", None, [])),
+        ("200", None, ("pay", None, ["amount_differs"])),
+        ("600", date(2023, 8, 1), ("hold", "part_due", [])),
+        ("200", date(2023, 8, 1), ("pay", None, ["last_payment"])),
+        ("400", date(2023, 8, 1), ("hold", "part_due", [])),
+        ("400", date(2023, 9, 1), ("pay", None, ["last_payment"])),
+        ("600", date(2023, 10, 1), ("pay", None, ["last_payment"])),
+        ("600", date(2023, 7, 1), ("stop", None, [])),
+    ],
+)
+async def test_of_a_quarter_the_months_before_a_stop_are_paid(world, http, issuer, amount, stops_from, said):
+    quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
+                               client_id="p-1") | WHY  # fmt: skip
+    await world.hear(enrolled(enrolment(person(world)), program="ex_village_doctor"), visited(person(world)))
+    if stops_from:
+        await stop(world, person(world), program="ex_village_doctor", stops_from=stops_from)
+    _, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
+                             program="ex_village_doctor", month="2023-08")  # fmt: skip
+    assert (lines[0]["advice"], lines[0]["reason"], lines[0]["notes"]) == said
+    assert lines[0]["decision"] == (DECISION if said[:2] in {("stop", None), ("hold", "part_due")} else None)

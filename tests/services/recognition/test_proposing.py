@@ -137,8 +137,21 @@ async def test_a_verified_request_is_proposed_once(world, changes, reason, effec
     await world.hear(said, said)
     [one] = await proposed(world)
     assert (one["reason"], one["effect"], one["origin"]) == (reason, effect, "stop_request")
-    review = await world.rows("SELECT under_review FROM standing WHERE under_review")
-    assert bool(review) == (reason != "own_request")
+    owed = await world.rows("SELECT FROM enrolment WHERE decision_owed")
+    assert bool(owed) == (reason != "own_request")
+
+
+async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_those_it_names(world):
+    he = subject(2)
+    for who in (SHE, he):
+        await world.hear(enrolled(enrolment(who)), enrolled(enrolment(who), program="old_age_allow"))
+    await world.hear(
+        stop_verified(SHE, relation="child", event_on=date(2023, 10, 20)), stop_verified(he, event_on=None)
+    )
+    rows = await world.rows("SELECT subject, program FROM proposal ORDER BY subject, program")
+    assert [(row["subject"], row["program"]) for row in rows] == [
+        (SHE, "old_age_allow"), (SHE, "resident_pension"), (he, "resident_pension"),
+    ]  # fmt: skip
 
 
 async def test_a_request_that_is_not_as_it_says_proposes_nothing(world):

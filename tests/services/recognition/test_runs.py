@@ -7,6 +7,7 @@ import pytest
 from services.recognition.jobs import RunLoop
 from services.recognition.usecases import runs
 from shared.contracts.events import CERTIFICATIONS_DUE
+from shared.kit import arrow
 from tests.services.recognition.world import (
     DIVISION,
     DUE_ON,
@@ -50,6 +51,22 @@ async def test_a_person_nobody_has_seen_is_due_once_in_a_cycle(world):
         "programs": 2,
         "born_on": date(1950, 5, 5),
     }
+
+
+async def test_a_person_is_reminded_when_the_end_comes_a_step_nearer(world):
+    await world.hear(enrolled(enrolment(SHE)))
+    said: dict[int, int] = {}
+    for left in (60, 60, 45, 31, 30, 29, -5):
+        world.deps.clock.move(DUE_ON - timedelta(days=left) - world.deps.clock.today())
+        said[left] = (await run(world)).said + said.get(left, 0)
+    assert said == {60: 1, 45: 0, 31: 0, 30: 1, 29: 0, -5: 0}
+    rows = await world.rows("SELECT body FROM outbox WHERE subject LIKE $1 ORDER BY seq", f"{CERTIFICATIONS_DUE.name}%")
+    # Whoever was first looked for by a run is knocked at for that run alone: the second message is a reminder.
+    [first, second] = [arrow.decode(row["body"]).schema.metadata for row in rows]
+    [due] = await world.rows("SELECT run_id, run_on FROM due")
+    assert str(due["run_id"]) in str(first)
+    assert str(due["run_id"]) in str(second)
+    assert due["run_on"] == DUE_ON - timedelta(days=60)
 
 
 async def test_every_shard_is_looked_through(world):

@@ -83,6 +83,7 @@ def make_bulk(**changes: object) -> Bulk:
         "most_lines": 10_000,
         "open_jobs": 3,
         "keep_hours": 72,
+        "confirm_days": 92,
     }
     return Bulk(**{**parts, **changes})  # type: ignore[arg-type]
 

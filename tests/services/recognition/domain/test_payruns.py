@@ -6,7 +6,7 @@ import numpy as np
 
 from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advice, HoldReason, Note, advise
 
-FACTS = ("listed", "stopped", "paid", "confirmed", *NOTE_CODES)
+FACTS = ("listed", "stopped", "paid", "confirmed", "part_due", *NOTE_CODES)
 TABLE = np.array(list(itertools.product([False, True], repeat=len(FACTS))))
 SEEN = {str(name): TABLE[:, at] for at, name in enumerate(FACTS)}
 SAID = advise(SEEN)
@@ -35,6 +35,7 @@ def test_what_holds_and_why():
     assert said() == (Advice.HOLD, HoldReason.NOT_ENROLLED, set())
     assert said(listed=True, paid=True) == (Advice.HOLD, HoldReason.ALREADY_PAID, set())
     assert said(listed=True, confirmed=True) == (Advice.HOLD, HoldReason.FINDING_CONFIRMED, set())
+    assert said(listed=True, part_due=True, last_payment=True) == (Advice.HOLD, HoldReason.PART_DUE, set())
     assert said(listed=True, stopped=True, paid=True, confirmed=True) == (Advice.STOP, None, set())
     assert said(listed=True, not_certified=True)[2] == {Note.NOT_CERTIFIED}
 

@@ -57,10 +57,10 @@ def test_a_new_suspicion_after_a_clearance_opens_it_again():
     assert with_opinion(standing, suspicion(3)).under_review
 
 
-def test_a_confirmed_case_stays_a_review_until_somebody_decides():
-    standing = with_finding(Standing(), Finding.CONFIRMS, START)
-    certified = Opinion(decision=Decision.CERTIFIABLE, said_at=START + timedelta(hours=1), said_id=UUID(int=1))
-    assert with_opinion(standing, certified).under_review
+def test_a_confirmed_case_answers_the_suspicion_and_a_later_one_asks_again():
+    standing = with_finding(with_opinion(Standing(), suspicion(1)), Finding.CONFIRMS, START + timedelta(hours=2))
+    assert not standing.under_review
+    assert with_opinion(standing, suspicion(3)).under_review
 
 
 def test_what_conclusions_mean():

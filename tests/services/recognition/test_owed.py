@@ -1,0 +1,321 @@
+"""A benefit rests where a decision on it is still owed, and nowhere else; what it found holds no other benefit."""
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.notify.domain.words import ENDINGS
+from services.recognition.domain.arrears import GOES_ON
+from services.recognition.domain.feed import CHASED, EventKind
+from services.recognition.domain.programs import EndingEvent
+from shared.contracts.events.recognition import ENROLMENT_RESUMED, NOTICE_GIVEN
+from tests.services.recognition.rights import Officers, facts, stop_verified, tell
+from tests.services.recognition.test_jobs import ID, person
+from tests.services.recognition.test_payruns import advised
+from tests.services.recognition.world import (
+    NOW,
+    WHY,
+    assessed,
+    assessment,
+    concluded,
+    enrolled,
+    enrolment,
+    subject,
+)
+
+pytestmark = pytest.mark.db
+ALL = ("resident_pension", "dibao", "old_age_allow", "farmland")
+
+
+@pytest.fixture
+def she(world):
+    return person(world)
+
+
+@pytest.fixture
+def officers(http, issuer):
+    return Officers(http, issuer)
+
+
+@pytest.fixture
+def partner(issuer):
+    return issuer.headers("recognition.check", "recognition.batch", role="partner", programs=["*"], department="hrss",
+                          client_id="p-1") | WHY  # fmt: skip
+
+
+@pytest.fixture
+def stands(world, http, partner):
+    """Of each program the advice on her line and the answer about her."""
+
+    async def ask(*programs: str, month: str = "2023-11"):
+        found = {}
+        for program in programs:
+            _, lines = await advised(world, http, partner, body=f"citizen_id,amount\n{ID},200\n", program=program,
+                                     month=month)  # fmt: skip
+            question = {"program": program, "citizen_id": ID}
+            answer = (await http.post("/v1/recognitions:check", json=question, headers=partner)).json()["answer"]
+            found[program] = (lines[0]["reason"] or lines[0]["advice"], answer)
+        return found
+
+    return ask
+
+
+async def proposal(officers, program):
+    [found] = [each for each in await officers.proposals() if each["program"] == program]
+    return found["proposal_id"]
+
+
+async def carry_out(world, officers, who, program):
+    """Two officers decide, she is told, it takes effect; the decision."""
+    decision = await officers.decided(await proposal(officers, program))
+    await tell(world, who)
+    world.deps.clock.move(timedelta(days=31))
+    answer = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert answer.json()["state"] == "effective", answer.text
+    return decision
+
+
+async def lift(officers, decision, reason, passed_on):
+    return await officers.post(f"/v1/decisions/{decision}:lift", body={"reason": reason, "passed_on": passed_on})
+
+
+async def test_imprisonment_holds_no_benefit_that_has_nothing_to_do_with_it(world, officers, she, stands):
+    await world.hear(
+        *(enrolled(enrolment(she), program=program) for program in ALL),
+        assessed(assessment(she)),
+        assessed(assessment(she, "suspected"), at=NOW + timedelta(minutes=1)),
+        concluded(she, "confirmed", kind="suspected_incarceration"),
+    )
+    held, paid = ("finding_confirmed", "under_review"), ("pay", "recognised")
+    assert await stands(*ALL) == {
+        "resident_pension": held, "dibao": held, "old_age_allow": paid, "farmland": paid,
+    }  # fmt: skip
+    assert {each["program"] for each in await officers.proposals()} == {"resident_pension", "dibao"}
+
+    reduced = await officers.decided(await proposal(officers, "dibao"))
+    stopped = await carry_out(world, officers, she, "resident_pension")
+    assert await stands(*ALL, month="2023-12") == {
+        "resident_pension": ("stop", "not_yet"), "dibao": paid, "old_age_allow": paid, "farmland": paid,
+    }  # fmt: skip
+    assert (await lift(officers, stopped, "imprisonment", "2023-12-01")).status_code == 200
+    assert await stands(*ALL, month="2024-01") == dict.fromkeys(ALL, paid)
+    undone = await lift(officers, reduced, "imprisonment", "2023-12-01")
+    assert (undone.json()["decision"]["state"], undone.json()["arrears_fen"]) == ("lifted", 0)
+    assert (await facts(world, NOTICE_GIVEN))[-1]["kind"] == "withdrawn"
+
+
+async def test_the_benefit_that_is_kept_is_not_held_by_the_end_of_the_other(world, officers, she, stands):
+    await world.hear(
+        enrolled(enrolment(she)), enrolled(enrolment(she), program="land_loss_pension"), assessed(assessment(she)),
+        concluded(she, "confirmed", kind="duplicate_receipt"),
+    )  # fmt: skip
+    await officers.post(f"/v1/proposals/{await proposal(officers, 'resident_pension')}:reject")
+    await carry_out(world, officers, she, "land_loss_pension")
+    assert await stands("resident_pension", "land_loss_pension", month="2023-12") == {
+        "resident_pension": ("pay", "recognised"), "land_loss_pension": ("stop", "unknown"),
+    }  # fmt: skip
+
+
+async def test_a_dead_payee_is_held_until_the_roster_names_another_or_the_death_was_none(world, officers, she, stands):
+    await world.hear(
+        enrolled(enrolment(she), program="farmland"), assessed(assessment(she)), concluded(she, "confirmed")
+    )
+    decision = await officers.decided(await proposal(officers, "farmland"))
+    assert await stands("farmland") == {"farmland": ("finding_confirmed", "under_review")}
+    assert await world.rows("SELECT 1 FROM holding") == []  # two officers say he died before that day
+    assert (await lift(officers, decision, "false_death", "2023-11-01")).status_code == 200
+    assert await stands("farmland") == {"farmland": ("pay", "recognised")}
+
+
+async def test_a_false_death_restores_where_one_department_lifts_and_waits_in_the_other_s_list(
+    world, http, issuer, she, stands
+):
+    three = ("resident_pension", "old_age_allow", "vet_war")
+    await world.hear(
+        *(enrolled(enrolment(she), program=program) for program in three), assessed(assessment(she)),
+        concluded(she, "confirmed"),
+    )  # fmt: skip
+    hrss, civil = (Officers(http, issuer, programs=[program]) for program in three[:2])
+    first = await carry_out(world, hrss, she, "resident_pension")
+    second = await carry_out(world, civil, she, "old_age_allow")
+    assert (await civil.get("/v1/work")).json()["counts"] == {}
+
+    lifted = (await lift(hrss, first, "false_death", "2024-01-01")).json()
+    assert (lifted["decision"]["state"], lifted["also"]) == ("lifted", [])
+    assert (await civil.get("/v1/work")).json()["counts"] == {"reinstate": 1}
+    # What nobody had decided falls with it; the other department's stop is its own to lift.
+    assert await stands(*three, month="2024-01") == {
+        "resident_pension": ("pay", "recognised"), "old_age_allow": ("stop", "unknown"), "vet_war": ("pay", "recognised"),
+    }  # fmt: skip
+    assert (await lift(civil, second, "false_death", "2024-01-01")).status_code == 200
+    assert await stands("old_age_allow", month="2024-01") == {"old_age_allow": ("pay", "recognised")}
+
+
+async def test_every_program_that_was_told_of_a_false_death_is_told_and_only_stopped_ones_are_apologised_for(
+    world, officers, she
+):
+    three = ("resident_pension", "old_age_allow", "vet_war")
+    await world.hear(
+        *(enrolled(enrolment(she), program=program) for program in three), assessed(assessment(she)),
+        concluded(she, "confirmed"),
+    )  # fmt: skip
+    await officers.decided(await proposal(officers, "old_age_allow"))
+    stopped = await carry_out(world, officers, she, "resident_pension")
+    assert (await lift(officers, stopped, "false_death", "2023-12-01")).status_code == 200
+
+    told = await world.rows("SELECT program, kind, reason FROM partner_event ORDER BY program")
+    assert told == [{"program": each, "kind": "death.retracted", "reason": "false_death"} for each in sorted(three)]
+    notices = [(each["kind"], each["programs"], each["reason"]) for each in await facts(world, NOTICE_GIVEN)]
+    assert notices[-1] == ("apology", ["resident_pension"], "false_death")
+    assert ("withdrawn", ["old_age_allow"], "false_death") in notices
+    assert EventKind.DEATH_RETRACTED in CHASED
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "status"),
+    [
+        ("suspected_incarceration", "overdue", 409),
+        ("suspected_incarceration", "false_death", 409),
+        ("suspected_incarceration", "own_request", 409),
+        ("suspected_incarceration", "imprisonment", 200),
+        ("suspected_death", "imprisonment", 409),
+        ("suspected_death", "not_confirmed", 409),
+        ("suspected_missing", "missing_declared_dead", 409),
+        ("duplicate_receipt", "false_death", 409),
+        ("duplicate_receipt", "not_confirmed", 200),
+    ],
+)
+async def test_a_stop_is_lifted_for_what_ends_its_own_reason(world, officers, she, kind, reason, status):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind=kind))
+    decision = await carry_out(world, officers, she, "resident_pension")
+    answer = await lift(officers, decision, reason, "2023-12-01")
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert answer.json()["code"] == "wrong_reason"
+        assert await world.rows("SELECT 1 FROM certificate") == await world.rows("SELECT 1 FROM arrears") == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"passed_on": "2023-12-03"}, {"passed_on": "2099-12-31"}, {"requested_on": "2023-12-03"}]
+)
+async def test_nothing_is_lifted_for_a_day_to_come(world, officers, she, changes):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"))
+    decision = await carry_out(world, officers, she, "resident_pension")
+    body = {"reason": "imprisonment", "passed_on": "2023-12-01", **changes}
+    assert (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).status_code == 422
+    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "suspended"
+
+
+async def test_payments_go_on_for_what_ended_the_stop_and_a_withdrawn_one_stopped_nothing(world, officers, she):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"))
+    stopped = await carry_out(world, officers, she, "resident_pension")
+    await lift(officers, stopped, "imprisonment", "2023-12-01")
+    [fact] = await facts(world, ENROLMENT_RESUMED)
+    notices = [(each["kind"], each["reason"]) for each in await facts(world, NOTICE_GIVEN)]
+    assert (fact["reason"], notices[-1]) == ("released", ("resumed", "released"))
+
+    other = subject(5)
+    await world.hear(enrolled(enrolment(other)), concluded(other, "confirmed"))
+    decision = await officers.decided(await proposal(officers, "resident_pension"))
+    await officers.post(f"/v1/decisions/{decision}:withdraw")
+    last = (await facts(world, NOTICE_GIVEN))[-1]
+    assert (last["kind"], last["reason"], last["subject"]) == ("withdrawn", "not_so", str(other))
+
+
+def test_every_reason_to_go_on_has_words_and_none_reads_as_the_reason_of_a_stop():
+    said = {code for reason, code in GOES_ON.items() if reason != "missing_declared_dead"}
+    assert said <= set(ENDINGS)
+    assert not said & set(EndingEvent)
+
+
+async def test_a_suspended_person_found_dead_loses_the_benefit(world, officers, she):
+    await world.hear(
+        enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"), assessed(assessment(she))
+    )
+    await carry_out(world, officers, she, "resident_pension")
+    await world.hear(concluded(she, "confirmed"))
+    assert [each["reason"] for each in await officers.proposals()] == ["death"]
+    await carry_out(world, officers, she, "resident_pension")
+    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "terminated"
+    assert len(await world.rows("SELECT 1 FROM revocation")) == 1
+
+
+async def test_a_false_death_leads_a_prisoner_back_to_his_suspension(world, officers, she, stands):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"))
+    prison = await officers.decided(await proposal(officers, "resident_pension"))
+    await tell(world, she)
+    world.deps.clock.move(timedelta(days=31))
+    await officers.post(f"/v1/decisions/{prison}:carry-out")
+    await world.hear(concluded(she, "confirmed"))
+    death = await carry_out(world, officers, she, "resident_pension")
+    lifted = (await lift(officers, death, "false_death", "2024-01-02")).json()
+    assert (lifted["decision"]["state"], lifted["arrears_fen"]) == ("lifted", 0)
+    [row] = await world.rows("SELECT status, decision_id FROM enrolment")
+    assert (row["status"], str(row["decision_id"])) == ("suspended", prison)
+    assert await stands("resident_pension", month="2024-01") == {"resident_pension": ("stop", "not_yet")}
+    assert await facts(world, ENROLMENT_RESUMED) == []
+    assert (await lift(officers, prison, "imprisonment", "2024-01-02")).status_code == 200
+
+
+async def test_a_second_suspension_waits_until_the_first_is_lifted(world, officers, she):
+    await world.hear(enrolled(enrolment(she)), stop_verified(she))
+    stopped = await carry_out(world, officers, she, "resident_pension")
+    await world.hear(concluded(she, "confirmed", kind="suspected_incarceration"))
+    assert await officers.proposals() == []
+    await lift(officers, stopped, "own_request", "2023-12-01")
+    assert [each["reason"] for each in await officers.proposals()] == ["imprisonment"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "started_on", "status"),
+    [
+        ("suspected_incarceration", date(2024, 11, 1), "active"),
+        ("suspected_incarceration", date(2010, 6, 1), "terminated"),
+        ("suspected_death", date(2024, 11, 1), "terminated"),
+    ],
+)
+async def test_whom_a_roster_lists_anew_begins_anew_unless_he_is_held_for_dead(  # noqa: PLR0917
+    world, officers, she, stands, kind, started_on, status
+):
+    await world.hear(enrolled(enrolment(she), program="unemployment"), concluded(she, "confirmed", kind=kind))
+    await carry_out(world, officers, she, "unemployment")
+    later = NOW + timedelta(days=365)
+    await world.hear(
+        enrolled(enrolment(she, "ended"), program="unemployment", received_at=NOW + timedelta(days=60)),
+        enrolled(enrolment(she, started_on=started_on), program="unemployment", received_at=later),
+    )
+    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == status
+    world.deps.clock.move(timedelta(days=335))
+    advice, answer = (await stands("unemployment", month="2024-11"))["unemployment"]
+    assert (advice, answer) == (("pay", "not_yet") if status == "active" else ("stop", "unknown"))
+    assert (await world.rows("SELECT state FROM decision"))[0]["state"] == (
+        "lifted" if status == "active" else "effective"
+    )
+
+
+@pytest.mark.parametrize("clears", ["unfounded", "false_death"])
+async def test_a_case_found_untrue_takes_back_what_it_could_have_proposed_and_nothing_else(world, she, clears):
+    kind = "suspected_death" if clears == "false_death" else "suspected_incarceration"
+    await world.hear(
+        enrolled(enrolment(she, started_on=date(2023, 3, 1)), program="ue_pension"),
+        enrolled(enrolment(she)),
+        stop_verified(she, programs=["ue_pension"]),
+        concluded(she, "confirmed", kind=kind, case_id=uuid4()),
+        concluded(she, clears, kind=kind, hours=2),
+    )
+    rows = await world.rows("SELECT reason, state FROM proposal")
+    states = {row["reason"]: row["state"] for row in rows}
+    assert states.pop("death" if clears == "false_death" else "imprisonment") == "withdrawn"
+    assert states == {"duplicate_receipt": "open", "own_request": "open"}
+
+
+async def test_a_double_receipt_that_was_withdrawn_is_proposed_again(world):
+    her = subject(1)
+    rows = [enrolled(enrolment(her, started_on=date(2023, 3, 1)), program="ue_pension"), enrolled(enrolment(her))]
+    await world.hear(*rows)
+    async with world.deps.database.write() as tx:
+        await tx.run("UPDATE proposal SET state = 'withdrawn', closed_at = now()")
+    await world.hear(enrolled(enrolment(her), received_at=NOW + timedelta(days=1)))
+    states = await world.rows("SELECT state FROM proposal ORDER BY proposal_id")
+    assert [row["state"] for row in states] == ["withdrawn", "open"]
