@@ -57,14 +57,18 @@ async def on_hints_recorded(tx: WriteTx, message: Message) -> None:
 async def on_case_concluded(tx: WriteTx, message: Message) -> None:
     """People have looked into a suspicion."""
     case = message.fact(CaseConcluded)
-    await hear.keep_conclusion(
-        tx,
-        subject=case.subject,
-        kind=case.kind,
-        conclusion=case.conclusion,
-        event_on=case.event_on,
-        concluded_at=case.concluded_at,
-    )
+    try:
+        await hear.keep_conclusion(
+            tx,
+            subject=case.subject,
+            kind=case.kind,
+            conclusion=case.conclusion,
+            event_on=case.event_on,
+            seen_on=case.seen_on,
+            concluded_at=case.concluded_at,
+        )
+    except UnreadableError as error:
+        raise PoisonError(str(error)) from error
 
 
 def _shard(message: Message) -> int:

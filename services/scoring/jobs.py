@@ -112,7 +112,8 @@ class Sweeper:
 
     async def _look(self) -> Situation:
         today = self.clock.today()
-        holds = (today, self.rules_on(today).name)
+        rules = self.rules_on(today)
+        holds = (today, rules.name, rules.digest)
         async with self.database.read() as tx:
             heads = await signals.list_heads(tx)
             return Situation(
@@ -120,7 +121,7 @@ class Sweeper:
                 stale=[
                     each.shard
                     for each in heads
-                    if each.assessed_on is not None and (each.assessed_on, each.rule_set) != holds
+                    if each.assessed_on is not None and (each.assessed_on, each.rule_set, each.rules_digest) != holds
                 ],
                 shares=await reassessments.list_queued(tx),
             )

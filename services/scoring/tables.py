@@ -71,6 +71,16 @@ BLOCK = sa.Table(
     comment="Swept signals, sorted by person: a run is cut into blocks so that one person is a small read",
 )
 
+ARRIVAL = sa.Table(
+    "arrival",
+    METADATA,
+    sa.Column("shard", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.Integer, primary_key=True, autoincrement=False, comment="upper half of its evidence ids"),
+    sa.Column("received_on", sa.Date, nullable=False),
+    sa.CheckConstraint("shard BETWEEN 0 AND 15", name="shard"),
+    comment="When batches came, so that a back-test knows no evidence before it was there",
+)
+
 SHARD = sa.Table(
     "shard_head",
     METADATA,
@@ -78,6 +88,7 @@ SHARD = sa.Table(
     sa.Column("heard_at", _INSTANT, comment="newest segment swept"),
     sa.Column("assessed_on", sa.Date, comment="business day for which every opinion of the shard holds"),
     sa.Column("rule_set", sa.Text, comment="code@version under which every opinion of the shard holds"),
+    sa.Column("rules_digest", sa.Text, comment="fingerprint of their content: a file may be edited in place"),
     sa.CheckConstraint("shard BETWEEN 0 AND 15", name="shard"),
     comment="A worker that sweeps a shard locks its row",
 )

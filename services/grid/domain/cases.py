@@ -96,6 +96,7 @@ _CLEARING: dict[SuspicionKind, frozenset[Finding]] = {
 
 _DEATHS = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
 _CONFIRMED = frozenset({CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT})
+CLEARING = frozenset({CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +172,9 @@ def doubts(
             return "finding_does_not_confirm"
         if event_on is None:
             return "event_on_missing"
-        if event_on > today:
-            return "event_on_in_the_future"
-    if conclusion in {CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH} and finding not in _CLEARING[kind]:
+    if event_on is not None and event_on > today:
+        return "event_on_in_the_future"
+    if conclusion in CLEARING and finding not in _CLEARING[kind]:
         return "finding_does_not_clear"
     if conclusion is CaseConclusion.FALSE_DEATH and kind not in _DEATHS:
         return "not_about_a_death"

@@ -13,6 +13,8 @@ SKEW = timedelta(minutes=10)
 """How far ahead a phone's clock may run."""
 OLDEST = timedelta(days=60)
 """A phone that was offline for longer has lost the occasion: the member must go again."""
+EARLIEST_EVENT = date(1950, 1, 1)
+"""A death or admission before this is a slip of the pen: nobody has been paid for since then."""
 
 
 class Informant(StrEnum):
@@ -119,9 +121,13 @@ def shortcomings(visit: Visit, now: datetime, visited_on: date) -> list[str]:
         found.append("informant_missing")
     if visit.result is VisitResult.DEAD and visit.event_on is None:
         found.append("event_on_missing")
-    if visit.event_on is not None and visit.event_on > visited_on:
-        found.append("event_on_after_visit")
-    return found
+    return found if visit.event_on is None else [*found, *_impossible(visit.event_on, visited_on)]
+
+
+def _impossible(event_on: date, visited_on: date) -> list[str]:
+    if event_on > visited_on:
+        return ["event_on_after_visit"]
+    return ["event_on_too_long_ago"] if event_on < EARLIEST_EVENT else []
 
 
 def closing_visit(visits: Iterable[Visit]) -> Visit | None:

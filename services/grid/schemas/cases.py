@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from services.grid.domain.cases import CaseAction, CaseState, Finding
-from services.grid.schemas.base import In, Out, Reference, Text, Word
+from services.grid.schemas.base import EventDay, In, Out, Reference, Text, Word
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 
@@ -22,7 +22,7 @@ class FindingIn(In):
     """What the village found."""
 
     finding: Finding
-    event_on: date | None = None
+    event_on: EventDay | None = None
     basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
     not_family: Literal[True] = Field(description="the finder states that he is not family of the person")
     note: Text | None = None
@@ -39,7 +39,7 @@ class ConclusionIn(In):
     """How the agency concludes."""
 
     conclusion: CaseConclusion
-    event_on: date | None = None
+    event_on: EventDay | None = None
     basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
     note: Text | None = None
 

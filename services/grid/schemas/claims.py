@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from services.grid.domain.claims import StopState, TipState
-from services.grid.schemas.base import In, Out, Text
+from services.grid.schemas.base import EventDay, In, Out, Text
 from shared.contracts.vocabulary import SuspicionKind
 
 ClaimCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{20}$")]
@@ -17,7 +17,7 @@ class VerificationIn(In):
     """What the village found about a request to stop."""
 
     as_stated: bool
-    event_on: date | None = None
+    event_on: EventDay | None = None
     not_family: Literal[True] = Field(description="the verifier states that he is not family of the person")
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.grid.domain.cases import (
+    CLEARING,
     Basis,
     CaseAction,
     CaseState,
@@ -20,7 +21,7 @@ from services.grid.domain.cases import (
     visit_of_this_round,
 )
 from services.grid.domain.priority import SUSPICION
-from services.grid.domain.tasks import TaskOutcome
+from services.grid.domain.tasks import SIGHTINGS, TaskOutcome
 from services.grid.domain.views import View
 from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store.cases import Case
@@ -36,6 +37,7 @@ from services.grid.usecases.tipping import hear_conclusion
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, TaskReason
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.workdays import after_working_days
 
@@ -146,9 +148,8 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
     await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
-    await deps.outbox.say(
-        tx, CASE_CONCLUDED, _fact(changed, conclusion, now, await suspicions.evidence_of(tx, case_id))
-    )
+    fact = _fact(changed, conclusion, now, await suspicions.evidence_of(tx, case_id), _seen_on(steps, conclusion))
+    await deps.outbox.say(tx, CASE_CONCLUDED, fact)
     await hear_conclusion(tx, deps, case_id, conclusion)
     return changed
 
@@ -227,7 +228,19 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
     await cases.add_step(tx, case.case_id, step, note=note)
 
 
-def _fact(case: Case, conclusion: CaseConclusion, now: datetime, evidence_ids: tuple[int, ...]) -> CaseConcluded:
+def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
+    """On which day the person was seen who is not what he was suspected to be: at the door, or as it was found."""
+    if conclusion not in CLEARING:
+        return None
+    seen = [each.happened_at for each in steps if each.action is CaseAction.VISIT and each.outcome in SIGHTINGS]
+    found = last(steps, CaseAction.FIND)
+    assert found is not None
+    return max(seen, default=found.happened_at).astimezone(SHANGHAI).date()
+
+
+def _fact(
+    case: Case, conclusion: CaseConclusion, now: datetime, evidence_ids: tuple[int, ...], seen_on: date | None
+) -> CaseConcluded:
     assert case.verified_by is not None
     assert case.concluded_by is not None
     return CaseConcluded(
@@ -240,4 +253,5 @@ def _fact(case: Case, conclusion: CaseConclusion, now: datetime, evidence_ids: t
         verified_by=case.verified_by,
         concluded_by=case.concluded_by,
         evidence_ids=evidence_ids,
+        seen_on=seen_on,
     )

@@ -1,9 +1,10 @@
 """Back-tests: what a rule set would have decided on past days, beside what is known to have happened.
 
-Signals count by the day of their event, as far as it had come by then; how late a source delivers is not replayed.
+A signal counts from the day it was delivered, where that is known. What people concluded does not count: it is what the
+rules are held against, not what they decide by. What a department took back counts as if it had never come.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
@@ -11,8 +12,9 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED
-from services.scoring.domain.signals import Array, Origins, Signals, day_of
+from services.scoring.domain.signals import BATCH_BITS, CONCLUSIONS, Array, Kind, Origins, Signals, day_number, day_of
 from services.scoring.domain.weighing import Scale
+from shared.contracts.vocabulary import SuspicionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class BacktestRow:
         certified: visits saved.
         insufficient: visits needed.
         suspected: cases opened.
-        lost: had lost eligibility by then.
+        lost: have no eligibility on that day.
         lost_suspected: of them, suspected.
         lost_certified: of them, certified by evidence dated after the loss: wrong.
         missed: of them, not suspected.
@@ -44,12 +46,68 @@ class BacktestRow:
     living_suspected: int
 
 
-def backtest_row(signals: Signals, origins: Origins, scale: Scale, lost_on: Array) -> BacktestRow:
-    """What the rules of `scale` decide on its day; `lost_on` holds the day number of each person's loss, or 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What is known to have happened to somebody; `kind` is None where whoever says so does not tell."""
+
+    subject: bytes
+    lost_on: date
+    kind: SuspicionKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Losses:
+    """Losses beside the people of signals: position, day number of the loss, and of its end or the largest integer."""
+
+    place: Array
+    lost_on: Array
+    back_on: Array
+
+    def on(self, day: int, people: int) -> Array:
+        """For each person the day number of the loss that lasts on this day, or 0."""
+        lasting = (self.lost_on <= day) & (day < self.back_on)
+        days = np.full(people, _NEVER)
+        np.minimum.at(days, self.place[lasting], self.lost_on[lasting])
+        return np.where(days == _NEVER, 0, days)
+
+
+_NEVER, _NO_KIND = np.iinfo(np.int64).max, 255
+_ENDED_BY: dict[SuspicionKind | None, int] = {
+    SuspicionKind.INCARCERATION: Kind.RELEASED,
+    SuspicionKind.MISSING: Kind.REFUTED_MISSING,
+}
+
+
+def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
+    """Those losses whose people are among the signals; a prison ends with the release, missing with being found."""
+    found = []
+    for each in losses:
+        place = int(np.searchsorted(signals.subjects, np.asarray(each.subject, dtype="S16")))
+        if place < signals.people and signals.subjects[place] == each.subject.rstrip(b"\0"):
+            begun, rows = day_number(each.lost_on), slice(*signals.starts[place : place + 2].tolist())
+            ends = signals.kind[rows] == _ENDED_BY.get(each.kind, _NO_KIND)
+            later = signals.day[rows][ends & (signals.day[rows] > begun)]
+            found.append((place, begun, int(later.min()) if len(later) else _NEVER))
+    columns = np.asarray(found, dtype=np.int64).reshape(-1, 3).T
+    return Losses(place=columns[0], lost_on=columns[1], back_on=columns[2])
+
+
+def delivered(signals: Signals, origins: Origins, received: Mapping[int, date]) -> tuple[Signals, Array]:
+    """What sources told, and for each row the day number on which it came, 0 where nobody knows."""
+    own = np.asarray([each.source != CONCLUSIONS for each in origins.items], dtype=bool)
+    told = signals.where(own[signals.origin])
+    batches, places = np.unique(told.evidence >> BATCH_BITS, return_inverse=True)
+    days = [day_number(received[batch]) if batch in received else 0 for batch in batches.tolist()]
+    return told, np.asarray(days, dtype=np.int64)[places]
+
+
+def backtest_row(signals: Signals, came_on: Array, origins: Origins, scale: Scale, losses: Losses) -> BacktestRow:
+    """What the rules of `scale` decide on its day, from what had come by then."""
+    signals = signals.where((came_on <= scale.until) & (signals.day <= scale.until))
     opinions = assess(signals, origins, scale)
-    first = np.minimum.reduceat(signals.day, signals.starts[:-1]) if signals.people else np.zeros(0)
-    known = first <= scale.until
-    lost = (lost_on > 0) & (lost_on <= scale.until) & known
+    known = np.diff(signals.starts) > 0
+    lost_on = losses.on(scale.until, signals.people)
+    lost = (lost_on > 0) & known
     decided = {code: (opinions.decision == code) & known for code in (CERTIFIABLE, INSUFFICIENT, SUSPECTED)}
     suspected, certified = decided[SUSPECTED], decided[CERTIFIABLE]
     return BacktestRow(

@@ -3,6 +3,7 @@
 A citizen reads classes and months only: never a place, an illness, or who delivered what.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ import numpy as np
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.classes import department_label, labels_of
 from services.scoring.domain.opinions import CERTIFIABLE, DECISIONS, LEVELS, STRENGTHS, SUSPECTED, Opinions
-from services.scoring.domain.rules import RuleSet
+from services.scoring.domain.rules import Per, RuleSet
 from services.scoring.domain.signals import Origins, Signals, day_of
 from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import MILLI, Combination, Scale, Strongest, newest_strong, positive_rows, weigh
@@ -122,6 +123,7 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
     weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))
     strong = _strong_line(signals, origins, strongest)
     lines, needs = _weak_lines(origins, scale, weak), _needs(scale, weak)
+    wanted = _would_do({each.what: each for each in needs if not each.met}, _other_sources(origins, scale, weak))
     strength = STRENGTHS[int(opinion.strength[0])]
     return Explanation(
         level=LEVELS[int(opinion.level[0])],
@@ -133,8 +135,8 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
         strong=strong,
         weak=lines,
         needs=needs,
-        officer=tuple(_officer(opinion, scale.rules, strong, lines, needs)),
-        citizen=tuple(_citizen(opinion, needs)),
+        officer=tuple(_officer(opinion, scale.rules, strong, lines, needs, wanted)),
+        citizen=tuple(_citizen(opinion, needs, wanted)),
     )
 
 
@@ -184,8 +186,28 @@ def _needs(scale: Scale, weak: Combination) -> tuple[Need, ...]:
     return tuple(needs)
 
 
+def _other_sources(origins: Origins, scale: Scale, weak: Combination) -> int:
+    """How many sources beside his own the missing points need at least: past their caps his own give no more.
+
+    A source that counts once a month gives nothing more now.
+    """
+    lack = scale.rules.thresholds.points * MILLI - int(weak.points[0])
+    given = zip(weak.origin.tolist(), weak.given.tolist(), strict=True)
+    lack -= sum(int(scale.cap[origin]) - points for origin, points in given if not scale.monthly[origin])
+    own = {origins.items[origin].source for origin in weak.origin.tolist()}
+    others = (worth for code, worth in scale.rules.weak.items() if code not in own)
+    gains = sorted((MILLI * (each.cap if each.per is Per.DAY else each.points) for each in others), reverse=True)
+    most = itertools.takewhile(lambda gained: gained < lack, itertools.accumulate(gains, initial=0))
+    return len(list(most))
+
+
 def _officer(
-    opinion: Opinions, rules: RuleSet, strong: StrongLine | None, lines: tuple[WeakLine, ...], needs: tuple[Need, ...]
+    opinion: Opinions,
+    rules: RuleSet,
+    strong: StrongLine | None,
+    lines: tuple[WeakLine, ...],
+    needs: tuple[Need, ...],
+    wanted: str,
 ) -> list[str]:
     said = [f"适用规则:{rules.label}({rules.name})。"]
     if taken := opinion.unfounded.get(0):
@@ -206,15 +228,18 @@ def _officer(
         f"得 {each.points:.1f} 分(上限 {each.cap} 分)。"
         for each in lines
     ]
-    return [*said, *(_need_sentence(each) for each in needs), _verdict(opinion, needs)]
+    return [*said, *(_need_sentence(each) for each in needs), _verdict(opinion, needs, wanted)]
 
 
 def _dated(reason: str) -> str:
     code, _, value = reason.partition(":")
-    words = {"registers_agree": "登记日期相差", "dates_disagree": "登记日期不一致,相差"}
-    if code in words:
-        return f"{words[code]} {value} 天"
-    return f"已于 {value} 释放" if code == "released" else reason
+    words = {
+        "registers_agree": "登记日期相差 {} 天",
+        "dates_disagree": "登记日期不一致,相差 {} 天",
+        "date_disagrees": "另有登记日期 {},与此不符",
+        "released": "已于 {} 释放",
+    }
+    return words[code].format(value) if code in words else reason
 
 
 def _need_sentence(need: Need) -> str:
@@ -223,7 +248,7 @@ def _need_sentence(need: Need) -> str:
     return f"{name} {need.have:g} {unit},要求{bound} {need.need:g} {unit}:{'符合' if need.met else '不符合'}。"
 
 
-def _verdict(opinion: Opinions, needs: tuple[Need, ...]) -> str:
+def _verdict(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> str:
     if opinion.decision[0] == CERTIFIABLE:
         return f"弱认证数据组合达到要求,有效期不超过 {int(opinion.valid_months[0])} 个月。"
     if not any(each.have for each in needs):
@@ -234,12 +259,14 @@ def _verdict(opinion: Opinions, needs: tuple[Need, ...]) -> str:
         beside.append(f"合计至少再增加 {math.ceil(short['points'].need - short['points'].have)} 分")
     if "recent" in short:
         beside.append(f"其中一条在最近 {short['recent'].need:g} 天以内")
-    return f"尚缺:{_would_do(short)}" + (f"({','.join(beside)})" if beside else "") + "。"
+    return f"尚缺:{wanted}" + (f"({','.join(beside)})" if beside else "") + "。"
 
 
-def _would_do(short: dict[str, Need]) -> str:
+def _would_do(short: dict[str, Need], other_sources: int) -> str:
     """What more would do, in the fewest words: further days, further departments, further sources of the same ones."""
     lacks = {what: int(each.need - each.have) for what, each in short.items() if what in _MORE}
+    if other_sources:
+        lacks["sources"] = max(lacks.get("sources", 0), other_sources)
     # A record of another department is one of another source too.
     if lacks.get("sources", 0) <= lacks.get("departments", 0):
         lacks.pop("sources", None)
@@ -251,7 +278,7 @@ def _counted(number: int) -> str:
     return _NUMERALS[number] if number < len(_NUMERALS) else str(number)
 
 
-def _citizen(opinion: Opinions, needs: tuple[Need, ...]) -> list[str]:
+def _citizen(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> list[str]:
     if opinion.decision[0] == SUSPECTED:
         return ["您的认证情况需要工作人员进一步核实,核实期间不会由系统自动停发待遇。如有疑问,可向经办机构说明情况。"]
     if opinion.decision[0] == CERTIFIABLE:
@@ -261,5 +288,4 @@ def _citizen(opinion: Opinions, needs: tuple[Need, ...]) -> list[str]:
     ways = "您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"
     if not any(each.have for each in needs):
         return [f"目前没有可以为您自动完成认证的数据。{ways}"]
-    short = {each.what: each for each in needs if not each.met}
-    return [f"目前的数据还不足以为您自动完成认证:{_would_do(short)}。{ways}"]
+    return [f"目前的数据还不足以为您自动完成认证:{wanted}。{ways}"]

@@ -10,7 +10,7 @@ from datetime import date
 from itertools import combinations
 
 from services.scoring.domain.rules import Negatives, RuleSet, window_start
-from services.scoring.domain.signals import Kind, day_number, day_of
+from services.scoring.domain.signals import CONCLUSIONS, Kind, day_number, day_of
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 
 _DEATHS = frozenset({Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD})
@@ -50,11 +50,12 @@ class Suspicion:
     Attributes:
         kind: what it may be.
         confidence: weight of the evidence for it.
-        event_on: of the event; the earliest where registers disagree.
+        event_on: of the event, by the registers that agree; the earliest where none do.
         evidence: ids of the evidence, ascending.
         sources: codes of the sources, ascending.
         reasons: reason codes.
-        episode: how often people have refuted this kind before; each refutation starts a new suspicion.
+        episode: how often people were done with this kind before: they refuted it, or what they confirmed has ended.
+            Whatever comes then is a new suspicion.
         blocks: whether it keeps a machine from certifying.
     """
 
@@ -104,18 +105,40 @@ def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Su
     records += _unidentified(sightings, weights, today)
     if not records:
         return None
-    registers = [each for each in records if each.kind is Kind.DIED and each.full]
-    apart = [abs(a.day - b.day) for a, b in combinations(registers, 2) if a.department != b.department]
-    agree = [days for days in apart if days <= weights.independence_days]
-    confidence = weights.agreement if agree else _best(_confidence(each, weights) for each in records)
-    reasons = _words(records)
-    if agree:
-        reasons.append(f"registers_agree:{min(agree)}")
-    elif apart:
+    agreeing = _agreeing(records, weights)
+    confidence = weights.agreement if agreeing else _best(_confidence(each, weights) for each in records)
+    dated_by, reasons = agreeing or _sure(records), _words(records)
+    if agreeing:
+        reasons.append(f"registers_agree:{min(_apart(agreeing))}")
+        outliers = {each.day for each in _registers(records)} - {each.day for each in agreeing}
+        reasons += [f"date_disagrees:{day_of(day).isoformat()}" for day in sorted(outliers)]
+    elif apart := _apart(_registers(records)):
         reasons.append(f"dates_disagree:{max(apart)}")
-    return _suspicion(
-        SuspicionKind.DEATH, confidence, _sure(records), records, reasons=reasons, episode=episode, blocks=True
-    )
+    return _suspicion(SuspicionKind.DEATH, confidence, dated_by, records, reasons=reasons, episode=episode, blocks=True)
+
+
+def _registers(records: Iterable[Sighting]) -> list[Sighting]:
+    return [each for each in records if each.kind is Kind.DIED and each.full]
+
+
+def _apart(registers: Sequence[Sighting]) -> list[int]:
+    """Days between the dates of any two registers of different departments."""
+    return [abs(a.day - b.day) for a, b in combinations(registers, 2) if a.department != b.department]
+
+
+def _agreeing(records: Iterable[Sighting], weights: Negatives) -> list[Sighting]:
+    """The registers that agree on a death: of several such groups the one of most departments, then the closest.
+
+    A register that says another day proves no date, neither by its word nor by being the earliest.
+    """
+    registers = _registers(records)
+    near = [[each for each in registers if abs(each.day - one.day) <= weights.independence_days] for one in registers]
+    groups = [group for group in near if _apart(group)]
+
+    def weight(group: Sequence[Sighting]) -> tuple[int, int, int]:
+        return len({each.department for each in group}), -min(_apart(group)), -min(each.day for each in group)
+
+    return max(groups, key=weight, default=[])
 
 
 def _unidentified(sightings: Sequence[Sighting], weights: Negatives, today: date) -> list[Sighting]:
@@ -145,12 +168,13 @@ def _missing(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | N
 
 
 def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Suspicion | None:
-    records, episode = _standing(sightings, _CUSTODY, Kind.REFUTED_INCARCERATION)
+    records, refuted = _standing(sightings, _CUSTODY, Kind.REFUTED_INCARCERATION)
     releases = [each for each in sightings if each.kind is Kind.RELEASED]
     released = max((each.day for each in releases), default=-1)
     inside = [each for each in records if each.day > released]
     kind = SuspicionKind.INCARCERATION
     if inside:
+        episode = refuted + len(_served(sightings, released))
         departments = {each.department for each in inside if each.full and each.kind is not Kind.DETAINED}
         confidence = _best(_confidence(each, rules.negatives) for each in inside)
         if len(departments) > 1:
@@ -163,10 +187,22 @@ def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Susp
     if not records or released <= day_number(window_start(today, rules.window_months)):
         return None
     # Free again: he may be certified, but what was paid while he served is for people to look at.
+    last = max(each.day for each in records)
+    served = _served(sightings, max((each.day for each in releases if each.day < last), default=-1))
+    episode = refuted + len(served)
+    if served:
+        over = min(each.day for each in releases if each.day >= max(served))
+        records = [each for each in records if each.day > over]
     confidence = _best(_confidence(each, rules.negatives) for each in records)
-    last = max(releases, key=lambda each: (each.day, -each.evidence))
+    release = max(releases, key=lambda each: (each.day, -each.evidence))
     reasons = [*_words(records), f"released:{day_of(released).isoformat()}"]
-    return _suspicion(kind, confidence, records, [*records, last], reasons=reasons, episode=episode, blocks=False)
+    return _suspicion(kind, confidence, records, [*records, release], reasons=reasons, episode=episode, blocks=False)
+
+
+def _served(sightings: Iterable[Sighting], released: int) -> set[int]:
+    """Days of imprisonments that people confirmed and that a release on or before this day has ended."""
+    found = (each for each in sightings if each.kind is Kind.CUSTODY and each.source == CONCLUSIONS)
+    return {each.day for each in found if each.day <= released}
 
 
 def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | None:
@@ -179,7 +215,8 @@ def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspici
     if not records:
         return None
     explained = [each.day for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
-    since = max(max(each.day for each in _sure(records)) + weights.grace_days, max(explained, default=-1))
+    dated_by = _agreeing(records, weights) or _sure(records)
+    since = max(max(each.day for each in dated_by) + weights.grace_days, max(explained, default=-1))
     after = [each for each in sightings if each.kind is Kind.SEEN and _is_after(each, since)]
     if not after:
         return None

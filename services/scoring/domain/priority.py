@@ -54,7 +54,10 @@ class VisitRisks:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Habits:
-    """Of each person in the window: records, first and last day seen, whether last in hospital, ever strong, hinted."""
+    """Of each person in the window: records, first and last day seen, whether last in hospital, seen in person, hinted.
+
+    `weak_windows` reaches further back: how many windows have passed since he was last seen in person, or first at all.
+    """
 
     records: Array
     first: Array
@@ -62,6 +65,7 @@ class _Habits:
     hospital: Array
     strong: Array
     hinted: Array
+    weak_windows: Array
 
 
 def visit_risks(signals: Signals, origins: Origins, scale: Scale, candidates: Candidates) -> VisitRisks:
@@ -107,7 +111,9 @@ def _factors(rules: Risk, habits: _Habits, silent: Array, candidates: Candidates
         "silent_against_habit": unlike,
         "hospital_without_return": np.where(habits.hospital & (silent > rules.shortest_days), add.hospital, 1.0),
         "unseen_half_year": np.where(some & (silent >= add.unseen_days), add.unseen, 1.0),
-        "weak_only": np.where(some & ~habits.strong, add.weak_only, 1.0),
+        "weak_only": np.where(
+            some & ~habits.strong, add.weak_only ** np.clip(habits.weak_windows, 1, add.weak_only_windows), 1.0
+        ),
         "oldest": np.where(np.nan_to_num(candidates.age) >= add.oldest_from, add.oldest, 1.0),
         "unidentified_record": np.where(habits.hinted, add.unidentified, 1.0),
     }
@@ -136,7 +142,19 @@ def _habits(signals: Signals, origins: Origins, scale: Scale) -> _Habits:
         hospital=hospital,
         strong=strong,
         hinted=hinted,
+        weak_windows=(scale.until - _last_in_person(signals, scale)) // (scale.until - scale.after),
     )
+
+
+def _last_in_person(signals: Signals, scale: Scale) -> Array:
+    """The last day each person was seen by a strong source; of whom none ever saw, the first day he was seen at all."""
+    rows = np.flatnonzero((signals.kind == Kind.SEEN) & (signals.day <= scale.until))
+    person = np.searchsorted(signals.starts, rows, side="right") - 1
+    day, strong = signals.day[rows].astype(np.int64), scale.strong[signals.origin[rows]]
+    first, last = np.full(signals.people, scale.until), np.zeros(signals.people, dtype=np.int64)
+    np.minimum.at(first, person, day)
+    np.maximum.at(last, person[strong], day[strong])
+    return np.where(last > 0, last, first)
 
 
 def _yearly(rules: Risk, candidates: Candidates) -> Array:

@@ -1,8 +1,9 @@
 """Rule sets as values: what counts how much, what must come together, what a negative weighs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
+from hashlib import blake2b
 
 from shared.contracts.vocabulary import Confidence
 
@@ -99,7 +100,8 @@ class AddOns:
         unseen: from then on.
         hospital_sources: sources that tell of hospital stays.
         hospital: the last thing seen was a hospital stay.
-        weak_only: only weak evidence was ever seen: a card may have been in other hands.
+        weak_only: for each window that passed on weak evidence alone: a card may have been in other hands.
+        weak_only_windows: so many of them raise the risk, at most.
         unidentified: a death record without a number may mean this person.
     """
 
@@ -110,6 +112,7 @@ class AddOns:
     hospital_sources: tuple[str, ...]
     hospital: float
     weak_only: float
+    weak_only_windows: int
     unidentified: float
 
 
@@ -118,6 +121,7 @@ class Risk:
     """What makes a visit worth its way; see `domain.priority`.
 
     Attributes:
+        reference: where the deaths come from.
         male: deaths a year of a thousand men, by the age at which the band begins.
         female: the same of women.
         register_days: by so many days after a death registers have told of it, if they ever do.
@@ -127,6 +131,7 @@ class Risk:
         add_ons: what raises the risk further.
     """
 
+    reference: str
     male: dict[int, float]
     female: dict[int, float]
     register_days: int
@@ -176,6 +181,11 @@ class RuleSet:
     def name(self) -> str:
         """`code@version`, as it stands on every result."""
         return f"{self.code}@{self.version}"
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the content: a file that was edited in place is another rule set under the same name."""
+        return blake2b(repr(asdict(self)).encode(), digest_size=8).hexdigest()
 
     def worth_of(self, source: str, *, strong: bool) -> Worth:
         """What one record of `source` is worth where it does not decide by itself."""

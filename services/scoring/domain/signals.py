@@ -20,7 +20,10 @@ from shared.contracts.vocabulary import EvidenceKind
 Array = npt.NDArray[Any]
 
 EPOCH = date(1900, 1, 1)
-LAST_DAY = 0xFFFF
+FIRST_DAY, LAST_DAY = 1, 0xFFFF  # day 0 stands for no day in an opinion, so that no signal may have it
+CONCLUSIONS = "case_conclusion"
+"""Source of what people have found or refuted; no department's file."""
+BATCH_BITS = 32  # of an evidence id, below the number of its batch
 MAX_ORIGINS = 512
 MAX_SUBJECTS = 1 << 25  # in one table of signals, which is one shard
 
@@ -57,8 +60,8 @@ KIND_OF_WORD = {word.value: Kind[word.name] for word in EvidenceKind}
 
 
 def day_number(day: date) -> int:
-    """Days since `EPOCH`, bounded to 16 bits."""
-    return min(max((day - EPOCH).days, 0), LAST_DAY)
+    """Days since `EPOCH`, bounded to what a row holds."""
+    return min(max((day - EPOCH).days, FIRST_DAY), LAST_DAY)
 
 
 def day_of(number: int) -> date:
@@ -156,6 +159,18 @@ class Signals:
         places[places == self.people] = 0
         places = places[self.subjects[places] == wanted]
         return self if len(places) == self.people else self._gather(places)
+
+    def where(self, keep: Array) -> "Signals":
+        """The rows of a mask; people of whom none is left keep their place."""
+        return Signals(
+            subjects=self.subjects,
+            starts=np.concatenate(([0], np.cumsum(keep)))[self.starts],
+            origin=self.origin[keep],
+            day=self.day[keep],
+            kind=self.kind[keep],
+            full=self.full[keep],
+            evidence=self.evidence[keep],
+        )
 
     def between(self, low: bytes, high: bytes | None) -> "Signals":
         """Signals of the people from `low` on and before `high`; views, no copies."""

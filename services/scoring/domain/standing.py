@@ -16,9 +16,9 @@ def standing(signals: Signals, origins: Origins) -> Signals:
     """The signals that count; people of whom nothing counts keep their place with no rows."""
     back = signals.kind == Kind.TAKEN_BACK
     if back.any():
-        signals = _kept(signals, ~(back | _taken_back(signals, back)))
+        signals = signals.where(~(back | _taken_back(signals, back)))
     repeats = _repeats(signals, origins)
-    return _kept(signals, ~repeats) if repeats.any() else signals
+    return signals.where(~repeats) if repeats.any() else signals
 
 
 def taken_back(signals: Signals) -> dict[int, frozenset[int]]:
@@ -49,24 +49,30 @@ def _taken_back(signals: Signals, back: Array) -> Array:
 
 
 def _repeats(signals: Signals, origins: Origins) -> Array:
-    """Mask of rows that tell the fact of the row before: same person, source, day and kind; the first is the best."""
+    """Mask of rows that tell a fact told better beside them: same person, source, day and kind."""
     mask = np.zeros(len(signals), dtype=bool)
     rows = np.flatnonzero((signals.day[1:] == signals.day[:-1]) & (signals.kind[1:] == signals.kind[:-1])) + 1
-    if len(rows):
-        source = origins.source_numbers[signals.origin]
-        rows = rows[(source[rows] == source[rows - 1]) & (_persons(signals, rows) == _persons(signals, rows - 1))]
-        # Hints are told apart by their record: two nameless dead of one day are two.
-        mask[rows[signals.kind[rows] != Kind.HINT]] = True
+    if not len(rows):
+        return mask
+    source = origins.source_numbers[signals.origin]
+    rows = rows[(source[rows] == source[rows - 1]) & (_persons(signals, rows) == _persons(signals, rows - 1))]
+    # Hints are told apart by their record: two nameless dead of one day are two.
+    rows = rows[signals.kind[rows] != Kind.HINT]
+    mask[rows] = True
+    several = np.union1d(rows, rows - 1)
+    fact = np.cumsum(~mask[several])
+    mask[several] = True
+    mask[several[_best(signals, origins, several, fact)]] = False
     return mask
 
 
-def _kept(signals: Signals, keep: Array) -> Signals:
-    return Signals(
-        subjects=signals.subjects,
-        starts=np.concatenate(([0], np.cumsum(keep)))[signals.starts],
-        origin=signals.origin[keep],
-        day=signals.day[keep],
-        kind=signals.kind[keep],
-        full=signals.full[keep],
-        evidence=signals.evidence[keep],
-    )
+def _best(signals: Signals, origins: Origins, rows: Array, fact: Array) -> Array:
+    """Position of the best row of each fact: identified in full, then strong, then the smallest evidence id.
+
+    Never by the number of its origin: numbers follow arrival, and what came first must not decide.
+    """
+    departments = np.unique([each.department for each in origins.items], return_inverse=True)[1]
+    weak = np.asarray([not each.strong for each in origins.items], dtype=bool)
+    origin = signals.origin[rows]
+    best = np.lexsort((departments[origin], signals.evidence[rows], weak[origin], ~signals.full[rows], fact))
+    return best[np.concatenate(([True], fact[best][1:] != fact[best][:-1]))[: len(best)]]

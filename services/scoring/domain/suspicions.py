@@ -7,7 +7,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from services.scoring.domain.negatives import Suspicion
-from services.scoring.domain.signals import Kind
+from services.scoring.domain.signals import CONCLUSIONS, Kind
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 NO_LONGER = "evidence_no_longer_counts"
@@ -86,7 +86,7 @@ def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today:
     identity = suspicion_id(subject, found.kind, found.episode)
     if known is None:
         raised = Raised(
-            suspicion_id=identity, subject=subject, found=found, revision=1, status=Status.OPEN, raised_on=today
+            suspicion_id=identity, subject=subject, found=found, revision=1, status=_status(found), raised_on=today
         )
         return Raising(raised=raised, say=True)
     if known.status not in (Status.OPEN, Status.WITHDRAWN):
@@ -101,10 +101,17 @@ def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today:
         subject=subject,
         found=found,
         revision=known.revision + news,
-        status=Status.OPEN,
+        status=_status(found),
         raised_on=known.raised_on,
     )
     return Raising(raised=raised, say=news)
+
+
+def _status(found: Suspicion) -> Status:
+    # People may conclude before any register tells: then nothing is left for them to look into.
+    if found.kind is not SuspicionKind.CONFLICT and CONCLUSIONS in found.sources:
+        return Status.CONFIRMED
+    return Status.OPEN
 
 
 def withdraw_suspicion(open_one: Open, unfounded: frozenset[int]) -> Raising | None:
@@ -161,16 +168,20 @@ class Consequence:
     """What a conclusion of people means here.
 
     Attributes:
-        facts: of the day of the conclusion, which outweigh earlier evidence.
+        refuted: of the day on which he was seen, which outweigh evidence of an event up to then.
+        explained: of the day of the conclusion, which outweigh contradictions up to then.
         found: of the day of the event: what people have found to be so, as a register would tell it.
         ends: suspicions that are no longer open.
         status: which they have from then on.
+        overturns: suspicions that are no longer confirmed either.
     """
 
-    facts: tuple[Kind, ...]
-    found: tuple[Kind, ...]
+    refuted: tuple[Kind, ...] = ()
+    explained: tuple[Kind, ...] = ()
+    found: tuple[Kind, ...] = ()
     ends: tuple[SuspicionKind, ...]
     status: Status
+    overturns: tuple[SuspicionKind, ...] = ()
 
 
 def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence | None:
@@ -178,9 +189,16 @@ def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence 
     if conclusion is CaseConclusion.INCONCLUSIVE:
         return None
     if conclusion in (CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT):
-        return Consequence(facts=(), found=_FOUND.get(kind, ()), ends=(kind,), status=Status.CONFIRMED)
+        return Consequence(found=_FOUND.get(kind, ()), ends=(kind,), status=Status.CONFIRMED)
     facts = _REFUTES.get(kind, ())
     if conclusion is CaseConclusion.FALSE_DEATH:
-        # Whoever is found alive refutes the death, under whichever heading the case was opened.
-        facts = tuple(dict.fromkeys((*facts, Kind.REFUTED_DEATH, Kind.REFUTED_CONFLICT)))
-    return Consequence(facts=facts, found=(), ends=tuple(_KIND_OF[fact] for fact in facts), status=Status.REFUTED)
+        # Whoever is found alive refutes death and disappearance, under whichever heading the case was opened.
+        facts = tuple(dict.fromkeys((*facts, Kind.REFUTED_DEATH, Kind.REFUTED_MISSING, Kind.REFUTED_CONFLICT)))
+    return Consequence(
+        refuted=tuple(fact for fact in facts if fact is not Kind.REFUTED_CONFLICT),
+        explained=tuple(fact for fact in facts if fact is Kind.REFUTED_CONFLICT),
+        ends=tuple(_KIND_OF[fact] for fact in facts),
+        status=Status.REFUTED,
+        # Who is alive never died, while a prison or a disappearance that is over has been.
+        overturns=(SuspicionKind.DEATH, SuspicionKind.CONFLICT) if Kind.REFUTED_DEATH in facts else (),
+    )

@@ -94,6 +94,7 @@ class _AddOnsFile(_Strict):
     hospital_sources: Annotated[tuple[Code, ...], Field(min_length=1)]
     hospital: Factor
     weak_only: Factor
+    weak_only_windows: Annotated[int, Field(ge=1, le=10)]
     unidentified: Factor
 
 
@@ -115,7 +116,7 @@ class _RiskFile(_Strict):
         return self
 
     def build(self) -> Risk:
-        plain = self.model_dump(exclude={"reference", "add_ons"})
+        plain = self.model_dump(exclude={"add_ons"})
         return Risk(**plain, add_ons=AddOns(**self.add_ons.model_dump()))
 
 

@@ -71,6 +71,7 @@ class AddOnsOut(BaseModel):
     hospital_sources: list[str]
     hospital: float
     weak_only: float
+    weak_only_windows: int
     unidentified: float
 
 
@@ -79,6 +80,7 @@ class RiskOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    reference: str
     male: dict[int, float]
     female: dict[int, float]
     register_days: int

@@ -86,7 +86,8 @@ class OutcomeIn(Request):
 class BacktestIn(Request):
     """A rule set against a past period, at the end of each month; by default on one shard, a sixteenth of the city.
 
-    Without `outcomes`, the deaths people have confirmed are what is known.
+    Without `outcomes`, what people have confirmed is what is known: deaths, prison until the release, disappearances
+    until somebody was found. Evidence counts from the day it was delivered.
     """
 
     rule_set: RuleSetName | None = None

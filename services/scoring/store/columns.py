@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,9 @@ from services.scoring.domain.classes import codes_of
 from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.opinions import DECISIONS, LEVELS, STRENGTHS, Lists, Opinions
 from services.scoring.domain.signals import (
+    BATCH_BITS,
     EPOCH,
+    FIRST_DAY,
     KIND_OF_WORD,
     LAST_DAY,
     Array,
@@ -20,10 +22,12 @@ from services.scoring.domain.signals import (
     Origin,
     Rows,
     Signals,
+    day_number,
     subject_words,
 )
 from shared.contracts.vocabulary import EvidenceKind, Identity, Strength
 from shared.kit import arrow
+from shared.kit.clock import SHANGHAI
 
 _SHIFT = (EPOCH - date(1970, 1, 1)).days
 _WORD_OF_KIND = {word: kind for kind in Kind for word in (kind.name.lower(),)} | KIND_OF_WORD
@@ -53,11 +57,20 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Heard:
-    """The signals of one message and where they come from; their `origin` column is still empty."""
+    """The signals of one message, where they come from and when; their `origin` column is still empty."""
 
     origin: Origin
     rows: Rows
     urgent: bool
+    received_on: date | None
+
+    def late(self) -> dict[int, date]:
+        """Numbers of the batches that delivered them, and when, unless it was on the day itself."""
+        if self.received_on is None or not len(self.rows.day) or day_number(self.received_on) <= self.rows.day.min():
+            return {}
+        batches = self.rows.evidence >> BATCH_BITS
+        one = batches.min() == batches.max()
+        return dict.fromkeys(batches[:1].tolist() if one else np.unique(batches).tolist(), self.received_on)
 
 
 def read_message(body: bytes) -> Heard:
@@ -79,12 +92,14 @@ def read_message(body: bytes) -> Heard:
     rows = Rows(
         subjects=subject_words(arrow.subject_bytes(subject)),
         origin=np.zeros(len(kind), dtype=np.uint16),
-        day=np.minimum(np.maximum(days, 0), LAST_DAY).astype(np.uint16),
+        day=np.minimum(np.maximum(days, FIRST_DAY), LAST_DAY).astype(np.uint16),
         kind=kind,
         full=_codes(identity, _FULL_IDENTITY).astype(bool),
         evidence=evidence.to_numpy(),
     )
-    return Heard(origin=_origin(arrow.attributes_of(table)), rows=rows, urgent=bool((kind != Kind.SEEN).any()))
+    said = arrow.attributes_of(table)
+    urgent = bool((kind != Kind.SEEN).any())
+    return Heard(origin=_origin(said), rows=rows, urgent=urgent, received_on=_received_on(said))
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
@@ -106,6 +121,16 @@ def _origin(said: dict[str, str]) -> Origin:
         )
     except (KeyError, ValueError) as error:
         msg = "the message does not say source, department and strength"
+        raise UnreadableError(msg) from error
+
+
+def _received_on(said: dict[str, str]) -> date | None:
+    # What a department takes back and what people conclude comes without: neither is a batch.
+    at = said.get("received_at")
+    try:
+        return datetime.fromisoformat(at).astimezone(SHANGHAI).date() if at else None
+    except ValueError as error:
+        msg = "the message does not say when it was received"
         raise UnreadableError(msg) from error
 
 
@@ -154,7 +179,7 @@ def write_block(signals: Signals) -> bytes:
             pa.array(signals.origin),
             pa.array(signals.day),
             pa.array(signals.kind | np.where(signals.full, np.uint8(_FULL), np.uint8(0))),
-            pa.array((signals.evidence >> 32).astype(np.int32)),
+            pa.array((signals.evidence >> BATCH_BITS).astype(np.int32)),
             pa.array((signals.evidence & 0xFFFFFFFF).astype(np.uint32)),
         ],
         fields=list(_POINT),
@@ -176,7 +201,7 @@ def read_block(body: bytes) -> Signals:
         day=day,
         kind=trait & np.uint8(_FULL - 1),
         full=(trait & np.uint8(_FULL)) != 0,
-        evidence=(number.astype(np.int64) << 32) | record,
+        evidence=(number.astype(np.int64) << BATCH_BITS) | record,
     )
 
 
@@ -257,6 +282,7 @@ def hint_bodies(table: pa.Table) -> list[tuple[int, bytes]]:
             "source": said.get("source", ""),
             "department": said.get("department", ""),
             "strength": "strong",
+            "received_at": said.get("received_at", ""),
             CANDIDATES: str(number),
         }
         bodies.append((some.num_rows, _facts_body(some, Kind.HINT, attributes)))

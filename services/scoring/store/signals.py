@@ -1,6 +1,6 @@
 """Signals in the database: segments as heard, runs of sorted blocks as swept, and the row a sweeping worker locks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ class Head:
     heard_at: datetime | None
     assessed_on: date | None
     rule_set: str | None
+    rules_digest: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,24 @@ async def delete_segments(tx: WriteTx, shard: int, segments: Sequence[Segment]) 
 
 
 # ---- origins ---------------------------------------------------------------------------------------------------------
+
+
+async def note_arrivals(tx: WriteTx, shard: int, arrivals: Mapping[int, date]) -> None:
+    """Keep on which day batches came; a batch comes once, whatever is heard of it later."""
+    if arrivals:
+        await tx.run(
+            "INSERT INTO arrival (shard, batch, received_on) SELECT $1, * FROM unnest($2::int[], $3::date[])"
+            " ON CONFLICT DO NOTHING",
+            shard,
+            list(arrivals),
+            list(arrivals.values()),
+        )
+
+
+async def list_arrivals(tx: ReadTx, shard: int) -> dict[int, date]:
+    """On which day batches came, by number."""
+    found = await tx.fetch("SELECT batch, received_on FROM arrival WHERE shard = $1", shard)
+    return {row["batch"]: row["received_on"] for row in found}
 
 
 async def get_origins(tx: ReadTx) -> Origins:
@@ -228,31 +247,35 @@ async def ensure_heads(tx: WriteTx) -> None:
     await tx.run("INSERT INTO shard_head (shard) SELECT generate_series(0, 15) ON CONFLICT DO NOTHING")
 
 
+_HEAD = "SELECT shard, heard_at, assessed_on, rule_set, rules_digest FROM shard_head"
+
+
 async def list_heads(tx: ReadTx) -> list[Head]:
     """All shards."""
-    found = await tx.fetch("SELECT shard, heard_at, assessed_on, rule_set FROM shard_head ORDER BY shard")
-    return [Head(shard=row[0], heard_at=row[1], assessed_on=row[2], rule_set=row[3]) for row in found]
+    return [Head(**row) for row in await tx.fetch(f"{_HEAD} ORDER BY shard")]
 
 
 async def lock_head(tx: WriteTx, shard: int) -> Head | None:
     """Take a shard for this transaction; None while another worker has it."""
-    found = await tx.fetch(
-        "SELECT shard, heard_at, assessed_on, rule_set FROM shard_head WHERE shard = $1 FOR UPDATE SKIP LOCKED", shard
-    )
-    if not found:
-        return None
-    row = found[0]
-    return Head(shard=row[0], heard_at=row[1], assessed_on=row[2], rule_set=row[3])
+    found = await tx.fetch(f"{_HEAD} WHERE shard = $1 FOR UPDATE SKIP LOCKED", shard)
+    return Head(**found[0]) if found else None
+
+
+async def await_head(tx: WriteTx, shard: int) -> None:
+    """Take a shard for this transaction as soon as no worker has it."""
+    await tx.fetch("SELECT FROM shard_head WHERE shard = $1 FOR UPDATE", shard)
 
 
 async def save_head(tx: WriteTx, head: Head) -> None:
     """Note until when a shard was heard, and for which day and rules its opinions hold."""
     await tx.run(
-        "UPDATE shard_head SET heard_at = greatest(heard_at, $2), assessed_on = $3, rule_set = $4 WHERE shard = $1",
+        "UPDATE shard_head SET heard_at = greatest(heard_at, $2), assessed_on = $3, rule_set = $4, rules_digest = $5"
+        " WHERE shard = $1",
         head.shard,
         head.heard_at,
         head.assessed_on,
         head.rule_set,
+        head.rules_digest,
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 
+from services.scoring.domain.backtest import Loss
 from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.suspicions import Known, Open, Raised, Status
 from services.scoring.store.columns import suspicion_columns
@@ -115,6 +116,12 @@ async def save(tx: WriteTx, raised: Sequence[Raised], *, rule_set: str, now: dat
     )
     await tx.run("CREATE TEMP TABLE raised_suspicion (LIKE suspicion) ON COMMIT DROP")
     await tx.copy("raised_suspicion", table)
+    # What is open of a matter that people were done with gives way to the next: one open a person and kind.
+    await tx.run(
+        "UPDATE suspicion s SET status = 'withdrawn', concluded_at = $1 FROM raised_suspicion r WHERE s.status = 'open'"
+        " AND r.status = 'open' AND (s.subject, s.kind) = (r.subject, r.kind) AND s.suspicion_id <> r.suspicion_id",
+        now,
+    )
     await tx.run(
         f"INSERT INTO suspicion ({names}) SELECT {names} FROM raised_suspicion"  # noqa: S608  (names of our own columns)
         f" ON CONFLICT (suspicion_id) DO UPDATE SET {updates}"
@@ -123,14 +130,25 @@ async def save(tx: WriteTx, raised: Sequence[Raised], *, rule_set: str, now: dat
 
 
 async def conclude(
-    tx: WriteTx, subject: UUID, kinds: Sequence[SuspicionKind], *, status: Status, concluded_at: datetime
+    tx: WriteTx,
+    subject: UUID,
+    kinds: Sequence[SuspicionKind],
+    *,
+    overturned: Sequence[SuspicionKind] = (),
+    status: Status,
+    concluded_at: datetime,
 ) -> int:
-    """End the open suspicions of a person of these kinds. Returns how many there were."""
+    """End the open suspicions of a person of these kinds, and the `overturned` ones that were confirmed before.
+
+    Returns how many there were.
+    """
     tag = await tx.run(
-        "UPDATE suspicion SET status = $3, concluded_at = $4"
-        " WHERE subject = $1 AND kind = ANY($2::text[]) AND status = 'open'",
+        "UPDATE suspicion SET status = $4, concluded_at = $5 WHERE subject = $1 AND ("
+        "kind = ANY($2::text[]) AND status = 'open'"
+        " OR kind = ANY($3::text[]) AND status = 'confirmed' AND concluded_at <= $5)",
         subject,
         [str(kind) for kind in kinds],
+        [str(kind) for kind in overturned],
         str(status),
         concluded_at,
     )
@@ -175,13 +193,13 @@ async def count_open(tx: ReadTx) -> dict[str, int]:
     return {str(kind): 0 for kind in SuspicionKind} | {row["kind"]: row["n"] for row in found}
 
 
-async def list_confirmed(tx: ReadTx, shard: int) -> dict[UUID, date]:
-    """People of a shard of whom a death was confirmed, with the day of it."""
+async def list_confirmed(tx: ReadTx, shard: int) -> list[Loss]:
+    """What people have confirmed of the people of a shard."""
     found = await tx.fetch(
-        "SELECT subject, min(event_on) AS lost_on FROM suspicion WHERE status = 'confirmed' AND kind = $3"
-        " AND subject BETWEEN $1 AND $2 GROUP BY subject",
+        "SELECT subject, kind, event_on FROM suspicion WHERE status = 'confirmed' AND subject BETWEEN $1 AND $2",
         UUID(int=shard << 124),
         UUID(int=(shard + 1 << 124) - 1),
-        str(SuspicionKind.DEATH),
     )
-    return {row["subject"]: row["lost_on"] for row in found}
+    return [
+        Loss(subject=row["subject"].bytes, lost_on=row["event_on"], kind=SuspicionKind(row["kind"])) for row in found
+    ]

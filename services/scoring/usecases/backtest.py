@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-import numpy as np
-
-from services.scoring.domain.backtest import BacktestRow, added, backtest_row
+from services.scoring.domain.backtest import BacktestRow, Loss, added, backtest_row, delivered, losses_of
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.signals import Array, Signals, day_number, union
+from services.scoring.domain.signals import union
 from services.scoring.domain.weighing import scale_of
 from services.scoring.store import looks, signals, suspicions
-from services.scoring.store.assessments import word_of
 from services.scoring.usecases.look import Looker
 from shared.kit.db import ReadTx, WriteTx
 
@@ -32,26 +29,21 @@ async def backtest(
 ) -> list[BacktestRow]:
     """What `rules` would have decided on past days.
 
-    Without `outcomes` the deaths that people have confirmed are what is known; with them, they alone. A shard holds a
-    sixteenth of the city, taken by a keyed hash, so that one is a fair sample.
+    Without `outcomes` what people have confirmed is what is known; with them, they alone. A shard holds a sixteenth of
+    the city, taken by a keyed hash, so that one is a fair sample.
     """
     rows: list[BacktestRow] = []
     for shard in shards:
-        lost = await suspicions.list_confirmed(tx, shard) if outcomes is None else outcomes
+        lost = await suspicions.list_confirmed(tx, shard) if outcomes is None else _said(outcomes)
         parts = await signals.read_shard(tx, shard)
         origins = await signals.get_origins(tx)
         known = await asyncio.to_thread(union, parts, origins)
-        lost_on = _aligned(known, lost)
+        losses = losses_of(known, lost)
+        told, came_on = delivered(known, origins, await signals.list_arrivals(tx, shard))
         scales = [scale_of(rules, origins, day) for day in days]
-        rows += [await asyncio.to_thread(backtest_row, known, origins, scale, lost_on) for scale in scales]
+        rows += [await asyncio.to_thread(backtest_row, told, came_on, origins, scale, losses) for scale in scales]
     return added(rows)
 
 
-def _aligned(known: Signals, lost: Mapping[UUID, date]) -> Array:
-    """The day number of each person's loss, 0 for none."""
-    days = np.zeros(known.people, dtype=np.int64)
-    for subject, day in lost.items():
-        place = int(np.searchsorted(known.subjects, word_of(subject))[0])
-        if place < known.people and known.subjects[place] == word_of(subject)[0]:
-            days[place] = day_number(day)
-    return days
+def _said(outcomes: Mapping[UUID, date]) -> list[Loss]:
+    return [Loss(subject=subject.bytes, lost_on=day) for subject, day in outcomes.items()]

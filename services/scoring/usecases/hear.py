@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from services.scoring.domain.signals import Kind
+from services.scoring.domain.signals import CONCLUSIONS, EPOCH, Kind
 from services.scoring.domain.suspicions import consequence
 from services.scoring.store import columns, signals, suspicions
 from services.scoring.store.assessments import shard_of
@@ -16,7 +16,7 @@ from shared.kit import arrow
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
-_CASES = {"source": "case_conclusion", "department": "grid", "strength": Strength.STRONG.value}
+_CASES = {"source": CONCLUSIONS, "department": "grid", "strength": Strength.STRONG.value}
 
 
 async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int, bytes]]) -> None:
@@ -58,25 +58,43 @@ async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
     return sum(rows for rows, _ in bodies)
 
 
-async def keep_conclusion(
+async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     tx: WriteTx,
     *,
     subject: UUID,
     kind: SuspicionKind,
     conclusion: CaseConclusion,
     event_on: date | None,
+    seen_on: date | None = None,
     concluded_at: datetime,
 ) -> None:
-    """Keep what people concluded: end suspicions, outweigh evidence that was wrong, hold what they found to be so."""
+    """Keep what people concluded: end suspicions, outweigh evidence that was wrong, hold what they found to be so.
+
+    Raises:
+        UnreadableError: a day on which nothing that is paid now can have happened.
+    """
     follows = consequence(kind, conclusion)
     if follows is None:
         return
-    await suspicions.conclude(tx, subject, follows.ends, status=follows.status, concluded_at=concluded_at)
     concluded_on = concluded_at.astimezone(SHANGHAI).date()
-    for on, kinds in ((concluded_on, follows.facts), (event_on or concluded_on, follows.found)):
+    known = [day for day in (event_on, seen_on) if day is not None]
+    if any(day <= EPOCH for day in known):
+        msg = f"the conclusion names a day before {EPOCH.year + 1}"
+        raise columns.UnreadableError(msg)
+    shard = shard_of(subject)
+    # A sweep that is under way would else keep as open what is ended here.
+    await signals.await_head(tx, shard)
+    await suspicions.conclude(
+        tx, subject, follows.ends, overturned=follows.overturns, status=follows.status, concluded_at=concluded_at
+    )
+    # Seen in August, dead in September, concluded in October: the sighting refutes nothing that happened after it.
+    refuted_on = min(max(known, default=concluded_on), concluded_on)
+    found_on = min(event_on or concluded_on, concluded_on)
+    days = ((refuted_on, follows.refuted), (concluded_on, follows.explained), (found_on, follows.found))
+    for on, kinds in days:
         if kinds:
             body = _facts(subject, on, kinds)
-            await signals.append(tx, [NewSegment(shard=shard_of(subject), rows=len(kinds), urgent=True, body=body)])
+            await signals.append(tx, [NewSegment(shard=shard, rows=len(kinds), urgent=True, body=body)])
 
 
 def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:

@@ -11,6 +11,7 @@ from services.scoring.domain.explanation import Explanation, explain
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import (
     KIND_OF_WORD,
+    MAX_ORIGINS,
     Origin,
     Origins,
     Rows,
@@ -36,6 +37,14 @@ class UnknownSourceError(ProblemError):
     status = 422
     code = "unknown_source"
     title = "A supposed signal names a source that scoring has not met"
+
+
+class TooManySourcesError(ProblemError):
+    """More supposed sources than a row of signals has numbers for."""
+
+    status = 422
+    code = "too_many_sources"
+    title = "The supposed signals name more new sources than scoring can hold beside those it has met"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,7 @@ async def simulate(  # noqa: PLR0913  (a person, what is changed about him, unde
 
     Raises:
         UnknownSourceError: a supposed signal does not say enough of its source.
+        TooManySourcesError: too many of them are new.
     """
     person = subject or UUID(int=0)
     known, origins = empty(), await signals.get_origins(tx)
@@ -130,13 +140,18 @@ async def simulate(  # noqa: PLR0913  (a person, what is changed about him, unde
 
 def _with_supposed(origins: Origins, supposed: Sequence[Supposed]) -> Origins:
     items = list(origins.items)
+    met = {item.source for item in items}
     for each in supposed:
-        if any(item.source == each.source for item in items):
+        if each.source in met:
             continue
         if each.department is None or each.strong is None:
             detail = "Say department and strength of a source that has delivered nothing yet."
             raise UnknownSourceError(detail)
+        met.add(each.source)
         items.append(Origin(source=each.source, department=each.department, strong=each.strong))
+    if len(items) > MAX_ORIGINS:
+        detail = f"Suppose signals of {MAX_ORIGINS - len(origins)} new sources at most."
+        raise TooManySourcesError(detail)
     return origins_of(items)
 
 
@@ -166,15 +181,7 @@ def _without(known: Signals, origins: Origins, remove: Sequence[Supposed]) -> Si
         ],
         dtype=bool,
     )
-    return Signals(
-        subjects=known.subjects,
-        starts=np.asarray([0, int(keep.sum())], dtype=np.int64),
-        origin=known.origin[keep],
-        day=known.day[keep],
-        kind=known.kind[keep],
-        full=known.full[keep],
-        evidence=known.evidence[keep],
-    )
+    return known.where(keep)
 
 
 def _nobody(person: UUID) -> Signals:

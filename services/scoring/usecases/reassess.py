@@ -59,7 +59,9 @@ async def reassess(
     if merge:
         await signals.delete_runs(tx, shard, runs)
     if whole:
-        await signals.save_head(tx, replace(head, assessed_on=means.today, rule_set=means.rules.name))
+        rules = means.rules
+        held = replace(head, assessed_on=means.today, rule_set=rules.name, rules_digest=rules.digest)
+        await signals.save_head(tx, held)
     return Reassessed(outcome=total, moves=moves)
 
 

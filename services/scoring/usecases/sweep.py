@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Work, divide
@@ -26,8 +27,9 @@ async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = Fa
     taken = await signals.list_segments(tx, shard, urgent_only=urgent_only, rows=means.rows)
     if not taken:
         return Outcome()
-    new, origins = await _heard(tx, taken)
+    new, origins, arrivals = await _heard(tx, taken)
     outcome = await _take_in(tx, means, shard, new, origins)
+    await signals.note_arrivals(tx, shard, arrivals)
     await signals.delete_segments(tx, shard, taken)
     fresh = head.assessed_on is None
     await signals.save_head(
@@ -37,28 +39,33 @@ async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = Fa
             heard_at=max(each.heard_at for each in taken),
             assessed_on=means.today if fresh else head.assessed_on,
             rule_set=means.rules.name if fresh else head.rule_set,
+            rules_digest=means.rules.digest if fresh else head.rules_digest,
         ),
     )
     return replace(outcome, signals=len(new), more=len(new) >= means.rows)
 
 
-async def _heard(tx: WriteTx, taken: Sequence[Segment]) -> tuple[Signals, Origins]:
+async def _heard(tx: WriteTx, taken: Sequence[Segment]) -> tuple[Signals, Origins, dict[int, date]]:
     said = [columns.origin_of(each.body) for each in taken]
     origins = await signals.add_origins(tx, said)
     numbers = {origin: number for number, origin in enumerate(origins.items)}
-    return await asyncio.to_thread(_decoded, taken, [numbers[each] for each in said], origins), origins
+    new, arrivals = await asyncio.to_thread(_decoded, taken, [numbers[each] for each in said], origins)
+    return new, origins, arrivals
 
 
-def _decoded(taken: Sequence[Segment], numbers: Sequence[int], origins: Origins) -> Signals:
-    """The signals in segments; a few at a time, so that arriving rows never lie in memory all at once."""
+def _decoded(taken: Sequence[Segment], numbers: Sequence[int], origins: Origins) -> tuple[Signals, dict[int, date]]:
+    """The signals in segments and when batches came; a few at a time, so that rows never lie in memory all at once."""
     parts, rows, waiting = [], [], 0
+    arrivals: dict[int, date] = {}
     for segment, number in zip(taken, numbers, strict=True):
-        rows.append(columns.at_origin(columns.read_message(segment.body).rows, number))
+        heard = columns.read_message(segment.body)
+        arrivals = heard.late() | arrivals
+        rows.append(columns.at_origin(heard.rows, number))
         waiting += len(rows[-1].day)
         if waiting >= _DECODED_ROWS:
             parts.append(from_rows(rows, origins))
             rows, waiting = [], 0
-    return union([*parts, from_rows(rows, origins)], origins)
+    return union([*parts, from_rows(rows, origins)], origins), arrivals
 
 
 async def _take_in(tx: WriteTx, means: Means, shard: int, new: Signals, origins: Origins) -> Outcome:

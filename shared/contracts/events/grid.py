@@ -49,6 +49,7 @@ class CaseConcluded(Fact):
     verified_by: str
     concluded_by: str
     evidence_ids: tuple[int, ...] = ()  # what the suspicion rested on; a false death is corrected at its source
+    seen_on: date | None = None  # day of the sighting that refutes it; what happened later is a new matter
 
 
 CASE_CONCLUDED = FactEvent(

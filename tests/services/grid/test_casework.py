@@ -56,6 +56,33 @@ async def test_a_case_ends_by_three_people_and_is_told(detected):
     ] == [("confirmed", "2023-09-09", "village-head", "agency")]
 
 
+async def test_a_year_mistyped_by_nine_hundred_is_refused_where_it_is_typed(detected):
+    await knock(detected, "dead")
+    slip = {"event_on": "1023-09-09"}
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD | slip)).status_code == 422
+    await reviewed(detected, **FOUND_DEAD)
+    agency = detected.officer("agency")
+    assert (await step(detected, "conclusion", agency, conclusion="confirmed", **slip)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("knocks", "basis", "seen_on"),
+    [
+        (["seen_alive"], [], NOW.date() + timedelta(1)),
+        (["absent_informed_by"], [{"kind": "hospital_paper", "reference": "h-1"}], NOW.date() + timedelta(9)),
+    ],
+)
+async def test_a_false_death_tells_when_the_person_was_seen(detected, knocks, basis, seen_on):
+    detected.clock.move(timedelta(days=1))
+    for result in knocks:
+        await knock(detected, result)
+    detected.clock.move(timedelta(days=8))
+    await reviewed(detected, finding="alive", basis=basis, not_family=True)
+    detected.clock.move(timedelta(days=4))
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
+    assert [fact["seen_on"] for fact in await detected.said("grid.case.concluded.v1")] == [str(seen_on)]
+
+
 async def test_every_step_tells_who_when_and_on_what(detected):
     worker = await knock(detected, "dead")
     await reviewed(detected, **FOUND_DEAD)

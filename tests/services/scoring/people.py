@@ -66,7 +66,8 @@ for _number, _origin in enumerate(ORIGINS.items):
     NUMBER.setdefault(_origin.source, _number)
 NUMBER |= {f"civil_cremation/{origin.candidates}": number for number, origin in enumerate(ORIGINS.items)
            if origin.candidates > 1}  # fmt: skip
-RULES: RuleSet = next(each for each in policies.load() if each.name == "standard@1")
+FIRST: RuleSet = policies.load()[0]
+RULES: RuleSet = policies.in_force(policies.load(), "standard", TODAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def signals_of(saws: Iterable[Saw]) -> Signals:
 def concluded(kind: SuspicionKind, conclusion: CaseConclusion, on: date, who: str = "a") -> list[Saw]:
     """The facts that follow from a conclusion of people."""
     follows = consequence(kind, conclusion)
-    facts = (*follows.facts, *follows.found) if follows else ()
+    facts = (*follows.refuted, *follows.explained, *follows.found) if follows else ()
     return [Saw(who=who, source="case_conclusion", on=on, kind=fact) for fact in facts]
 
 
@@ -141,8 +142,9 @@ def by_subject(opinions: Opinions) -> dict[bytes, dict[str, Any]]:
     return {raw[person].tobytes(): in_words(opinions, person) for person in range(len(opinions))}
 
 
-def message_of(saws: Sequence[Saw], *, shard: int = 0) -> bytes:
-    """The body of an evidence message: all saws of one source."""
+def message_of(saws: Sequence[Saw], *, shard: int = 0, received_on: date | None = None) -> bytes:
+    """The body of an evidence message: all saws of one source, by default received on the day of the newest."""
+    received_on = received_on or max(saw.on for saw in saws)
     source = saws[0].source
     number = NUMBER[source]
     table = pa.table(
@@ -159,7 +161,7 @@ def message_of(saws: Sequence[Saw], *, shard: int = 0) -> bytes:
         "source": source,
         "department": ORIGINS.items[number].department,
         "strength": "strong" if ORIGINS.items[number].strong else "weak",
-        "received_at": "2023-11-01T00:00:00+00:00",
+        "received_at": f"{received_on.isoformat()}T04:00:00+00:00",
     }
     return arrow.encode(arrow.conform(EVIDENCE_ACCEPTED, table, attributes))
 

@@ -11,8 +11,10 @@ import pytest
 
 from services.scoring import policies
 from services.scoring.api import Deps
-from services.scoring.domain.signals import Kind
+from services.scoring.domain.signals import Kind, Origin
 from services.scoring.schemas.trials import VisitOrderOut
+from services.scoring.store.signals import add_origins
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from tests.services.scoring.people import TODAY, Saw, subject_of
 from tests.services.scoring.world import Grid, World
 from tests.support.routes import app_of
@@ -45,7 +47,7 @@ async def test_an_assessment_is_answered_with_its_suspicions_and_the_look_is_not
     answer = await client.get(f"/v1/assessments/{subject_of('a')}")
     assert answer.status_code == 200
     said = answer.json()
-    assert (said["decision"], said["confirmed_on"], said["confirmed_by"]) == ("suspected", "2023-11-01", "standard@1")
+    assert (said["decision"], said["confirmed_on"], said["confirmed_by"]) == ("suspected", "2023-11-01", "standard@2")
     assert [(each["kind"], each["status"]) for each in said["suspicions"]] == [("suspected_death", "open")]
     async with world.database.read() as tx:
         looks = await tx.fetch("SELECT looked_by, what FROM look")
@@ -76,9 +78,9 @@ async def test_an_explanation_says_what_is_missing_in_both_wordings(world, clien
             "departments",
             "days",
         ]
-        assert said["officer"][-1] == "尚缺:再有两天、另外两个部门的记录即可(合计至少再增加 71 分)。"
+        assert said["officer"][-1] == "尚缺:再有两天、另外两个部门、另外三个来源的记录即可(合计至少再增加 71 分)。"
         [citizen] = said["citizen"]
-        assert citizen.startswith("目前的数据还不足以为您自动完成认证:再有两天、另外两个部门的记录即可。")
+        assert citizen.startswith("目前的数据还不足以为您自动完成认证:再有两天、另外两个部门、另外三个来源的记录即可。")
         assert "公交" not in citizen
 
 
@@ -114,6 +116,7 @@ async def test_rule_sets_are_listed_with_the_one_in_force(client) -> None:
     first, second = (await client.get("/v1/rule-sets")).json()["items"]
     assert (first["name"], first["in_force"], first["thresholds"]["points"]) == ("standard@1", False, 60)
     assert (second["name"], second["in_force"], second["thresholds"]["points"]) == ("standard@2", True, 100)
+    assert second["risk"]["reference"].startswith("按年龄")
     assert (await client.get("/v1/rule-sets/standard@2")).json() == second
     assert (await client.get("/v1/rule-sets/standard@9")).status_code == 404
     names = {"before": "standard@1", "after": "standard@2"}
@@ -176,10 +179,17 @@ async def test_visits_are_ordered_with_reasons_whether_or_not_a_person_was_ever_
 
 
 async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(world, client) -> None:
-    await world.hear([Saw(source="rail_trip", on=date(2023, 5, 4), evidence=1)])
-    await world.hear([Saw(who="b", source="medins_inpatient", on=date(2023, 5, 20), evidence=2)])
-    await world.hear([Saw(who="b", source="civil_cremation", on=date(2023, 8, 2), kind=Kind.DIED, evidence=3)])
-    await world.hear([Saw(who="c", source="rail_trip", on=date(2023, 6, 4), evidence=4)])
+    await world.hear([Saw(source="rail_trip", on=date(2023, 5, 4), evidence=1)], received_on=date(2023, 5, 4))
+    for who, source, on, kind, received_on in (
+        ("b", "medins_inpatient", date(2023, 5, 20), Kind.SEEN, date(2023, 5, 31)),
+        ("b", "civil_cremation", date(2023, 8, 2), Kind.DIED, date(2023, 8, 2)),
+        ("c", "rail_trip", date(2023, 6, 4), Kind.SEEN, date(2023, 6, 5)),
+        # Delivered in September, so that nobody knew in August; and what people conclude is no evidence here.
+        ("a", "police_hukou_cancel", date(2023, 8, 1), Kind.DIED, date(2023, 9, 4)),
+        ("c", "case_conclusion", date(2023, 6, 1), Kind.DIED, None),
+    ):
+        saw = Saw(who=who, source=source, on=on, kind=kind, evidence=(on.toordinal() << 32) + 1)
+        await world.hear([saw], received_on=received_on)
     await world.sweep()
     body = {
         "begin": "2023-05-01",
@@ -210,6 +220,43 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
     assert (stricter["rule_set"], said["rule_set"]) == ("standard@1", "standard@2")
     refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-05-20"})
     assert (refused.status_code, refused.json()["code"]) == (422, "no_month")
+
+
+async def test_a_backtest_without_outcomes_knows_what_people_confirmed(world, client) -> None:
+    months = {"begin": "2023-05-01", "end": "2023-09-30"}
+    await world.hear([Saw(who=who, source="rail_trip", on=date(2023, 4, 4), evidence=1) for who in "abc"])
+    for who, source, on, kind in (
+        ("a", "prison_custody", date(2023, 5, 2), Kind.CUSTODY),
+        ("b", "court_judgment", date(2023, 6, 2), Kind.DECLARED_MISSING),
+        ("a", "prison_custody", date(2023, 7, 2), Kind.RELEASED),
+        ("c", "prison_custody", date(2023, 8, 2), Kind.CUSTODY),
+    ):
+        await world.hear([Saw(who=who, source=source, on=on, kind=kind, evidence=on.toordinal())])
+    await world.sweep()
+    await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.CONFIRMED, event_on=date(2023, 5, 2))
+    await world.conclude(SuspicionKind.MISSING, CaseConclusion.CONFIRMED, who="b", event_on=date(2023, 6, 2))
+    await world.sweep()
+    rows = (await client.post("/v1/backtests", json=months)).json()["rows"]
+    columns = ("on", "suspected", "lost", "lost_suspected", "living_suspected")
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("2023-05-31", 1, 1, 1, 0),
+        ("2023-06-30", 2, 2, 2, 0),
+        ("2023-07-31", 1, 1, 1, 0),
+        ("2023-08-31", 2, 1, 1, 1),
+        ("2023-09-30", 2, 1, 1, 1),
+    ]
+
+
+async def test_more_new_sources_than_scoring_can_number_are_refused(world, client) -> None:
+    supposed = [
+        {"source": f"new_{number}", "occurred_on": "2023-09-04", "department": "rail", "strength": "weak"}
+        for number in range(500)
+    ]
+    async with world.database.write() as tx:
+        await add_origins(tx, [Origin(source=f"met_{number}", department="x", strong=True) for number in range(13)])
+    answer = await client.post("/v1/simulations", json={"add": supposed})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_sources")
+    assert (await client.post("/v1/simulations", json={"add": supposed[:499]})).status_code == 200
 
 
 async def test_nobody_looks_without_the_scope(client, issuer) -> None:

@@ -17,7 +17,7 @@ from services.scoring.store import reassessments, signals
 from services.scoring.store.assessments import word_of
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.request import request_reassessment
-from tests.services.scoring.people import RULES, Saw
+from tests.services.scoring.people import FIRST, RULES, Saw
 from tests.services.scoring.world import Grid, World, subject
 from tests.support.settings import settings_for
 
@@ -139,6 +139,21 @@ async def test_a_coming_rule_set_is_tried_beside_the_current_one_and_takes_over_
     assert after.reasons == ("missing:points:32", "missing:sources:1", "missing:departments:1")
 
 
+async def test_a_rule_set_edited_in_place_forms_opinions_anew(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world)
+    await world.hear(WEAK_ENOUGH)
+    async with working(sweeper):
+        await until_quiet(sweeper)
+        assert (await world.assessment()).decision == "insufficient"
+        edited = replace(RULES, thresholds=FIRST.thresholds)
+        assert edited.name == RULES.name
+        sweeper.rule_sets = (FIRST, edited)
+        sweeper.wake.set()
+        await until_quiet(sweeper)
+    assert (await world.assessment()).decision == "certifiable"
+
+
 async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: World) -> None:
     world = committing_world
     sweeper = sweeper_of(world)
@@ -183,6 +198,7 @@ async def asked_for(world: World, *, division: str, shadow: bool = False) -> UUI
 
 async def test_a_division_is_assessed_anew_and_nobody_else(committing_world: World) -> None:
     world = committing_world
+    world.rules = FIRST
     grid = Grid({"341602": [subject("a"), subject("gone"), subject("c", 4)], "341621": []})
     world.clock.move(timedelta(days=-1))
     for shard, people in ((0, "ab"), (4, "cd")):
@@ -199,10 +215,11 @@ async def test_a_division_is_assessed_anew_and_nobody_else(committing_world: Wor
 
 
 async def test_a_divisions_people_hold_what_the_day_says_and_the_others_what_they_held(world: World) -> None:
+    world.rules = FIRST
     only = np.sort(np.concatenate([word_of(subject(who)) for who in ("a", "never")]))
     await world.hear([replace(saw, who=who) for saw in WEAK_ENOUGH for who in "ab"])
     await world.sweep()
-    world.rules = policies.load()[1]
+    world.rules = RULES
     async with world.database.write() as tx:
         done = await reassess(tx, world.means(), 0, shadow=False, only=only)
     assert done is not None

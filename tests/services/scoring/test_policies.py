@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.ingest.sources import load_sources
 from services.scoring import policies
 from services.scoring.domain.difference import rule_difference
 from services.scoring.policies import PolicyError
@@ -32,6 +33,13 @@ def test_the_second_version_is_stricter_with_weak_evidence_and_in_force_from_its
     }
     for name in ("points", "sources", "departments", "days"):
         assert getattr(second.thresholds, name) > getattr(first.thresholds, name)
+
+
+def test_every_source_a_rule_set_names_is_one_of_the_catalogue() -> None:
+    strength = {code: source.strength for code, source in load_sources().items()}
+    for rules in policies.load():
+        assert {code for code in rules.weak if strength.get(code) != "weak"} == set(), rules.name
+        assert {code for code in rules.risk.add_ons.hospital_sources if strength.get(code) != "strong"} == set()
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,11 @@ class World:
             block_rows=self.block_rows,
         )
 
-    async def hear(self, saws: Sequence[Saw], *, shard: int = 0) -> None:
+    async def hear(self, saws: Sequence[Saw], *, shard: int = 0, received_on: date | None = None) -> None:
         """Handle one evidence message a source."""
         for source in dict.fromkeys(saw.source for saw in saws):
-            body = message_of([saw for saw in saws if saw.source == source], shard=shard)
+            own = [saw for saw in saws if saw.source == source]
+            body = message_of(own, shard=shard, received_on=received_on)
             await self.handle(body, shard=shard)
 
     async def handle(self, body: bytes, *, shard: int = 0) -> None:
@@ -103,6 +104,7 @@ class World:
         who: str = "a",
         shard: int = 0,
         event_on: date | None = None,
+        seen_on: date | None = None,
     ) -> None:
         fact = CaseConcluded(
             case_id=uuid4(),
@@ -110,6 +112,7 @@ class World:
             kind=kind,
             conclusion=conclusion,
             event_on=event_on,
+            seen_on=seen_on,
             concluded_at=self.clock.now(),
             verified_by="w1",
             concluded_by="o1",

@@ -46,6 +46,12 @@ HINTED = [Saw(source="civil_cremation/5", on=TODAY - timedelta(days=20), kind=Ki
         (risk_of(seen("medins_inpatient", 70)), risk_of(seen("rail_trip", 70))),
         (risk_of(seen("transport_bus_card", 200)), risk_of(seen("transport_bus_card", 20))),
         (risk_of(seen("transport_bus_card", 100)), risk_of(seen("rail_trip", 100))),
+        # Weak evidence alone for two windows, as against one: by the last sight in person, or the first sight at all.
+        (
+            risk_of([*seen("transport_bus_card", 70, 170, 270), *seen("rail_trip", 740)]),
+            risk_of([*seen("transport_bus_card", 70, 170, 270), *seen("rail_trip", 370)]),
+        ),
+        (risk_of(seen("transport_bus_card", 70, 170, 270, 800)), risk_of(RARELY)),
         (risk_of(HINTED + RARELY), risk_of(RARELY)),
         (risk_of(HINTED + RARELY), risk_of(HINTED + seen("transport_bus_card", 2, 70, 170, 270))),
         (risk_of([]), risk_of(seen("rail_trip", 30))),

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Stored, difference, divide
 from services.scoring.domain.opinions import Opinions
-from services.scoring.domain.signals import Kind, Signals, empty, from_rows, union
+from services.scoring.domain.signals import (
+    Kind,
+    Origin,
+    Rows,
+    Signals,
+    day_number,
+    empty,
+    from_rows,
+    origins_of,
+    union,
+)
 from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import scale_of
 from tests.services.scoring.people import (
@@ -124,6 +134,49 @@ def test_assessing_many_is_assessing_each_alone(saws) -> None:
     for who in {saw.who for saw in saws}:
         alone |= by_subject(assess(signals([saw for saw in saws if saw.who == who]), ORIGINS, SCALE))
     assert together == alone
+
+
+# One source by several origins, as its strength or department was corrected in the catalogue between two deliveries.
+VARIANTS = (
+    Origin(source="transport_bus_card", department="transport", strong=False),
+    Origin(source="transport_bus_card", department="transport", strong=True),
+    Origin(source="transport_bus_card", department="rail", strong=False),
+    Origin(source="medins_outpatient", department="medins", strong=False),
+    Origin(source="medins_outpatient", department="health", strong=True),
+    Origin(source="police_hukou_cancel", department="police", strong=True),
+    Origin(source="police_hukou_cancel", department="health", strong=True),
+)
+
+
+def said_of(records: Sequence[tuple[Origin, int, bool]], met: Sequence[Origin]) -> dict[str, Any]:
+    """The opinion of one person on records (origin, days ago, in full), whose origins were met in this order."""
+    origins = origins_of(met)
+    rows = Rows(
+        subjects=np.repeat(np.asarray([b"a" * 16], dtype="S16"), len(records)),
+        origin=np.asarray([met.index(origin) for origin, _, _ in records], dtype=np.uint16),
+        day=np.asarray([day_number(TODAY - timedelta(days=back)) for _, back, _ in records], dtype=np.uint16),
+        kind=np.asarray([origin.source.startswith("police") for origin, _, _ in records], dtype=np.uint8),
+        full=np.asarray([full for _, _, full in records], dtype=bool),
+        evidence=np.arange(1, len(records) + 1, dtype=np.int64),
+    )
+    words = in_words(assess(from_rows([rows], origins), origins, scale_of(RULES, origins, TODAY)))
+    return words | {"evidence": sorted(words["evidence"])}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(VARIANTS), st.sampled_from((1, 2, 30)), st.booleans()), min_size=1, max_size=12),
+    st.permutations(VARIANTS),
+)
+def test_which_origin_was_met_first_changes_nothing(records, met) -> None:
+    assert said_of(records, met) == said_of(records, VARIANTS)
+
+
+def test_of_one_fact_told_weakly_and_strongly_the_strong_telling_counts() -> None:
+    weak, strong = VARIANTS[:2]
+    for met in ((weak, strong), (strong, weak)):
+        said = said_of([(weak, 2, True), (strong, 2, True)], met)
+        assert (said["decision"], said["evidence"]) == ("certifiable", [2])
 
 
 def batches_of(saws: st.SearchStrategy[Saw]) -> st.SearchStrategy[list[tuple[int, list[Saw]]]]:

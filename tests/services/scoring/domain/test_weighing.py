@@ -38,26 +38,34 @@ def test_points_of_weak_evidence(saws: list[Saw], points: int) -> None:
 
 def test_what_is_missing_is_said_as_data() -> None:
     said = in_words(opinions_of(bus(1, 2)))
-    assert said["reasons"] == ["missing:points:41", "missing:sources:1", "missing:departments:1", "missing:days:1"]
+    assert said["reasons"] == ["missing:points:81", "missing:sources:2", "missing:departments:2", "missing:days:3"]
 
 
 def test_stale_evidence_lacks_a_recent_record() -> None:
-    saws = [*bus(100, 110, 120, 130), *(Saw(source="medins_outpatient", on=ago(day)) for day in (101, 111, 121))]
+    others = {
+        "medins_outpatient": (101, 111, 121),
+        "bank_self_service": (102, 112, 122),
+        "hrss_card_consume": (103, 113, 123, 133, 143),
+    }
+    saws = [Saw(source=source, on=ago(day)) for source, days in others.items() for day in days]
+    saws += bus(100, 110, 120, 130)
     assert in_words(opinions_of(saws))["reasons"] == ["missing:recent:10"]
 
 
 def test_many_records_of_one_day_are_one_day() -> None:
     sources = ("transport_bus_card", "medins_pharmacy", "medins_outpatient", "bank_self_service", "hrss_card_consume")
     said = in_words(opinions_of([Saw(source=source, on=TODAY) for source in sources]))
-    assert said["reasons"] == ["missing:points:5", "missing:days:2"]
+    assert said["reasons"] == ["missing:points:45", "missing:days:4"]
 
 
 def test_evidence_that_gave_points_is_listed_and_no_other() -> None:
-    saws = [*bus(1, 2, 3, 4, 5, 6, 7), *(Saw(source="medins_outpatient", on=ago(day)) for day in (8, 9))]
+    others = {"medins_outpatient": (8, 9), "bank_self_service": (10, 11), "medins_pharmacy": (12, 13)}
+    saws = [*bus(1, 2, 3, 4, 5, 6, 7)]
+    saws += [Saw(source=source, on=ago(day)) for source, days in others.items() for day in days]
     said = in_words(opinions_of(saws))
     assert said["decision"] == "certifiable"
     # Four bus rides fill the cap: three fresh ones come a little short of it.
-    assert said["evidence"] == [4, 3, 2, 1, 9, 8]
+    assert said["evidence"] == [4, 3, 2, 1, 13, 12, 9, 8, 11, 10]
 
 
 def test_the_newest_strong_act_decides_and_nothing_else_is_listed() -> None:

@@ -88,7 +88,12 @@ async def test_whom_people_found_dead_no_card_certifies_though_no_register_knows
     await world.hear(
         [
             Saw(source=source, on=date(2023, 10, day), evidence=day)
-            for source, days in (("transport_bus_card", (2, 9, 20)), ("medins_outpatient", (12, 15)))
+            for source, days in (
+                ("transport_bus_card", (2, 9, 20)),
+                ("medins_outpatient", (12, 15)),
+                ("bank_self_service", (3, 4)),
+                ("medins_pharmacy", (5, 6)),
+            )
             for day in days
         ]
     )
@@ -96,6 +101,10 @@ async def test_whom_people_found_dead_no_card_certifies_though_no_register_knows
     assert (await world.assessment()).decision is Decision.SUSPECTED
     found = {kind: (event, evidence) for kind, _, event, evidence, _ in await raised(world)}
     assert found["suspected_death"] == (1, [])
+    assert {each.raised.found.kind: each.raised.status for each in await world.suspicions()} == {
+        SuspicionKind.DEATH: "confirmed",
+        SuspicionKind.CONFLICT: "open",
+    }
     await world.conclude(SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH)
     await world.sweep()
     assert (await world.assessment()).decision is Decision.CERTIFIABLE

@@ -1,5 +1,6 @@
 """The sweep on a real database."""
 
+import asyncio
 from datetime import date, timedelta
 from random import Random
 from uuid import UUID
@@ -11,6 +12,7 @@ from services.scoring.domain.signals import Kind
 from services.scoring.store import assessments, signals
 from services.scoring.usecases.look import signals_of
 from services.scoring.usecases.reassess import reassess
+from services.scoring.usecases.sweep import sweep
 from shared.contracts.vocabulary import CaseConclusion, Confidence, Decision, Level, SuspicionKind
 from shared.kit.bus import PoisonError
 from tests.services.scoring.people import TODAY, WEAK, Saw, by_subject, message_of, opinions_of, subject_of
@@ -63,14 +65,22 @@ async def test_weak_evidence_comes_together_over_several_sweeps(world: World) ->
     await world.sweep()
     assert (await world.assessment()).decision is Decision.INSUFFICIENT
     await world.hear(
-        [Saw(source="medins_outpatient", on=TODAY - timedelta(days=back), evidence=100 + back) for back in (2, 4)]
+        [
+            Saw(source=source, on=TODAY - timedelta(days=back), evidence=100 + back)
+            for source, days in (
+                ("medins_outpatient", (2, 4)),
+                ("bank_self_service", (5, 6)),
+                ("medins_pharmacy", (7, 8)),
+            )
+            for back in days
+        ]
     )
     await world.sweep()
     found = await world.assessment()
     assert (found.decision, found.level, found.valid_months) == (Decision.CERTIFIABLE, Level.MEDIUM, 6)
     assert found.as_of == TODAY - timedelta(days=1)
-    assert set(found.evidence_ids) == {1, 3, 9, 102, 104}
-    assert found.evidence_class == ("medical", "travel")
+    assert set(found.evidence_ids) == {1, 3, 9, 102, 104, 105, 106, 107, 108}
+    assert found.evidence_class == ("medical", "travel", "finance")
 
 
 async def test_weak_evidence_of_a_certified_person_reads_nothing_and_changes_nothing(world: World) -> None:
@@ -123,6 +133,94 @@ async def test_a_false_death_is_outweighed_and_the_person_certified_again(world:
     await world.hear([Saw(source="civil_cremation", on=date(2023, 8, 3), kind=Kind.DIED, evidence=3)])
     assert (await world.sweep()).raised == 0
     assert (await world.assessment()).decision is Decision.CERTIFIABLE
+
+
+async def test_a_death_after_the_sighting_that_refuted_another_is_a_new_suspicion(world: World) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 7, 2), kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    # Seen on the first of August, dead on the twenty-fifth, and only then was the first death concluded to be false.
+    await world.conclude(
+        SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH, event_on=date(2023, 7, 2), seen_on=date(2023, 8, 1)
+    )
+    await world.hear(
+        [
+            Saw(source="civil_cremation", on=date(2023, 7, 30), kind=Kind.DIED, evidence=2),
+            Saw(source="health_death_cert", on=date(2023, 8, 25), kind=Kind.DIED, evidence=3),
+        ]
+    )
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.SUSPECTED
+    first, second = await world.suspicions()
+    assert (first.raised.status, second.raised.status) == ("refuted", "open")
+    assert (second.raised.found.event_on, second.raised.found.evidence) == (date(2023, 8, 25), (3,))
+
+
+async def test_a_death_found_false_is_confirmed_no_longer(world: World) -> None:
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=date(2023, 8, 2))
+    await world.hear([Saw(source="hrss_face_auth", on=date(2023, 9, 9), evidence=2)])
+    await world.sweep()
+    assert {each.raised.found.kind: each.raised.status for each in await world.suspicions()} == {
+        SuspicionKind.DEATH: "confirmed",
+        SuspicionKind.CONFLICT: "open",
+    }
+    world.clock.move(timedelta(days=1))
+    await world.conclude(SuspicionKind.CONFLICT, CaseConclusion.FALSE_DEATH, event_on=date(2023, 9, 9))
+    await world.sweep()
+    assert {each.raised.status for each in await world.suspicions()} == {"refuted"}
+    assert (await world.assessment()).decision is Decision.CERTIFIABLE
+
+
+async def test_an_imprisonment_that_was_served_stays_confirmed_when_the_next_is_unfounded(world: World) -> None:
+    first = [(date(2020, 3, 11), Kind.CUSTODY), (date(2021, 3, 11), Kind.RELEASED), (date(2023, 5, 2), Kind.CUSTODY)]
+    for number, (on, kind) in enumerate(first, start=1):
+        await world.hear([Saw(source="prison_custody", on=on, kind=kind, evidence=number)])
+        await world.sweep()
+        if number == 1:
+            await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.CONFIRMED, event_on=on)
+    one, other = await world.suspicions()
+    assert (one.raised.status, other.raised.status) == ("confirmed", "open")
+    assert (other.raised.found.event_on, other.raised.found.evidence) == (date(2023, 5, 2), (3,))
+    await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.UNFOUNDED, event_on=date(2023, 5, 2))
+    await world.sweep()
+    assert [each.raised.status for each in await world.suspicions()] == ["confirmed", "refuted"]
+
+
+async def test_what_is_open_of_an_earlier_matter_gives_way_to_the_next(world: World) -> None:
+    await world.hear([Saw(source="prison_custody", on=date(2020, 3, 11), kind=Kind.CUSTODY, evidence=1)])
+    await world.sweep()
+    await world.hear(
+        [
+            # Found by people, while nobody ended what was open: so it was left by conclusions beside a sweep.
+            Saw(source="case_conclusion", on=date(2020, 3, 11), kind=Kind.CUSTODY),
+            Saw(source="prison_custody", on=date(2021, 3, 11), kind=Kind.RELEASED, evidence=2),
+            Saw(source="prison_custody", on=date(2023, 5, 2), kind=Kind.CUSTODY, evidence=3),
+        ]
+    )
+    await world.sweep()
+    assert [each.raised.status for each in await world.suspicions()] == ["withdrawn", "open"]
+
+
+async def test_a_conclusion_waits_for_the_sweep_of_its_shard(committing_world: World) -> None:
+    world = committing_world
+    await world.hear([Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)])
+    async with world.database.write() as tx:
+        await sweep(tx, world.means(), 0)
+        concluding = asyncio.create_task(world.conclude(SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH))
+        await asyncio.sleep(0.2)
+        assert not concluding.done()
+    await concluding
+    assert [each.raised.status for each in await world.suspicions()] == ["refuted"]
+
+
+@pytest.mark.parametrize("on", [date(1023, 10, 5), date(1900, 1, 1)])
+async def test_a_mistyped_year_never_stops_a_shard(world: World, on: date) -> None:
+    with pytest.raises(PoisonError, match="before 1901"):
+        await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=on)
+    await world.hear([Saw(source="police_hukou_cancel", on=on, kind=Kind.DIED, evidence=1)])
+    await world.sweep()
+    assert (await world.assessment()).decision is Decision.SUSPECTED
 
 
 async def test_a_confirmed_suspicion_is_not_raised_again(world: World) -> None:
