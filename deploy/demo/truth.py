@@ -1,12 +1,15 @@
 """How right the platform was: its answers, asked as a partner would ask, held against the city's own truth."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from deploy.demo.city.year import TODAY_ON
 from deploy.demo.client import Client
 
 _HEADERS = {"Purpose-Code": "demo-accuracy", "Legal-Basis": "demo", "Case-Ref": "demo"}
@@ -22,11 +25,18 @@ class Accuracy:
     recognised: int
     recognised_alive: int
     recognised_dead: int
+    recognised_dead_at_as_of: int
     recognised_dead_seen_before: int
     dead: int
     dead_registered: int
     dead_registered_under_review: int
     dead_unregistered: int
+    dead_30: int
+    within_30: int
+    dead_60: int
+    within_60: int
+    dead_90: int
+    within_90: int
     living_under_review: int
     under_review: int
     not_yet: int
@@ -47,7 +57,12 @@ async def ask(client: Client, truth: pl.DataFrame, told: Callable[[int], object]
         async with gate:
             said = await client.call("POST", "recognition", "/v1/recognitions:batch", body=body, headers=_HEADERS)
         told(len(ids))
-        return pl.DataFrame({"citizen_id": ids, "answer": [each.get("answer", "problem") for each in said["items"]]})
+        answers = {
+            "citizen_id": ids,
+            "answer": [each.get("answer", "problem") for each in said["items"]],
+            "as_of": [_seen_on(each) for each in said["items"]],
+        }
+        return pl.DataFrame(answers, schema_overrides={"as_of": pl.Date})
 
     pieces = [
         some(str(program), frame["citizen_id"].slice(start, _AT_ONCE).to_list())
@@ -55,6 +70,20 @@ async def ask(client: Client, truth: pl.DataFrame, told: Callable[[int], object]
         for start in range(0, len(frame), _AT_ONCE)
     ]
     return truth.join(pl.concat(await asyncio.gather(*pieces)), on="citizen_id", how="left", validate="1:1")
+
+
+def _seen_on(item: Mapping[str, Any]) -> date | None:
+    """The day on which whoever is certified was last seen alive."""
+    days = [claim["as_of"] for claim in item.get("claims", ()) if claim["claim"] == "alive"]
+    return date.fromisoformat(days[0]) if days else None
+
+
+def _soon(days: int) -> dict[str, pl.Expr]:
+    """Of those who died in the year, at least so many days ago: how many, and of how many a register told in time."""
+    died, review = pl.col("died_on"), pl.col("answer") == "under_review"
+    old = died.is_between(TODAY_ON - timedelta(days=364), TODAY_ON - timedelta(days=days))
+    in_time = pl.col("register_told_on") - died <= timedelta(days=days)
+    return {f"dead_{days}": old.sum(), f"within_{days}": (old & review & in_time).sum()}
 
 
 def compare(answered: pl.DataFrame) -> Accuracy:
@@ -66,12 +95,16 @@ def compare(answered: pl.DataFrame) -> Accuracy:
         recognised=recognised.sum(),
         recognised_alive=(recognised & ~dead).sum(),
         recognised_dead=(recognised & dead).sum(),
+        recognised_dead_at_as_of=(recognised & dead & (pl.col("as_of") > pl.col("died_on"))).sum(),
         # An in-person act before the death: the certificate was right on its day, and no register has told since.
         recognised_dead_seen_before=(recognised & dead & (pl.col("strong_seen_on") <= pl.col("died_on"))).sum(),
         dead=dead.sum(),
         dead_registered=(dead & known).sum(),
         dead_registered_under_review=(dead & known & review).sum(),
         dead_unregistered=(dead & ~known).sum(),
+        **_soon(30),
+        **_soon(60),
+        **_soon(90),
         living_under_review=(review & ~dead).sum(),
         under_review=review.sum(),
         not_yet=(pl.col("answer") == "not_yet").sum(),

@@ -1,5 +1,6 @@
 """`wugan accuracy` refuses folders it cannot use, and asks about everybody of a city."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ from deploy import accuracy as module
 from deploy.cli import app
 from deploy.demo import truth
 from deploy.demo.city.generate import generate
+from deploy.demo.city.year import FIRST_ON, TODAY_ON
 from deploy.demo.truth import Accuracy
 
 
@@ -44,7 +46,10 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
 
     async def ask(_client: object, people: pl.DataFrame, told: object) -> pl.DataFrame:
         seen.append(people)
-        return people.with_columns(answer=pl.lit("recognised"))
+        told = pl.col("register_told_on").is_not_null()
+        answer = pl.when(told).then(pl.lit("under_review")).otherwise(pl.lit("recognised"))
+        # Whoever is certified was seen the day after he died.
+        return people.with_columns(answer=answer, as_of=pl.col("died_on") + timedelta(days=1))
 
     class Nobody:
         async def __aenter__(self) -> None: ...
@@ -55,8 +60,14 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(module, "client", lambda *_words: Nobody())
     found = module.accuracy(city, data=tmp_path, gateway="http://127.0.0.1:1")
     assert isinstance(found, Accuracy)
-    assert found.people == found.recognised == len(seen[0])
-    assert found.recognised_dead == (seen[0]["state"] == "dead").sum() > 0
+    dead = seen[0].filter(pl.col("state") == "dead")
+    told = dead.filter(pl.col("register_told_on").is_not_null())
+    assert found.people == found.recognised + found.under_review == len(seen[0])
+    assert found.recognised_dead == found.recognised_dead_at_as_of == len(dead) - len(told) > 0
+    for days in (30, 60, 90):
+        old = dead.filter(pl.col("died_on") <= TODAY_ON - timedelta(days=days), pl.col("died_on") > FIRST_ON)
+        soon = old.filter(pl.col("register_told_on") - pl.col("died_on") <= timedelta(days=days))
+        assert (getattr(found, f"dead_{days}"), getattr(found, f"within_{days}")) == (len(old), len(soon))
     said = run("--city", str(city), "--data", str(tmp_path))
     assert said.exit_code == 0
     assert "certified, and alive" in said.stdout
