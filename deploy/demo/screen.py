@@ -62,7 +62,8 @@ def _flow(result: Result) -> Table:
     table.add_row("unmatched → grid tasks", f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}")
     found = ", ".join(f"{name} {count:,}" for name, count in sorted(result.visited.items()))
     table.add_row("visits paid", f"{sum(result.visited.values()):,}: {found}")
-    table.add_row("suspicions → cases", f"{grid['cases_open'] + grid['cases_concluded']:,}, payments stopped: 0")
+    stopped = f"payments stopped: {recognition['payments_stopped']:,}"
+    table.add_row("suspicions → cases", f"{grid['cases_open'] + grid['cases_concluded']:,}, {stopped}")
     table.add_row("messages", f"{sum(notify['messages'].values()):,} (deliveries {notify['deliveries']})")
     most = max(result.peaks, key=lambda name: result.peaks[name])
     table.add_row("most memory of a service", f"{result.peaks[most] / 2**20:,.0f} MiB ({most})")
@@ -75,9 +76,13 @@ def truth_table(accuracy: Accuracy) -> Table:
     table.add_row("certified, and alive", _share(accuracy.recognised_alive, accuracy.recognised))
     table.add_row("certified, and dead today", _share(accuracy.recognised_dead, accuracy.recognised))
     table.add_row("  seen in person before they died", f"{accuracy.recognised_dead_seen_before:,}")
+    table.add_row("  dead at as_of already", _share(accuracy.recognised_dead_at_as_of, accuracy.recognised))
     table.add_row("dead", f"{accuracy.dead:,}, in no register {accuracy.dead_unregistered:,}")
     registered = accuracy.dead_registered
     table.add_row("dead in a register: suspected", _share(accuracy.dead_registered_under_review, registered))
+    for days in (30, 60, 90):
+        within, dead = getattr(accuracy, f"within_{days}"), getattr(accuracy, f"dead_{days}")
+        table.add_row(f"  of the dead: a file told within {days} days", _share(within, dead))
     table.add_row("living, but under review", _share(accuracy.living_under_review, accuracy.people))
     table.add_row("not yet certified", _share(accuracy.not_yet, accuracy.people))
     return table

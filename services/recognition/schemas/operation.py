@@ -40,6 +40,7 @@ class FiguresOut(BaseModel):
     due: int
     checks: int
     proposals_open: int
+    payments_stopped: int
     revocations_unacknowledged: Annotated[
         int, Field(description="revocations a partner has left unanswered beyond the time to answer, or rejected")
     ]

@@ -162,7 +162,8 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
             "UNION SELECT subject FROM enrolment WHERE decision_owed AND listed) r) AS under_review, "
             "(SELECT count(*) FROM due WHERE cleared_on IS NULL) AS due, "
             "(SELECT count(*) FROM usage WHERE answer NOT LIKE 'sandbox:%') AS checks, "
-            "(SELECT count(*) FROM proposal WHERE state IN ('open', 'decided')) AS proposals_open"
+            "(SELECT count(*) FROM proposal WHERE state IN ('open', 'decided')) AS proposals_open, "
+            "(SELECT count(*) FROM decision WHERE state = 'effective') AS payments_stopped"
         )
     )[0]
     channels = await tx.fetch(

@@ -130,6 +130,8 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
     await pay(world, SHE, [date(2023, 9, 1)])
     first = await stopped(world, officers)
     second = await stopped(world, officers, "old_age_allow")
+    operator = issuer.headers("operate")
+    assert (await http.get("/v1/figures", headers=operator)).json()["payments_stopped"] == 2
     [third] = [each for each in await officers.proposals() if each["program"] == "vet_war"]
     announced = await officers.decided(third["proposal_id"])
 
@@ -142,6 +144,7 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
     body = {"reason": "false_death", "passed_on": "2024-01-02"}
     lifted = (await officers.post(f"/v1/decisions/{first}:lift", body=body)).json()
     assert (lifted["paid_again_from"], set(lifted["also"])) == ("2024-01-01", {second, announced})
+    assert (await http.get("/v1/figures", headers=operator)).json()["payments_stopped"] == 0
     # September was paid and is not claimed back, so only the three months after it are owed.
     assert lifted["arrears_fen"] == 3 * 20_000
     assert (await officers.get("/v1/overpayments")).json()["items"][0]["state"] == "cancelled"
