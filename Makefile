@@ -57,6 +57,11 @@ accuracy: setup ## how right the rules are, beside three baselines, written to d
 city: setup ## the whole city (or s=0.1 of it) beside the same work by hand; an hour or so
 	$(BIN)/python -m tests.bench.city --scale $(or $(s),1)
 
+profile: setup ## where the time of a city goes, by function, statement and stream, written to docs/profile.md (s=0.1)
+	$(PYTHON) -m venv var/spy
+	var/spy/bin/python -m pip install --quiet --disable-pip-version-check py-spy==0.4.3
+	$(BIN)/python -m tests.bench.profile --spy var/spy/bin/py-spy --scale $(or $(s),0.1)
+
 year: setup ## a year of the city at 1 %, month by month, with checks, written to docs/year.md (s=0.002 only shows it)
 	$(BIN)/python -m tests.year $(if $(s),--scale $(s),--write)
 
@@ -89,4 +94,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city year chaos scaling audit webhooks spectral migrate schema lock
+.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city profile year chaos scaling audit webhooks spectral migrate schema lock
