@@ -1,5 +1,6 @@
 """The files are as dirty as real ones: every form of dirt the readers must bear is really there."""
 
+import re
 from collections import Counter
 
 import polars as pl
@@ -33,8 +34,8 @@ def ids(tiny):
     ],
 )
 def test_ids_come_in_every_form(ids, form, pattern):
-    table = pl.DataFrame({"id": list(ids), "rows": list(ids.values())})
-    share = table.filter(pl.col("id").str.contains(pattern))["rows"].sum() / table["rows"].sum()
+    found = sum(rows for text, rows in ids.items() if re.search(pattern, text))
+    share = found / sum(ids.values())
     assert 0 < share < 0.05, form
 
 
