@@ -22,6 +22,7 @@ class Platform(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.taken: list[tuple[str, bytes]] = []
         self.refused = ""
+        self.status = "completed"
 
     @property
     def url(self) -> str:
@@ -39,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(422, {"detail": "Missing: occurred_on."})
         else:
             self.server.taken.append((self.path.split("?")[0], body))
-            self._answer(201, ANSWER | {"batch_id": f"b{len(self.server.taken)}"})
+            self._answer(201, ANSWER | {"batch_id": f"b{len(self.server.taken)}", "status": self.server.status})
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -80,9 +81,9 @@ def send(platform, tmp_path):
     key = tmp_path / "key.pem"
     key.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
 
-    def run(path, source=None):
+    def run(path, source=None, gateway=platform.url):
         out = io.StringIO()
-        options = SubmitOptions(path=path, source=source, gateway=platform.url, client_id="c", key=key)
+        options = SubmitOptions(path=path, source=source, gateway=gateway, client_id="c", key=key)
         return submit(options, Console(file=out, width=200)), out.getvalue()
 
     return run
@@ -111,6 +112,21 @@ def test_every_file_goes_to_the_source_its_folder_names(platform, send, folder):
         ("rail_trip", 1),
     ]
     assert "accepted" in said
+
+
+def test_another_platform_is_sent_everything(platform, send, folder):
+    send(folder)
+    code, _ = send(folder, gateway=f"{platform.url}/")
+    assert (code, len(platform.taken)) == (0, 6)
+
+
+def test_a_withdrawn_file_is_not_taken_and_asked_for_again(platform, send, folder):
+    platform.status = "withdrawn"
+    code, said = send(folder / "rail_trip")
+    assert (code, "withdrawn" in said) == (1, True)
+    platform.status = "completed"
+    assert send(folder / "rail_trip")[0] == 0
+    assert len(platform.taken) == 2
 
 
 def test_called_again_it_sends_only_what_is_new(platform, send, folder):
