@@ -1,19 +1,45 @@
 """Names as they are compared: without spaces, points and forms of writing, so that only a different name differs."""
 
+from collections.abc import Iterator
+from importlib.resources import files
+
 import polars as pl
 
-# Forms of one character that clerks and old systems write for another; a small table of common ones.
-_VARIANTS = {
-    "·": "", "•": "", "・": "", ".": "", "．": "", "‧": "", "㛃": "洁", "䶮": "龑",
-    "喆": "哲", "峯": "峰", "昇": "升", "陞": "升", "囯": "国", "國": "国", "華": "华", "蘭": "兰",
-    "鳳": "凤", "龍": "龙", "劉": "刘", "張": "张", "陳": "陈", "馬": "马", "楊": "杨", "趙": "赵",
-    "吳": "吴", "孫": "孙", "鄭": "郑", "馮": "冯", "蔣": "蒋", "韓": "韩", "蕭": "萧", "肖": "萧",
-    "閆": "闫", "閻": "闫", "阎": "闫", "邱": "丘", "葉": "叶", "羅": "罗", "鍾": "钟", "鐘": "钟",
-}  # fmt: skip
+_POINTS = "·•・．.‧∙⋅"
+# Surnames that registers write one way or the other; no table of characters holds them.
+_SURNAMES = {"肖": "萧", "阎": "闫", "邱": "丘"}
+# What simplified names write in two ways, and forms that clerks use.
+_FORMS = {"喆": "哲", "囯": "国", "㛃": "洁", "䶮": "龑"}
+_BLANK = r"[\s\u200b-\u200d\u2060\ufeff]"
+
+
+def _variants() -> Iterator[tuple[str, str]]:
+    for line in files(__package__).joinpath("variants.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield line[0], line[1]
+
+
+def _table() -> dict[str, str]:
+    usual = _SURNAMES | _FORMS
+    return dict.fromkeys(_POINTS, "") | {form: usual.get(plain, plain) for form, plain in _variants()} | usual
+
+
+_TABLE = _table()
+_FROM, _TO = list(_TABLE), list(_TABLE.values())
+# Nearly every name is of plain characters only and stays as it is.
+_ODD = rf"[^\u4e00-\u9fff]|[{''.join(form for form in _TABLE if form not in _POINTS)}]"
 
 
 def normalise(raw: pl.Series) -> pl.Series:
     """Names for comparison; null and empty stay null."""
-    text = raw.cast(pl.String).str.replace_all(r"\s|\u3000|\u00a0", "").str.to_uppercase()
-    text = text.str.replace_many(list(_VARIANTS), list(_VARIANTS.values()))
+    text = raw.cast(pl.String)
+    odd = text.str.contains(_ODD).fill_null(value=False).arg_true()
+    text = text.scatter(odd, _normalised(text.gather(odd))) if len(odd) else text
     return pl.select(pl.when(text.str.len_bytes() > 0).then(text)).to_series()
+
+
+def _normalised(text: pl.Series) -> pl.Series:
+    """Without widths, cases, blanks and variants; what these steps bring forth goes with the second round."""
+    for _ in range(2):
+        text = text.str.normalize("NFKC").str.to_uppercase().str.replace_all(_BLANK, "").str.replace_many(_FROM, _TO)
+    return text.str.normalize("NFKC")

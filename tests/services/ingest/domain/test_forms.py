@@ -80,6 +80,11 @@ def test_the_window_starts_the_day_after_the_same_day_before(today, months, firs
         ("买买提·艾力", "买买提•艾力"),
         ("劉德華", "刘德华"),
         ("TOM LI", "tom li"),
+        ("ＴＯＭ　ｌｉ", "TOM LI"),
+        ("黃許", "黄许"),
+        ("為裏", "为里"),
+        ("閻邱", "闫丘"),
+        ("李\ufa10", "李塚"),
     ],
 )
 def test_writings_of_one_name_compare_equal(one, other):
