@@ -37,7 +37,7 @@ class RosterOut(BaseModel):
     batch_id: UUID
     batch_no: int
     program: str
-    status: str = Field(description="completed; or held: it would end too many enrolments, confirm it first")
+    status: str = Field(description="completed; or held: it would end too many enrolments or is too faulty, confirm it")
     repeated: bool
     accepted: int
     new: int
@@ -113,7 +113,9 @@ class RosterQuery(FileQuery):
 class EventIn(_In):
     """One event, now: canonical columns of the source beside the id and the day."""
 
-    citizen_id: Annotated[str, Field(min_length=1, max_length=40)]
+    citizen_id: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        default=None, description="without it the event is a hint at most, and only of a source that may leave it out"
+    )
     name: Annotated[str, Field(max_length=100)] | None = None
     occurred_on: date
     values: Annotated[dict[str, Annotated[str, Field(max_length=100)]], Field(max_length=10)] = {}

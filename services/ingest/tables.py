@@ -113,13 +113,13 @@ duplicate_segment = sa.Table(
 evidence_event = sa.Table(
     "evidence_event",
     METADATA,
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("month", sa.Integer, primary_key=True),
-    sa.Column("key", sa.BigInteger, primary_key=True, comment="as in segments; single events are rows"),
-    sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("month", sa.Integer, nullable=False),
+    sa.Column("key", sa.BigInteger, nullable=False, comment="as in segments; single events are rows"),
+    sa.Column("batch_no", sa.BigInteger, primary_key=True),
     sa.Column("kind", sa.Text, comment="null: the source's own"),
     sa.Column("identified", sa.Boolean, comment="null: by the id only"),
-    sa.Index("ix_evidence_event_batch_no", "batch_no"),
+    sa.Index("uq_evidence_event_fact", "source", "month", "key", "kind", unique=True),
 )
 taken_back = sa.Table(
     "taken_back",
@@ -170,7 +170,10 @@ hint = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("candidates", pg.ARRAY(pg.UUID(as_uuid=True)), nullable=False),
     sa.Column("at", INSTANT, nullable=False),
-    sa.UniqueConstraint("source", "digest"),
+    sa.Column("standing", sa.Text, nullable=False, server_default="stands"),
+    sa.Index("uq_hint_digest", "source", "digest", unique=True, postgresql_where=sa.text("standing <> 'withdrawn'")),
+    sa.Index("ix_hint_batch_no", "batch_no"),
+    sa.CheckConstraint("standing IN ('stands', 'corrected', 'withdrawn')", name="standing"),
 )
 silence = sa.Table(
     "silence",

@@ -55,13 +55,14 @@ class Variant:
     """One of the values of a source's deciding column.
 
     `counts` is false where the source's own rule leaves such a row out, `tells_end` true where a positive source tells
-    a death.
+    a death; `says` is what such a row tells where that is not what the source's other rows tell.
     """
 
     value: str
     share: float = 1.0
     counts: bool = True
     tells_end: bool = False
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

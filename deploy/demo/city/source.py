@@ -42,7 +42,7 @@ def fill_source(city: City, delivery: Delivery, count: int) -> "Filled":
     row = row[order]
     file = (np.concatenate(keys)[order] // _SPAN).astype(np.int16)
     verdict = judge(delivery, rows, faults, city.renamed())[row]
-    _mark_duplicates(rows, row, verdict)
+    _mark_duplicates(delivery, rows, row, verdict)
     return Filled(delivery=delivery, rows=rows, faults=faults, row=row, file=file, verdict=verdict)
 
 
@@ -60,10 +60,13 @@ def _near_end(delivery: Delivery, rows: Rows) -> np.ndarray:
     return np.asarray(period_of(delivery, rows.filed) != period_of(delivery, rows.filed + _TAIL_DAYS))
 
 
-def _mark_duplicates(rows: Rows, row: np.ndarray, verdict: np.ndarray) -> None:
-    """The second row of a person and day, and every later one, is a duplicate of what was accepted before."""
+def _mark_duplicates(delivery: Delivery, rows: Rows, row: np.ndarray, verdict: np.ndarray) -> None:
+    """The second row of a person, day and kind, and every later one, is a duplicate of what was accepted before."""
     good = np.flatnonzero(verdict == ACCEPTED)
-    key = rows.person[row[good]].astype(np.int64) * (2 * _SPAN) + (rows.day[row[good]].astype(np.int64) + _SPAN)
+    chosen = row[good]
+    kinds, kind = np.unique([variant.says for variant in delivery.variants] or [""], return_inverse=True)
+    key = rows.person[chosen].astype(np.int64) * (2 * _SPAN) + (rows.day[chosen].astype(np.int64) + _SPAN)
+    key = key * len(kinds) + kind[rows.variant[chosen]]
     order = np.argsort(key, kind="stable")
     ordered = key[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1

@@ -23,7 +23,7 @@ from services.ingest.schemas import (
     RecordOut,
     RefusalIn,
 )
-from services.ingest.store import batches, corrections, people, segments
+from services.ingest.store import batches, corrections, hints, people, segments
 from services.ingest.store.segments import Rows
 from services.ingest.usecases import corrections as verbs
 from services.ingest.usecases.taking_back import Because, TakeBack
@@ -57,9 +57,7 @@ async def correct_record(asked: CorrectionIn, deps: Deps, caller: Uploader) -> C
     async with deps.platform.database.write() as tx:
         evidence_id, code = await _named(tx, asked)
         source = _own(deps, caller, code)
-        rows = await segments.rows_of_ids(tx, [evidence_id], source.kind)
-        if not len(rows):
-            raise _no_record()
+        subject = await _meant(tx, evidence_id, source)
         if await segments.taken_back(tx, [evidence_id]):
             detail = "This record was taken back before; nothing of it counts."
             raise ConflictError(detail)
@@ -68,7 +66,7 @@ async def correct_record(asked: CorrectionIn, deps: Deps, caller: Uploader) -> C
             request_id=correction_id,
             source=code,
             department=source.department,
-            subject=await people.subject_of(tx, int(evidence.people_of(rows.key)[0])),
+            subject=subject,
             evidence_ids=(evidence_id,),
             reason=because.reason,
             asked_by=caller.client_id,
@@ -96,6 +94,16 @@ async def _named(tx: ReadTx, asked: CorrectionIn) -> tuple[int, str]:
     if batch is None or batch.kind == "roster":
         raise _no_record()
     return evidence_id, batch.code
+
+
+async def _meant(tx: ReadTx, evidence_id: int, source: Source) -> UUID:
+    """Whom a record means; of several whom one without an id may mean, the first."""
+    rows = await segments.rows_of_ids(tx, [evidence_id], source.kind)
+    if len(rows):
+        return await people.subject_of(tx, int(evidence.people_of(rows.key)[0]))
+    if hint := await hints.find(tx, evidence_id):
+        return hint.candidates[0]
+    raise _no_record()
 
 
 def _no_record() -> NotFoundError:
@@ -193,7 +201,7 @@ async def _replace(deps: IngestDeps, taking: TakeBack, caller: Caller, replaceme
             await segments.unbar(taking.tx, source.code, row)
         # Said before by another event, it still is a new word of the department.
         new = events.new_batch(deps, caller, source, f"{said.digest}.{taking.because.correction_id}.{place}")
-        await events.take(deps, taking.tx, source, new, said.chunk)
+        await events.take(deps, taking.tx, source, new, said)
 
 
 async def _shown(deps: IngestDeps, tx: ReadTx, found: Sequence[Correction]) -> list[CorrectionOut]:

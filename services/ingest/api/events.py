@@ -9,13 +9,14 @@ from fastapi import APIRouter
 
 from services.ingest.api import taking
 from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliver
+from services.ingest.domain import hints as hints_of
 from services.ingest.domain import verdicts
 from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, Source
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.schemas import EventIn, EventOut
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
-from services.ingest.usecases import evidence
+from services.ingest.usecases import evidence, hints
 from services.ingest.usecases.evidence import Chunk
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -30,10 +31,12 @@ class JudgedEvent:
     """One event, judged.
 
     Attributes:
+        hinted: what an event without an id tells of a person, one row or none.
         digest: keyed, of everything that was said; the id itself stays in the vault.
     """
 
     chunk: Chunk
+    hinted: pl.DataFrame
     digest: str
 
 
@@ -43,16 +46,22 @@ def judged(deps: IngestDeps, source: Source, event: EventIn, people: PeopleIndex
     Raises:
         MalformedError: it says something this source has no column for; what would be lost is not taken.
     """
-    told = sorted(set(source.columns) - _SAID_APART)
+    columns = (*source.columns, *source.hint)
+    told = sorted(set(columns) - _SAID_APART)
     if set(event.values) - set(told):
         detail = f"`values` of this source may hold: {', '.join(told) or 'nothing'}."
         raise MalformedError(detail)
     row = {"citizen_id": event.citizen_id, "name": event.name, "occurred_on": event.occurred_on.isoformat()}
-    frame = pl.DataFrame({name: [(row | event.values).get(name)] for name in source.columns},
-                         schema=dict.fromkeys(source.columns, pl.String))  # fmt: skip
-    chunk = Chunk(first_row=0, judged=verdicts.judge(frame, source, people, taking.rules(deps)), people=people)
+    frame = pl.DataFrame({name: [(row | event.values).get(name)] for name in columns},
+                         schema=dict.fromkeys(columns, pl.String))  # fmt: skip
+    rules = taking.rules(deps)
+    found = verdicts.judge(frame, source, people, rules)
     key = deps.keys.subject.one(source.code).bytes
-    return JudgedEvent(chunk=chunk, digest=hashlib.blake2b(orjson.dumps(frame.to_dicts()), key=key).hexdigest()[:64])
+    return JudgedEvent(
+        chunk=Chunk(first_row=0, judged=found, people=people),
+        hinted=hints_of.described(frame, found, rules, first_row=0),
+        digest=hashlib.blake2b(orjson.dumps(frame.to_dicts()), key=key).hexdigest()[:64],
+    )
 
 
 def new_batch(deps: IngestDeps, caller: Caller, source: Source, digest: str) -> NewBatch:
@@ -69,21 +78,28 @@ def new_batch(deps: IngestDeps, caller: Caller, source: Source, digest: str) -> 
     )
 
 
-async def take(deps: IngestDeps, tx: WriteTx, source: Source, new: NewBatch, chunk: Chunk) -> Batch:
+async def take(deps: IngestDeps, tx: WriteTx, source: Source, new: NewBatch, said: JudgedEvent) -> Batch:
     """Take an event in the caller's transaction."""
-    batch = await batches.open_batch(tx, new)
-    batch = await evidence.take_event(tx, deps.platform.outbox, source, batch, chunk)
+    batch = await batches.open_last_batch(tx, new)
+    batch = await evidence.take_event(tx, deps.platform.outbox, source, batch, said.chunk)
+    await hints.record(
+        tx, deps.platform.outbox, source, batch, said.hinted,
+        people=said.chunk.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
+    )  # fmt: skip
     return await evidence.finish(tx, deps.platform.outbox, batch, at=new.received_at)
 
 
 @router.post("/sources/{source}/events", status_code=201)
 async def post_event(source: Code, event: EventIn, deps: Deps, caller: Uploader) -> EventOut:
-    """Take one event now; the same event again changes nothing."""
+    """Take one event now; the same event again changes nothing.
+
+    One that was not taken because its person was not on a roster, or its day had not come, is judged anew.
+    """
     declared = deps.source(source)
     may_deliver(caller, declared)
     said = judged(deps, declared, event, await deps.people.get())
     async with deps.platform.database.write() as tx:
-        batch = await take(deps, tx, declared, new_batch(deps, caller, declared, said.digest), said.chunk)
+        batch = await take(deps, tx, declared, new_batch(deps, caller, declared, said.digest), said)
     name = next(iter(batch.counts))
     quarantined = verdicts.CODE[name] > verdicts.OUT_OF_WINDOW
     return EventOut(

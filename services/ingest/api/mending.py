@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError
 
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+_ROWS = 50_000
 _WITHDRAWN = "来源部门撤回了整批数据"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
@@ -60,13 +62,16 @@ async def download_quarantine(
         quarantine = await batches.quarantine_of(tx, batch.batch_no)
     received = await _file_of(deps, batch)
     try:
-        frames = mending.rows_with_reasons(received, quarantine, deps.limits)
-        pieces = mending.as_csv(frames) if form == "csv" else await asyncio.to_thread(mending.as_xlsx, frames, received)
+        # All columns are read, not only those that are judged. Once written, the file goes out as slowly as it may.
+        limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROWS))
+        frames = mending.rows_with_reasons(received, quarantine, limits)
+        async with deps.turn:
+            path = await asyncio.to_thread(mending.written, frames, form, received)
     except BaseException:
         deps.raw.forget(received)
         raise
     headers = {"Content-Disposition": f'attachment; filename="{batch.code}-{batch.batch_no}-quarantine.{form}"'}
-    return StreamingResponse(_sent(deps, received, pieces), media_type=_TYPES[form], headers=headers)
+    return StreamingResponse(_sent(deps, received, mending.pieces(path)), media_type=_TYPES[form], headers=headers)
 
 
 async def _sent(deps: IngestDeps, received: Received, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,22 +5,20 @@ nothing.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from services.ingest.api.deps import IngestDeps
+from services.ingest.api.judged import JudgedFile, JudgedRosterFile
 from services.ingest.domain import hints as hints_of
 from services.ingest.domain import roster, verdicts
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.evidence import window_start
 from services.ingest.domain.people import PeopleIndex
-from services.ingest.domain.verdicts import Judged
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.problems import UnreadableFileError
@@ -28,8 +26,6 @@ from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
 from services.ingest.store.unpacking import room
 from services.ingest.usecases import evidence, hints, rosters
-from services.ingest.usecases.evidence import Chunk
-from shared.kit import arrow
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
@@ -53,86 +49,10 @@ class FaultyHeldError(HeldError):
 
 
 class RosterHeldError(HeldError):
-    """A roster that would end too many enrolments."""
+    """A roster that would end too many enrolments, or has too many faulty rows."""
 
     code = "roster_held"
-    title = "The roster would end too many enrolments"
-
-
-@dataclass(slots=True, kw_only=True)
-class JudgedFile:
-    """The rows of a file, judged, in chunks; all but the first wait in files.
-
-    Attributes:
-        counts: rows by verdict, before duplicates are known.
-        hints: records without an id that describe a person.
-    """
-
-    people: PeopleIndex
-    scratch: Path
-    counts: Counter[str] = field(default_factory=Counter)
-    hints: list[pl.DataFrame] = field(default_factory=list)
-    first: Judged | None = None
-    others: list[Path] = field(default_factory=list)
-
-    def add(self, judged: Judged, hinted: pl.DataFrame) -> None:
-        """Take the next rows, and what those without an id tell."""
-        self.counts.update(verdicts.counts_of(judged.verdict))
-        if len(hinted):
-            self.hints.append(hinted)
-        if self.first is None:
-            self.first = judged
-            return
-        path = self.scratch / f"judged-{len(self.others)}.npz"
-        np.savez(path, **{name: getattr(judged, name) for name in Judged.__slots__})
-        self.others.append(path)
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The rows in their order."""
-        row = 0
-        for judged in self._judged():
-            yield Chunk(first_row=row, judged=judged, people=self.people)
-            row += len(judged)
-
-    def _judged(self) -> Iterator[Judged]:
-        if self.first is not None:
-            yield self.first
-        for path in self.others:
-            with np.load(path) as kept:
-                yield Judged(**{name: kept[name] for name in Judged.__slots__})
-
-    def quarantine(self) -> list[tuple[int, bytes]]:
-        """Number of rows and encoded reasons of each chunk."""
-        tables = [evidence.quarantine_table(each.judged.verdict, each.first_row) for each in self.chunks()]
-        return [(table.num_rows, arrow.encode(table)) for table in tables if table.num_rows]
-
-
-@dataclass(slots=True, kw_only=True)
-class JudgedRosterFile:
-    """A roster, judged; its good rows wait in files, as the upload itself does.
-
-    Attributes:
-        counts: rows by verdict or reason.
-        reasons: row number and reason of rows not taken.
-    """
-
-    scratch: Path
-    counts: Counter[str] = field(default_factory=Counter)
-    reasons: list[pl.DataFrame] = field(default_factory=list)
-    parts: list[Path] = field(default_factory=list)
-
-    def add(self, judged: roster.JudgedRoster) -> None:
-        """Take the next rows."""
-        path = self.scratch / f"roster-{len(self.parts)}.arrow"
-        judged.good.write_ipc(path, compression="lz4")
-        self.parts.append(path)
-        self.counts.update(judged.counts)
-        self.reasons.append(judged.reasons)
-
-    def rows(self) -> Iterator[pl.DataFrame]:
-        """The good rows, some at a time."""
-        for path in self.parts:
-            yield pl.read_ipc(path)
+    title = "The roster waits for a second look"
 
 
 def new_batch(deps: IngestDeps, caller: Caller, kind: str, code: str, received: Received, filename: str) -> NewBatch:
@@ -206,7 +126,7 @@ async def take_source(
     database = deps.platform.database
     async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
-            batch = await batches.last_of_file(tx, new) or await batches.open_batch(tx, new)
+            batch = await batches.open_last_batch(tx, new, first=await batches.last_of_file(tx, new))
             if batch.status == "withdrawn" and confirmed:
                 # It was right after all: a new batch, since what was taken back never counts again.
                 batch = await batches.open_batch(tx, new, generation=batch.batch_no)
@@ -254,8 +174,7 @@ async def _take(
     finally:
         await asyncio.wait({keeping})
     await keeping
-    stop = evidence.Stop(share=deps.settings.ingest_stop_share, rows=deps.settings.ingest_stop_rows)
-    stopped = not confirmed and not batch.chunks_done and stop.stops(judged.counts)
+    stopped = not confirmed and not batch.chunks_done and _stop(deps).stops(judged.counts)
     if stopped:
         quarantine = await asyncio.to_thread(judged.quarantine)
         async with database.write() as tx:
@@ -275,6 +194,10 @@ def _judged(deps: IngestDeps, source: Source, received: Received, people: People
             file.add(judged, hinted)
             row += len(frame)
     return file
+
+
+def _stop(deps: IngestDeps) -> evidence.Stop:
+    return evidence.Stop(share=deps.settings.ingest_stop_share, rows=deps.settings.ingest_stop_rows)
 
 
 async def pays_households(deps: IngestDeps, program: str) -> bool:
@@ -316,13 +239,15 @@ async def take_roster(
 
     Raises:
         UnreadableFileError: nothing of the file was kept.
-        HeldError: it would end too many enrolments and nobody has confirmed it.
+        HeldError: it would end too many enrolments or is too faulty, and nobody has confirmed it.
+        OvertakenError: a newer roster was taken while this one was on its way.
     """
     database = deps.platform.database
     async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
             last = await batches.last_roster(tx, program)
-            if last and last.sha256.split(".")[0] == received.sha256:
+            # A full roster of the rows of the delta before ends whoever is not among them.
+            if last and last.sha256.split(".")[0] == received.sha256 and (last.roster_full or not asked.full):
                 return last, True
             # The same file may come again after another one: then it is a new state, not a repetition.
             batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
@@ -337,19 +262,24 @@ async def take_roster(
                 counts=judged.counts,
                 reasons=pl.concat(judged.reasons),
                 parts=judged.rows,
+                leaving=pl.concat(judged.leaving),
+                named=pl.concat(judged.named),
                 full=asked.full,
                 by_household=asked.by_household,
                 today=deps.platform.clock.today(),
                 at=deps.platform.clock.now(),
                 end_share=deps.settings.ingest_end_share,
+                stop=_stop(deps),
                 confirmed=asked.confirmed,
             )
             async with database.write() as tx:
                 batch = await rosters.take_roster(tx, deps.platform.outbox, deps.keys, batch, said)
     if batch.status == rosters.HELD:
+        faulty = sum(verdicts.faulty_of(batch.counts).values())
         detail = (
-            f"It would end {batch.counts['ending']} of {batch.counts['open']} enrolments; nothing was changed. "
-            "Look at it again, then send the same file with confirm=true, or a mended one."
+            f"It would end {batch.counts['ending']} of {batch.counts['open']} enrolments, and {faulty} of its rows are "
+            "faulty; nothing was changed. Look at it and at its quarantine, then send the same file with "
+            "confirm=true, or a mended one."
         )
         raise RosterHeldError(detail, batch)
     return batch, False

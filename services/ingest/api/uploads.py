@@ -79,8 +79,9 @@ async def upload_batch(
 ) -> BatchOut:
     """Take a file of a source: CSV, XLSX, NDJSON or Parquet, plain or packed, as the body.
 
-    Sent twice it is taken once; cut off, it goes on where it was when sent again. Too many faulty rows:
-    409 `batch_held`, until it is sent again with `confirm` or released.
+    Sent twice it is taken once; cut off, it goes on where it was when sent again. Rows that were not taken because
+    their people were not on a roster, or under another name, are judged anew when the file is sent after the right
+    roster. Too many faulty rows: 409 `batch_held`, until it is sent again with `confirm` or released.
     """
     declared = deps.source(source)
     may_deliver(caller, declared)
@@ -104,11 +105,13 @@ async def upload_roster(
     caller: Uploader,
     asked: Annotated[RosterQuery, Query()],
 ) -> RosterOut:
-    """Take the roster of a program. `full` ends whoever is not in it.
+    """Take the roster of a program. `full` ends whoever is not in it; in both modes a row may say when it has ended.
 
     In that of a program which pays households each row is a household by its number, and the person who draws the
     money for it: another one in his place, in a `delta` too, ends his enrolment; a second one is not taken.
-    A full roster that would end too many enrolments: 409 `roster_held`, until it is sent again with `confirm`.
+    Whoever stands in it with a faulty row has not ended. A full roster that would end too many enrolments, and any with
+    too many faulty rows: 409 `roster_held`, until it is sent again with `confirm`. One that a newer roster has
+    overtaken: 409 `roster_overtaken`.
     """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."

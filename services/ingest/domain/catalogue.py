@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 OCCURRED_ON, CITIZEN_ID, NAME, SEX, AGE = "occurred_on", "citizen_id", "name", "sex", "age"
+UNEVEN = "\x1funeven"
+"""Column that tells of the rows of a text which have more or fewer cells than its first line; no header is so named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,12 @@ class Source:
 
     Attributes:
         kind: what an accepted row says unless a code says otherwise (EvidenceKind).
-        identity: `full` where the reader checked card and face, else `id_only`; a matching name makes `full`.
+        identity: `id_only`, or `full` where by their nature its rows hold no name and a reader checked card and face;
+            a matching name makes `full` anywhere.
+        identification: how and by what rule such a reader tells who somebody is.
         columns: accepted headers by canonical column, in order of preference.
         codes: rules of deciding columns.
+        dates: by kind, the column that holds its own day where a file has it (released, not admitted).
         id_may_be_blank: a row without an id is a hint, not a fault (funeral homes).
         hint: accepted headers of `sex` and `age`, which with the name tell whom a row without an id may mean.
     """
@@ -63,7 +68,14 @@ class Source:
     columns: Mapping[str, tuple[str, ...]]
     hint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, CodeRule]
+    dates: Mapping[str, str] = field(default_factory=dict)
+    identification: str = ""
     examples: tuple[Example, ...]
+
+    @property
+    def identified_by_reader(self) -> bool:
+        """Whether a row tells for certain whom it means without a name in it."""
+        return self.identity == "full" and NAME not in self.columns
 
     def matched_columns(self, headers: list[str]) -> dict[str, str]:
         """Header to canonical name for the columns this source needs; spaces in headers do not matter."""
@@ -77,9 +89,9 @@ class Source:
         return found
 
     def missing_columns(self, headers: list[str]) -> list[str]:
-        """Canonical columns no header stands for; a name and what only hints need may be missing, the rest may not."""
-        present = set(self.matched_columns(headers).values())
-        return [name for name in self.columns if name not in present and name != NAME]
+        """Canonical columns no header stands for; a name, days of other kinds and what hints need may be missing."""
+        present = set(self.matched_columns(headers).values()) | {NAME, *self.dates.values()}
+        return [name for name in self.columns if name not in present]
 
 
 def facts(source: Source) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Evidence keys: person and day in eight bytes, so that saying a thing twice is found by a sorted merge."""
+"""Evidence keys: person and day in eight bytes, with the kind a fact: saying one twice is found by a sorted merge."""
 
 from datetime import date, timedelta
 
@@ -9,6 +9,7 @@ from services.ingest.domain.columns import Array
 DAY_BITS = 16
 _DAY_MASK = np.uint64((1 << DAY_BITS) - 1)
 ROW_BITS = 32
+_KIND_BITS = 5
 _EPOCH = date(1970, 1, 1)
 
 
@@ -27,22 +28,27 @@ def people_of(keys: Array) -> Array:
     return (keys >> np.uint64(DAY_BITS)).astype(np.int64)
 
 
-def fresh(keys: Array, known: Array) -> Array:
-    """Which keys say something new: the first row of each key that is not among `known`.
+def facts_of(keys: Array, kind: Array) -> Array:
+    """Facts, uint64: who, on which day, and what; a death on the day of a discharge is another fact."""
+    return (keys << np.uint64(_KIND_BITS)) | kind.astype(np.uint64)
+
+
+def fresh(facts: Array, known: Array) -> Array:
+    """Which facts are new: the first row of each that is not among `known`.
 
     Args:
-        keys: uint64, in the order of the rows.
+        facts: uint64, in the order of the rows.
         known: uint64, in any order.
 
     Returns:
-        Boolean mask over `keys`.
+        Boolean mask over `facts`.
     """
-    distinct, first = np.unique(keys, return_index=True)
+    distinct, first = np.unique(facts, return_index=True)
     if len(known):
         ordered = np.sort(known)
         at = np.minimum(np.searchsorted(ordered, distinct), len(ordered) - 1)
         first = first[ordered[at] != distinct]
-    mask = np.zeros(len(keys), dtype=bool)
+    mask = np.zeros(len(facts), dtype=bool)
     mask[first] = True
     return mask
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import citizen_id, dates, names
+from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.domain.columns import Array
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +23,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "household_no": ("户编号", "家庭编号", "household_no"),
     "due_on": ("认证截止", "认证截止日期", "资格认证截止日期", "due_on"),
     "family_phone": ("联系人手机", "家属手机", "家属联系电话", "family_phone"),
+    "ended": ("终止享受年月", "停止享受年月", "终止享受日期", "停发日期", "ended"),
 }
 """Accepted headers by canonical column."""
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
@@ -56,12 +58,16 @@ class JudgedRoster:
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
+        leaving: number and day, `ended_on`, of those whose row says that their enrolment has ended.
+        named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
     """
 
     good: pl.DataFrame
     counts: Mapping[str, int]
     reasons: pl.DataFrame
     seen: Seen
+    leaving: pl.DataFrame
+    named: pl.Series
 
 
 def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -106,27 +112,41 @@ def judge_roster(
             "no_amount": yuan.str.len_bytes().fill_null(0) == 0,
             "started_on": dates.parse(whole["started"]),
             "due_on": dates.parse(whole["due_on"]),
+            "ended_on": dates.parse(whole["ended"]),
+            "leaves": whole["ended"].str.strip_chars().str.len_bytes().fill_null(0) > 0,
             # A cell that is there but empty is no household; else all such people would be one.
             "household_no": whole["household_no"].str.strip_chars().replace("", None),
         }
     )
+    uneven = whole[UNEVEN] if UNEVEN in whole.columns else pl.lit(value=False)
     homeless = pl.col("household_no").is_null() if by_household else pl.lit(value=False)
     fault = pl.Series(checked.fault).replace_strict(_FAULTS, default=None, return_dtype=pl.String)
     reason = (
-        pl.when(fault.is_not_null())
+        pl.when(uneven)
+        .then(pl.lit("uneven_row"))
+        .when(fault.is_not_null())
         .then(fault)
+        .when(pl.col("leaves") & pl.col("ended_on").is_null())
+        .then(pl.lit("impossible_date"))
+        .when(pl.col("ended_on") > today)
+        .then(pl.lit("future_date"))
+        # Of whoever leaves it is enough to know who he is.
+        .when(pl.col("leaves"))
+        .then(None)
         .when(pl.col("compared").is_null() | pl.col("no_amount") | pl.col("division").is_null() | homeless)
         .then(pl.lit("missing_field"))
         .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | pl.col("amount_fen").is_null())
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
+    named = table["number"].filter(fault.is_null() & table["reason"].is_not_null())
     table, codes = _first_of_each(table, seen.codes)
     households = seen.households
     if by_household:
         table, households = _one_payee_each(table, households)
-    good = table.filter(pl.col("reason").is_null()).drop("reason", "no_amount")
-    counts = {"accepted": len(good)} | {
+    taken = table.filter(pl.col("reason").is_null())
+    good = taken.filter(~pl.col("leaves")).drop("reason", "no_amount", "ended_on", "leaves")
+    counts = {"accepted": len(taken)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
     }
     return JudgedRoster(
@@ -134,6 +154,8 @@ def judge_roster(
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
+        leaving=taken.filter("leaves").select("number", "ended_on"),
+        named=named,
     )
 
 
@@ -150,7 +172,7 @@ def _first_of_each(table: pl.DataFrame, seen: Array) -> tuple[pl.DataFrame, Arra
 
 def _one_payee_each(table: pl.DataFrame, known: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     """Rows of households that have their payee get a reason; and all households that have one by now."""
-    good = table.filter(pl.col("reason").is_null()).select("row_no", "household_no")
+    good = table.filter(pl.col("reason").is_null(), ~pl.col("leaves")).select("row_no", "household_no")
     first = good.unique("household_no", keep="first", maintain_order=True)
     first = first.filter(~pl.col("household_no").is_in(known.implode()))
     again = good.join(first, on="row_no", how="anti").select("row_no", second=pl.lit("second_payee"))

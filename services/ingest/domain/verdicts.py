@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import citizen_id, dates, evidence, names
-from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, CodeRule, Source
+from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, UNEVEN, CodeRule, Source
 from services.ingest.domain.columns import Array
 from services.ingest.domain.people import UNKNOWN, PeopleIndex
 from shared.contracts.vocabulary import EvidenceKind
@@ -16,7 +16,7 @@ from shared.contracts.vocabulary import EvidenceKind
 VERDICTS = (
     "accepted", "duplicate", "out_of_window", "missing_field", "no_citizen_id", "bad_citizen_id", "bad_check_digit",
     "impossible_date", "future_date", "wrong_code", "not_counted", "not_a_beneficiary", "name_mismatch",
-    "taken_back", "second_payee",
+    "taken_back", "second_payee", "uneven_row",
 )  # fmt: skip
 ACCEPTED, DUPLICATE, OUT_OF_WINDOW = 0, 1, 2
 CODE = {name: number for number, name in enumerate(VERDICTS)}
@@ -27,7 +27,7 @@ FAULTS = tuple(
     CODE[name]
     for name in (
         "missing_field", "bad_citizen_id", "bad_check_digit", "impossible_date", "future_date", "wrong_code",
-        "name_mismatch",
+        "name_mismatch", "uneven_row",
     )
 )  # fmt: skip
 """Verdicts that speak against the batch; the others are in the nature of the data."""
@@ -98,7 +98,8 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
         rules: date, window, keys.
     """
     checked = citizen_id.check(frame[CITIZEN_ID], this_year=rules.today.year)
-    raw_day = frame[OCCURRED_ON].cast(pl.String)
+    kind, wrong, left_out = _coded(frame, source)
+    raw_day = _raw_days(frame, source, kind)
     days = dates.parse(raw_day)
     day = days.to_physical().fill_null(-1).to_numpy().astype(np.int32)
     person = _persons(checked, people, rules)
@@ -107,6 +108,8 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
     def settle(chosen: Array, name: str) -> None:
         verdict[(verdict == _OPEN) & chosen] = CODE[name]
 
+    if UNEVEN in frame.columns:
+        settle(frame[UNEVEN].to_numpy(), "uneven_row")
     no_day = np.zeros(len(frame), dtype=bool)
     blank = np.flatnonzero(day < 0)
     no_day[blank] = (raw_day.gather(blank).str.strip_chars().str.len_bytes().fill_null(0) == 0).to_numpy()
@@ -118,14 +121,27 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
     # A day before 1970 cannot be told from a slip of the pen.
     settle(day < 0, "impossible_date")
     settle(day > evidence.day_number(rules.today), "future_date")
-    kind = _coded(frame, source, settle)
+    settle(wrong, "wrong_code")
+    settle(left_out, "not_counted")
     settle(person == UNKNOWN, "not_a_beneficiary")
     matches, differs = _named(frame, people, person, rules)
     settle(differs, "name_mismatch")
     if source.polarity == "positive":
         settle((day < evidence.day_number(rules.window_starts_on)) & (kind == SEEN), "out_of_window")
     verdict[verdict == _OPEN] = ACCEPTED
-    return Judged(verdict=verdict, person=person, day=day, kind=kind, full=matches | (source.identity == "full"))
+    return Judged(verdict=verdict, person=person, day=day, kind=kind, full=matches | source.identified_by_reader)
+
+
+def _raw_days(frame: pl.DataFrame, source: Source, kind: Array) -> pl.Series:
+    """The day each row tells: that of its kind where there is one, else that of the source."""
+    days = frame[OCCURRED_ON].cast(pl.String)
+    for name, column in source.dates.items():
+        if column in frame.columns:
+            own = frame[column].cast(pl.String)
+            filled = (own.str.strip_chars().str.len_bytes().fill_null(0) > 0).to_numpy()
+            rows = np.flatnonzero(filled & (kind == KINDS.index(name)))
+            days = days.scatter(rows, own.gather(rows)) if len(rows) else days
+    return days
 
 
 def _persons(checked: citizen_id.Checked, people: PeopleIndex, rules: Rules) -> Array:
@@ -139,18 +155,18 @@ def _persons(checked: citizen_id.Checked, people: PeopleIndex, rules: Rules) -> 
     return person
 
 
-def _coded(frame: pl.DataFrame, source: Source, settle: Callable[[Array, str], None]) -> Array:
-    """Kind of each row; settles rows with a value outside the code list and rows the source's rule leaves out."""
+def _coded(frame: pl.DataFrame, source: Source) -> tuple[Array, Array, Array]:
+    """Kind of each row; rows with a value outside the code list, and rows the source's rule leaves out."""
     own = KINDS.index(source.kind)
     kind = np.full(len(frame), own, dtype=np.uint8)
-    decided = [_decided(frame[column], rule, own) for column, rule in source.codes.items()]
-    for said in decided:
-        settle(said == _WRONG, "wrong_code")
-    for said in decided:
-        settle(said == _LEFT_OUT, "not_counted")
+    wrong, left_out = np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
+    for column, rule in source.codes.items():
+        said = _decided(frame[column], rule, own)
+        wrong |= said == _WRONG
+        left_out |= said == _LEFT_OUT
         other = (said < _LEFT_OUT) & (said != own)
         kind[other] = said[other]
-    return kind
+    return kind, wrong, left_out
 
 
 def _decided(values: pl.Series, rule: CodeRule, own: int) -> Array:
@@ -197,4 +213,4 @@ def counts_of(verdict: Array) -> dict[str, int]:
 
 def faulty_of(counts: Mapping[str, int]) -> dict[str, int]:
     """The part of counts that speaks against the batch."""
-    return {name: count for name, count in counts.items() if CODE[name] in FAULTS}
+    return {name: count for name, count in counts.items() if CODE.get(name) in FAULTS}

@@ -67,7 +67,7 @@ class Puller:
                     self._next[pull] = wall() + pull.every_seconds
                     try:
                         await self.look(pull)
-                    except OSError as error:
+                    except Exception as error:  # noqa: BLE001  (each kind of store has errors of its own)
                         log.warning("pull_unreachable", source=pull.source, reason=type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.Event().wait()
@@ -86,8 +86,11 @@ class Puller:
             async with self._database.read() as tx:
                 if await watching.was_pulled(tx, pull.source, fingerprint):
                     continue
-            await self._fetch(pull, store, path, fingerprint)
-            count += 1
+            try:
+                await self._fetch(pull, store, path, fingerprint)
+                count += 1
+            except Exception as error:  # noqa: BLE001  (whatever a file does, the next one has its turn)
+                log.warning("pull_failed", source=pull.source, reason=type(error).__name__)
         return count
 
     async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> None:  # noqa: ANN401  (fsspec)

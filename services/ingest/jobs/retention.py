@@ -1,4 +1,4 @@
-"""Forget what has been kept long enough: evidence by month, raw files and quarantine by receipt."""
+"""Forget what has been kept long enough since it was received: evidence, hints, raw files and quarantine."""
 
 import asyncio
 from collections.abc import Mapping
@@ -49,22 +49,23 @@ class Retention:
         """Forget now; done again, it changes nothing."""
         today = self._clock.today()
         for source in self._sources.values():
-            first = window_start(today, source.retention_months)
+            before = _start_of(window_start(today, source.retention_months))
             async with self._database.write() as tx:
-                month = (first.year - 1970) * 12 + first.month - 1
-                dropped = await watching.forget_evidence(tx, source.code, month)
-                await watching.forget_hints(tx, source.code, first)
-            await self._drop_files("source", source.code, first)
+                dropped = await watching.forget_evidence(tx, source.code, before)
+            await self._drop_files("source", source.code, before)
             if dropped:
                 log.info("evidence_forgotten", source=source.code, segments=dropped)
-        await self._drop_files("roster", None, window_start(today, self._settings.ingest_roster_months))
+        await self._drop_files("roster", None, _start_of(window_start(today, self._settings.ingest_roster_months)))
         await asyncio.to_thread(self._raw.sweep, _DAY_SECONDS)
         self._done_on = today
 
-    async def _drop_files(self, kind: str, code: str | None, first: date) -> None:
-        before = datetime.combine(first, time(), SHANGHAI)
+    async def _drop_files(self, kind: str, code: str | None, before: datetime) -> None:
         async with self._database.write() as tx:
             digests = await watching.forget_files(tx, kind, code, before)
             # Within the transaction: a file that cannot be dropped today is asked for again tomorrow.
             for sha256 in digests:
                 await asyncio.to_thread(self._raw.drop, sha256)
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)

@@ -17,8 +17,11 @@ Text = Annotated[str, Field(min_length=1)]
 Headers = Annotated[list[Text], Field(min_length=1)]
 Reason = Literal[
     "missing_field", "bad_citizen_id", "bad_check_digit", "impossible_date", "future_date", "wrong_code", "not_counted",
-    "not_a_beneficiary", "name_mismatch", "no_citizen_id",
+    "not_a_beneficiary", "name_mismatch", "no_citizen_id", "uneven_row",
 ]  # fmt: skip
+
+
+_PLAIN = {"label", "department", "why", "reference", "frequency", "latency_days", "retention_months", "id_may_be_blank"}
 
 
 class SourceError(Exception):
@@ -48,6 +51,11 @@ class _Hint(_Strict):
     age: Headers
 
 
+class _Identification(_Strict):
+    how: Text
+    reference: Text
+
+
 class _SourceFile(_Strict):
     label: Text
     department: Annotated[str, Field(pattern=r"^[a-z_]+$")]
@@ -64,6 +72,8 @@ class _SourceFile(_Strict):
     columns: dict[Text, Headers]
     hint: _Hint | None = None
     codes: dict[Text, _Codes] = {}
+    dates: dict[EvidenceKind, Text] = {}
+    identification: _Identification | None = None
     example: Annotated[list[_Example], Field(min_length=1)]
 
 
@@ -84,16 +94,20 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         key = ".".join(str(part) for part in first["loc"])
         msg = f"{where}{_line_of(text, first['loc'])}: {key}: {first['msg']}"
         raise SourceError(msg) from error
-    for name in ("citizen_id", "occurred_on", *said.codes):
+    for name in ("citizen_id", "occurred_on", *said.codes, *said.dates.values()):
         if name not in said.columns:
             msg = f"{where}: columns.{name}: needed, but no header is named"
             raise SourceError(msg)
     if said.hint and not said.id_may_be_blank:
         msg = f"{where}{_line_of(text, ('hint',))}: hint: only where id_may_be_blank"
         raise SourceError(msg)
-    fields = said.model_dump(
-        exclude={"example", "columns", "hint", "codes", "polarity", "strength", "kind", "identity"}
-    )
+    if (said.identification is not None) != (said.identity == Identity.FULL and "name" not in said.columns):
+        msg = (
+            f"{where}{_line_of(text, ('identity',))}: identity: `full` needs a name to compare in [columns], or "
+            "[identification] with `how` a reader tells who it is without one, and the `reference`; not both"
+        )
+        raise SourceError(msg)
+    fields = said.model_dump(include=_PLAIN)
     return Source(
         code=code,
         **fields,
@@ -111,18 +125,38 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
             )
             for name, rule in said.codes.items()
         },
+        dates={str(kind): column for kind, column in said.dates.items()},
+        identification=f"{said.identification.how} ({said.identification.reference})" if said.identification else "",
         examples=tuple(Example(**each.model_dump()) for each in said.example),
     )
 
 
 def _line_of(text: str, place: tuple[int | str, ...]) -> str:
-    """`:line` of the innermost key of `place` that is written in the file, or nothing."""
-    for key in reversed([part for part in place if isinstance(part, str)]):
-        written = re.compile(rf"^\s*(\[+[^\]]*\b)?{re.escape(key)}\b")
-        for number, line in enumerate(text.splitlines(), 1):
-            if written.match(line):
-                return f":{number}"
-    return ""
+    """`:line` of the key at a place in the file; where it is missing, of the table that should hold it."""
+    lines, at = text.splitlines(), 0
+    for part in place:
+        found = _element(lines, at, part) if isinstance(part, int) else _key(lines, at, part)
+        if found is None:
+            break
+        at = found
+    return f":{at + 1}"
+
+
+def _element(lines: list[str], at: int, number: int) -> int | None:
+    """Line of the header of an element of an array of tables; the values of any other array have no line."""
+    headers = [each for each in range(at, len(lines)) if lines[each].strip() == lines[at].strip()]
+    return headers[number] if lines[at].startswith("[[") and number < len(headers) else None
+
+
+def _key(lines: list[str], at: int, name: str) -> int | None:
+    """Line of a key of the table that begins at a line, or of the header of a table of that name."""
+    key, header = (re.compile(form.format(re.escape(name))) for form in (r'\s*"?{}"?\s*=', r"\[+(?:.*\.)?\s*{}\s*\]"))
+    for number in range(at, len(lines)):
+        if number > at and lines[number].startswith("["):
+            break
+        if key.match(lines[number]):
+            return number
+    return next((number for number in range(at, len(lines)) if header.match(lines[number])), None)
 
 
 def load_sources(folder: Traversable | None = None) -> Mapping[str, Source]:

@@ -13,6 +13,7 @@ import uuid_utils.compat as uuids
 
 from services.ingest.domain.verdicts import VERDICTS
 from shared.kit import arrow
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError
 
@@ -140,13 +141,44 @@ async def unfinished(tx: ReadTx) -> list[Batch]:
 
 
 async def is_overtaken(tx: ReadTx, batch: Batch) -> bool:
-    """Whether a newer roster of the same program was taken."""
+    """Whether a roster of the same program was taken that came later: listeners let the later one win, too."""
     rows = await tx.fetch(
-        "SELECT FROM batch WHERE kind = 'roster' AND code = $1 AND status = 'completed' AND batch_no > $2 LIMIT 1",
+        "SELECT FROM batch WHERE kind = 'roster' AND code = $1 AND status = 'completed' AND batch_no <> $2 "
+        "AND (received_at > $3 OR (received_at = $3 AND batch_no > $2)) LIMIT 1",
         batch.code,
         batch.batch_no,
+        batch.received_at,
     )
     return batch.kind == "roster" and bool(rows)
+
+
+async def may_pass_now(tx: ReadTx, batch: Batch, at: datetime) -> bool:
+    """Whether rows that were not taken may be taken by now: the roster has changed since, or their day has come."""
+    if batch.status != "completed" or batch.kind == "roster":
+        return False
+    if "future_date" in batch.counts and at.astimezone(SHANGHAI).date() > batch.received_at.astimezone(SHANGHAI).date():
+        return True
+    rows = await tx.fetch(
+        "SELECT FROM batch WHERE kind = 'roster' AND status = 'completed' AND (completed_at > $1 OR batch_no > $2) "
+        "LIMIT 1",
+        batch.received_at,
+        batch.batch_no,
+    )
+    return bool(rows and batch.counts.keys() & {"not_a_beneficiary", "name_mismatch"})
+
+
+async def open_last_batch(tx: WriteTx, new: NewBatch, *, first: Batch | None = None) -> Batch:
+    """The batch of this file or event as it is to be judged now: one more where the last one may be judged anew.
+
+    Args:
+        tx: the transaction.
+        new: what is known of it.
+        first: the batch to begin with, where it is known.
+    """
+    batch = first or await open_batch(tx, new)
+    while await may_pass_now(tx, batch, new.received_at):
+        batch = await open_batch(tx, new, generation=batch.batch_no)
+    return batch
 
 
 async def count_try(tx: WriteTx, batch: Batch, by: int) -> None:

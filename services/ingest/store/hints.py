@@ -1,14 +1,15 @@
 """Hints as rows, and what the roster knows of the people they may mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import polars as pl
 
 from services.ingest.domain.columns import Array
-from services.ingest.domain.evidence import origin_of
+from services.ingest.domain.evidence import evidence_id, origin_of
 from services.ingest.domain.people import PeopleIndex
 from shared.kit.db import ReadTx, WriteTx
 
@@ -72,3 +73,50 @@ async def add(tx: WriteTx, hints: Sequence[Hint]) -> list[Hint]:
         if tag.endswith("1"):
             new.append(each)
     return new
+
+
+_TAKEN_BACK = "RETURNING hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at"
+
+
+async def take_back_batch(tx: WriteTx, batch_no: int) -> list[Hint]:
+    """Note that the hints of a batch no longer stand; the same records may come again. Those that stood."""
+    rows = await tx.fetch(
+        f"UPDATE hint SET standing = 'withdrawn' WHERE batch_no = $1 AND standing = 'stands' {_TAKEN_BACK}",  # noqa: S608  (our columns)
+        batch_no,
+    )
+    return [_hint(row) for row in rows]
+
+
+async def take_back(tx: WriteTx, evidence_ids: Sequence[int]) -> list[Hint]:
+    """Note that hints are wrong; the same records are not taken again. Those that stood."""
+    rows = await tx.fetch(
+        "UPDATE hint SET standing = 'corrected' FROM unnest($1::bigint[]) AS id WHERE batch_no = id >> 32 "  # noqa: S608  (our columns)
+        f"AND row_no = id & 4294967295 AND standing = 'stands' {_TAKEN_BACK}",
+        list(evidence_ids),
+    )
+    return [_hint(row) for row in rows]
+
+
+async def find(tx: ReadTx, number: int) -> Hint | None:
+    """The hint of a row that told of somebody, whether or not it still stands."""
+    batch_no, row_no = origin_of(number)
+    rows = await tx.fetch(
+        "SELECT hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at FROM hint "
+        "WHERE batch_no = $1 AND row_no = $2 AND cardinality(candidates) > 0",
+        batch_no,
+        row_no,
+    )
+    return _hint(rows[0]) if rows else None
+
+
+def _hint(row: Mapping[str, Any]) -> Hint:
+    return Hint(
+        hint_id=UUID(bytes=row["hint_id"].bytes),
+        source=row["source"],
+        evidence_id=evidence_id(row["batch_no"], row["row_no"]),
+        digest=row["digest"],
+        occurred_on=row["occurred_on"],
+        kind=row["kind"],
+        candidates=tuple(UUID(bytes=each.bytes) for each in row["candidates"]),
+        at=row["at"],
+    )

@@ -1,7 +1,6 @@
 """Rows that were not taken, as the department sent them, with the reason beside each: to be mended and sent back."""
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import xlsxwriter
 
+from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.store.problems import FileTooLargeError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import read_chunks
@@ -29,6 +29,7 @@ REASONS = {
     "name_mismatch": "姓名与登记不一致",
     "duplicate": "与名册内其他行重复",
     "second_payee": "本户已有领取人,一户只列一名",
+    "uneven_row": "列数与表头不一致,可能单元格内有分隔符",
     "taken_back": "该记录此前已更正或撤回",
 }
 _BOM = "\ufeff"
@@ -57,48 +58,53 @@ def rows_with_reasons(received: Received, quarantine: pa.Table, limits: Limits) 
         start, stop = np.searchsorted(numbers, [first, first + len(frame)])
         if stop > start:
             chosen = numbers[start:stop].astype(np.int64)
-            yield frame[chosen - first].with_columns(
-                # People count data rows from 1.
-                pl.Series(ROW, chosen + 1).cast(pl.String),
-                reasons[int(start) : int(stop)].alias(REASON),
+            yield (
+                frame[chosen - first]
+                .drop(UNEVEN, strict=False)
+                .with_columns(
+                    # People count data rows from 1.
+                    pl.Series(ROW, chosen + 1).cast(pl.String),
+                    reasons[int(start) : int(stop)].alias(REASON),
+                )
             )
         first += len(frame)
 
 
-def as_csv(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:
+def written(frames: Iterator[pl.DataFrame], form: str, received: Received) -> Path:
+    """The rows as a file in the scratch folder of the one they come from: text cells, csv or xlsx.
+
+    Raises:
+        FileTooLargeError: more rows than a sheet holds.
+    """
+    path = received.scratch / f"quarantine.{form}"
+    (_write_csv if form == "csv" else _write_xlsx)(frames, path)
+    return path
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file in pieces."""
+    with path.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            yield piece
+
+
+def _write_csv(frames: Iterator[pl.DataFrame], path: Path) -> None:
     """CSV in UTF-8 that a spreadsheet opens without running anything in it."""
     started = False
-    for frame in frames:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        out.write(_BOM)
+        for frame in frames:
+            if not started:
+                csv.writer(out).writerow(frame.columns)
+                started = True
+            out.write(_harmless(frame).write_csv(include_header=False))
         if not started:
-            out = io.StringIO()
-            csv.writer(out).writerow(frame.columns)
-            yield (_BOM + out.getvalue()).encode()
-            started = True
-        yield _harmless(frame).write_csv(include_header=False).encode()
-    if not started:
-        yield (_BOM + f"{ROW},{REASON}\r\n").encode()
+            out.write(f"{ROW},{REASON}\r\n")
 
 
 def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
     text = pl.col(pl.String)
     return frame.with_columns(pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text).name.keep())
-
-
-def as_xlsx(frames: Iterator[pl.DataFrame], received: Received) -> Iterator[bytes]:
-    """XLSX of text cells, written row by row into the scratch folder of the file and read from there.
-
-    Raises:
-        FileTooLargeError: more rows than a sheet holds.
-    """
-    path = received.scratch / "quarantine.xlsx"
-    _write_xlsx(frames, path)
-    return _pieces(path)
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            yield piece
 
 
 def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:

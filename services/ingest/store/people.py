@@ -58,11 +58,25 @@ async def measure_stage(tx: WriteTx) -> None:
     await tx.run("ANALYZE staged")
 
 
+async def stage_named(tx: WriteTx, subjects: pa.Array) -> None:
+    """A temporary table `named` of people whose row of the roster is faulty: they are in it all the same."""
+    await tx.run("CREATE TEMP TABLE named (subject uuid NOT NULL) ON COMMIT DROP")
+    await tx.copy("named", pa.table({"subject": subjects}))
+    await tx.run("ANALYZE named")
+
+
+async def stage_leaving(tx: WriteTx, subjects: pa.Array, ended_on: pa.Array) -> None:
+    """A temporary table `leaving` of people whose row says that their enrolment has ended, and when."""
+    await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
+    await tx.copy("leaving", pa.table({"subject": subjects, "ended_on": ended_on}))
+    await tx.run("ANALYZE leaving")
+
+
 async def changed_rows(tx: WriteTx) -> np.ndarray:
     """Row numbers of staged people who are new or whose contact differs, int32."""
     rows = await tx.columns(
         "SELECT s.row_no FROM staged s LEFT JOIN person p USING (subject) "
-        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash",
+        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash OR p.name_hash <> s.name_hash",
         [("row_no", ">i4")],
     )
     return rows["row_no"].astype(np.int32)
@@ -119,9 +133,12 @@ WITH merged AS (
 ) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
 _END = f"""
 WITH over AS (
-    UPDATE enrolment e SET ended_on = $2, batch_no = $3 WHERE program = $1 AND ended_on IS NULL
-    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
-    AND ($4 OR EXISTS (SELECT FROM staged s WHERE s.household = e.household)) RETURNING e.*
+    UPDATE enrolment e SET ended_on = coalesce((SELECT l.ended_on FROM leaving l WHERE l.subject = e.subject), $2),
+        batch_no = $3
+    WHERE program = $1 AND ended_on IS NULL AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
+    AND (EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject)
+    OR ($4 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject))
+    OR EXISTS (SELECT FROM staged s WHERE s.household = e.household)) RETURNING e.*
 ) INSERT INTO gone (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM over"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
@@ -154,8 +171,8 @@ async def end_enrolments(
         tx: the transaction.
         program: whose enrolments.
         batch_no: the roster.
-        today: the day on which they end.
-        full: all of them; else only those of households that have another payee now.
+        today: the day on which they end, where their row does not say another.
+        full: all of them but the named; else only those whose row says so, or whose household has another payee now.
     """
     await tx.run(
         "CREATE TEMP TABLE gone (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
@@ -173,13 +190,16 @@ def _plain(value: object) -> object:
     return value.bytes if isinstance(value, UUID) else value
 
 
-async def share_ending(tx: WriteTx, program: str) -> tuple[int, int]:
-    """How many open enrolments of a program the staged full roster would end, and how many there are."""
+async def share_ending(tx: WriteTx, program: str, *, full: bool) -> tuple[int, int]:
+    """How many open enrolments of a program the staged roster would end, and how many there are."""
     rows = await tx.fetch(
         "SELECT count(*) AS open, "
-        "count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)) AS ending "
+        "count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) "
+        "AND (EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject) "
+        "OR ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject)))) AS ending "
         "FROM enrolment e WHERE program = $1 AND ended_on IS NULL",
         program,
+        full,
     )
     return rows[0]["ending"], rows[0]["open"]
 

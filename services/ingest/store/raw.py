@@ -2,7 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,16 +63,17 @@ class RawStore:
         folder.mkdir()
         path, digest, size = folder / "body", hashlib.sha256(), 0
         try:
-            with path.open("wb") as out:
+            with _full_store():
+                opened = path.open("wb")
+            with opened as out:
                 async for piece in pieces:
                     size += len(piece)
                     _refuse_beyond(size, limit)
                     digest.update(piece)
-                    out.write(piece)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            detail = "The raw store is full; the operator must make room, then send the file again."
-            raise StorageFullError(detail) from error
+                    with _full_store():
+                        out.write(piece)
+                with _full_store():
+                    out.flush()
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -88,14 +90,14 @@ class RawStore:
             return
         draft = f"{place}.{uuid4().hex}"
         try:
-            with received.path.open("rb") as source, self._fs.open(draft, "wb") as target:
+            with _full_store(), received.path.open("rb") as source, self._fs.open(draft, "wb") as target:
                 zstandard.ZstdCompressor(level=1).copy_stream(source, target, read_size=_PIECE)
-            self._fs.mv(draft, place)
-        except OSError as error:
+            with _full_store():
+                self._fs.mv(draft, place)
+        except StorageFullError:
             if self._fs.exists(draft):
                 self._fs.rm(draft)
-            detail = "The raw store is full; the operator must make room, then send the file again."
-            raise StorageFullError(detail) from error
+            raise
 
     def drop(self, sha256: str) -> None:
         """Forget a file nothing refers to."""
@@ -134,6 +136,16 @@ class RawStore:
     def forget(self, received: Received) -> None:
         """Remove the scratch folder of a file."""
         shutil.rmtree(received.scratch, ignore_errors=True)
+
+
+@contextmanager
+def _full_store() -> Iterator[None]:
+    """What cannot be written has no room; what cannot be read is another trouble, and stays outside."""
+    try:
+        yield
+    except OSError as error:
+        detail = "The raw store is full; the operator must make room, then send the file again."
+        raise StorageFullError(detail) from error
 
 
 def _refuse_beyond(size: int, limit: int) -> None:

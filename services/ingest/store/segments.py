@@ -11,15 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.ingest.domain import evidence
+from services.ingest.domain.catalogue import Source
 from services.ingest.domain.columns import Array
 from services.ingest.domain.verdicts import KINDS
 from services.ingest.store.batches import Batch
 from shared.kit import arrow
 from shared.kit.db import ReadTx, WriteTx
 
-_COLUMNS = pa.schema([("key", pa.uint64()), ("row_no", pa.uint32()), ("kind", pa.string()), ("full", pa.bool_())])
 _KINDS = pa.array(KINDS)
 _TABLES = ("evidence_segment", "duplicate_segment")
+_EVENTS = "SELECT batch_no << 32 AS evidence_id, key, kind, identified FROM evidence_event"
 _NOT_WITHDRAWN = "NOT EXISTS (SELECT FROM batch b WHERE b.batch_no = s.batch_no AND b.status = 'withdrawn')"
 
 
@@ -65,6 +66,11 @@ class Rows:
         """Months since 1970 of the rows, int32."""
         return evidence.months_of(evidence.days_of(self.key))
 
+    @property
+    def facts(self) -> Array:
+        """Person, day and kind of the rows, uint64."""
+        return evidence.facts_of(self.key, self.kind)
+
 
 NO_ROWS = Rows(
     evidence_id=np.empty(0, np.int64),
@@ -87,59 +93,53 @@ class Known:
 
     Attributes:
         bodies: batch number and encoded segment.
-        events: keys of single events, uint64.
+        events: facts of single events, uint64.
         gone: evidence ids taken back, int64.
-        barred: key and kind of records that are not taken again.
+        barred: facts that are not taken again, uint64.
     """
 
     bodies: Sequence[tuple[int, bytes]]
     events: Array
     gone: Array
-    barred: frozenset[tuple[int, str]] = frozenset()
+    barred: Array
 
-    def keys(self) -> Array:
-        """Keys that count, uint64, in no order."""
+    def facts(self) -> Array:
+        """Facts that count, uint64, in no order."""
         parts = [self.events]
         for batch_no, body in self.bodies:
             table = arrow.decode(body)
-            keys = table.column("key").to_numpy()
+            facts = evidence.facts_of(table.column("key").to_numpy(), _places_of(table.column("kind").combine_chunks()))
             if len(self.gone):
                 ids = evidence.evidence_ids(batch_no, table.column("row_no").to_numpy())
-                keys = keys[~np.isin(ids, self.gone)]
-            parts.append(keys)
+                facts = facts[~np.isin(ids, self.gone)]
+            parts.append(facts)
         return np.concatenate(parts)
 
-    def bars(self, keys: Array, kinds: Array) -> Array:
-        """Which rows say what was taken back as wrong, by key and kind (index into KINDS)."""
-        if not self.barred:
-            return np.zeros(len(keys), dtype=bool)
-        near = np.isin(keys, np.array([key for key, _ in self.barred], dtype=np.uint64))
-        for at in np.flatnonzero(near):
-            near[at] = (int(keys[at]), KINDS[kinds[at]]) in self.barred
-        return near
+    def bars(self, facts: Array) -> Array:
+        """Which rows say what was taken back as wrong."""
+        return np.isin(facts, self.barred) if len(self.barred) else np.zeros(len(facts), dtype=bool)
 
 
-async def known(tx: ReadTx, source: str, months: Sequence[int]) -> Known:
+async def known(tx: ReadTx, source: Source, months: Sequence[int]) -> Known:
     """What was accepted of a source in these months."""
     rows = await tx.fetch(
         "SELECT s.batch_no, s.body FROM evidence_segment s "  # noqa: S608  (our condition)
         f"WHERE s.source = $1 AND s.month = ANY($2::int[]) AND {_NOT_WITHDRAWN}",
-        source,
+        source.code,
         list(months),
     )
-    events = await tx.fetch(
-        "SELECT key FROM evidence_event WHERE source = $1 AND month = ANY($2::int[])", source, months
-    )
+    events = await tx.fetch(f"{_EVENTS} WHERE source = $1 AND month = ANY($2::int[])", source.code, list(months))
     back = await tx.fetch(
-        "SELECT evidence_id, key, kind, counted, barred FROM taken_back WHERE source = $1 AND month = ANY($2::int[])",
-        source,
+        "SELECT evidence_id, key, kind, counted, barred, false AS identified FROM taken_back "
+        "WHERE source = $1 AND month = ANY($2::int[])",
+        source.code,
         list(months),
     )
     return Known(
         bodies=[(row["batch_no"], row["body"]) for row in rows],
-        events=np.array([row["key"] for row in events], dtype=np.uint64),
+        events=_of_events(events, source.kind).facts,
         gone=np.array([row["evidence_id"] for row in back if row["counted"]], dtype=np.int64),
-        barred=frozenset((row["key"], row["kind"]) for row in back if row["barred"]),
+        barred=_of_events([row for row in back if row["barred"]], source.kind).facts,
     )
 
 
@@ -178,13 +178,20 @@ async def next_late_chunk(tx: ReadTx, batch: Batch) -> int:
 
 def rows_in(batch_no: int, body: bytes) -> Rows:
     """The rows of an encoded segment."""
-    table = arrow.decode(body).cast(_COLUMNS)
+    table = arrow.decode(body)
     return Rows(
         evidence_id=evidence.evidence_ids(batch_no, table.column("row_no").to_numpy()),
         key=table.column("key").to_numpy(),
-        kind=pc.index_in(table.column("kind"), value_set=_KINDS).to_numpy().astype(np.int8),
+        kind=_places_of(table.column("kind").combine_chunks()),
         full=table.column("full").to_numpy(),
     )
+
+
+def _places_of(kinds: pa.Array) -> Array:
+    """Words as places in KINDS, int8; each distinct word is looked up once."""
+    words = kinds if pa.types.is_dictionary(kinds.type) else kinds.dictionary_encode()
+    places = pc.index_in(words.dictionary, value_set=_KINDS).to_numpy(zero_copy_only=False)
+    return np.asarray(places.astype(np.int8)[words.indices.to_numpy(zero_copy_only=False)])
 
 
 async def places_of(tx: ReadTx, batch: Batch) -> list[tuple[int, int]]:
@@ -219,8 +226,7 @@ async def rows_of_ids(tx: ReadTx, evidence_ids: Sequence[int], own_kind: str) ->
             rows = rows_in(row["batch_no"], row["body"])
             found.append(rows.some(np.isin(rows.evidence_id, wanted)))
     events = await tx.fetch(
-        "SELECT batch_no << 32 AS evidence_id, key, kind, identified FROM evidence_event "
-        "WHERE batch_no = ANY($1::bigint[]) UNION SELECT evidence_id, key, kind, false FROM taken_back "
+        f"{_EVENTS} WHERE batch_no = ANY($1::bigint[]) UNION SELECT evidence_id, key, kind, false FROM taken_back "  # noqa: S608  (our columns)
         "WHERE evidence_id = ANY($2::bigint[])",
         numbers,
         wanted.tolist(),
@@ -247,8 +253,7 @@ async def rows_with(tx: ReadTx, table: str, source: str, month: int, keys: Array
 async def events_with(tx: ReadTx, source: str, month: int, keys: Array, own_kind: str) -> Rows:
     """Single events of a source in a month with one of these keys; `own_kind` of the source."""
     found = await tx.fetch(
-        "SELECT batch_no << 32 AS evidence_id, key, kind, identified FROM evidence_event "
-        "WHERE source = $1 AND month = $2 AND key = ANY($3::bigint[])",
+        f"{_EVENTS} WHERE source = $1 AND month = $2 AND key = ANY($3::bigint[])",
         source,
         month,
         keys.astype(np.int64).tolist(),
@@ -269,7 +274,8 @@ async def taken_back(tx: ReadTx, evidence_ids: Sequence[int]) -> set[int]:
     """Those that no longer count: taken back one by one, or with their batch."""
     rows = await tx.fetch(
         "SELECT id FROM unnest($1::bigint[]) AS id WHERE EXISTS (SELECT FROM taken_back t WHERE t.evidence_id = id) "
-        "OR EXISTS (SELECT FROM batch b WHERE b.batch_no = id >> 32 AND b.status = 'withdrawn')",
+        "OR EXISTS (SELECT FROM batch b WHERE b.batch_no = id >> 32 AND b.status = 'withdrawn') OR EXISTS (SELECT "
+        "FROM hint h WHERE h.batch_no = id >> 32 AND h.row_no = id & 4294967295 AND h.standing <> 'stands')",
         list(evidence_ids),
     )
     return {row["id"] for row in rows}
@@ -332,5 +338,7 @@ async def standing_of(tx: ReadTx, evidence_id: int) -> str | None:
         known_here = bool(await tx.fetch("SELECT FROM evidence_event WHERE batch_no = $1", batch_no))
     if known_here:
         return "counts"
-    hint = await tx.fetch("SELECT FROM hint WHERE batch_no = $1 AND row_no = $2", batch_no, row_no)
-    return "hint" if hint else None
+    hint = await tx.fetch("SELECT standing FROM hint WHERE batch_no = $1 AND row_no = $2", batch_no, row_no)
+    if not hint:
+        return None
+    return "hint" if hint[0]["standing"] == "stands" else "taken_back"

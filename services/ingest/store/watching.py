@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from services.ingest.domain.verdicts import VERDICTS
@@ -46,22 +46,23 @@ async def deliveries(tx: ReadTx, since: datetime) -> Mapping[str, Deliveries]:
     }
 
 
-async def forget_evidence(tx: WriteTx, source: str, before_month: int) -> int:
-    """Drop evidence of a source older than a month (months since 1970); returns rows and segments dropped."""
+async def forget_evidence(tx: WriteTx, source: str, before: datetime) -> int:
+    """Drop what a source delivered before an instant; returns rows and segments dropped.
+
+    By receipt, not by the day of the event: a register repeats its old deaths for ever, and what was forgotten would
+    be said anew with the next extract. What was taken back as wrong stays barred for as long as it may be repeated.
+    """
     dropped = 0
-    for table in ("evidence_segment", "evidence_event", "duplicate_segment", "taken_back"):
+    for table in ("evidence_segment", "evidence_event", "duplicate_segment", "hint"):
         tag = await tx.run(
-            f"DELETE FROM {table} WHERE source = $1 AND month < $2",  # noqa: S608  (our tables)
+            f"DELETE FROM {table} WHERE source = $1 AND batch_no IN "  # noqa: S608  (our tables)
+            "(SELECT batch_no FROM batch WHERE code = $1 AND kind <> 'roster' AND received_at < $2)",
             source,
-            before_month,
+            before,
         )
         dropped += int(tag.rsplit(" ", 1)[-1])
-    return dropped
-
-
-async def forget_hints(tx: WriteTx, source: str, before: date) -> None:
-    """Drop hints of a source about days before one."""
-    await tx.run("DELETE FROM hint WHERE source = $1 AND occurred_on < $2", source, before)
+    tag = await tx.run("DELETE FROM taken_back WHERE source = $1 AND at < $2 AND NOT barred", source, before)
+    return dropped + int(tag.rsplit(" ", 1)[-1])
 
 
 async def last_receipts(tx: ReadTx, sources: Sequence[str]) -> Mapping[str, datetime]:

@@ -17,7 +17,6 @@ from services.ingest.domain.people import PeopleIndex
 from services.ingest.domain.verdicts import Judged
 from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch
-from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.segments import Known, Segment
 from shared.contracts.events import BATCH_COMPLETED, EVIDENCE_ACCEPTED, BatchCompleted
 from shared.contracts.vocabulary import Identity, Polarity
@@ -30,13 +29,6 @@ _KINDS = pa.array(verdicts.KINDS)
 _POLARITIES = pa.array([Polarity.NEGATIVE.value, Polarity.POSITIVE.value])
 _IDENTITIES = pa.array([Identity.ID_ONLY.value, Identity.FULL.value])
 _REASONS = pa.array(verdicts.VERDICTS)
-
-
-class TooFaultyError(UnreadableFileError):
-    """So many rows are faulty that the file itself is the wrong one."""
-
-    code = "too_faulty"
-    title = "Too many rows of the file are faulty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +57,9 @@ class Stop:
     rows: int
 
     def stops(self, counts: Mapping[str, int]) -> bool:
-        """Whether these counts stop a batch that can still be released.
-
-        Raises:
-            TooFaultyError: there is nothing in it to release.
-        """
-        faulty, total = verdicts.faulty_of(counts), sum(counts.values())
-        bad = sum(faulty.values())
-        if bad < self.rows or bad <= self.share * total:
-            return False
-        if bad == total:
-            worst = max(faulty, key=lambda name: faulty[name])
-            detail = (
-                f"Every one of the {total} rows is faulty, mostly {worst}; nothing was kept. "
-                "Check that the file belongs to this source, and its columns and encoding."
-            )
-            raise TooFaultyError(detail)
-        return True
+        """Whether these counts stop a batch: it waits with its reasons, to be mended, released or withdrawn."""
+        bad = sum(verdicts.faulty_of(counts).values())
+        return bad >= self.rows and bad > self.share * sum(counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +98,7 @@ async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
     rest = Chunk(first_row=chunk.first_row + done, judged=chunk.judged.since(done), people=chunk.people)
     rows, keys = verdicts.accepted_keys(rest.judged, rest.people)
     months = np.unique(evidence.months_of(evidence.days_of(keys))).tolist()
-    known = await segments.known(tx, source.code, months)
+    known = await segments.known(tx, source, months)
     made = await asyncio.to_thread(_make, rest, _New(rows=rows, keys=keys, known=known), now)
     await segments.save_rows(tx, "evidence_segment", now, now.chunks_done, made.segments)
     await segments.save_rows(tx, "duplicate_segment", now, now.chunks_done, made.duplicates)
@@ -137,9 +115,10 @@ async def take_chunk(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
 
 def _make(chunk: Chunk, found: _New, batch: Batch) -> _Made:
     judged = chunk.judged
-    barred = found.known.bars(found.keys, judged.kind[found.rows])
+    facts = evidence.facts_of(found.keys, judged.kind[found.rows])
+    barred = found.known.bars(facts)
     rows, keys = found.rows[~barred], found.keys[~barred]
-    new = evidence.fresh(keys, found.known.keys())
+    new = evidence.fresh(facts[~barred], found.known.facts())
     verdict = judged.verdict.copy()
     verdict[found.rows[barred]] = verdicts.TAKEN_BACK
     verdict[rows[~new]] = verdicts.DUPLICATE
@@ -173,12 +152,12 @@ async def take_event(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
     rows, keys = verdicts.accepted_keys(chunk.judged, chunk.people)
     if len(rows):
         [month] = evidence.months_of(evidence.days_of(keys)).tolist()
-        known = await segments.known(tx, source.code, [month])
+        known = await segments.known(tx, source, [month])
         table = _evidence_table(chunk.judged, rows, keys, 0)
         row = segments.rows_in(now.batch_no, arrow.encode(table))
-        if known.bars(keys, chunk.judged.kind[rows])[0]:
+        if known.bars(row.facts).any():
             verdict[:] = verdicts.TAKEN_BACK
-        elif evidence.fresh(keys, known.keys()).all() and await segments.save_event(tx, now, row):
+        elif evidence.fresh(row.facts, known.facts()).all() and await segments.save_event(tx, now, row):
             said = _event_table(chunk, rows, table, now.batch_no)
             await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, attributes(source, now.received_at))
             latency = _latency(now, chunk.judged.day)

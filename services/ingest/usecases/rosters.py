@@ -13,11 +13,13 @@ import pyarrow as pa
 
 from services.ingest.store import batches, people
 from services.ingest.store.batches import Batch
+from services.ingest.usecases.evidence import Stop
 from services.ingest.usecases.hashing import Keys
 from shared.contracts.events import CONTACTS_CHANGED, ENROLMENTS_CHANGED
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
+from shared.kit.problems import ConflictError
 
 HELD = "held"
 _SEALED_AT_ONCE = 25_000
@@ -32,9 +34,12 @@ class Roster:
         counts: rows by verdict or reason.
         reasons: row number and reason of each row not taken.
         parts: its good rows, some at a time, as often as they are asked for.
+        leaving: number and day, `ended_on`, of people whose rows say that they have left.
+        named: numbers of people whose rows are faulty; they have not ended.
         full: whoever is not in it has ended.
         by_household: whoever drew the money for a household that has another payee in it has ended.
         end_share: share of open enrolments it may end without a second look.
+        stop: at how many faulty rows it waits for a second look.
         confirmed: somebody has looked.
     """
 
@@ -42,40 +47,66 @@ class Roster:
     counts: Mapping[str, int]
     reasons: pl.DataFrame
     parts: Callable[[], Iterator[pl.DataFrame]]
+    leaving: pl.DataFrame
+    named: pl.Series
     full: bool
     by_household: bool
     today: date
     at: datetime
     end_share: float
+    stop: Stop
     confirmed: bool
 
 
+class OvertakenError(ConflictError):
+    """A newer roster of the program was taken while this one was on its way."""
+
+    code = "roster_overtaken"
+    title = "A newer roster of the program has been taken"
+
+
 async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> Batch:
-    """Bring vault and enrolments to the roster; held instead when too many would end and nobody has confirmed it.
+    """Bring vault and enrolments to the roster; held instead when it asks for a second look nobody has taken.
 
     Returns:
         The batch with its counts: rows by verdict; enrolments new, changed, ended; `ending` where it is held.
+
+    Raises:
+        OvertakenError: it would bring back the state of before a newer roster.
     """
     await people.lock_vault(tx)
     now = await batches.lock_batch(tx, batch)
-    if now.status not in {"taking", HELD}:
+    if now.status == "withdrawn" or await batches.is_overtaken(tx, now):
+        detail = (
+            "It was withdrawn or a newer roster was taken meanwhile; nothing was changed. Send it again if it holds."
+        )
+        raise OvertakenError(detail)
+    if now.status == "completed":
         return now
     staged = await _stage(tx, keys, roster)
-    ending, open_before = await people.share_ending(tx, roster.program) if roster.full else (0, 0)
-    if ending > roster.end_share * open_before and not roster.confirmed:
+    ends = roster.full or len(roster.leaving) > 0
+    ending, open_before = await people.share_ending(tx, roster.program, full=roster.full) if ends else (0, 0)
+    await _save_reasons(tx, now, roster)
+    doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
+    if doubtful and not roster.confirmed:
         held = replace(now, status=HELD, counts={**roster.counts, "ending": ending, "open": open_before})
         await batches.save_progress(tx, held)
         await batches.save_status(tx, held)
         return held
     await _save_people(tx, outbox, keys, now, roster)
     changes = await _save_enrolments(tx, outbox, now, roster, staged)
-    quarantine = roster.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
-    await batches.save_quarantine(tx, now, 0, len(quarantine), arrow.encode(quarantine) if len(quarantine) else None)
     done = replace(now, status="completed", counts={**roster.counts, **changes}, chunks_done=1, completed_at=roster.at)
     await batches.save_progress(tx, done)
     await batches.save_status(tx, done)
     await batches.withdraw_older_held(tx, done, at=roster.at)
     return done
+
+
+async def _save_reasons(tx: WriteTx, batch: Batch, roster: Roster) -> None:
+    """Keep which rows are faulty, in place of what an earlier look at the same file found."""
+    await batches.delete_quarantine(tx, batch)
+    reasons = roster.reasons.with_columns(pl.col("reason").cast(pl.Categorical)).to_arrow()
+    await batches.save_quarantine(tx, batch, 0, len(reasons), arrow.encode(reasons) if len(reasons) else None)
 
 
 async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
@@ -87,6 +118,10 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
         tables.append(await asyncio.to_thread(_staged, good, subjects, keys))
         await people.stage(tx, tables[-1])
     await people.measure_stage(tx)
+    named = await asyncio.to_thread(keys.subject.many, roster.named.to_list())
+    await people.stage_named(tx, arrow.subject_array(named))
+    leaving = await asyncio.to_thread(keys.subject.many, roster.leaving["number"].to_list())
+    await people.stage_leaving(tx, arrow.subject_array(leaving), roster.leaving["ended_on"].to_arrow())
     return tables
 
 
@@ -119,7 +154,7 @@ async def _save_enrolments(
     for table in staged:
         await outbox.say_table(tx, ENROLMENTS_CHANGED, _differing(table, row_no, fresh), attributes)
     counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
-    if roster.full or roster.by_household:
+    if roster.full or roster.by_household or len(roster.leaving):
         ending = people.end_enrolments(tx, roster.program, batch.batch_no, today=roster.today, full=roster.full)
         async for gone in ending:
             await outbox.say_table(tx, ENROLMENTS_CHANGED, gone, attributes)

@@ -1,11 +1,12 @@
 """What a department said turns out wrong: taken back in the caller's transaction; not deleted, but outweighed.
 
-Evidence is one per person, source and day (ADR 0010); rows that said the same stand behind it as duplicates. Two cases:
+Evidence is one per person, source, day and kind (ADR 0021); rows that said the same stand behind it as duplicates. Two
+cases:
 
 * A **batch** is withdrawn: it was the wrong file. Its rows no longer count; duplicates of them in other batches do.
 * A **record** is corrected: that the source saw this person on this day is wrong, whoever said it how often. Its
   duplicates of the same kind go with it, and the same record is not taken when it comes again with the next full
-  extract; rows of another kind (cured, not died) come to count.
+  extract; rows of another kind (cured, not died) count as before.
 """
 
 import asyncio
@@ -21,8 +22,9 @@ from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.columns import Array
 from services.ingest.domain.people import PeopleIndex, UnknownPersonError
-from services.ingest.store import batches, segments
+from services.ingest.store import batches, hints, segments
 from services.ingest.store.batches import Batch
+from services.ingest.store.hints import Hint
 from services.ingest.store.segments import Rows
 from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities
 from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED
@@ -73,6 +75,7 @@ class TakeBack:
                 await self._say_corrected(rows)
                 freed.append(rows.key)
             await self._promote(month, np.concatenate(freed))
+        await self._say_wrong_hints(await hints.take_back_batch(self.tx, now.batch_no))
         return gone
 
     async def records(self, evidence_ids: Sequence[int]) -> int:
@@ -81,19 +84,17 @@ class TakeBack:
         # What is gone is gone: a right record that took its place since stays.
         gone = await segments.taken_back(self.tx, evidence_ids)
         left = [each for each in evidence_ids if each not in gone]
+        await self._say_wrong_hints(await hints.take_back(self.tx, left))
         named = await segments.rows_of_ids(self.tx, left, self.source.kind)
         return sum([await self._month(month, named.some(named.months == month)) for month in np.unique(named.months)])
 
     async def _month(self, month: int, named: Rows) -> int:
-        code, own = self.source.code, self.source.kind
+        code = self.source.code
         before = await segments.taken_back_of(self.tx, code, month)
-        counted = segments.joined([
-            await segments.rows_with(self.tx, "evidence_segment", code, month, named.key),
-            await segments.events_with(self.tx, code, month, named.key, own),
-        ])  # fmt: skip
+        counted = await self._counting(month, named.key, before)
         again = await segments.rows_with(self.tx, "duplicate_segment", code, month, named.key)
-        counted, again = (each.some(~np.isin(each.evidence_id, before)) for each in (counted, again))
-        counted, again = (each.some(_same_record(each, named)) for each in (counted, again))
+        again = again.some(~np.isin(again.evidence_id, before))
+        counted, again = (each.some(np.isin(each.facts, named.facts)) for each in (counted, again))
         again = again.some(~np.isin(again.evidence_id, counted.evidence_id))
         for rows, was in ((counted, True), (again, False)):
             await segments.save_taken_back(
@@ -104,14 +105,41 @@ class TakeBack:
         await self._promote(month, counted.key)
         return len(counted)
 
+    async def _counting(self, month: int, keys: Array, before: Array) -> Rows:
+        """Rows of these keys that count; `before`: ids of a month's rows that were taken back."""
+        found = segments.joined([
+            await segments.rows_with(self.tx, "evidence_segment", self.source.code, month, keys),
+            await segments.events_with(self.tx, self.source.code, month, keys, self.source.kind),
+        ])  # fmt: skip
+        return found.some(~np.isin(found.evidence_id, before))
+
     async def _say_corrected(self, rows: Rows) -> None:
-        said = {
+        said = await asyncio.to_thread(self._said, rows)
+        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, said, self._attributes())
+
+    async def _say_wrong_hints(self, wrong: Sequence[Hint]) -> None:
+        """Say it of everybody whom a record without an id may have meant."""
+        pairs = [(each, subject) for each in wrong for subject in each.candidates]
+        kind = np.array([verdicts.KINDS.index(each.kind) for each, _ in pairs], dtype=np.int8)
+        said = pa.table(
+            {
+                "subject": pa.array([subject.bytes for _, subject in pairs], pa.binary(16)),
+                "occurred_on": pa.array([each.occurred_on for each, _ in pairs], pa.date32()),
+                "kind": kinds(kind),
+                "polarity": polarities(kind),
+                "identity": identities(np.zeros(len(pairs), dtype=bool)),
+                "evidence_id": pa.array([each.evidence_id for each, _ in pairs], pa.int64()),
+            }
+        )
+        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, said, self._attributes())
+
+    def _attributes(self) -> dict[str, str]:
+        return {
             "source": self.source.code,
             "department": self.source.department,
             "reason": self.because.reason,
             "corrected_at": self.because.at.isoformat(),
         }
-        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, await asyncio.to_thread(self._said, rows), said)
 
     def _said(self, rows: Rows) -> pa.Table:
         try:
@@ -131,7 +159,7 @@ class TakeBack:
         )
 
     async def _promote(self, month: int, keys: Array) -> None:
-        """Let the oldest duplicates of keys that have become free count, under their own ids."""
+        """Let the oldest duplicate of each fact about these keys that nothing else tells count, under its own id."""
         if not len(keys):
             return
         waiting = await segments.rows_with(self.tx, "duplicate_segment", self.source.code, month, keys)
@@ -139,8 +167,9 @@ class TakeBack:
         waiting = waiting.some(~np.isin(waiting.evidence_id, before))
         if not len(waiting):
             return
+        waiting = waiting.some(~np.isin(waiting.facts, (await self._counting(month, keys, before)).facts))
         order = np.argsort(waiting.evidence_id, kind="stable")
-        _, first = np.unique(waiting.key[order], return_index=True)
+        _, first = np.unique(waiting.facts[order], return_index=True)
         chosen = waiting.some(np.sort(order[first]))
         numbers = chosen.evidence_id >> evidence.ROW_BITS
         for batch_no in np.unique(numbers).tolist():
@@ -167,9 +196,3 @@ class TakeBack:
         await batches.save_progress(self.tx, replace(batch, counts={name: n for name, n in counts.items() if n}))
         said = attributes(self.source, batch.received_at)
         await self.outbox.say_table(self.tx, EVIDENCE_ACCEPTED, await asyncio.to_thread(self._said, rows), said)
-
-
-def _same_record(rows: Rows, named: Rows) -> Array:
-    """Which rows say one of the named facts: the same person and day, and the same kind."""
-    facts = named.key * np.uint64(len(verdicts.KINDS)) + named.kind.astype(np.uint64)
-    return np.isin(rows.key * np.uint64(len(verdicts.KINDS)) + rows.kind.astype(np.uint64), facts)

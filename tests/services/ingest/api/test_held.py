@@ -1,8 +1,13 @@
 """A second look: rosters that would end too many, files that fail too often."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.services.ingest.world import HOUSEHOLD_PROGRAM, IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
+from services.ingest.api import taking
+from services.ingest.store.batches import NewBatch
+from services.ingest.usecases.rosters import OvertakenError
+from tests.services.ingest.world import HOUSEHOLD_PROGRAM, IDS, NAMES, NOW, PROGRAM, csv_of, pharmacy, roster
 
 pytestmark = pytest.mark.db
 
@@ -27,10 +32,77 @@ async def test_a_full_roster_ends_whoever_is_missing(town):
     assert sorted(await changes(town)) == ["ended"] * 2 + ["new"] * 32
 
 
+@pytest.mark.parametrize("slip", [{"待遇金额": "很多"}, {"村居代码": "34160200100"}, {"姓名": ""}])
+async def test_whoever_is_named_by_a_faulty_row_has_not_ended(town, slip):
+    columns = roster(range(29))
+    for header, value in slip.items():
+        columns[header] = [*columns[header][:-1], value]
+    said = (await town.enrol(columns)).json()
+    assert (said["accepted"], said["ended"], said["status"]) == (28, 1, "completed")
+    open_now = await town.rows("SELECT subject FROM enrolment WHERE ended_on IS NULL")
+    assert town.deps.keys.subject.one(IDS[28]).bytes in {row["subject"].bytes for row in open_now}
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+async def test_a_roster_that_is_mostly_faulty_is_held_with_its_reasons(town, mode):
+    before = await changes(town)
+    columns = roster(range(25), 待遇金额=["很多"] * 21 + ["1"] * 4)
+    answer = await town.enrol(columns, mode=mode)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["counts"]["wrong_code"]) == (409, "roster_held", 21)
+    assert await changes(town) == before
+    path = f"/v1/batches/{problem['batch_id']}/quarantine"
+    assert len((await town.get(path)).json()["items"]) == 21
+    assert "很多" in (await town.get(f"{path}/file", "ingest.upload")).text
+    assert (await town.enrol(columns, mode=mode, confirm=True)).json()["changed"] == 4
+    assert len((await town.get(path)).json()["items"]) == 21
+
+
+async def test_a_roster_that_a_later_one_has_overtaken_changes_nothing(town):
+    body = csv_of(roster(range(29)))
+
+    async def pieces():
+        yield body
+
+    received = await town.deps.raw.receive(pieces(), limit=len(body))
+    await town.enrol(roster([35]), mode="delta")
+    before = await changes(town)
+    new = NewBatch(
+        kind="roster", code=PROGRAM, department="hrss", client_id="c", sha256=received.sha256, filename="f",
+        size_bytes=len(body), received_at=NOW - timedelta(seconds=1),
+    )  # fmt: skip
+    asked = taking.RosterAsked(full=True, confirmed=True, by_household=False)
+    with pytest.raises(OvertakenError):
+        await taking.take_roster(town.deps, PROGRAM, received, new, asked)
+    assert (await enrolments(town), await changes(town)) == (31, before)
+    # Sent again, it is a new state.
+    assert (await town.post(f"/v1/programs/{PROGRAM}/roster", body)).json()["ended"] == 2
+
+
+async def test_the_rows_of_a_delta_sent_as_a_full_roster_end_whoever_is_not_among_them(town):
+    await town.enrol(roster(range(28)), mode="delta")
+    answer = await town.enrol(roster(range(28)))
+    assert (answer.status_code, answer.json()["repeated"], answer.json()["ended"]) == (201, False, 2)
+    assert (await town.enrol(roster(range(28)), mode="delta")).json()["repeated"]
+
+
 async def test_a_delta_ends_nobody(town):
     said = (await town.enrol(roster([35]), mode="delta")).json()
     assert (said["new"], said["ended"]) == (1, 0)
     assert await enrolments(town) == 31
+
+
+async def test_a_row_says_when_an_enrolment_has_ended_in_a_delta_too(town):
+    days = ["2023-09", "2023-09-99", "2024-01", ""]
+    columns = roster([0, 1, 2, 3], 待遇金额=["", "1", "1", "330"], 停止享受年月=days)
+    said = (await town.enrol(columns, mode="delta")).json()
+    assert (said["accepted"], said["ended"], said["changed"]) == (2, 1, 1)
+    assert said["reasons"] == {"impossible_date": 1, "future_date": 1}
+    [gone] = [row for row in await town.said("ingest.enrolments.changed.v1") if row["change"] == "ended"]
+    assert (gone["subject"], str(gone["ended_on"])) == (town.deps.keys.subject.one(IDS[0]).bytes, "2023-09-01")
+    assert await enrolments(town) == 29
+    held = (await town.enrol(roster(range(1, 11), 停止享受年月=["2023-10-31"] * 10), mode="delta")).json()
+    assert (held["code"], held["counts"]["ending"]) == ("roster_held", 10)
 
 
 async def test_people_of_one_household_share_its_pseudonym_and_a_move_is_said(world):
@@ -161,6 +233,13 @@ async def test_a_file_that_fails_too_often_is_held_and_says_nothing(town):
     assert (batch["status"], batch["quarantined"]) == ("held", 30)
     page = (await town.get(f"/v1/batches/{problem['batch_id']}/quarantine")).json()
     assert len(page["items"]) == 30
+
+
+async def test_a_file_without_one_good_row_is_held_with_its_reasons_too(town):
+    problem = (await town.send(csv_of(pharmacy(["12"] * 25)))).json()
+    assert (problem["code"], problem["counts"]) == ("batch_held", {"bad_citizen_id": 25})
+    path = f"/v1/batches/{problem['batch_id']}/quarantine/file"
+    assert (await town.get(path, "ingest.upload")).text.count("身份证号格式不正确") == 25
 
 
 async def test_a_held_file_is_taken_when_it_is_confirmed(town):

@@ -72,6 +72,55 @@ async def test_the_same_record_in_another_file_is_the_same_hint(town):
     assert len(await town.said(HINTS)) == 1
 
 
+async def test_an_event_without_an_id_is_a_hint_where_its_source_may_leave_it_out(town):
+    event = {"name": NAMES[4], "occurred_on": "2023-05-09", "values": {"sex": sex_of(4), "age": "73"}}
+    headers = town.issuer.headers("ingest.upload")
+    for _ in range(2):
+        answer = await town.client.post("/v1/sources/civil_cremation/events", json=event, headers=headers)
+        assert (answer.status_code, answer.json()["reason"]) == (201, "no_citizen_id")
+    [hint] = await town.said(HINTS)
+    assert hint["subject"] == town.deps.keys.subject.one(IDS[4]).bytes
+    [batch] = await town.rows("SELECT batch_no FROM batch WHERE kind = 'event'")
+    assert hint["evidence_id"] == batch["batch_no"] << 32
+    nameless = {"occurred_on": "2023-05-09"}
+    answer = await town.client.post("/v1/sources/medins_pharmacy/events", json=nameless, headers=headers)
+    assert answer.json()["reason"] == "missing_field"
+
+
+CORRECTED = "ingest.evidence.corrected.v1"
+
+
+async def test_hints_fall_with_their_batch_and_come_again_with_the_right_file(town):
+    row = ("", NAMES[4], sex_of(4), "73")
+    wrong = await send(town, row)
+    answer = await town.post(f"/v1/batches/{wrong['batch_id']}:withdraw", b"")
+    assert answer.status_code == 200
+    [said] = await town.said(CORRECTED)
+    number = wrong["batch_no"] << 32
+    assert (said["subject"], said["evidence_id"], said["kind"], said["polarity"]) == (
+        town.deps.keys.subject.one(IDS[4]).bytes, number, "died", "negative",
+    )  # fmt: skip
+    assert (await town.get(f"/v1/evidence/{number}", "audit.read")).json()["standing"] == "taken_back"
+    await send(town, row, (IDS[5], NAMES[5], "男", "73"))
+    assert len(await town.said(HINTS)) == 2
+
+
+async def test_a_wrong_hint_is_corrected_for_all_it_may_mean_and_stays_corrected(world):
+    await namesakes(world, [1, 3], ["19500505", "19490101"])
+    said = await send(world, ("", "李建国", "男", "73"))
+    headers, body = world.issuer.headers("ingest.upload"), {"evidence_id": said["batch_no"] << 32, "reason": "录入错误"}
+    answer = await world.client.post("/v1/corrections", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (201, "accepted")
+    assert {row["subject"] for row in await world.said(CORRECTED)} == {
+        row["subject"] for row in await world.said(HINTS)
+    }
+    await send(world, ("", "李建国", "男", "73"), ("", "某某", "男", "73"))
+    assert len(await world.said(HINTS)) == 2
+    assert (await world.client.post("/v1/corrections", json=body, headers=headers)).status_code == 409
+    nobody = body | {"evidence_id": (said["batch_no"] + 1) << 32 | 1}
+    assert (await world.client.post("/v1/corrections", json=nobody, headers=headers)).status_code == 404
+
+
 @pytest.mark.parametrize(
     "row",
     [("", NAMES[4], "女" if sex_of(4) == "男" else "男", "73"), ("", NAMES[4], sex_of(4), "60"), ("", "某某", "男", "73"),

@@ -1,5 +1,7 @@
 """Files and rosters go in, evidence and enrolments come out: the main path through the real application."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.services.ingest.world import IDS, NAMES, csv_of, make_id, pharmacy, roster, xlsx_of
@@ -42,6 +44,45 @@ async def test_the_same_file_twice_changes_nothing_and_the_batch_says_so(town):
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json() | {"repeated": True}
     assert await town.traces() == before
+
+
+async def test_a_file_is_judged_anew_once_what_kept_its_rows_out_has_passed(town):
+    columns = {"身份证号": [*IDS[:3], IDS[35]], "姓名": [*NAMES[:2], "王小明", NAMES[35]],
+               "出院日期": ["2023-05-09"] * 3 + ["2023-11-03"], "离院方式": ["治愈"] * 4}  # fmt: skip
+    body = csv_of(columns)
+    event = {"citizen_id": IDS[36], "name": NAMES[36], "occurred_on": "2023-10-31", "values": {"outcome": "治愈"}}
+
+    async def post():
+        headers = town.issuer.headers("ingest.upload")
+        answer = await town.client.post("/v1/sources/health_inpatient_emr/events", json=event, headers=headers)
+        return answer.json()
+
+    first = (await town.send(body, "health_inpatient_emr")).json()
+    assert first["quarantine_reasons"] == {"name_mismatch": 1, "future_date": 1}
+    assert (await town.send(body, "health_inpatient_emr")).json() == first | {"repeated": True}
+    assert (await post())["reason"] == "not_a_beneficiary"
+    await town.enrol(roster([2, 35, 36], 姓名=["王小明", NAMES[35], NAMES[36]]), mode="delta")
+    again = await town.send(body, "health_inpatient_emr")
+    assert (again.status_code, again.json()["repeated"], again.json()["accepted"]) == (201, False, 1)
+    assert (again.json()["duplicate"], again.json()["quarantine_reasons"]) == (2, {"future_date": 1})
+    assert again.json()["sha256"] == first["sha256"]
+    assert ((await post())["verdict"], (await post())["verdict"]) == ("accepted", "accepted")
+    town.deps.platform.clock.move(timedelta(days=2))
+    assert (await town.send(body, "health_inpatient_emr")).json()["accepted"] == 1
+    last = (await town.send(body, "health_inpatient_emr")).json()
+    assert (last["repeated"], last["duplicate"]) == (True, 3)
+    assert len(await town.said(EVIDENCE)) == 5
+
+
+async def test_a_comma_within_a_cell_moves_no_day(town):
+    head, good, shifted = (
+        "药店,身份证号,购药时间,结算时间",
+        f"甲,{IDS[0]},2023-05-09,2023-05-10",
+        f"乙,号,{IDS[1]},2023-05-09",
+    )
+    body = "\n".join([head, good, shifted, f"丙,{IDS[2]},2023-05-09,2023-05-10,2023", f"丁,{IDS[3]}"]).encode()
+    said = (await town.send(body)).json()
+    assert (said["accepted"], said["quarantine_reasons"]) == (1, {"bad_citizen_id": 1, "uneven_row": 2})
 
 
 async def test_an_overlapping_redelivery_adds_only_what_is_new(town):

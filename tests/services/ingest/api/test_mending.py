@@ -70,7 +70,7 @@ async def test_rows_over_many_chunks_keep_their_numbers(town):
 async def test_a_roster_gives_its_faulty_rows_back_too(town):
     columns = roster(range(30), 待遇金额=["220.10"] * 29 + ["很多"])
     said = (await town.enrol(columns)).json()
-    assert said["reasons"] == {"wrong_code": 1}
+    assert (said["reasons"], said["ended"]) == ({"wrong_code": 1}, 0)
     answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
     assert pl.read_csv(answer.content, infer_schema=False)["待遇金额"].to_list() == ["很多"]
 

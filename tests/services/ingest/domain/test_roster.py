@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.domain.roster import COLUMNS, NOBODY, judge_roster, match
 from tests.services.ingest.world import VILLAGE, make_id
 
@@ -44,12 +45,14 @@ def test_amounts_come_in_many_writings(text, fen):
         ({"division": ["3416"]}, "wrong_code"),
         ({"citizen_id": [""]}, "missing_field"),
         ({"citizen_id": ["341602"]}, "bad_citizen_id"),
+        ({UNEVEN: [True]}, "uneven_row"),
     ],
 )
-def test_a_row_that_cannot_be_used_says_why(columns, reason):
+def test_a_row_that_cannot_be_used_says_why_and_whom_it_names(columns, reason):
     made = judged(**columns)
     assert made.counts == {"accepted": 0, reason: 1}
     assert made.reasons.rows() == [(0, reason)]
+    assert made.named.to_list() == ([] if "citizen_id" in columns else [make_id(1)])
 
 
 def test_a_person_twice_in_a_roster_counts_once():

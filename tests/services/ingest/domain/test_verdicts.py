@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain import evidence, verdicts
-from services.ingest.domain.catalogue import CodeRule, Source
+from services.ingest.domain.catalogue import UNEVEN, CodeRule, Source
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.sources import load_sources
 from tests.services.ingest.world import make_id
@@ -115,13 +115,45 @@ def test_an_empty_vault_knows_nobody():
 
 @pytest.mark.parametrize(
     ("declared", "name", "full"),
-    [("id_only", "张三", True), ("id_only", None, False), ("full", None, True)],
+    [("id_only", "张三", True), ("id_only", None, False), ("full", "张三", True), ("full", None, False)],
 )
-def test_identity_is_full_by_name_or_by_the_reader(declared, name, full):
+def test_identity_is_full_where_a_name_was_compared(declared, name, full):
     frame = pl.DataFrame({"citizen_id": [SHE], "name": [name], "occurred_on": ["2023-05-01"], "mode": ["face"]},
                          schema_overrides={"name": pl.String})  # fmt: skip
     judged = verdicts.judge(frame, source(identity=declared), people((SHE, "张三")), RULES)
     assert judged.full.tolist() == [full]
+
+
+def test_identity_is_full_without_a_name_where_a_reader_alone_tells_who_it_is():
+    frame = pl.DataFrame({"citizen_id": [SHE], "occurred_on": ["2023-05-01"]})
+    columns = {"citizen_id": ("id",), "occurred_on": ("d",)}
+    for declared, full in (("full", True), ("id_only", False)):
+        nameless = source(identity=declared, columns=columns, codes={})
+        assert verdicts.judge(frame, nameless, people((SHE, "张三")), RULES).full.tolist() == [full]
+
+
+def test_a_kind_may_have_a_day_of_its_own():
+    prison = source(
+        polarity="negative", kind="custody", dates={"released": "out"},
+        columns={"citizen_id": ("id",), "occurred_on": ("d",), "out": ("o",), "mode": ("m",)},
+        codes={"mode": CodeRule(kinds={"in": "custody", "out": "released"})},
+    )  # fmt: skip
+    rows = [("in", "2023-05-09"), ("out", "2023-05-09"), ("out", " "), ("out", "2024-05-09"), ("out", "昨天")]
+    frame = pl.DataFrame({
+        "citizen_id": [SHE] * 5, "occurred_on": ["2021-03-01"] * 5, "mode": [mode for mode, _ in rows],
+        "out": [day for _, day in rows],
+    })  # fmt: skip
+    judged = verdicts.judge(frame, prison, people((SHE, "张三")), RULES)
+    assert [verdicts.VERDICTS[code] for code in judged.verdict] == ["accepted"] * 3 + ["future_date", "impossible_date"]
+    assert [str(day) for day in judged.day[:3].astype("datetime64[D]")] == ["2021-03-01", "2023-05-09", "2021-03-01"]
+    assert frame["occurred_on"].to_list() == ["2021-03-01"] * 5
+
+
+def test_a_row_with_more_or_fewer_cells_than_the_first_line_is_not_read_at_all():
+    frame = pl.DataFrame({"citizen_id": [SHE] * 2, "occurred_on": ["2023-05-01"] * 2, "mode": ["face"] * 2,
+                          UNEVEN: [False, True]})  # fmt: skip
+    judged = verdicts.judge(frame, source(), people((SHE, "张三")), RULES)
+    assert [verdicts.VERDICTS[code] for code in judged.verdict] == ["accepted", "uneven_row"]
 
 
 # ---- every source's own examples ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import fsspec
 import orjson
 import pytest
+import structlog
 from prometheus_client import REGISTRY
 
 from services.ingest.api import taking
@@ -16,7 +17,7 @@ from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
 from services.ingest.settings import Pull
 from tests.services.ingest.api.test_held import faulty
-from tests.services.ingest.world import IDS, csv_of, pharmacy
+from tests.services.ingest.world import IDS, NAMES, csv_of, pharmacy
 
 pytestmark = pytest.mark.db
 
@@ -89,17 +90,18 @@ async def test_a_silence_is_said_once_whoever_looks_and_a_new_one_again(town):
 
 async def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(town):
     old = (await town.send(csv_of(pharmacy([*IDS[:5], "12"], "2022-12-01")))).json()
-    await town.send(csv_of(pharmacy(IDS[:5], "2023-10-31")))
     retention = Retention(*parts(town), town.deps.raw, town.deps.settings)
+    town.deps.platform.clock.move(timedelta(days=30 * 15))  # December 2022 is more than 24 months ago
+    await town.send(csv_of(pharmacy(IDS[:5], "2024-12-31")))
     await retention.forget()
     assert (await town.evidence()).num_rows == 10
     assert len(town.raw_files()) == 3
-    town.deps.platform.clock.move(timedelta(days=30 * 15))  # December 2022 is more than 24 months ago
-    await retention.forget()
-    assert (await town.evidence()).num_rows == 5
-    assert len(town.raw_files()) == 3
     town.deps.platform.clock.move(timedelta(days=30 * 12))
     await retention.forget()
+    await retention.forget()
+    assert (await town.evidence()).num_rows == 5
+    assert len(town.raw_files()) == 1
+    town.deps.platform.clock.move(timedelta(days=30 * 14))
     await retention.forget()
     assert await town.evidence() is None
     assert town.raw_files() == []
@@ -109,6 +111,27 @@ async def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(town):
     gone = await town.get(f"/v1/batches/{old['batch_id']}/quarantine/file", "ingest.upload")
     assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
     assert town.leftovers() == []
+
+
+async def test_an_old_death_is_said_once_and_stays_corrected_however_often_the_register_repeats_it(town):
+    def register(*numbers: int) -> bytes:
+        return csv_of({"身份证号": [IDS[number] for number in numbers], "姓名": [NAMES[number] for number in numbers],
+                       "火化日期": ["2020-05-09"] * len(numbers), "性别": [""] * len(numbers)})  # fmt: skip
+
+    retention = Retention(*parts(town), town.deps.raw, town.deps.settings)
+    first = (await town.send(register(0, 1), "civil_cremation")).json()
+    body = {"evidence_id": first["batch_no"] << 32, "reason": "录入错误"}
+    answer = await town.client.post("/v1/corrections", json=body, headers=town.issuer.headers("ingest.upload"))
+    assert answer.status_code == 201
+    await retention.forget()
+    again = (await town.send(register(0, 1, 2), "civil_cremation")).json()
+    assert (again["accepted"], again["duplicate"], again["quarantine_reasons"]) == (1, 1, {"taken_back": 1})
+    kept = await town.get(f"/v1/evidence/{first['batch_no'] << 32 | 1}", "audit.read")
+    assert (kept.status_code, kept.json()["standing"]) == (200, "counts")
+    town.deps.platform.clock.move(timedelta(days=30 * 30))
+    await retention.forget()
+    late = (await town.send(register(0), "civil_cremation")).json()
+    assert late["quarantine_reasons"] == {"taken_back": 1}
 
 
 @pytest.fixture
@@ -164,6 +187,39 @@ async def test_a_bad_or_held_file_is_noted_and_not_asked_for_again(town, puller,
     assert town.leftovers() == []
 
 
+async def test_a_file_that_cannot_be_read_leaves_the_others_their_turn(town, puller, tmp_path, monkeypatch):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name, number in {"a": 0, "b": 1, "c": 2}.items():
+        (inbox / f"{name}.csv").write_bytes(csv_of(pharmacy(IDS[number : number + 1])))
+    read, errors = pull_job._read, {"a.csv": PermissionError(13, "denied"), "b.csv": RuntimeError("of this store only")}
+
+    def refusing(store, path):
+        if error := errors.get(path.rsplit("/", 1)[-1]):
+            raise error
+        return read(store, path)
+
+    monkeypatch.setattr(pull_job, "_read", refusing)
+    pull = Pull(source="medins_pharmacy", url=f"file://{inbox}")
+    with structlog.testing.capture_logs() as logs:
+        assert [await puller.look(pull) for _ in range(2)] == [0, 1]
+    assert [each["reason"] for each in logs if each["event"] == "pull_failed"] == ["PermissionError", "RuntimeError"]
+    assert await outcomes(town) == ["completed"]
+    errors.clear()
+    assert await puller.look(pull) == 2
+    assert town.leftovers() == []
+
+
+async def test_a_broken_read_is_no_full_store(town):
+    async def pieces():
+        yield b"a"
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        await town.deps.raw.receive(pieces(), limit=10)
+    assert town.leftovers() == []
+
+
 async def test_a_bucket_is_read_like_a_folder(town, puller):
     store = fsspec.filesystem("memory")
     store.pipe("/medins/a.csv", csv_of(pharmacy(IDS[:5])))
@@ -177,7 +233,7 @@ async def test_the_loop_goes_on_when_a_folder_cannot_be_reached(town, puller, mo
 
     async def unreachable(pull):
         looked.append(pull.source)
-        raise OSError
+        raise OSError if len(looked) % 2 else RuntimeError
 
     # The same folder for two sources is two folders to look into.
     pulls = [Pull.model_construct(source=code, url="x", every_seconds=0.0) for code in ("air_boarding", "rail_trip")]

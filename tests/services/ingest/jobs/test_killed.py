@@ -205,7 +205,8 @@ async def test_a_full_disk_is_told_leaves_nothing_and_the_same_file_is_taken_onc
 # ---- no database -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_database_restarted_in_the_middle_costs_an_answer_and_nothing_else(issuer, tmp_path):
+@pytest.mark.parametrize("completed_by", ["its sender", "nobody"])
+async def test_a_database_restarted_in_the_middle_costs_an_answer_and_nothing_else(issuer, tmp_path, completed_by):
     async with LocalStack(servers_alone(tmp_path / "server", nats=False)) as stack:
         await stack.migrate(["ingest"])
         database = Database(stack.database_url("ingest"), schema="ingest")
@@ -227,7 +228,11 @@ async def test_a_database_restarted_in_the_middle_costs_an_answer_and_nothing_el
             answer = await world.send(many_rows())
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             platform.outbox = whole
-            assert await resume(world).look() == 1
+            if completed_by == "its sender":
+                answer = await world.send(many_rows())
+                assert (answer.status_code, answer.json()["status"]) == (201, "completed")
+            else:
+                assert await resume(world).look() == 1
             [batch] = await world.rows("SELECT status, chunks_done FROM batch WHERE kind = 'source'")
             assert batch == {"status": "completed", "chunks_done": 3}
             keys = (await world.evidence()).column("key").to_pylist()
