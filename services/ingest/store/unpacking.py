@@ -24,7 +24,7 @@ _PIECE = 1 << 20
 _PACKED_PIECE = 1 << 10
 _SMALL = 1 << 16
 _WINDOW = 1 << 27
-_BROKEN = (
+BROKEN = (
     OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, struct.error, RuntimeError,
     ValueError, OverflowError,
 )  # fmt: skip
@@ -40,6 +40,7 @@ class Limits:
 
     Attributes:
         chunk_rows: rows of a chunk.
+        chunk_bytes: of a chunk of fewer rows with long cells.
         block_bytes: text parsed at once.
     """
 
@@ -50,6 +51,7 @@ class Limits:
     sheet_bytes: int
     chunk_rows: int
     block_bytes: int = 1 << 23
+    chunk_bytes: int = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def unpacked(path: Path, scratch: Path, limits: Limits) -> Path:
                 return _copied(_zstd_pieces(path), target, bound)
             if head.startswith(ZIP) and not _is_excel(path):
                 return _unzipped(path, target, bound)
-    except _BROKEN as error:
+    except BROKEN as error:
         detail = "The packed file breaks off, is damaged or locked by a password; pack it again."
         raise UnreadableFileError(detail) from error
     return path
@@ -156,27 +158,6 @@ def _copied(pieces: Iterator[bytes], target: Path, bound: int) -> Path:
     return target
 
 
-def check_archive(path: Path, limits: Limits) -> None:
-    """Refuse a workbook that unpacks to more than allowed, whatever its directory says.
-
-    Raises:
-        UnreadableFileError: breaks off or damaged.
-        FileTooLargeError: beyond the limits.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(each.file_size for each in archive.infolist()) > limits.sheet_bytes:
-                detail = "Unpacked, the workbook is larger than allowed; send it as CSV."
-                raise FileTooLargeError(detail)
-            damaged = archive.testzip()
-    except _BROKEN as error:
-        detail = "The workbook breaks off, is damaged or locked by a password; save it again and send the new one."
-        raise UnreadableFileError(detail) from error
-    if damaged:
-        detail = "The workbook is damaged; save it again and send the new one."
-        raise UnreadableFileError(detail)
-
-
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
@@ -188,9 +169,8 @@ def as_utf8(plain: Path, scratch: Path, limits: Limits) -> Text:
         StorageFullError: no room for the copy.
     """
     with plain.open("rb") as opened:
-        head = opened.read(4)
-    encodings = ("utf-16",) if head.startswith(_UTF16) else ("utf-8", "gb18030")
-    for encoding in encodings:
+        head = opened.read(_SMALL)
+    for encoding in _encodings(head):
         try:
             with room():
                 return _decoded(plain, encoding, scratch / "utf8", limits)
@@ -198,6 +178,16 @@ def as_utf8(plain: Path, scratch: Path, limits: Limits) -> Text:
             continue
     detail = "The file is neither UTF-8 nor GB18030 nor UTF-16 text, nor XLSX or Parquet; export it as CSV in UTF-8."
     raise UnreadableFileError(detail)
+
+
+def _encodings(head: bytes) -> tuple[str, ...]:
+    """In what a text may be written; in UTF-16 every second byte of its digits and delimiters is zero."""
+    if head.startswith(_UTF16):
+        return ("utf-16",)
+    share = len(head) // 20
+    if head[1::2].count(0) > share:
+        return ("utf-16-le",)
+    return ("utf-16-be",) if head[::2].count(0) > share else ("utf-8", "gb18030")
 
 
 def _decoded(plain: Path, encoding: str, copy: Path, limits: Limits) -> Text:

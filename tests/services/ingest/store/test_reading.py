@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.store.problems import FileTooLargeError, MissingColumnsError, UnreadableFileError
 from services.ingest.store.reading import read_chunks
 from services.ingest.store.unpacking import Limits
@@ -42,7 +44,7 @@ def read(body: bytes, folder, limits: Limits = LIMITS) -> pl.DataFrame:
     assert all(len(chunk) == limits.chunk_rows for chunk in chunks[:-1])
     frame = pl.concat(chunks, how="diagonal") if chunks else pl.DataFrame()
     # An empty cell is empty or nothing, by the form of the file; the rules treat both alike.
-    return frame.select(pl.col(name).fill_null("") for name in sorted(frame.columns))
+    return frame.select(pl.col(name).fill_null("") for name in sorted(set(frame.columns) - {UNEVEN}))
 
 
 def forms():
@@ -53,11 +55,14 @@ def forms():
     yield "gb18030", text.encode("gb18030")
     yield "utf-16", text.encode("utf-16")
     yield "utf-16-be", b"\xfe\xff" + text.encode("utf-16-be")
+    yield "utf-16-le without a mark", text.encode("utf-16-le")
+    yield "utf-16-be without a mark", text.encode("utf-16-be")
     for name, delimiter in {"semicolon": ";", "tab": "\t", "bar": "|"}.items():
         yield name, csv_of(TABLE, delimiter).decode().encode("gb18030")
     yield "quoted", pl.DataFrame(TABLE).write_csv(quote_style="always").encode()
     yield "xlsx", xlsx_of(TABLE)
     yield "ndjson", ndjson_of(TABLE)
+    yield "ndjson with a mark", b"\xef\xbb\xbf" + ndjson_of(TABLE)
     yield "parquet", parquet_of(TABLE)
 
 
@@ -69,6 +74,39 @@ def test_where_a_block_ends_makes_no_difference(block_bytes, ending, tmp_path):
     assert frame.rows() == [
         ("1", "三", "2"), ("", "", ""), ("", "", ""), ("2", "", ""), ("3", "五", "4"), (" 4 ", "", "5"), ("5", "末", "6"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("block_bytes", [1, 30, 100_000])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_rows_with_more_or_fewer_cells_than_the_first_line_are_told(block_bytes, ending, tmp_path):
+    lines = [
+        "证件号,时间,姓名",
+        "1,2,三",
+        "1,2",
+        "1,2,三,四",
+        '"1,2",2,三',
+        '"1\n,2",2,"三",',
+        '"1""",2,三',
+        "",
+        '1,"2,三"',
+        "1,2,三",
+    ]
+    path = tmp_path / "body"
+    path.write_text(ending.join(lines), encoding="utf-8", newline="")
+    frame = pl.concat(read_chunks(path, tmp_path, match, replace(LIMITS, block_bytes=block_bytes)))
+    assert frame[UNEVEN].to_list() == [False, True, True, False, True, False, True, True, False]
+    assert frame["citizen_id"].to_list()[3:6] == ["1,2", "1\n,2", '1"']
+
+
+def test_a_chunk_of_long_cells_has_fewer_rows(tmp_path):
+    columns = {"证件号": ["1" * 1000] * 40, "时间": ["2"] * 40, "姓名": ["三"] * 40}
+    limits = replace(LIMITS, chunk_rows=30, chunk_bytes=10_000, block_bytes=3_000)
+    for form in (csv_of(columns), parquet_of(columns), ndjson_of(columns)):
+        path = tmp_path / "body"
+        path.write_bytes(form)
+        chunks = list(read_chunks(path, tmp_path, match, limits))
+        assert sum(len(chunk) for chunk in chunks) == 40
+        assert max(len(chunk) for chunk in chunks) < 20
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
@@ -119,6 +157,84 @@ def workbook(*sheets: list[list[str]]) -> bytes:
             for place, row in enumerate(rows):
                 sheet.write_row(place, 0, row)
     return out.getvalue()
+
+
+def with_sheet(data: str, texts: str = "") -> bytes:
+    """A workbook whose sheet and shared texts are written by hand."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(xlsx_of({name: ["x"] for name in WANTED}))) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for each in old.infolist():
+            body = old.read(each).decode()
+            if "sheet1.xml" in each.filename and "rels" not in each.filename:
+                body = re.sub(
+                    "(<sheetData>.*?</row>).*</sheetData>", lambda found: f"{found[1]}{data}</sheetData>", body
+                )
+            new.writestr(each.filename, body.replace("<si><t>x</t></si>", texts or "<si><t>x</t></si>"))
+    return out.getvalue()
+
+
+FAR = {
+    "a cell in the last place": '<row r="600"><c r="XFD600"><v>1</v></c></row>',
+    "the last row of few columns": '<row r="1048576"><c r="C1048576"><v>1</v></c></row>',
+    "a namespace of its own": '<x:row xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:c r="XFD600"><x:v>1</x:v></x:c></x:row>',
+    "another attribute first": '<row><c s="0" r="XFD600"><v>1</v></c></row>',
+    "an empty cell is none, but what says so may lie": '<row><c r="XFD600" t="/>"><v>1</v></c></row>',
+}
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_cells_too_far_apart_are_refused_before_room_is_made_for_them(case, tmp_path):
+    assert len(with_sheet(FAR[case])) < 10_000
+    with pytest.raises(FileTooLargeError, match="too far apart"):
+        read(with_sheet(FAR[case]), tmp_path)
+
+
+HIDDEN = [
+    "<row><c r='XFD600'><v>1</v></c></row>",
+    '<row><c s=">" r="XFD600"><v>1</v></c></row>',
+    '<row><c r ="XFD600"><v>1</v></c></row>',
+    "<row r='1048576'><c><v>1</v></c></row>",
+    '<row s=">" r="1048576"><c><v>1</v></c></row>',
+]
+
+
+@pytest.mark.parametrize("row", HIDDEN)
+def test_a_place_that_is_hidden_is_refused(row, tmp_path):
+    with pytest.raises(UnreadableFileError, match="hides the places"):
+        read(with_sheet(row), tmp_path)
+
+
+def test_cells_that_imply_their_places_are_read_where_they_stand(tmp_path):
+    row = '<row ht="15"><c t="n"><v>1</v></c><c><v>2</v></c><c><v>3</v></c></row>'
+    assert read(with_sheet(row * 2000), tmp_path).rows()[-1] == ("1", "3", "2")
+    for far in ('<row r="1048576"><c><v>1</v></c></row>', row * 2000 + f"<row>{'<c/>' * 16_000}</row>"):
+        with pytest.raises(FileTooLargeError, match="too far apart"):
+            read(with_sheet(far), tmp_path)
+
+
+def test_empty_cells_far_away_are_none(tmp_path):
+    far = '<row r="1048576"><c r="A1048576" s="1"/><c r="XFD1048576"></c></row>'
+    body = with_sheet(f'<row r="2"><c r="A2"><v>7</v></c></row>{far}')
+    assert read(body, tmp_path)["citizen_id"].to_list() == ["7"]
+
+
+def test_a_long_text_that_many_cells_share_is_refused_before_it_is_copied(tmp_path):
+    rows = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>1</v></c></row>' for row in range(2, 1000))
+    text = f"<si><t>{'1' * 30_000}</t></si>"
+    with pytest.raises(FileTooLargeError, match="larger than allowed"):
+        read(with_sheet(rows, text), tmp_path)
+    assert len(read(with_sheet(rows.replace("<v>1", "<v>0"), text), tmp_path)) == 998
+
+
+def test_a_directory_that_lies_about_sizes_is_not_believed(tmp_path):
+    body = zipped(b"0" * 20_000_000, "[Content_Types].xml")
+    place = body.index(b"PK\x01\x02") + 24
+    lying = body[:place] + (1000).to_bytes(4, "little") + body[place + 4 :]
+    with pytest.raises(FileTooLargeError):
+        read(lying, tmp_path)
 
 
 RECORDS, NOTES = [["证件号", "时间", "姓名"], ["1", "2", "三"]], [["填表说明"], ["请勿合并单元格"]]
