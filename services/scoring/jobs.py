@@ -74,6 +74,7 @@ class Sweeper:
     divisions: Divisions
     wake: asyncio.Event
     _traces: trace.Joint = field(default_factory=trace.Joint)
+    _named_on: date | None = None
     _running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _failures: dict[tuple[int, str], tuple[int, float]] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Sweeper:
         try:
             while True:
                 self.wake.clear()
+                await self._compare_names(self.clock.today())
                 situation = await self._look()
                 for job in self._due(situation):
                     if len(self._running) < self.settings.scoring_lanes:
@@ -109,6 +111,18 @@ class Sweeper:
     def rules_on(self, day: date) -> RuleSet:
         """The rule set in force."""
         return policies.in_force(self.rule_sets, self.settings.scoring_rule_set, day)
+
+    async def _compare_names(self, today: date) -> None:
+        """Once a day: say which weak sources have no points of their own, for it may be a slip in a rule set's file."""
+        if today == self._named_on:
+            return
+        self._named_on, rules = today, self.rules_on(today)
+        async with self.database.read() as tx:
+            met = (await signals.get_origins(tx)).items
+        unnamed = {each.source for each in met if not each.strong} - rules.weak.keys()
+        if unnamed:
+            unmet = sorted(rules.weak.keys() - {each.source for each in met})
+            log.warning("weak_source_without_points", rule_set=rules.name, sources=sorted(unnamed), named_unmet=unmet)
 
     async def _look(self) -> Situation:
         today = self.clock.today()

@@ -147,7 +147,8 @@ _REFUTES = {
     SuspicionKind.DEATH: (Kind.REFUTED_DEATH, Kind.REFUTED_CONFLICT),
     SuspicionKind.INCARCERATION: (Kind.REFUTED_INCARCERATION,),
     SuspicionKind.MISSING: (Kind.REFUTED_MISSING, Kind.REFUTED_CONFLICT),
-    SuspicionKind.CONFLICT: (Kind.REFUTED_CONFLICT,),
+    # It clears when he is met: whether a death was false is a conclusion of its own, but missing he is not.
+    SuspicionKind.CONFLICT: (Kind.REFUTED_MISSING, Kind.REFUTED_CONFLICT),
 }
 # Whom a neighbour found dead is dead for us too, whatever his cards go on telling and whatever a register takes back.
 _FOUND = {

@@ -122,6 +122,17 @@ async def test_whoever_saw_the_person_hints_that_he_is_free(world, http, partner
     assert body["outstanding_claims"][0] == {"claim": "not_in_custody", "with": "hrss", "hint": "seen_in_person"}
 
 
+async def test_an_orphan_who_turns_eighteen_goes_on_until_his_owner_says_that_he_left_school(world, http, issuer):
+    headers = issuer.headers("recognition.check", role="partner", programs=["orphan"], department="civil",
+                             client_id="p-2") | WHY  # fmt: skip
+    await world.hear(enrolled(enrolment(she(world)), program="orphan"), assessed(assessment(she(world))))
+    body = (await check(http, headers, program="orphan")).json()
+    # Of an age no machine makes an end: the claim is the owner's to fill, and nothing is proposed for a birthday.
+    assert body["answer"] == "recognised"
+    assert {"claim": "age_in_range", "with": "civil", "hint": None} in body["outstanding_claims"]
+    assert await world.rows("SELECT 1 FROM proposal") == []
+
+
 async def test_an_ended_enrolment_is_unknown(world, http, partner):
     who = she(world)
     await world.hear(

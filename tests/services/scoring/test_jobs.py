@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from services.scoring import policies
 from services.scoring.jobs import Sweeper
@@ -152,6 +153,22 @@ async def test_a_rule_set_edited_in_place_forms_opinions_anew(committing_world: 
         sweeper.wake.set()
         await until_quiet(sweeper)
     assert (await world.assessment()).decision == "certifiable"
+
+
+async def test_a_weak_source_that_a_slip_in_the_rules_leaves_without_points_is_said(committing_world: World) -> None:
+    world = committing_world
+    sweeper = sweeper_of(world)
+    await world.hear(WEAK_ENOUGH)
+    weak = {f"{code}s" if code == "transport_bus_card" else code: worth for code, worth in RULES.weak.items()}
+    async with working(sweeper):
+        await until_quiet(sweeper)
+        sweeper.rule_sets = (replace(RULES, weak=weak, version=9),)
+        with capture_logs() as said:
+            world.clock.move(timedelta(days=1))
+            await until_quiet(sweeper)
+    [warning] = [each for each in said if each["event"] == "weak_source_without_points"]
+    assert (warning["rule_set"], warning["sources"]) == ("standard@9", ["transport_bus_card"])
+    assert "transport_bus_cards" in warning["named_unmet"]
 
 
 async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: World) -> None:
