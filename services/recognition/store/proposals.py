@@ -1,6 +1,6 @@
 """Proposals: what a confirmed finding means for each program, for a named officer to decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -10,22 +10,25 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent
+from shared.contracts.vocabulary import SuspicionKind
 from shared.kit.db import ReadTx, WriteTx
 
 _CONFIRMED = """
-SELECT f.case_id, f.subject, f.kind, f.event_on, f.concluded_at, e.program, e.status
+SELECT f.case_id, f.subject, f.kind, f.event_on, f.concluded_at, e.program, e.status, r.reason
 FROM finding f
+JOIN unnest($2::text[], $3::text[]) AS r (kind, reason) ON r.kind = f.kind
 JOIN enrolment e ON e.subject = f.subject AND e.listed AND e.status <> 'terminated'
-LEFT JOIN standing s ON s.subject = f.subject
 WHERE f.subject = ANY ($1::uuid[]) AND f.conclusion IN ('confirmed', 'confirmed_no_overpayment')
-    AND (s.cleared_at IS NULL OR s.cleared_at < f.concluded_at)
+    AND COALESCE(cleared_at(f.subject, r.reason), '-infinity') < f.concluded_at
     AND NOT EXISTS (SELECT FROM proposal p WHERE p.case_id = f.case_id AND p.program = e.program)
 """
 
 
-async def list_unproposed(tx: ReadTx, subjects: Sequence[UUID]) -> Sequence[asyncpg.Record]:
-    """Confirmed findings on these people for which an enrolment has no proposal yet."""
-    return await tx.fetch(_CONFIRMED, list(subjects))
+async def list_unproposed(
+    tx: ReadTx, subjects: Sequence[UUID], reasons: Mapping[SuspicionKind, EndingEvent]
+) -> Sequence[asyncpg.Record]:
+    """Confirmed findings on these people for which an enrolment has no proposal yet, with the reason of each."""
+    return await tx.fetch(_CONFIRMED, list(subjects), list(reasons), list(reasons.values()))
 
 
 async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
@@ -94,9 +97,9 @@ async def list_enrolled(tx: ReadTx, subject: UUID) -> list[str]:
     return [row["program"] for row in rows]
 
 
-async def was_cleared(tx: ReadTx, subject: UUID, since: datetime) -> bool:
-    """Whether people found nothing after this instant."""
-    rows = await tx.fetch("SELECT FROM standing WHERE subject = $1 AND cleared_at > $2", subject, since)
+async def was_cleared(tx: ReadTx, subject: UUID, reason: EndingEvent, since: datetime) -> bool:
+    """Whether people found after this instant that a reason is none."""
+    rows = await tx.fetch("SELECT WHERE cleared_at($1, $2) > $3", subject, reason, since)
     return bool(rows)
 
 

@@ -22,17 +22,17 @@ SELECT CASE WHEN (SELECT count(DISTINCT p.channel) FROM notice n JOIN proof_of_n
        decision_id, subject, program, reason, confirmed_at, notice_until + 1, NULL
 FROM decision d WHERE state = 'notice' AND notice_until < $2 AND program = ANY ($1)
 UNION ALL
-SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, s.cleared_at, NULL, NULL
+SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-JOIN standing s ON s.subject = d.subject AND s.cleared_at > d.confirmed_at
-WHERE d.state = 'notice' AND d.program = ANY ($1)
+CROSS JOIN LATERAL (SELECT cleared_at(d.subject, d.reason) AS at OFFSET 0) c
+WHERE c.at > d.confirmed_at AND d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
-SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, s.cleared_at, NULL, NULL
+SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-JOIN standing s ON s.subject = d.subject AND s.cleared_at > d.confirmed_at
-WHERE d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
+CROSS JOIN LATERAL (SELECT cleared_at(d.subject, d.reason) AS at OFFSET 0) c
+WHERE c.at > d.confirmed_at AND d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
 UNION ALL
 SELECT 'resume', d.decision_id, d.subject, d.program, d.reason, c.issued_on::timestamptz, NULL, NULL
 FROM decision d CROSS JOIN LATERAL (

@@ -88,6 +88,7 @@ DECISION = sa.Table(
     one_of("reason", EndingEvent),
     one_of("state", DecisionState),
     sa.UniqueConstraint("decision_id", "subject", "program"),
+    sa.Index("ix_decision_subject", "subject", "program"),
     comment="What two named people decided; the only way to a stop",
 )
 

@@ -37,12 +37,12 @@ def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
 
 async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
     """Propose what confirmed cases on these people mean for each of their programs."""
-    for row in await proposals.list_unproposed(tx, subjects):
+    for row in await proposals.list_unproposed(tx, subjects, _REASON_OF):
         opening = _opening(
             deps,
             row["subject"],
             row["program"],
-            reason=_REASON_OF[SuspicionKind(row["kind"])],
+            reason=EndingEvent(row["reason"]),
             event_on=row["event_on"],
             found_on=row["concluded_at"].date(),
             origin=ProposalOrigin.CASE,
@@ -106,7 +106,7 @@ async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
     for shard in sorted({each.subject.hex[0] for each in people}):
         await certificates.lock_shard(tx, shard)
     for person in people:
-        if await proposals.was_cleared(tx, person.subject, fact.locked_at):
+        if await proposals.was_cleared(tx, person.subject, _REASON_OF[person.kind], fact.locked_at):
             continue
         await _propose_reported(deps, tx, person, fact.locked_at)
 

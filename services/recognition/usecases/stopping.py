@@ -55,7 +55,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
         NotToldError: the notice has not been tried on enough channels.
         InGraceError: it is for lateness, and the platform itself was late.
         ObjectionOpenError: the person's objection has no answer yet.
-        ClearedError: a case on the person has been concluded as unfounded since.
+        ClearedError: people have found since that its reason is none.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
@@ -100,7 +100,7 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
         raise ObjectionOpenError(detail)
     proposal = await decisions.find_proposal(tx, decided.proposal_id)
     rests_on_finding = proposal is not None and proposal.under_review
-    if rests_on_finding and await proposals.was_cleared(tx, decided.subject, decided.confirmed_at):
+    if rests_on_finding and await proposals.was_cleared(tx, decided.subject, decided.reason, decided.confirmed_at):
         detail = "People have found since that nothing is the matter: withdraw the decision."
         raise ClearedError(detail)
 

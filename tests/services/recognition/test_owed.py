@@ -9,7 +9,9 @@ from services.notify.domain.words import ENDINGS
 from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.feed import CHASED, EventKind
 from services.recognition.domain.programs import EndingEvent
+from services.recognition.usecases import proposing
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, NOTICE_GIVEN
+from shared.contracts.vocabulary import SuspicionKind
 from tests.services.recognition.rights import Officers, facts, stop_verified, tell
 from tests.services.recognition.test_jobs import ID, person
 from tests.services.recognition.test_payruns import advised
@@ -308,6 +310,29 @@ async def test_a_case_found_untrue_takes_back_what_it_could_have_proposed_and_no
     states = {row["reason"]: row["state"] for row in rows}
     assert states.pop("death" if clears == "false_death" else "imprisonment") == "withdrawn"
     assert states == {"duplicate_receipt": "open", "own_request": "open"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"), [("suspected_incarceration", False), ("conflict", True), ("suspected_death", True)]
+)
+async def test_a_case_about_something_else_takes_no_death_back(world, officers, she, kind, known):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed"))
+    decision = await officers.decided(await proposal(officers, "resident_pension"))
+    await tell(world, she)
+    await world.hear(concluded(she, "unfounded", kind=kind, hours=48))
+    world.deps.clock.move(timedelta(days=31))
+    carried = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert carried.status_code == (409 if known else 200)
+    await world.hear(enrolled(enrolment(she), program="old_age_allow"))
+    assert [each["reason"] for each in await officers.proposals()] == ([] if known else ["death"])
+    counts = (await officers.get("/v1/work")).json()["counts"]
+    assert counts == ({"carry_out": 1, "withdraw": 1} if known else {"decide": 1})
+
+
+@pytest.mark.parametrize("kind", SuspicionKind)
+async def test_the_database_knows_what_a_kind_of_case_finds(world, kind):
+    rows = await world.rows("SELECT r FROM unnest($1::text[]) AS r WHERE finds($2, r)", list(EndingEvent), kind)
+    assert {row["r"] for row in rows} == set(proposing.reasons_of(kind))
 
 
 async def test_a_double_receipt_that_was_withdrawn_is_proposed_again(world):
