@@ -34,7 +34,8 @@ WITH per_program AS (
 ), noted AS (
     INSERT INTO due (subject, due_on, run_id, run_on, said_on) SELECT subject, due_on, $7, $6, $6 FROM person
     ON CONFLICT (subject) DO UPDATE SET
-        due_on = excluded.due_on, said_on = excluded.said_on, cleared_on = NULL,
+        said_on = excluded.said_on, cleared_on = NULL,
+        due_on = CASE WHEN due.cleared_on IS NULL THEN LEAST(due.due_on, excluded.due_on) ELSE excluded.due_on END,
         run_id = CASE WHEN due.cleared_on IS NULL THEN due.run_id ELSE excluded.run_id END,
         run_on = CASE WHEN due.cleared_on IS NULL THEN due.run_on ELSE excluded.run_on END,
         task_id = CASE WHEN due.cleared_on IS NULL THEN due.task_id END,

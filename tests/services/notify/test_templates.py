@@ -55,6 +55,14 @@ def test_every_file_is_found_and_says_the_hotline_in_each_text_message():
                 assert "12333" in version.channels["sms"].text
 
 
+@pytest.mark.parametrize("code", ["notice_resumed", "notice_withdrawn"])
+def test_that_payments_go_on_promises_no_arrears_which_have_a_notice_of_their_own(code):
+    for version in template_files.discover(CHANNELS)[code].versions:
+        for channel in version.channels.values():
+            assert "{reason}" in channel.text
+            assert "补发" not in channel.text + (channel.family_text or "")
+
+
 def test_a_new_file_is_a_new_template(tmp_path):
     found = template_files.discover(CHANNELS, written(tmp_path, name="greeting"))
     assert list(found) == ["greeting"]
