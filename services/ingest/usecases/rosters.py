@@ -1,6 +1,7 @@
 """Rosters: people sealed into the vault, enrolments brought up to date, the differences said."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -23,6 +24,10 @@ from shared.kit.problems import ConflictError
 
 HELD = "held"
 _SEALED_AT_ONCE = 25_000
+_KEPT = ("phone", "family_phone", "card_tail")
+"""What is known of a person stays where a roster says nothing of it."""
+_TAIL = re.compile(r"\d{4}")
+Known = Mapping[bytes, Mapping[str, str | None]]
 _CONTACT = ("name", "phone", "family_phone", "card_tail", "division", "group_no")
 
 
@@ -133,12 +138,22 @@ async def _save_people(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ro
     for part in roster.parts():
         chosen = part.filter(pl.Series(np.isin(part["row_no"].to_numpy(), changed)))
         for some in chosen.iter_slices(_SEALED_AT_ONCE):
-            sealed = await asyncio.to_thread(_sealed, some, keys)
+            sealed = await asyncio.to_thread(_sealed, some, keys, await _known(tx, keys, some))
             await people.save_people(tx, sealed.select(people.INCOMING))
             await outbox.say_table(
                 tx, CONTACTS_CHANGED, _contacts(sealed), {"received_at": batch.received_at.isoformat()}
             )
     await people.grow_version(tx)
+
+
+async def _known(tx: WriteTx, keys: Keys, some: pl.DataFrame) -> Known:
+    """What the vault holds of people of whom a roster leaves something out: one program knows a phone, another not."""
+    lacking = some.filter(pl.any_horizontal(pl.col(name).fill_null("") == "" for name in _KEPT))
+    subjects = [UUID(bytes=each.tobytes()) for each in keys.subject.many(lacking["number"].to_list())]
+    rows = await people.sealed_of(tx, subjects) if subjects else []
+    return await asyncio.to_thread(
+        lambda: {subject.bytes: opened(keys, subject, sealed) for subject, sealed, _ in rows}
+    )
 
 
 async def _save_enrolments(
@@ -206,39 +221,49 @@ def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
     return table.append_column("household", column)
 
 
-def _sealed(some: pl.DataFrame, keys: Keys) -> pa.Table:
+def _sealed(some: pl.DataFrame, keys: Keys, known: Known) -> pa.Table:
     """People whose data are new, each sealed for the vault (with the id) and for notify (without)."""
     good, subjects = _keyed(some, keys)
     vault, owners = keys.vault, [subject.tobytes() for subject in subjects]
-    rows = good.select("number", "name", "phone", "family_phone", "card_tail").rows()
-    whole = [
-        vault.seal(
-            orjson.dumps({"id": number, "name": name, "phone": phone, "family_phone": family, "card": card}), owner
-        )
-        for (number, name, phone, family, card), owner in zip(rows, owners, strict=True)
-    ]
-    contact = [
-        vault.seal(orjson.dumps({"name": name, "phone": phone, "family_phone": family}), owner)
-        for (_, name, phone, family, _), owner in zip(rows, owners, strict=True)
-    ]
-    reachable = good.select(
-        pl.when(pl.col("phone").is_not_null() & (pl.col("phone") != ""))
-        .then(pl.lit("phone"))
-        .when(pl.col("family_phone").is_not_null() & (pl.col("family_phone") != ""))
-        .then(pl.lit("family"))
-        .otherwise(pl.lit("none"))
-        .alias("reachable")
-    ).to_series()
+    rows = good.select("number", "name", *_KEPT).rows()
+    told = [_person(*row, before=known.get(owner, {})) for row, owner in zip(rows, owners, strict=True)]
+    whole = [vault.seal(orjson.dumps(each), owner) for each, owner in zip(told, owners, strict=True)]
+    contact = [vault.seal(orjson.dumps(_contact(each)), owner) for each, owner in zip(told, owners, strict=True)]
+    reachable = ["phone" if each["phone"] else "family" if each["family_phone"] else "none" for each in told]
     table = good.select("name_hash", "contact_hash", "division", "group_no").to_arrow()
     for name, column in {
         "subject": arrow.subject_array(subjects),
         "sealed": pa.array(whole, pa.binary()),
         "contact": pa.array(contact, pa.binary()),
         "key_id": pa.array([vault.current] * len(good), pa.string()),
-        "reachable": reachable.to_arrow(),
+        "reachable": pa.array(reachable, pa.string()),
     }.items():
         table = table.append_column(name, column)
     return table
+
+
+def _person(
+    number: str,
+    name: str,
+    phone: str | None,
+    family: str | None,
+    card: str | None,
+    *,
+    before: Mapping[str, str | None],
+) -> dict[str, str | None]:
+    return {
+        "id": number,
+        "name": name,
+        "phone": phone or before.get("phone"),
+        "family_phone": family or before.get("family_phone"),
+        "card": card or before.get("card"),
+    }
+
+
+def _contact(person: Mapping[str, str | None]) -> dict[str, str | None]:
+    card = person["card"]
+    told = {name: person[name] for name in ("name", "phone", "family_phone")}
+    return {**told, "card_tail": card if card and _TAIL.fullmatch(card) else None}
 
 
 def _contacts(sealed: pa.Table) -> pa.Table:

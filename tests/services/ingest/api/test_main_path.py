@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from tests.services.ingest.world import IDS, NAMES, csv_of, make_id, pharmacy, roster, xlsx_of
@@ -163,6 +164,21 @@ async def test_a_look_at_people_is_logged_before_the_answer(town):
     assert (person["name"], person["phone"]) == (NAMES[7], "13800000007")
     [look] = await town.rows('SELECT "user", purpose, subject FROM look')
     assert (look["user"], look["purpose"], look["subject"].bytes) == ("w1", "grid task", subject)
+
+
+async def test_a_roster_that_says_less_of_a_person_takes_no_phone_and_no_card_away(town):
+    known = {"银行卡尾号": ["1234", "6222020001234"], "联系人手机": ["13900000001", ""]}
+    await town.enrol(roster([36, 37], **known), "low_income")
+    await town.enrol(roster([36, 37], 手机号=["", ""], 村民组=["4", "4"]), mode="delta")
+    vault, pseudonym = town.deps.keys.vault, town.deps.keys.subject.one
+    said = await town.said("ingest.contacts.changed.v1")
+    for number, family, card in ((36, "13900000001", "1234"), (37, None, None)):
+        rows = [row for row in said if row["subject"] == pseudonym(IDS[number]).bytes]
+        told = [orjson.loads(vault.open(row["sealed"], row["subject"])) for row in rows]
+        assert [(each["phone"], each["family_phone"] or None, each["card_tail"]) for each in told] == [
+            (f"138{number:08d}", family, card)
+        ] * 2
+        assert [row["reachable"] for row in rows] == ["phone"] * 2
 
 
 async def test_another_departments_client_neither_delivers_nor_sees(town):
