@@ -41,6 +41,7 @@ class FiguresOut(BaseModel):
     checks: int
     proposals_open: int
     payments_stopped: int
+    recovered_fen: Annotated[int, Field(description="of what was paid after a stop: what came back or was set off")]
     revocations_unacknowledged: Annotated[
         int, Field(description="revocations a partner has left unanswered beyond the time to answer, or rejected")
     ]

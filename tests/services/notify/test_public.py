@@ -5,27 +5,36 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from services.grid.schemas.office import FiguresOut as GridFigures
 from services.notify.app import SERVICE
 from services.notify.domain.reform import money, reform_of
 from services.notify.settings import NotifySettings
 from services.notify.usecases import public
+from services.recognition.schemas.operation import FiguresOut as RecognitionFigures
 from shared.kit.app import create_app
 from shared.kit.clock import FixedClock
 from shared.kit.problems import UnavailableError
 from tests.services.notify.world import MORNING
 from tests.support.settings import settings_for
 
-RECOGNITION = {
-    "people": 1000, "enrolments": 1600, "certified_people": {"data": 800, "home": 60, "face": 40, "partner": 0},
-}  # fmt: skip
+RECOGNITION = RecognitionFigures(
+    people=1000, enrolments=1600, certificates=1800, under_review=3, due=9, checks=0, proposals_open=0, payments_stopped=0,
+    certified_people={"data": 800, "home": 60, "face": 40, "partner": 0}, recovered_fen=123456789,
+    revocations_unacknowledged=0,
+).model_dump(mode="json")  # fmt: skip
+GRID = GridFigures(
+    grids=9, workers=9, recipients=1000, tasks_open={}, tasks_unassigned=0, tasks_closed=70, visits=75,
+    visits_in_review=0, cases_open=0, cases_concluded=2,
+).model_dump(mode="json")  # fmt: skip
+"""What the two services answer, in their own shapes."""
 
 
 def test_the_figures_are_those_of_the_services():
-    found = reform_of(RECOGNITION, {"visits": 75})
+    found = reform_of(RECOGNITION, GRID)
     assert (found.certified_total, found.coverage, found.without_errand, found.visits) == (900, 0.9, 840, 75)
     assert found.saved == 540
-    assert found.recovered_fen is None
-    assert reform_of({**RECOGNITION, "recovered_fen": 123456789}, {}).recovered_fen == 123456789
+    assert found.recovered_fen == 123456789
+    assert reform_of({**RECOGNITION, "recovered_fen": None}, {}).recovered_fen is None
     nobody = reform_of({}, {})
     assert (nobody.coverage, nobody.certified_total) == (0.0, 0)
 
@@ -44,7 +53,7 @@ def test_the_letter_tells_what_came_back_only_when_it_is_counted():
 
 @pytest.fixture
 async def http(issuer):
-    answers = {"recognition": RECOGNITION, "grid": {"visits": 75}}
+    answers = {"recognition": RECOGNITION, "grid": GRID}
 
     async def ask(service):
         if answers[service] is None:
@@ -66,6 +75,9 @@ async def test_it_is_one_page_and_needs_the_figures_of_now(http, issuer, what):
     assert (made.status_code, made.headers["content-type"]) == (200, "application/pdf")
     assert made.content.count(b"/Type /Page\n") == 1
     assert made.content == (await http.get(f"/v1/public/{what}.pdf", headers=headers)).content
+    village = issuer.headers("notify.village", role="village")
+    assert (await http.get(f"/v1/public/{what}.pdf", headers=village)).status_code == 200
+    assert (await http.get(f"/v1/public/{what}.pdf", headers=issuer.headers("me.read"))).status_code == 403
     http.answers["grid"] = None
     assert (await http.get(f"/v1/public/{what}.pdf", headers=headers)).status_code == 503
     assert (await http.get(f"/v1/public/{what}.pdf")).status_code == 401

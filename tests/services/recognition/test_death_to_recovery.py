@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.recognition.jobs import MoneyLoop
+from services.recognition.store import lookups
 from shared.contracts.events.grid import ConfirmedPerson
 from shared.contracts.events.recognition import (
     CERTIFICATE_REVOKED,
@@ -103,6 +104,8 @@ async def test_a_death_leads_to_a_stop_and_every_fen_comes_back(world, officers)
     assert (said[0]["recovered_fen"], said[0]["closed"]) == (0, False)
     assert (said[-1]["recovered_fen"], said[-1]["due_fen"], said[-1]["closed"]) == (60_003, 60_003, True)
     assert all(each["case_id"] == str(CASE) for each in said)
+    async with world.deps.database.read() as tx:
+        assert (await lookups.figures(tx, world.deps.clock.today()))["recovered_fen"] == 60_003
 
 
 async def test_what_is_confirmed_as_paid_after_the_stop_is_gathered_too(world, officers):

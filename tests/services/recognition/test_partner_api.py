@@ -261,6 +261,7 @@ async def test_an_operator_sees_every_program_and_the_figures(world, http, issue
         "checks": 0,
         "proposals_open": 0,
         "payments_stopped": 0,
+        "recovered_fen": 0,
         "revocations_unacknowledged": 0,
     }
 
