@@ -74,7 +74,7 @@ _DEMO = (
         client_id="demo-officer",
         role="officer",
         department="hrss",
-        scopes=("recognition.check", "recognition.manage", "grid.read", "grid.manage", "scoring.read"),
+        scopes=("recognition.check", "recognition.manage", "grid.read", "grid.manage", "scoring.read", "notify.read"),
         programs=("resident_pension",),
     ),
     ClientCard(client_id="demo-auditor", role="auditor", scopes=("audit.read", "ingest.read"), programs=("*",)),

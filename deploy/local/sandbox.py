@@ -29,6 +29,7 @@ def settings_of_notify(host: str, port: int, secrets: Secrets) -> Mapping[str, s
     return {
         "WUGAN_NOTIFY_WEBHOOK_ALLOW": "127.0.0.0/8",
         "WUGAN_NOTIFY_SMS_URL": f"http://{host}:{port}/sms/1",
+        "WUGAN_NOTIFY_SMS_SANDBOX": "true",
         "WUGAN_NOTIFY_SMS_SECOND_URL": f"http://{host}:{port}/sms/2",
         "WUGAN_NOTIFY_SMS_TOKEN": _derived(secrets, "sandbox token").hex(),
         "WUGAN_NOTIFY_SMS_SECOND_TOKEN": _derived(secrets, "sandbox token").hex(),

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+_VERSION = 1
+"""Of the tables; what an older sandbox has kept of text messages is dropped."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sms (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
     gateway INTEGER NOT NULL,
     "to" TEXT NOT NULL,
     sender TEXT NOT NULL,
     approval TEXT,
     text TEXT NOT NULL,
     received_at REAL NOT NULL,
-    handed INTEGER NOT NULL DEFAULT 1
+    handed INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (id, gateway)
 );
 CREATE TABLE IF NOT EXISTS hook (
     receiver TEXT NOT NULL,
@@ -40,15 +43,18 @@ class Keep:
         # The server is one thread; tests look in from another.
         self._db = sqlite3.connect(where, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + _SCHEMA)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            self._db.execute("DROP TABLE IF EXISTS sms")
+        pragmas = f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA user_version = {_VERSION};"
+        self._db.executescript(pragmas + _SCHEMA)
 
     def add_sms(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Keep text messages; one that came before under its id is only counted."""
+        """Keep text messages; one that came to the same gateway before under its id is only counted."""
         with self._db:
             self._db.executemany(
                 'INSERT INTO sms (id, gateway, "to", sender, approval, text, received_at) '
                 "VALUES (:id, :gateway, :to, :sender, :approval, :text, :received_at) "
-                "ON CONFLICT (id) DO UPDATE SET handed = handed + 1",
+                "ON CONFLICT (id, gateway) DO UPDATE SET handed = handed + 1",
                 rows,
             )
 
@@ -62,10 +68,10 @@ class Keep:
         return [dict(row) for row in rows]
 
     def count_sms(self) -> dict[str, int]:
-        """Messages, people, and how often one was handed over again."""
+        """Messages, people, how often one was handed over again, and how many went out by both gateways."""
         row = self._db.execute(
-            'SELECT count(*) AS messages, count(DISTINCT "to") AS phones, '
-            "coalesce(sum(handed - 1), 0) AS again FROM sms"
+            'SELECT count(DISTINCT id) AS messages, count(DISTINCT "to") AS phones, '
+            "coalesce(sum(handed - 1), 0) AS again, count(*) - count(DISTINCT id) AS twice FROM sms"
         ).fetchone()
         return dict(row)
 

@@ -21,7 +21,8 @@ from shared.kit.clock import wall
 _CHANCE = random.SystemRandom()
 
 Number = Annotated[int, Path(ge=1, le=2)]
-ANSWERS = Literal["accept", "reject", "busy", "error", "hang", "accept_and_hang"]
+ANSWERS = Literal["accept", "reject", "busy", "refuse", "error", "hang", "accept_and_hang", "accept_and_error"]
+_TAKES = frozenset({"accept", "accept_and_hang", "accept_and_error"})
 RECEIPTS = Literal["none", "once", "twice", "shuffled"]
 
 
@@ -47,7 +48,7 @@ class Behaviour(BaseModel):
     """How a gateway behaves from now on.
 
     Attributes:
-        answer: what it does with a call; `share` of the calls, the others are accepted.
+        answer: what it does with a call (`refuse`: 429, nothing taken); `share` of the calls, the others are accepted.
         seconds: how long it hangs.
         receipts: none, once, everything twice, or first a wrong one and in any order.
         undelivered: share of messages whose receipt says failed.
@@ -151,12 +152,14 @@ def router(keep: Keep, gateways: Gateways, callbacks: Callbacks, token: str) -> 
         if token and request.headers.get("authorization") != f"Bearer {token}":
             raise HTTPException(401)
         behaviour = gateways.of(number)
-        if behaviour.answer in {"accept", "accept_and_hang"}:
+        if behaviour.answer == "refuse":
+            raise HTTPException(429)
+        if behaviour.answer in _TAKES:
             keep.add_sms({**each.model_dump(), "gateway": number, "received_at": wall()} for each in body.messages)
             callbacks.plan([each.id for each in body.messages], behaviour)
         if behaviour.answer in {"hang", "accept_and_hang"}:
             await asyncio.sleep(behaviour.seconds)
-        if behaviour.answer in {"error", "hang"}:
+        if behaviour.answer in {"error", "hang", "accept_and_error"}:
             raise HTTPException(500)
         return _answer(body, behaviour)
 

@@ -59,6 +59,10 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     settings = cast(NotifySettings, platform.settings)
     found = channel_files.discover()
     channels = channel_files.ready(found)
+    templates = template_files.discover(set(found))
+    sms = channels["sms"]
+    if sms.off is None and not sms.setting("sandbox"):
+        template_files.check_approvals(templates)
     # No redirects: a provider's address is what the settings say.
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
@@ -72,7 +76,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             outbox=platform.outbox,
             clock=platform.clock,
             vault=Vault.from_settings(settings.vault_keys),
-            templates=template_files.discover(set(found)),
+            templates=templates,
             channels=channels,
             ways=ways_of(channels),
             senders=open_senders(channels, client),

@@ -23,11 +23,15 @@ from shared.contracts.events import (
 from shared.contracts.events.grid import (
     CASE_OVERDUE,
     REPORT_LOCKED,
+    STOP_REQUEST_CONCLUDED,
     TASK_OVERDUE,
+    VISIT_CONCLUDED,
     WORKDAY_PLANNED,
     CaseOverdue,
     ReportLocked,
+    StopRequestConcluded,
     TaskOverdue,
+    VisitConcluded,
     WorkdayPlanned,
 )
 from shared.contracts.events.ingest import CORRECTION_CHANGED, DELIVERY_MISSED, CorrectionChanged, DeliveryMissed
@@ -54,6 +58,8 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (SUSPICION_RAISED, partial(on_suspicion_raised, deps)),
         (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
         (CASE_CONCLUDED, partial(on_case_concluded, deps)),
+        (VISIT_CONCLUDED, partial(on_visit_concluded, deps)),
+        (STOP_REQUEST_CONCLUDED, partial(on_stop_request_concluded, deps)),
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
         (WORKDAY_PLANNED, partial(on_workday_planned, deps)),
         (TASK_OVERDUE, partial(on_task_overdue, deps)),
@@ -93,6 +99,14 @@ async def on_certificate_revoked(deps: Deps, tx: WriteTx, message: Message) -> N
 
 async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_case(tx, deps, message.fact(CaseConcluded))
+
+
+async def on_visit_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_visit(tx, deps, message.fact(VisitConcluded))
+
+
+async def on_stop_request_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_stop_request(tx, deps, message.fact(StopRequestConcluded))
 
 
 async def on_notice_given(deps: Deps, tx: WriteTx, message: Message) -> None:

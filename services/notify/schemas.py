@@ -11,7 +11,8 @@ from shared.contracts.vocabulary import Audience, SubscriptionStatus
 
 NoNul = r"^[^\x00]*$"
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
-Variable = Annotated[str, Field(max_length=60, pattern=NoNul)] | int | None
+Codes = Annotated[list[Code], Field(max_length=50)]
+Variable = Annotated[str, Field(max_length=60, pattern=NoNul)] | int | Codes | None
 
 
 class Request(BaseModel):
@@ -50,7 +51,7 @@ class PreferenceRequest(Request):
     """What a person asks for.
 
     Attributes:
-        information: False: only legal notices disturb; the inbox keeps the rest.
+        information: False: nothing but legal notices is sent; the inbox keeps the rest.
         large_print: letters in large print.
         language: where a text has no words in it, it is Chinese.
     """
@@ -78,7 +79,13 @@ class PreferenceOut(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """One attempt on one channel."""
+    """One attempt on one channel.
+
+    Attributes:
+        parts: what the provider bills.
+        cost_fen: what that costs by the prices in the settings.
+        digest: SHA-256, in hex, of title, zero byte and text as they were handed over.
+    """
 
     channel: str
     attempt: int
@@ -87,13 +94,19 @@ class DeliveryOut(BaseModel):
     provider: str | None
     reference: str | None
     parts: int
+    cost_fen: float
+    digest: str | None
     due_at: AwareDatetime
     handed_at: AwareDatetime | None
     ended_at: AwareDatetime | None
 
 
 class MessageOut(BaseModel):
-    """A message with its delivery log; the text as the inbox shows it."""
+    """A message with its delivery log; the text as the inbox shows it, with today's labels.
+
+    Attributes:
+        read_at: when its person first looked at it in his inbox.
+    """
 
     id: UUID
     template: str
@@ -107,6 +120,7 @@ class MessageOut(BaseModel):
     status: Told
     refused: str | None
     in_inbox: bool
+    read_at: AwareDatetime | None
     title: str
     text: str
     created_at: AwareDatetime

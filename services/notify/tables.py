@@ -21,7 +21,10 @@ CONTACT = sa.Table(
     METADATA,
     sa.Column("subject", _UUID, primary_key=True),
     sa.Column(
-        "sealed", pg.BYTEA, nullable=False, comment="AES-GCM of JSON {name, phone, family_phone}; opened to send only"
+        "sealed",
+        pg.BYTEA,
+        nullable=False,
+        comment="AES-GCM of JSON {name, phone, family_phone, card_tail}; opened to send only",
     ),
     sa.Column("reachable", sa.Text, nullable=False, comment="what the sealed part holds: phone, family or none"),
     sa.Column("division", sa.Text, comment="village, 12 digits"),
@@ -35,8 +38,8 @@ DO_NOT_WRITE = sa.Table(
     METADATA,
     sa.Column("subject", _UUID, primary_key=True),
     sa.Column("since", sa.Date, comment="earliest recorded day of death, null where registers do not say"),
-    sa.Column("reason", sa.Text, nullable=False, comment="kind of suspicion, or confirmed"),
-    sa.Column("recorded_at", _AT, comment="newest record of a death"),
+    sa.Column("reason", sa.Text, nullable=False, comment="kind of suspicion, visit, stop_request, or confirmed"),
+    sa.Column("recorded_at", _AT, comment="newest record of a death that stands"),
     sa.Column("lifted_at", _AT, comment="newest conclusion that the person lives"),
     sa.Column(
         "blocked",
@@ -47,7 +50,19 @@ DO_NOT_WRITE = sa.Table(
         ),
         comment="true: never written to",
     ),
-    sa.CheckConstraint("recorded_at IS NOT NULL OR lifted_at IS NOT NULL", name="some_record"),
+)
+
+DEATH_RECORD = sa.Table(
+    "death_record",
+    METADATA,
+    sa.Column("subject", _UUID, primary_key=True),
+    sa.Column("record_id", _UUID, primary_key=True, comment="suspicion, visit, request or case that says so"),
+    sa.Column("revision", sa.Integer, nullable=False, comment="the highest one counts"),
+    sa.Column("stands", sa.Boolean, nullable=False, comment="false: a bare hint, or taken back"),
+    sa.Column("since", sa.Date),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("recorded_at", _AT, nullable=False),
+    comment="what do_not_write is made of",
 )
 
 PREFERENCE = sa.Table(
@@ -55,7 +70,10 @@ PREFERENCE = sa.Table(
     METADATA,
     sa.Column("subject", _UUID, primary_key=True),
     sa.Column(
-        "information", sa.Boolean, nullable=False, comment="false: only legal notices disturb; the inbox keeps the rest"
+        "information",
+        sa.Boolean,
+        nullable=False,
+        comment="false: only legal notices are sent; the inbox keeps the rest",
     ),
     sa.Column("large_print", sa.Boolean, nullable=False, comment="letters in large print"),
     sa.Column("language", sa.Text, nullable=False, server_default="zh-CN", comment="by its tag"),
@@ -78,6 +96,7 @@ MESSAGE = sa.Table(
     sa.Column("lane", sa.SmallInteger, nullable=False, comment="0 legal, 1 urgent, 2 bulk"),
     sa.Column("revision", sa.Integer, nullable=False, comment="grows with what is known; the highest one stands"),
     sa.Column("in_inbox", sa.Boolean, nullable=False, comment="the row itself is the delivery to the inbox"),
+    sa.Column("read_at", _AT, comment="when its person first looked at it there"),
     sa.Column("refused", sa.Text, comment="why nobody is told; null otherwise"),
     sa.Column("created_at", _AT, nullable=False),
     sa.CheckConstraint("lane BETWEEN 0 AND 2", name="lane"),
@@ -116,10 +135,11 @@ DELIVERY = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("due_at", _AT, nullable=False, comment="not before; business time"),
     sa.Column("leased_until", _AT, comment="a sender that died gives it back then; wall time"),
-    sa.Column("provider", sa.Text),
+    sa.Column("provider", sa.Text, comment="who answered; before that who may have it already, empty: one of them"),
     sa.Column("reference", sa.Text, comment="the provider's own number"),
     sa.Column("reason", sa.Text, comment="why it waits, failed or was refused; a code"),
     sa.Column("parts", sa.SmallInteger, nullable=False, server_default="0", comment="what the provider bills"),
+    sa.Column("digest", pg.BYTEA, comment="SHA-256 of title, zero byte and text as they were handed over"),
     sa.Column("handed_at", _AT),
     sa.Column("ended_at", _AT),
     sa.CheckConstraint(

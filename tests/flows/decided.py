@@ -16,6 +16,7 @@ _OF_A_MOMENT: Mapping[str, frozenset[str]] = {
     # The earliest day that was ever told; what two registers tell together is one day, one after the other two.
     "grid.cases": frozenset({"event_on"}),
     "notify.do_not_write": frozenset({"since"}),
+    "notify.death_record": frozenset({"since"}),
     "scoring.assessment": frozenset({"evidence_class"}),
 }
 

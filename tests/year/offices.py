@@ -157,20 +157,21 @@ async def _carry_out(world: World, decision_id: str) -> None:
 
 
 async def hand_out_letters(world: World) -> None:
-    """Each village prints its letters and hands them out; who is not met, one of fifty, is told of as such."""
-    waiting: dict[str, list[UUID]] = defaultdict(list)
+    """Each village hands its letters out and reads out who should come; of one of fifty it says that he was not met."""
+    waiting: dict[tuple[str, str], list[UUID]] = defaultdict(list)
     for row in await world.rows(
-        "SELECT c.division, d.message_id FROM notify.delivery d JOIN notify.contact c USING (subject) "
-        "WHERE d.channel = 'letter' AND d.status = 'handed' AND c.division IS NOT NULL ORDER BY 2"
+        "SELECT c.division, d.channel, d.message_id FROM notify.delivery d JOIN notify.contact c USING (subject) "
+        "WHERE d.channel IN ('letter', 'loudspeaker') AND d.status = 'handed' AND c.division IS NOT NULL ORDER BY 3"
     ):
-        waiting[row["division"]].append(row["message_id"])
+        what = "letters" if row["channel"] == "letter" else "announcements"
+        waiting[row["division"], what].append(row["message_id"])
     village = world.callers["village"]
-    for division, ids in waiting.items():
+    for (division, what), ids in waiting.items():
         for start in range(0, len(ids), 200):
             part = ids[start : start + 200]
             items = [{"id": str(each), "delivered": each.int % 50 != 0, "reason": "not_met"} for each in part]
-            await village.call("POST", "notify", f"/v1/villages/{division}/letters:confirm", body={"items": items})
-            world.counts["letters handed out"] += len(part)
+            await village.call("POST", "notify", f"/v1/villages/{division}/{what}:confirm", body={"items": items})
+            world.counts[f"{what} brought"] += len(part)
 
 
 async def document_unreachable(world: World, needed: int = 3) -> None:

@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, status
 
-from services.notify.api.common import Manager, Reader, Wired
+from services.notify.api.common import Looker, Manager, Reader, Wired
 from services.notify.schemas import AskedOut, AskRequest, DeliveryOut, MessageOut, MessagesOut, SearchRequest
+from services.notify.store.readings import DeliveryRow
 from services.notify.usecases import ask, read
+from services.notify.usecases.deps import Deps
 from services.notify.usecases.read import Page, Shown
 from shared.contracts.vocabulary import Audience
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -18,11 +20,11 @@ Cursor = Annotated[str | None, Query(max_length=200, pattern=r"^[A-Za-z0-9_-]+$"
 
 
 @router.post("/messages:search")
-async def search_messages(wired: Wired, caller: Reader, body: SearchRequest) -> MessagesOut:
+async def search_messages(wired: Wired, caller: Looker, body: SearchRequest) -> MessagesOut:
     """The messages of one person, newest first, each with its delivery log; the look is written down."""
     async with wired.database.write() as tx:
         page = await read.search(tx, wired, caller, body.subject, cursor=body.cursor, limit=body.limit)
-    return _page(page)
+    return _page(wired, page)
 
 
 @router.get("/inbox/{audience}")
@@ -36,7 +38,7 @@ async def list_inbox(
     """What the caller's office is told, by division or addressed to him; a look at a person is written down."""
     async with wired.database.write() as tx:
         page = await read.list_inbox(tx, wired, caller, Audience(audience), cursor=cursor, limit=limit)
-    return _page(page)
+    return _page(wired, page)
 
 
 @router.post("/messages", status_code=status.HTTP_202_ACCEPTED)
@@ -49,11 +51,11 @@ async def ask_message(wired: Wired, _caller: Manager, body: AskRequest) -> Asked
     return AskedOut(id=message_id, fresh=fresh)
 
 
-def _page(page: Page) -> MessagesOut:
-    return MessagesOut(items=[_message(each) for each in page.items], next_cursor=page.next_cursor)
+def _page(wired: Deps, page: Page) -> MessagesOut:
+    return MessagesOut(items=[_message(wired, each) for each in page.items], next_cursor=page.next_cursor)
 
 
-def _message(shown: Shown) -> MessageOut:
+def _message(wired: Deps, shown: Shown) -> MessageOut:
     row = shown.row
     return MessageOut(
         id=row.id,
@@ -68,8 +70,27 @@ def _message(shown: Shown) -> MessageOut:
         status=shown.status,
         refused=row.refused,
         in_inbox=row.in_inbox,
+        read_at=row.read_at,
         title=shown.title,
         text=shown.text,
         created_at=row.created_at,
-        deliveries=[DeliveryOut.model_validate(each, from_attributes=True) for each in row.deliveries],
+        deliveries=[_delivery(wired, each) for each in row.deliveries],
+    )
+
+
+def _delivery(wired: Deps, row: DeliveryRow) -> DeliveryOut:
+    channel = wired.channels.get(row.channel)
+    return DeliveryOut(
+        channel=row.channel,
+        attempt=row.attempt,
+        status=row.status,
+        reason=row.reason,
+        provider=row.provider,
+        reference=row.reference,
+        parts=row.parts,
+        cost_fen=row.parts * channel.setting("fen_per_part") if channel else 0.0,
+        digest=row.digest.hex() if row.digest else None,
+        due_at=row.due_at,
+        handed_at=row.handed_at,
+        ended_at=row.ended_at,
     )

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.notify.api.common import Manager, Reader, Wired
+from services.notify.api.common import Looker, Preferrer, Wired
 from services.notify.schemas import PreferenceOut, PreferenceRequest, PreferenceSearch
 from services.notify.usecases import prefer
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -11,8 +11,8 @@ router = APIRouter(prefix="/v1", tags=["preferences"], responses=PROBLEM_RESPONS
 
 
 @router.post("/preferences")
-async def set_preference(wired: Wired, caller: Manager, body: PreferenceRequest) -> PreferenceOut:
-    """Keep what a person asks for: no information by text message, large print, a language."""
+async def set_preference(wired: Wired, caller: Preferrer, body: PreferenceRequest) -> PreferenceOut:
+    """Keep what a person asks for, for himself or by who manages messages: no information, large print, a language."""
     async with wired.database.write() as tx:
         kept = await prefer.prefer(
             tx,
@@ -27,7 +27,7 @@ async def set_preference(wired: Wired, caller: Manager, body: PreferenceRequest)
 
 
 @router.post("/preferences:search")
-async def get_preference(wired: Wired, caller: Reader, body: PreferenceSearch) -> PreferenceOut:
+async def get_preference(wired: Wired, caller: Looker, body: PreferenceSearch) -> PreferenceOut:
     """What a person has asked for, or the defaults; the look is written down."""
     async with wired.database.write() as tx:
         kept = await prefer.find_preference(tx, wired, caller, body.subject)

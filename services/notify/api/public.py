@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.notify.api.common import Reader, Wired
+from services.notify.api.common import Printer, Wired
 from services.notify.domain.reform import Reform
 from services.notify.usecases import public
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -23,7 +23,7 @@ _MADE: dict[str, Callable[[Reform, datetime], bytes]] = {
 
 
 @router.get("/{what}.pdf", response_class=Response, responses=_PDF)
-async def get_public(wired: Wired, _caller: Reader, what: Literal["open-letter", "picture"]) -> Response:
+async def get_public(wired: Wired, _caller: Printer, what: Literal["open-letter", "picture"]) -> Response:
     """The open letter or the picture of the reform, with the figures of this moment."""
     found = await public.reform(wired)
     made = await asyncio.to_thread(_MADE[what], found, wired.clock.now())

@@ -42,10 +42,13 @@ class Silence:
     Attributes:
         days: after which it is taken as an answer.
         delivered: no news is good news (a letter box that bounced nothing); else the message counts as failed.
+        tried: somebody has acted though he says nothing. False: only who confirms has; silence is no attempt then, and
+            a legal notice stays to be brought until somebody says what became of it.
     """
 
     days: int
     delivered: bool = False
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,26 +79,30 @@ class Gateway:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
             answer = await self.client.post(self.address, content=body, headers=headers, timeout=self.seconds)
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise DefiniteRefusalError(type(error).__name__) from error
         except httpx.TransportError as error:
-            return [again(each, self.name, type(error).__name__) for each in batch]
-        if answer.status_code == httpx.codes.GATEWAY_TIMEOUT:
-            return [again(each, self.name, "http_504") for each in batch]
-        if answer.status_code != httpx.codes.OK:
+            return self._unknown(batch, type(error).__name__)
+        if answer.is_client_error:
             raise DefiniteRefusalError(f"http_{answer.status_code}")
+        if answer.status_code != httpx.codes.OK:
+            # A proxy's 502, a fault after the messages were stored, a bare 202: they may be on their way.
+            return self._unknown(batch, f"http_{answer.status_code}")
         return self._results(batch, answer.content)
+
+    def _unknown(self, batch: Sequence[Outgoing], reason: str) -> list[Result]:
+        return [again(each, self.name, reason, unsure=True) for each in batch]
 
     def _results(self, batch: Sequence[Outgoing], body: bytes) -> list[Result]:
         try:
             said = {item.id: item for item in _Answer.model_validate_json(body).results}
         except ValidationError:
-            return [again(each, self.name, "unreadable_answer") for each in batch]
+            return self._unknown(batch, "unreadable_answer")
         return [self._result(each, said.get(str(each.id))) for each in batch]
 
     def _result(self, message: Outgoing, item: _AnswerItem | None) -> Result:
         if item is None:
-            return again(message, self.name, "no_answer_for_it")
+            return again(message, self.name, "no_answer_for_it", unsure=True)
         if item.status == "accepted":
             reference, parts = item.reference[:64], self.parts(message)
             return Result(id=message.id, outcome=Outcome.HANDED, provider=self.name, reference=reference, parts=parts)
@@ -108,9 +112,10 @@ class Gateway:
         return again(message, self.name, reason)
 
 
-def again(message: Outgoing, provider: str, reason: str) -> Result:
-    """A try without a sure answer."""
-    return Result(id=message.id, outcome=Outcome.AGAIN, provider=provider, reason=reason.lower())
+def again(message: Outgoing, provider: str, reason: str, *, unsure: bool = False) -> Result:
+    """A try to be made again; `unsure`: the provider may have taken the message, or had it from a try before."""
+    unsure = unsure or message.asked is not None
+    return Result(id=message.id, outcome=Outcome.AGAIN, provider=provider, reason=reason.lower(), unsure=unsure)
 
 
 def read_receipts(secret: SecretStr, headers: Mapping[str, str], body: bytes, now: int) -> list[Receipt]:

@@ -111,5 +111,5 @@ CHANNEL = Channel(
     audiences=frozenset({Audience.CITIZEN, Audience.FAMILY}),
     batch=500,
     concurrency=2,
-    silence=Silence(days=15),
+    silence=Silence(days=15, tried=False),
 )

@@ -41,5 +41,5 @@ CHANNEL = Channel(
     audiences=frozenset({Audience.CITIZEN, Audience.FAMILY}),
     batch=500,
     concurrency=1,
-    silence=Silence(days=7),
+    silence=Silence(days=7, tried=False),
 )

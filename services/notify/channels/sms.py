@@ -21,8 +21,9 @@ from shared.contracts.vocabulary import Audience
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 500
-_SAME_GATEWAY_TRIES: Final = 2
-"""After so many tries without a sure answer the second gateway is asked: a text may then come twice, but it comes."""
+_SAME_GATEWAY_TRIES: Final = 3
+"""So many tries go to one gateway, which takes an id once, before the other one is asked: the waits between them, two
+minutes at least, are for its receipts to come. After that a text may come twice, but it comes."""
 
 
 class SmsSettings(BaseSettings):
@@ -35,6 +36,7 @@ class SmsSettings(BaseSettings):
     second_url: str = Field(default="", description="asked when the first does not take messages; may be empty")
     second_token: SecretStr = SecretStr("")
     receipt_secret: SecretStr = Field(default=SecretStr(""), description="whsec_… the gateways sign receipts with")
+    sandbox: bool = Field(default=False, description="true: the gateways reach nobody; texts need no real approval")
     sender: str = Field(default="亳州人社", description="the fixed name in 【】 before every text")
     seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=10.0, description="longest wait for an answer")
     per_second: Annotated[float, Field(ge=0)] = Field(
@@ -75,24 +77,34 @@ def open_sender(settings: SmsSettings, client: httpx.AsyncClient) -> Send:
     ]
 
     async def send(batch: Sequence[Outgoing]) -> list[Result]:
-        lots: dict[int, list[Outgoing]] = {}
+        names, lots = [each.name for each in opened], dict[tuple[int, bool], list[Outgoing]]()
         for each in batch:
-            lots.setdefault(min((each.attempt - 1) // _SAME_GATEWAY_TRIES, len(opened) - 1), []).append(each)
-        return [result for first, lot in lots.items() for result in await _hand_over(opened, first, lot)]
+            lots.setdefault((turn_of(each, names), each.asked is None), []).append(each)
+        handed = [await _hand_over(opened, first, lot, others=fresh) for (first, fresh), lot in lots.items()]
+        return [result for results in handed for result in results]
 
     return send
 
 
-async def _hand_over(opened: Sequence[Gateway], first: int, batch: Sequence[Outgoing]) -> list[Result]:
-    """Hand a batch to one gateway, or to the other where that one certainly did not take it."""
+def turn_of(message: Outgoing, names: Sequence[str]) -> int:
+    """Which gateway is asked: one that may have the message is asked again, until its tries are used up."""
+    turn, within = divmod(message.attempt - 1, _SAME_GATEWAY_TRIES)
+    if message.asked is None:
+        return turn % len(names)
+    asked = names.index(message.asked) if message.asked in names else 0
+    return (asked + (turn > 0 and within == 0)) % len(names)
+
+
+async def _hand_over(opened: Sequence[Gateway], first: int, batch: Sequence[Outgoing], *, others: bool) -> list[Result]:
+    """Hand a batch to one gateway; where that one certainly did not take it, and `others` may, to another at once."""
     reason = ""
-    for gateway in (opened[first], *(other for other in opened if other is not opened[first])):
+    for gateway in (opened[first], *(each for each in opened if others and each is not opened[first])):
         try:
             return await gateway.hand(batch)
         except DefiniteRefusalError as error:
             reason = str(error)
             log.warning("sms_gateway_refuses", gateway=gateway.name, reason=reason, messages=len(batch))
-    return [gateways.again(each, "", reason) for each in batch]
+    return [gateways.again(each, each.asked or "", reason) for each in batch]
 
 
 def full_text(settings: SmsSettings, text: str) -> str:

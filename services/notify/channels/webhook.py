@@ -209,8 +209,11 @@ def _target(url: str, address: str, port: int) -> httpx.URL:
 
 
 def _retry_after(text: str | None) -> float | None:
+    """Seconds; None for a date, and for what is no time to wait."""
     with suppress(ValueError):
-        return min(float(text), _MOST_WAIT) if text else None
+        seconds = float(text) if text else -1.0
+        # Neither a NaN nor what lies in the past compares as more than nothing.
+        return min(seconds, _MOST_WAIT) if seconds >= 0 else None
     return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from uuid import UUID
 
 
@@ -62,6 +63,7 @@ class Outgoing:
         division: village of the person, or where the message belongs to, if known.
         approval: approval code of the text, where the channel has one.
         legal: before others, also at the provider.
+        asked: provider that may have it already, its answer was lost; empty where it is not known which; None: nobody.
     """
 
     id: UUID
@@ -73,6 +75,12 @@ class Outgoing:
     template: str
     approval: str | None
     legal: bool
+    asked: str | None = None
+
+
+def digest_of(message: Outgoing) -> bytes:
+    """What proves later which words were handed over, though nobody keeps them."""
+    return sha256(f"{message.title}\0{message.text}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,7 @@ class Result:
         reference: the provider's own number.
         reason: why not, a code; empty when it went well.
         parts: what is billed.
+        unsure: the provider may have taken it all the same.
     """
 
     id: UUID
@@ -91,6 +100,7 @@ class Result:
     reference: str = ""
     reason: str = ""
     parts: int = 0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +112,17 @@ class Receipt:
     reason: str
 
 
-def told(*, refused: bool, in_inbox: bool, statuses: Collection[Status]) -> Told:
-    """Where a message stands: delivered as soon as one channel reached, failed when every one has ended without."""
+def told(*, refused: bool, by_inbox: bool, statuses: Collection[Status]) -> Told:
+    """Where a message stands: delivered as soon as one channel reached, failed when every one has ended without.
+
+    Args:
+        refused: it is told to nobody.
+        by_inbox: the inbox told it: by having it, or where that is not enough by showing it.
+        statuses: of the newest attempt on each other channel.
+    """
     if refused:
         return Told.REFUSED
-    if in_inbox or Status.DELIVERED in statuses:
+    if by_inbox or Status.DELIVERED in statuses:
         return Told.DELIVERED
     if all(status in ENDED for status in statuses):
         return Told.FAILED

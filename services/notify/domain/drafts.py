@@ -12,11 +12,13 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from shared.contracts.vocabulary import CaseConclusion, Claim, SuspicionKind
+from shared.contracts.vocabulary import CaseConclusion, Claim, Confidence, SuspicionKind
 
 CERTIFIED: Final = "certified"
 DUE_STEPS: Final[tuple[tuple[int, str], ...]] = ((30, "due_30"), (60, "due_60"))
 DUE_FIRST: Final = "due_90"
+REMINDERS: Final = frozenset({DUE_FIRST, *(code for _, code in DUE_STEPS)})
+"""What nobody needs to hear who has been certified beyond the day it speaks of."""
 SUSPICION_OPENED: Final = "suspicion_opened"
 
 DEATH_KINDS: Final = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
@@ -36,7 +38,17 @@ DRAFT_SCHEMA: Final = pa.schema(
     }
 )
 
-DEAD_SCHEMA: Final = pa.schema({"subject": pa.binary(16), "since": pa.date32(), "reason": pa.string()})
+DEAD_SCHEMA: Final = pa.schema(
+    {
+        "subject": pa.binary(16),
+        "record_id": pa.binary(16),
+        "revision": pa.int32(),
+        "stands": pa.bool_(),
+        "since": pa.date32(),
+        "reason": pa.string(),
+    }
+)
+"""Records of a death: what says so, and whether it still does; of each the highest revision counts."""
 
 _EPOCH = date(1970, 1, 1)
 
@@ -138,7 +150,8 @@ def due(table: pa.Table, run_on: date) -> list[Drafts]:
                 rows,
                 keys=np.hstack([_bytes(rows, "subject"), day]),
                 variables=pl.struct(due_on=pl.col("due_on").cast(pl.String), programs=pl.col("programs")),
-                revision=pl.lit(0),
+                # Of several that wait the latest day stands: a day only moves on by what has been seen of the person.
+                revision=(pl.col("due_on") - pl.lit(_EPOCH)).dt.total_days(),
             )
         )
     return made
@@ -169,14 +182,41 @@ def suspicions(table: pa.Table) -> Drafts:
 
 
 def recorded_dead(table: pa.Table) -> pa.Table:
-    """Subjects of SUSPICION_RAISED who stand recorded as dead, each once: subject, since (earliest event), reason."""
+    """What SUSPICION_RAISED says of deaths, columns DEAD_SCHEMA, each suspicion once.
+
+    A bare hint records nobody as dead, and a suspicion said again without evidence has been taken back.
+    """
     kinds = [kind.value for kind in DEATH_KINDS]
-    frame = _frame(table.select(["subject", "kind", "event_on"])).filter(pl.col("kind").is_in(kinds))
-    dead = frame.group_by("subject", maintain_order=True).agg(
-        since=pl.col("event_on").min(), reason=pl.col("kind").min()
+    columns = ["subject", "suspicion_id", "kind", "confidence", "event_on", "revision", "evidence_ids"]
+    frame = _frame(table.select(columns)).filter(pl.col("kind").is_in(kinds)).sort("revision", descending=True)
+    newest = frame.unique("suspicion_id", keep="first", maintain_order=True)
+    said = newest.select(
+        revision=pl.col("revision").cast(pl.Int32),
+        stands=(pl.col("confidence") != Confidence.HINT.value) & (pl.col("evidence_ids").list.len() > 0),
+        since="event_on",
+        reason="kind",
+    ).to_arrow()
+    return pa.table(
+        {
+            "subject": _ids(_bytes(newest, "subject")),
+            "record_id": _ids(_bytes(newest, "suspicion_id")),
+            **{name: said[name].cast(DEAD_SCHEMA.field(name).type) for name in said.column_names},
+        },
+        schema=DEAD_SCHEMA,
     )
-    rest = dead.select("since", "reason").to_arrow().cast(pa.schema({"since": pa.date32(), "reason": pa.string()}))
-    return rest.add_column(0, pa.field("subject", pa.binary(16)), _ids(_bytes(dead, "subject")))
+
+
+def found_dead(subject: UUID, record_id: UUID, since: date | None, reason: str) -> pa.Table:
+    """A death that people have found, columns DEAD_SCHEMA."""
+    row = {
+        "subject": subject.bytes,
+        "record_id": record_id.bytes,
+        "revision": 1,
+        "stands": True,
+        "since": since,
+        "reason": reason,
+    }
+    return pa.Table.from_pylist([row], DEAD_SCHEMA)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

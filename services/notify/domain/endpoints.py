@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from uuid import UUID
 
@@ -15,12 +15,16 @@ Network = IPv4Network | IPv6Network
 
 WAITS: Final[tuple[float, ...]] = (5, 30, 300, 1800, 7200, 21600, 43200, 86400)
 """Seconds before the second, third, ... try: 5 s to 24 h; after the last one the endpoint is paused."""
+_AWAY: Final = frozenset({429, 502, 503, 504})
+"""Answers that speak of the endpoint as a whole, not of what was posted."""
 CHALLENGE_WAITS: Final[tuple[float, ...]] = (5, 30, 300, 1800)
 CHALLENGE: Final = "endpoint.challenge"
 LIVE: Final = frozenset({SubscriptionStatus.ACTIVE, SubscriptionStatus.PAUSED})
 
-# Addresses that carry another one inside: a private one could hide there.
-_TUNNELS: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("2002::/16"))
+# Whatever else IPv6 has is of one site, or carries an IPv4 address inside, where a private one could hide; so do the
+# tunnels within.
+_UNICAST: Final = IPv6Network("2000::/3")
+_TUNNELS: Final = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +76,9 @@ def may_call(address: str, allowed: Sequence[Network]) -> bool:
         found = found.ipv4_mapped
     if any(found.version == network.version and found in network for network in allowed):
         return True
-    hidden = any(found.version == network.version and found in network for network in _TUNNELS)
-    return found.is_global and not found.is_multicast and not hidden
+    if isinstance(found, IPv6Address) and (found not in _UNICAST or any(found in each for each in _TUNNELS)):
+        return False
+    return found.is_global and not found.is_multicast
 
 
 def body_of(event: Thin) -> bytes:
@@ -107,6 +112,11 @@ def status_after(known: Endpoint | None, *, url: str, asked: SubscriptionStatus)
     if known is None or known.url != url or known.status is not SubscriptionStatus.ACTIVE:
         return SubscriptionStatus.PENDING
     return SubscriptionStatus.ACTIVE
+
+
+def may_be_the_events_fault(status: int | None, tries: int) -> bool:
+    """Whether an event may be refused for what it is: it was before, and the endpoint is there to answer."""
+    return tries > 1 and status is not None and status not in _AWAY
 
 
 def try_again(now: datetime, tries: int, waits: Sequence[float], jitter: float) -> datetime | None:

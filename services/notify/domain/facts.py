@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts, one
+from services.notify.domain.words import ENDINGS
 from shared.contracts.events import BatchCompleted, CertificateRevoked
-from shared.contracts.events.grid import CaseOverdue, ReportLocked, TaskOverdue, WorkdayPlanned
+from shared.contracts.events.grid import CaseOverdue, ReportLocked, StopRequestConcluded, TaskOverdue, WorkdayPlanned
 from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
 from shared.contracts.events.notify import EndpointChanged
 from shared.contracts.events.recognition import NoticeGiven
@@ -39,7 +40,15 @@ _WITH_DEADLINE: Final = frozenset(
         NoticeKind.REFUND,
     }
 )
+_DEATHS: Final = frozenset({"death", "declared_dead"})
 _WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
+
+
+def tells_of_death(fact: StopRequestConcluded) -> bool:
+    """Whether a request to stop tells of a death: by its reason, or a relative's by the day he names."""
+    if fact.reason in ENDINGS:
+        return fact.reason in _DEATHS
+    return fact.relation != "self" and fact.event_on is not None
 
 
 def revoked(fact: CertificateRevoked) -> Drafts:

@@ -74,6 +74,7 @@ _ENGLISH: Final[Mapping[str, Read]] = {
     "date": lambda value, _: str(value),
     "date_or_unknown": lambda value, _: "an unknown day" if value is None else str(value),
     "yuan": lambda value, _: _yuan(value),
+    "card_tail": lambda value, _: "your card" if value is None else f"your card ending in {value}",
     "amount": lambda value, _: "an amount still to be settled" if value is None else _yuan(value),
     "deadline": lambda value, _: "soon" if value is None else f"by {value}",
     "programs": _programs,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from services.notify.domain import safety
 from services.notify.domain.languages import Language
 from services.notify.domain.template import (
     ChannelText,
@@ -14,7 +15,7 @@ from services.notify.domain.template import (
     read_values,
     sample_values,
 )
-from services.notify.domain.words import KINDS, SAMPLE_LABELS
+from services.notify.domain.words import CONTACT_VALUES, KINDS, SAMPLE_LABELS
 from shared.contracts.vocabulary import Audience
 
 HOTLINE: Final = "12333"
@@ -28,16 +29,6 @@ _JOINED_PART = 67
 TEXT_LENGTH: Final = 600
 SENTENCE_LENGTHS: Final[Mapping[Language, int]] = {Language.CHINESE: 60, Language.ENGLISH: 120}
 
-# Chinese characters count as letters to \b, so the edges of an address are spelled out.
-_LINK = re.compile(
-    r"://|www\.|(?<![a-z0-9])[a-z0-9-]+\.(?:com|cn|net|org|top|xyz|vip|cc|gov|info|link|me)(?![a-z0-9])"
-    r"|点击|链接|扫码|二维码|\b(?:click|link|scan)\b",
-    re.IGNORECASE,
-)
-_CODE = re.compile(
-    r"验证码|密码|口令|校验码|回复\d|银行卡号|身份证号|\b(?:verification code|password|pin|card number|id number)\b",
-    re.IGNORECASE,
-)
 _SIGNATURE = re.compile(r"[【】]")
 _BENEFIT = re.compile(r"待遇|补贴|津贴|养老金|补助|低保|去世|死亡|服刑|暂停|停发")
 _HARD_WORDS = re.compile(r"兹|予以|逾期不候|特此|之规定|贵方|阁下")
@@ -66,10 +57,8 @@ def lint(template: Template) -> list[str]:
 
 
 def _version(template: Template, version: Version) -> Iterator[str]:
-    unknown = {name: kind for name, kind in version.variables.items() if kind not in KINDS}
-    if unknown:
-        known = ", ".join(sorted(KINDS))
-        yield from (f"variables.{name}: no type {kind}; there are {known}" for name, kind in unknown.items())
+    if faults := list(_types(version)):
+        yield from faults
         return
     used: set[str] = set()
     for code, said in version.channels.items():
@@ -83,6 +72,14 @@ def _version(template: Template, version: Version) -> Iterator[str]:
     yield from (f"variables.{name}: declared but said nowhere" for name in sorted(set(version.variables) - used))
     if not version.channels or all(said.fallback for said in version.channels.values()):
         yield "channel: at least one channel that is no fallback is needed"
+
+
+def _types(version: Version) -> Iterator[str]:
+    for name, kind in version.variables.items():
+        if kind not in KINDS:
+            yield f"variables.{name}: no type {kind}; there are {', '.join(sorted(KINDS))}"
+        elif not KINDS[kind].stored and CONTACT_VALUES.get(name) != kind:
+            yield f"variables.{name}: what comes from the contact is called by its own name"
 
 
 def _texts(said: ChannelText) -> Iterator[tuple[str, str, Language]]:
@@ -107,9 +104,9 @@ def _text(template: Template, version: Version, code: str, text: str, language: 
         yield f"undeclared variables {', '.join(missing)}"
         return
     shown = fill(text, read_values(version, sample_values(version), SAMPLE_LABELS, language))
-    if _LINK.search(text):
+    if safety.has_link(text):
         yield "no message carries a link or asks to scan"
-    if _CODE.search(text):
+    if safety.asks_secret(text):
         yield "no message speaks of codes, passwords, card or id numbers"
     if len(shown) > TEXT_LENGTH:
         yield f"{len(shown)} characters with long values, at most {TEXT_LENGTH}"
@@ -160,7 +157,8 @@ def _sms_as_whole(template: Template, version: Version, said: ChannelText) -> It
     if template.audience is Audience.CITIZEN and said.family_text is None:
         yield "family_text is needed: many people have only a phone in the family"
     kinds = {version.variables.get(name) for name in _safe_placeholders(said.text)}
-    if template.payment and not {"yuan", "card_tail"} <= kinds:
+    told = "card_tail" in kinds and bool(kinds & {"yuan", "amount"})
+    if template.payment and version is template.versions[-1] and not told:
         yield "a payment is told with its amount and the tail of the card"
 
 

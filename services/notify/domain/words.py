@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from services.notify.domain.safety import is_safe
 from shared.contracts.names import DEPARTMENTS
 
 SUSPICIONS: Final[Mapping[str, str]] = {
@@ -107,6 +108,15 @@ CASE_PARTIES: Final[Mapping[str, str]] = {"village": "村（社区）核查", "t
 CORRECTION_STATES: Final[Mapping[str, str]] = {"open": "待答复", "accepted": "数据有误，已更正", "refused": "数据无误"}
 REPORT_KINDS: Final[Mapping[str, str]] = {"zero": "零报告", "changes": "有变动"}
 
+CONTACT_VALUES: Final[Mapping[str, str]] = {"name": "name", "card": "card_tail"}
+"""Variables that come from the sealed contact, with their types."""
+
+
+def contact_values(contact: Mapping[str, str | None]) -> dict[str, object]:
+    """What an opened contact fills in; somebody whose name is not opened is «您»."""
+    return {"name": contact.get("name") or "您", "card": contact.get("card_tail")}
+
+
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _LABEL_LENGTH = 30
 
@@ -168,16 +178,21 @@ def _yuan(value: object) -> str:
 
 
 def _card_tail(value: object) -> str:
+    if value is None:
+        return "一卡通"
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}", value):
         msg = "is not the last four digits of a card"
         raise ValueShapeError(msg)
-    return value
+    return f"尾号{value}的一卡通"
 
 
 def _label(value: object) -> str:
     # A label names a program or an office; a long number in it would be somebody's.
     if not isinstance(value, str) or not 0 < len(value) <= _LABEL_LENGTH or _LONG_NUMBER.search(value):
         msg = f"is not a label of at most {_LABEL_LENGTH} characters without long numbers"
+        raise ValueShapeError(msg)
+    if not is_safe(value):
+        msg = "must neither lead to a page nor speak of codes, passwords, card or id numbers"
         raise ValueShapeError(msg)
     return value
 
@@ -198,10 +213,15 @@ def _named_programs(value: object, labels: Mapping[str, str]) -> str:
 
 
 def _ending(value: object) -> str:
-    # An officer may have written the reason in his own words; a code nobody knows yet must not stand in a notice.
-    if isinstance(value, str) and (known := ENDINGS.get(value)):
+    if not isinstance(value, str):
+        msg = "is not text"
+        raise ValueShapeError(msg)
+    if known := ENDINGS.get(value):
         return known
-    return "情况发生变化" if isinstance(value, str) and re.fullmatch(r"[\x00-\x7f]*", value) else _label(value)
+    # An officer may have written the reason in his own words. What must not stand in a notice, a code nobody knows yet
+    # among it, must not keep the notice from its person either.
+    own = not value.isascii() and len(value) <= _LABEL_LENGTH and not _LONG_NUMBER.search(value) and is_safe(value)
+    return value if own else "情况发生变化"
 
 
 def _code_or_text(value: object) -> str:
@@ -209,7 +229,7 @@ def _code_or_text(value: object) -> str:
     if not isinstance(value, str):
         msg = "is not text"
         raise ValueShapeError(msg)
-    return _LONG_NUMBER.sub("…", value)[:_LABEL_LENGTH] or "未说明"
+    return (_LONG_NUMBER.sub("…", value)[:_LABEL_LENGTH] or "未说明") if is_safe(value) else "见申请"
 
 
 def _month(value: object) -> str:
@@ -256,7 +276,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "date_or_unknown": Kind(read=_date_or_unknown, sample="2024-12-31"),
     "count": Kind(read=_count, sample=12345),
     "yuan": Kind(read=_yuan, sample=1234567),
-    "card_tail": Kind(read=_card_tail, sample="6789"),
+    "card_tail": Kind(read=_card_tail, sample="6789", stored=False),
     "amount": Kind(read=_amount, sample=1234567),
     "deadline": Kind(read=_deadline, sample="2024-12-31"),
     "programs": Kind(read=_programs, sample=[SAMPLE_PROGRAM] * 99, named=_named_programs),

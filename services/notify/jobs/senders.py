@@ -97,7 +97,8 @@ class Sender:
         except Exception as error:
             # A fault in the code of a channel counts as a try that failed.
             log.exception("channel_failed", channel=self._channel)
-            return [Result(id=each.id, outcome=Outcome.AGAIN, reason=type(error).__name__.lower()) for each in outgoing]
+            reason = type(error).__name__.lower()
+            return [Result(id=each.id, outcome=Outcome.AGAIN, reason=reason, unsure=True) for each in outgoing]
 
     async def _wait(self) -> None:
         """Until something is written, a call ends, or a little time has passed."""

@@ -18,7 +18,7 @@ _ARRIVED: Final = (
 _KEEP: Final = """
 INSERT INTO contact AS kept (subject, sealed, reachable, division, received_at)
 SELECT DISTINCT ON (subject) subject, sealed, reachable, division, $1 FROM arrived_contact
-ORDER BY subject, reachable DESC
+ORDER BY subject, array_position(ARRAY['phone', 'family', 'none'], reachable)
 ON CONFLICT (subject) DO UPDATE
 SET sealed = excluded.sealed, reachable = excluded.reachable, division = excluded.division,
     received_at = excluded.received_at
@@ -43,9 +43,9 @@ JOIN contact c ON c.subject = a.subject AND c.reachable = 'none'
 JOIN message m ON m.subject = a.subject AND m.created_at >= $3::timestamptz
 JOIN unnest($5::text[], $6::text[], $7::bool[], $8::bool[], $9::bool[])
     AS w (template, channel, disturbs, for_family, latest_only) USING (template)
-LEFT JOIN preference o ON o.subject = m.subject
+LEFT JOIN preference o ON o.subject = m.subject AND m.audience = 'citizen'
 LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked
-WHERE m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
+WHERE m.refused IS NULL AND NOT (m.lane > 0 AND o.information IS FALSE)
   AND (w.for_family OR m.audience <> 'family') AND (n.subject IS NULL OR (m.lane = 0 AND w.for_family))
   AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.channel = ANY($4::text[])
                   AND d.status <> 'waiting')
@@ -55,16 +55,27 @@ ON CONFLICT DO NOTHING
 """
 
 _ARRIVED_DEAD: Final = (
-    "CREATE TEMP TABLE IF NOT EXISTS arrived_dead (subject uuid NOT NULL, since date, reason text NOT NULL)"
-    " ON COMMIT DELETE ROWS"
+    "CREATE TEMP TABLE IF NOT EXISTS arrived_dead (subject uuid NOT NULL, record_id uuid NOT NULL,"
+    " revision integer NOT NULL, stands boolean NOT NULL, since date, reason text NOT NULL) ON COMMIT DELETE ROWS"
 )
-# Every column merges by least or greatest, so the order and number of records do not matter.
+# Of each record the highest revision counts, and of that its newest telling: order and number do not matter.
+_KEEP_DEAD: Final = """
+INSERT INTO death_record AS kept (subject, record_id, revision, stands, since, reason, recorded_at)
+SELECT subject, record_id, revision, stands, since, reason, $1 FROM arrived_dead
+ON CONFLICT (subject, record_id) DO UPDATE
+SET revision = excluded.revision, stands = excluded.stands, since = excluded.since, reason = excluded.reason,
+    recorded_at = CASE WHEN excluded.revision > kept.revision THEN excluded.recorded_at
+                       ELSE greatest(kept.recorded_at, excluded.recorded_at) END
+WHERE excluded.revision >= kept.revision
+"""
 _RECORD: Final = """
 INSERT INTO do_not_write AS kept (subject, since, reason, recorded_at)
-SELECT subject, min(since), min(reason), $1 FROM arrived_dead GROUP BY subject
+SELECT subject, min(since) FILTER (WHERE stands), coalesce(min(reason) FILTER (WHERE stands), 'taken_back'),
+       max(recorded_at) FILTER (WHERE stands)
+FROM death_record r WHERE subject IN (SELECT subject FROM arrived_dead)
+GROUP BY subject HAVING bool_or(stands) OR EXISTS (SELECT FROM do_not_write n WHERE n.subject = r.subject)
 ON CONFLICT (subject) DO UPDATE
-SET since = least(kept.since, excluded.since), reason = least(kept.reason, excluded.reason),
-    recorded_at = greatest(kept.recorded_at, excluded.recorded_at)
+SET since = excluded.since, reason = excluded.reason, recorded_at = excluded.recorded_at
 """
 # What the law wants said stays: whoever takes it to be sent finds that it goes to the family.
 _REFUSE: Final = """
@@ -138,18 +149,26 @@ async def announce(
 
 
 async def record_dead(tx: WriteTx, table: pa.Table, recorded_at: datetime, now: datetime) -> None:
-    """Record people (subject, since, reason) as dead, and refuse what is still to be sent to them."""
+    """Keep records of deaths (DEAD_SCHEMA), and refuse what is still to be sent to whoever stands recorded as dead."""
     if table.num_rows == 0:
         return
     await tx.run(_ARRIVED_DEAD)
+    await tx.run("DELETE FROM arrived_dead")
     await tx.copy("arrived_dead", table)
-    await tx.run(_RECORD, recorded_at)
+    await tx.run(_KEEP_DEAD, recorded_at)
+    await tx.run(_RECORD)
     await tx.run(_REFUSE, now)
 
 
 async def lift_dead(tx: WriteTx, subject: UUID, concluded_at: datetime) -> None:
     """Note that people found somebody alive: records of a death before that do not count any more."""
     await tx.run(_LIFT, subject, concluded_at)
+
+
+async def find_division(tx: ReadTx, subject: UUID) -> str | None:
+    """Village of a person; None where it is not known."""
+    rows = await tx.fetch("SELECT division FROM contact WHERE subject = $1", subject)
+    return rows[0]["division"] if rows else None
 
 
 async def count_contacts(tx: ReadTx) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts
+from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
@@ -59,10 +59,10 @@ WITH said AS (
            CASE WHEN w.disturbs AND m.lane > 0 THEN $11::timestamptz ELSE $10::timestamptz END, p.lacks
     FROM written m JOIN way w USING (template)
     LEFT JOIN contact c ON c.subject = m.subject
-    LEFT JOIN preference o ON o.subject = m.subject
+    LEFT JOIN preference o ON o.subject = m.subject AND m.audience = 'citizen'
     CROSS JOIN LATERAL (SELECT CASE WHEN c.subject IS NULL AND w.reach IN ('phone', 'village') THEN 'no_contact'
                                     WHEN c.reachable = 'none' AND w.reach = 'phone' THEN 'no_phone' END AS lacks) p
-    WHERE m.fresh AND m.refused IS NULL AND NOT (w.disturbs AND m.lane > 0 AND o.information IS FALSE)
+    WHERE m.fresh AND m.refused IS NULL AND NOT (m.lane > 0 AND o.information IS FALSE)
       AND (w.for_family OR m.audience <> 'family') AND (NOT w.without_phone OR c.reachable = 'none')
     RETURNING status
 )
@@ -70,7 +70,7 @@ SELECT template, count(*) FILTER (WHERE fresh) AS fresh,
        count(*) FILTER (WHERE fresh AND refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM sent WHERE status = 'queued') AS queued,
        string_agg(uuid_send(subject) || uuid_send(id) || uuid_send(coalesce(about, $14::uuid)), ''::bytea)
-           FILTER (WHERE fresh AND in_inbox AND audience IN ('citizen', 'family')) AS told
+           FILTER (WHERE fresh AND in_inbox AND lane > 0 AND audience IN ('citizen', 'family')) AS told
 FROM written GROUP BY template
 """
 _MERGE: Final = """
@@ -82,6 +82,14 @@ WHERE x.template = ANY($1::text[]) AND d.subject = x.subject AND d.template = x.
               WHERE n.subject = d.subject AND n.channel = d.channel AND n.template = d.template
                 AND n.status IN ('queued', 'waiting') AND (n.revision, n.message_id) > (d.revision, d.message_id))
 """
+# What a village has on its list goes as well: it has not been brought yet.
+_WITHDRAW: Final = """
+UPDATE delivery d SET status = 'merged', reason = 'certified_since', ended_at = $2
+FROM draft x, message m
+WHERE x.template = $1 AND d.subject = x.subject AND d.template = ANY($3::text[]) AND m.id = d.message_id
+  AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($4::text[])))
+  AND m.variables->>'due_on' < x.variables::jsonb->>'valid_until'
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,8 @@ class Written:
         fresh: messages that were not there before.
         refused: messages to people recorded as dead, among them.
         queued: deliveries that a sender can take.
-        told: fresh messages in people's inboxes: subject, message_id, about, template.
+        told: fresh messages in people's inboxes: subject, message_id, about, template. A legal notice is not told by
+            lying there; its person has to look at it.
     """
 
     fresh: int
@@ -142,6 +151,11 @@ async def write_drafts(
     if latest and any(row["fresh"] for row in rows):
         await tx.run(_MERGE, latest, now)
     return _sum(rows)
+
+
+async def withdraw_reminders(tx: WriteTx, channels: Sequence[str], now: datetime) -> None:
+    """Withdraw reminders of days beyond which those just written to are certified; `channels` are the villages'."""
+    await tx.run(_WITHDRAW, CERTIFIED, now, list(REMINDERS), list(channels))
 
 
 def _sum(rows: Sequence[asyncpg.Record]) -> Written:

@@ -15,9 +15,11 @@ ON CONFLICT (subject) DO UPDATE
 SET information = excluded.information, large_print = excluded.large_print, language = excluded.language,
     changed_at = excluded.changed_at, changed_by = excluded.changed_by
 """
+# What a village has on its list goes as well: it has not been brought yet.
 _REFUSE: Final = """
 UPDATE delivery SET status = 'refused', reason = 'opted_out', ended_at = $2
-WHERE subject = $1 AND lane > 0 AND personal AND status IN ('waiting', 'queued') AND channel = ANY($3::text[])
+WHERE subject = $1 AND lane > 0 AND personal
+  AND (status IN ('waiting', 'queued') OR (status = 'handed' AND channel = ANY($3::text[])))
 """
 
 
@@ -26,7 +28,7 @@ class Preference:
     """What one person asked for.
 
     Attributes:
-        information: False: only legal notices disturb; the inbox keeps the rest.
+        information: False: nothing but legal notices is sent; the inbox keeps the rest.
         large_print: letters in large print.
         language: where a text has no words in it, it is Chinese.
         changed_at: None while he has asked for nothing.
@@ -46,7 +48,7 @@ async def keep(tx: WriteTx, preference: Preference, *, by: str, at: datetime) ->
 
 
 async def refuse_information(tx: WriteTx, subject: UUID, channels: list[str], at: datetime) -> int:
-    """Refuse information that is still to be sent on these channels. Returns the number."""
+    """Refuse information that is still to be sent, or to be brought by these channels. Returns the number."""
     return int((await tx.run(_REFUSE, subject, at, channels)).rsplit(" ", 1)[-1])
 
 

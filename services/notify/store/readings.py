@@ -15,7 +15,7 @@ from shared.kit.db import ReadTx, WriteTx
 
 _BY_SUBJECT: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.refused, m.created_at, NULL AS division,
+       m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, NULL AS division,
        CASE WHEN m.audience = 'citizen' THEN o.language END AS language
 FROM message m LEFT JOIN preference o ON o.subject = m.subject
 WHERE m.subject = $1 AND m.audience IN ('citizen', 'family') AND (m.created_at, m.id) < ($2, $3)
@@ -23,15 +23,20 @@ ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _BY_AUDIENCE: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.refused, m.created_at, coalesce(m.division, c.division) AS division, NULL AS language
+       m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, coalesce(m.division, c.division) AS division,
+       NULL AS language
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
   AND ($5::text IS NULL OR m.recipient = $5)
-  AND (cardinality($6::text[]) = 0 OR coalesce(m.division, c.division) LIKE ANY ($6::text[]))
+  AND (cardinality($6::text[]) = 0 OR coalesce(m.division, c.division) ^@ ANY ($6::text[]))
 ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
+_READ: Final = """
+UPDATE message SET read_at = $2 WHERE id = ANY($1::uuid[]) AND in_inbox AND read_at IS NULL
+RETURNING id AS message_id, subject, about, template, lane
+"""
 _DELIVERIES: Final = """
-SELECT message_id, channel, attempt, status, due_at, provider, reference, reason, parts, handed_at, ended_at
+SELECT message_id, channel, attempt, status, due_at, provider, reference, reason, parts, digest, handed_at, ended_at
 FROM delivery WHERE message_id = ANY($1::uuid[]) ORDER BY message_id, channel, attempt
 """
 _MESSAGES_BY_TEMPLATE: Final = "SELECT template, count(*) AS n FROM message GROUP BY template"
@@ -63,13 +68,18 @@ class DeliveryRow:
     reference: str | None
     reason: str | None
     parts: int
+    digest: bytes | None
     handed_at: datetime | None
     ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """A message as it is kept, with its deliveries."""
+    """A message as it is kept, with its deliveries.
+
+    Attributes:
+        read_at: when its person first looked at it in his inbox.
+    """
 
     id: UUID
     subject: UUID | None
@@ -81,6 +91,7 @@ class MessageRow:
     variables: dict[str, object]
     lane: int
     in_inbox: bool
+    read_at: datetime | None
     refused: str | None
     created_at: datetime
     language: Language
@@ -123,8 +134,8 @@ async def list_of_audience(
     tx: ReadTx, audience: str, before: Place, limit: int, *, recipient: str | None, divisions: Sequence[str]
 ) -> list[MessageRow]:
     """An inbox that several people read, newest first; `divisions` are prefixes, none is every one."""
-    patterns = [f"{prefix}%" for prefix in divisions]
-    rows = await tx.fetch(_BY_AUDIENCE, audience, before.created_at, before.id, limit, recipient, patterns)
+    place = (before.created_at, before.id)
+    rows = await tx.fetch(_BY_AUDIENCE, audience, *place, limit, recipient, list(divisions))
     return await _with_deliveries(tx, rows)
 
 
@@ -144,6 +155,11 @@ async def _with_deliveries(tx: ReadTx, rows: Sequence[asyncpg.Record]) -> list[M
         )
         for row in rows
     ]
+
+
+async def note_read(tx: WriteTx, ids: Sequence[UUID], at: datetime) -> list[asyncpg.Record]:
+    """Note that a person has looked at messages in his inbox. Returns those he sees for the first time."""
+    return await tx.fetch(_READ, list(ids), at)
 
 
 async def note_looks(tx: WriteTx, found: Mapping[UUID, int], *, client_id: str, who: str, at: datetime) -> None:

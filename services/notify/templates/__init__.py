@@ -10,12 +10,13 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notify.domain.languages import Language
-from services.notify.domain.lint import lint
+from services.notify.domain.lint import SMS, lint
 from services.notify.domain.template import ChannelText, Template, Translation, Version
 from shared.contracts.vocabulary import Audience
 
 FOLDER: Final = Path(__file__).parent
 
+_PLACEHOLDER: Final = "PLACEHOLDER"
 Sentence = Annotated[str, Field(min_length=2, max_length=600)]
 
 
@@ -89,6 +90,25 @@ def discover(channels: Collection[str], folder: Path = FOLDER) -> dict[str, Temp
     if faults:
         raise TemplateFileError("\n".join(faults))
     return found
+
+
+def check_approvals(templates: Mapping[str, Template]) -> None:
+    """Refuse text messages that no carrier has approved: their codes in the files are placeholders to be replaced.
+
+    Raises:
+        TemplateFileError: says which.
+    """
+    faults = [
+        f"{code}.toml: version[{version.number}]: {approval} is no carrier's approval code"
+        for code, template in templates.items()
+        for version in template.versions
+        if (said := version.channels.get(SMS))
+        for approval in (version.approval, *(other.approval for other in said.translations.values()))
+        if approval and approval.startswith(_PLACEHOLDER)
+    ]
+    if faults:
+        faults.append("Replace them, or set WUGAN_NOTIFY_SMS_SANDBOX=true where the gateways reach nobody.")
+        raise TemplateFileError("\n".join(faults))
 
 
 def read(path: Path) -> Template:

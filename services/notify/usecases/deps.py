@@ -98,6 +98,10 @@ class Deps:
         """When people may be disturbed next."""
         return next_open(self.clock.now(), self.hours)
 
+    def village_channels(self) -> list[str]:
+        """Channels by which a village brings what it has been handed."""
+        return [code for code, way in self.ways.items() if way.reach is Reach.VILLAGE]
+
     def phone_channels(self) -> list[str]:
         """Channels that need a phone."""
         return [code for code, way in self.ways.items() if way.reach is Reach.PHONE]

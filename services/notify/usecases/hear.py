@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -11,7 +12,9 @@ from services.notify.domain.drafts import Drafts
 from services.notify.store import contacts, messages
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED, BatchCompleted, CaseConcluded, CertificateRevoked
+from shared.contracts.events.grid import StopRequestConcluded, VisitConcluded
 from shared.contracts.events.recognition import NoticeGiven
+from shared.contracts.vocabulary import VisitResult
 from shared.kit.db import WriteTx
 
 
@@ -25,9 +28,12 @@ async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str,
 
 
 async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, issued_on: date) -> None:
-    """Tell each newly certified person until when nothing has to be done."""
+    """Tell each newly certified person until when nothing has to be done; nobody need knock at his door any more."""
     await contacts.lock_shard(tx, shard)
-    await write(tx, deps, [rules.certified(table, issued_on)])
+    draft = rules.certified(table, issued_on)
+    if draft.rows.num_rows:
+        await write(tx, deps, [draft])
+        await messages.withdraw_reminders(tx, deps.village_channels(), deps.clock.now())
 
 
 async def hear_due(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, run_on: date) -> None:
@@ -47,14 +53,31 @@ async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
     """People have looked: a death stands for good, or somebody alive may be written to again."""
     if fact.kind not in rules.DEATH_KINDS:
         return
-    await contacts.lock_shard(tx, fact.subject.hex[0])
-    if fact.conclusion in rules.DEATH_LIFTED:
+    if fact.conclusion in rules.DEATH_STANDS:
+        record = rules.found_dead(fact.subject, fact.case_id, fact.event_on, "confirmed")
+        await _record_dead(tx, deps, fact.subject, record, fact.concluded_at)
+    elif fact.conclusion in rules.DEATH_LIFTED:
+        await contacts.lock_shard(tx, fact.subject.hex[0])
         await contacts.lift_dead(tx, fact.subject, fact.concluded_at)
-    elif fact.conclusion in rules.DEATH_STANDS:
-        row = {"subject": fact.subject.bytes, "since": fact.event_on, "reason": "confirmed"}
-        await contacts.record_dead(
-            tx, pa.Table.from_pylist([row], rules.DEAD_SCHEMA), fact.concluded_at, deps.clock.now()
-        )
+
+
+async def hear_visit(tx: WriteTx, deps: Deps, fact: VisitConcluded) -> None:
+    """A grid member found somebody dead: he is not written to until people conclude otherwise."""
+    if fact.result is VisitResult.DEAD:
+        record = rules.found_dead(fact.subject, fact.visit_id, None, "visit")
+        await _record_dead(tx, deps, fact.subject, record, fact.visited_at)
+
+
+async def hear_stop_request(tx: WriteTx, deps: Deps, fact: StopRequestConcluded) -> None:
+    """A relative has told of a death, and two people found it so."""
+    if fact.confirmed and facts.tells_of_death(fact):
+        record = rules.found_dead(fact.subject, fact.request_id, fact.event_on, "stop_request")
+        await _record_dead(tx, deps, fact.subject, record, fact.concluded_at)
+
+
+async def _record_dead(tx: WriteTx, deps: Deps, subject: UUID, record: pa.Table, at: datetime) -> None:
+    await contacts.lock_shard(tx, subject.hex[0])
+    await contacts.record_dead(tx, record, at, deps.clock.now())
 
 
 async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:

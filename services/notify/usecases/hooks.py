@@ -8,13 +8,13 @@ from services.notify.domain.endpoints import Endpoint
 from services.notify.store import endpoints, posts
 from services.notify.usecases import webhooks
 from services.notify.usecases.deps import Deps
+from services.notify.usecases.rights import EVERYBODYS
 from shared.contracts.vocabulary import SubscriptionStatus
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 
 _NEWEST = 2**63 - 1
-_EVERYBODYS = frozenset({"operator", "service"})
 
 
 class EndpointNotHeldError(ConflictError):
@@ -26,7 +26,7 @@ class EndpointNotHeldError(ConflictError):
 
 async def list_endpoints(tx: ReadTx, caller: Caller) -> list[endpoints.EndpointRow]:
     """The caller's endpoints; an operator's are everybody's."""
-    return await endpoints.list_of(tx, None if caller.role in _EVERYBODYS else caller.client_id)
+    return await endpoints.list_of(tx, None if caller.role in EVERYBODYS else caller.client_id)
 
 
 async def find_endpoint(tx: ReadTx, caller: Caller, subscription_id: UUID) -> Endpoint:
@@ -36,7 +36,7 @@ async def find_endpoint(tx: ReadTx, caller: Caller, subscription_id: UUID) -> En
         NotFoundError: there is none, or it is somebody else's.
     """
     found = await endpoints.find(tx, subscription_id)
-    if found is None or (caller.role not in _EVERYBODYS and found.client_id != caller.client_id):
+    if found is None or (caller.role not in EVERYBODYS and found.client_id != caller.client_id):
         detail = "You have no such endpoint; GET /v1/endpoints lists yours."
         raise NotFoundError(detail)
     return found

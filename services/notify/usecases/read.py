@@ -2,8 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
+
+import asyncpg
+import pyarrow as pa
 
 from services.notify.domain import cursor as cursors
 from services.notify.domain.delivery import Told, told
@@ -20,16 +24,16 @@ from services.notify.domain.template import (
     sample_values,
     wrong_variables,
 )
-from services.notify.domain.words import SAMPLE_LABELS, ValueShapeError
+from services.notify.domain.words import SAMPLE_LABELS, ValueShapeError, contact_values
 from services.notify.store import readings
 from services.notify.store.readings import MessageRow, Place
+from services.notify.usecases import rights
 from services.notify.usecases.deps import Deps
+from shared.contracts.events import MESSAGE_DELIVERED
 from shared.contracts.vocabulary import Audience
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
-from shared.kit.problems import ForbiddenError, MalformedError, NotFoundError, ProblemError
-
-_SOMEBODY = "您"
+from shared.kit.problems import MalformedError, NotFoundError, ProblemError
 
 
 class UnknownTemplateError(NotFoundError):
@@ -88,12 +92,41 @@ class Previewed:
 
 
 async def search(tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, *, cursor: str | None, limit: int) -> Page:
-    """A person's messages with their delivery log. The look is written down before the answer leaves."""
+    """A person's messages with their delivery log. The look is written down before the answer leaves.
+
+    Raises:
+        ForbiddenError, NotFoundError: the caller may not look at this person.
+    """
+    await rights.check_person(tx, caller, subject)
     question = f"search {caller.client_id} {subject}"
     rows = await readings.list_of_subject(tx, subject, _place(deps, question, cursor), limit + 1)
+    if caller.role == rights.CITIZEN:
+        rows = await _seen(tx, deps, rows, limit)
     page = _page(deps, question, rows, limit)
     await _note(tx, deps, caller, {subject: len(page.items)})
     return page
+
+
+async def _seen(tx: WriteTx, deps: Deps, rows: Sequence[MessageRow], limit: int) -> list[MessageRow]:
+    """Note what a person looks at himself, and say of a legal notice that he has been told."""
+    now = deps.clock.now()
+    fresh = await readings.note_read(tx, [row.id for row in rows[:limit]], now)
+    if told := [row for row in fresh if row["lane"] == LEGAL_LANE]:
+        await deps.outbox.say_table(tx, MESSAGE_DELIVERED, _told(told, now))
+    seen = {row["message_id"] for row in fresh}
+    return [replace(row, read_at=now) if row.id in seen else row for row in rows]
+
+
+def _told(rows: Sequence[asyncpg.Record], at: datetime) -> pa.Table:
+    return pa.table(
+        {
+            **{name: pa.array([row[name].bytes for row in rows], pa.binary(16)) for name in ("subject", "message_id")},
+            "about": pa.array([row["about"].bytes if row["about"] else None for row in rows], pa.binary(16)),
+            "template": pa.array([row["template"] for row in rows], pa.string()),
+            "channel": pa.array(["inbox"] * len(rows), pa.string()),
+            "delivered_at": pa.array([at] * len(rows), pa.timestamp("us", "UTC")),
+        }
+    )
 
 
 async def list_inbox(
@@ -106,15 +139,15 @@ async def list_inbox(
     Raises:
         ForbiddenError: the caller has no such inbox.
     """
-    recipient = _recipient(caller, audience)
+    inbox = rights.inbox_of(caller, audience)
     question = f"inbox {caller.client_id} {audience.value}"
     rows = await readings.list_of_audience(
         tx,
         audience.value,
         _place(deps, question, cursor),
         limit + 1,
-        recipient=recipient,
-        divisions=[] if recipient else [prefix for prefix in caller.divisions if prefix.isdigit()],
+        recipient=inbox.recipient,
+        divisions=inbox.divisions,
     )
     page = _page(deps, question, rows, limit)
     await _note(tx, deps, caller, Counter(each.row.subject for each in page.items if each.row.subject))
@@ -124,34 +157,6 @@ async def list_inbox(
 async def _note(tx: WriteTx, deps: Deps, caller: Caller, found: Mapping[UUID, int]) -> None:
     if found:
         await readings.note_looks(tx, found, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
-
-
-_ROLES: Mapping[Audience, frozenset[str]] = {
-    Audience.GRID_WORKER: frozenset({"grid_worker", "grid_leader"}),
-    Audience.VILLAGE: frozenset({"village", "grid_leader", "officer"}),
-    Audience.PARTNER: frozenset({"partner"}),
-}
-_EVERYBODYS = frozenset({"operator", "service"})
-
-
-def _recipient(caller: Caller, audience: Audience) -> str | None:
-    """To whom what the caller may see is addressed; None where divisions decide, or for the operator."""
-    if caller.role in _EVERYBODYS:
-        return None
-    if caller.role not in _ROLES.get(audience, {caller.role}):
-        detail = "This inbox belongs to another role."
-        raise ForbiddenError(detail)
-    if audience is Audience.VILLAGE and not caller.divisions:
-        detail = "The token names no division; ask the operator to add it to your client."
-        raise ForbiddenError(detail)
-    if audience is Audience.DEPARTMENT:
-        if caller.department is None:
-            detail = "The token names no department; ask the operator to add it to your client."
-            raise ForbiddenError(detail)
-        return caller.department
-    if audience is Audience.GRID_WORKER:
-        return caller.user
-    return caller.client_id if audience is Audience.PARTNER else None
 
 
 def preview(
@@ -255,11 +260,12 @@ def _show(deps: Deps, row: MessageRow) -> Shown:
     template = deps.templates.get(row.template)
     title, text = _words(deps, template, row) if template else ("", "")
     newest = {each.channel: each.status for each in row.deliveries}
+    by_inbox = row.in_inbox and (row.lane > LEGAL_LANE or row.read_at is not None)
     return Shown(
         row=row,
         label=template.label if template else row.template,
         legal=row.lane == LEGAL_LANE,
-        status=told(refused=row.refused is not None, in_inbox=row.in_inbox, statuses=list(newest.values())),
+        status=told(refused=row.refused is not None, by_inbox=by_inbox, statuses=list(newest.values())),
         title=title,
         text=text,
     )
@@ -270,7 +276,7 @@ def _words(deps: Deps, template: Template, row: MessageRow) -> tuple[str, str]:
         version = template.version(row.version)
         said = version.channels.get("inbox") or next(iter(version.channels.values()))
         language, title, text = said.to_person(row.language)
-        values = read_values(version, {**row.variables, "name": _SOMEBODY}, deps.labels, language)
+        values = read_values(version, {**row.variables, **contact_values({})}, deps.labels, language)
     except (UnknownVersionError, ValueShapeError):
         # A text that cannot be made any more must not hide that it was sent.
         return "", ""

@@ -9,14 +9,15 @@ import orjson
 import pyarrow as pa
 import structlog
 
-from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result
+from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result, digest_of
 from services.notify.domain.languages import Language
-from services.notify.domain.plan import Way, next_fallback, plan, words_for
+from services.notify.domain.plan import Way, next_fallback, words_for
 from services.notify.domain.schedule import day_begins, next_open, opening_after, retry_at
 from services.notify.domain.template import LEGAL_LANE, UnknownVersionError, fill, read_values
-from services.notify.domain.words import ValueShapeError
-from services.notify.store import deliveries, posts
-from services.notify.store.deliveries import Claimed, Ended, Times
+from services.notify.domain.words import ValueShapeError, contact_values
+from services.notify.store import deliveries, endings, posts
+from services.notify.store.deliveries import Claimed, Times
+from services.notify.store.endings import Ended
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import MESSAGE_DELIVERED
 from shared.contracts.events.notify import MESSAGE_FAILED
@@ -58,6 +59,7 @@ async def claim(tx: WriteTx, deps: Deps, channel: str, *, legal_only: bool) -> t
     """Take what may be sent on a channel now. Returns it and the number of rows looked at."""
     chosen, now = deps.channels[channel].channel, deps.clock.now()
     closed = chosen.quiet_hours and next_open(now, deps.hours) > now
+    per_second = deps.channels[channel].setting("per_second")
     times = Times(
         now=now,
         day=day_begins(now),
@@ -69,8 +71,9 @@ async def claim(tx: WriteTx, deps: Deps, channel: str, *, legal_only: bool) -> t
         channel,
         times,
         max_lane=LEGAL_LANE if legal_only or closed else _EVERY_LANE,
-        limit=chosen.batch,
-        disturbs=chosen.quiet_hours,
+        # Not more than a second's worth at once: a rate is no rate if it comes in bursts.
+        limit=min(chosen.batch, max(1, int(per_second))) if per_second else chosen.batch,
+        disturbing=[code for code, way in deps.ways.items() if way.disturbs],
     )
 
 
@@ -98,7 +101,7 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         language, title, words = said.to_person(each.language)
         if by_family and said.family_text is not None:
             language, title, words = Language.CHINESE, said.title, said.family_text
-        values = read_values(version, {**each.variables, "name": contact.get("name") or "您"}, deps.labels, language)
+        values = read_values(version, {**each.variables, **contact_values(contact)}, deps.labels, language)
     except SealBrokenError:
         log.exception("contact_cannot_be_opened", channel=channel)
         return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="seal_broken")
@@ -115,6 +118,7 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         template=each.template,
         approval=version.approval if language is Language.CHINESE else said.translations[language].approval,
         legal=template.legal,
+        asked=each.asked,
     )
 
 
@@ -145,12 +149,13 @@ async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result
         attempt = ready.attempts[result.id]
         again = retry_at(now, attempt, waits, deps.jitter()) if result.outcome is Outcome.AGAIN else None
         rows.append((result, attempt, again))
-    await finish(tx, deps, await deliveries.record(tx, channel, rows, now))
+    digests = {each.id: digest_of(each) for each in ready.outgoing}
+    await finish(tx, deps, await deliveries.record(tx, channel, rows, now, digests))
 
 
 async def take_receipts(tx: WriteTx, deps: Deps, channel: str, receipts: Sequence[Receipt]) -> int:
     """Merge a provider's receipts in. Returns how many told something new."""
-    ended = await deliveries.record_receipts(tx, channel, receipts, deps.clock.now())
+    ended = await endings.record_receipts(tx, channel, receipts, deps.clock.now())
     await finish(tx, deps, ended)
     return len(ended)
 
@@ -165,21 +170,34 @@ async def finish(tx: WriteTx, deps: Deps, ended: Sequence[Ended]) -> None:
         await deps.outbox.say_table(tx, MESSAGE_FAILED, _told(missed, "failed_at").append_column("reason", reasons))
     if failed := [each for each in ended if not each.delivered]:
         await _fall_back(tx, deps, failed)
+    await _stop_fallbacks(tx, deps, [each for each in ended if each.delivered])
 
 
 async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended]) -> None:
-    tried = await deliveries.list_tried(tx, [each.message_id for each in failed])
+    tried = await endings.list_tried(tx, [each.message_id for each in failed])
     ways: list[tuple[UUID, Way]] = []
     for each in failed:
         template = deps.templates.get(each.template)
         if template is None:
             continue
-        made = plan(template, template.version_on(deps.clock.today()), deps.ways)
+        made = deps.plan(template.code)
         if way := next_fallback(made, tried.get(each.message_id, set())):
             ways.append((each.message_id, way))
     if ways:
-        await deliveries.fall_back(tx, ways, deps.clock.now(), deps.opens())
+        await endings.fall_back(tx, ways, deps.clock.now(), deps.opens())
         tx.after_commit.append(deps.wake.set)
+
+
+async def _stop_fallbacks(tx: WriteTx, deps: Deps, reached: Sequence[Ended]) -> None:
+    ways = [
+        (each.message_id, way.code)
+        for each in reached
+        if each.template in deps.templates
+        for way in deps.plan(each.template).fallback
+        if way.code != each.channel
+    ]
+    if ways:
+        await endings.stop(tx, ways, deps.clock.now())
 
 
 def _told(ended: Sequence[Ended], at: str) -> pa.Table:
@@ -229,11 +247,11 @@ async def tidy(tx: WriteTx, deps: Deps) -> int:
     """
     back = await deliveries.return_expired(tx, datetime.fromtimestamp(wall(), UTC))
     now = deps.clock.now()
-    ended = await deliveries.give_up_waiting(tx, now - timedelta(days=deps.wait_days), now)
+    ended = await endings.give_up_waiting(tx, now - timedelta(days=deps.wait_days), now)
     for code, each in deps.channels.items():
         if silence := each.channel.silence:
             before = now - timedelta(days=silence.days)
-            ended += await deliveries.end_silent(tx, code, before, now, delivered=silence.delivered)
+            ended += await endings.end_silent(tx, code, before, now, delivered=silence.delivered, tried=silence.tried)
     await finish(tx, deps, ended)
     return back
 

@@ -13,15 +13,14 @@ from services.notify.channels.letter import Letter, LetterSettings, render
 from services.notify.domain.delivery import Receipt
 from services.notify.domain.languages import Language
 from services.notify.domain.template import UnknownVersionError, fill, read_values
-from services.notify.domain.words import ValueShapeError
+from services.notify.domain.words import ValueShapeError, contact_values
 from services.notify.store import readings, villages
 from services.notify.store.villages import VillageRow
-from services.notify.usecases import send
+from services.notify.usecases import rights, send
 from services.notify.usecases.deps import Deps
 from shared.kit.auth import Caller
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
-from shared.kit.problems import NotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -43,26 +42,15 @@ class Spoken:
     text: str
 
 
-def check_division(caller: Caller, division: str) -> None:
-    """Refuse another village's.
-
-    Raises:
-        NotFoundError: the token does not lead to this division.
-    """
-    if not caller.may_division(division):
-        detail = "Your token leads to no such division."
-        raise NotFoundError(detail)
-
-
 async def take(  # noqa: PLR0913  (what to take)
     tx: WriteTx, deps: Deps, caller: Caller, division: str, channel: str, *, ids: Sequence[UUID] | None, limit: int
 ) -> list[Spoken]:
     """Messages a village has to bring to people, filled in; the look at each person is written down.
 
     Raises:
-        NotFoundError: another village's.
+        ForbiddenError, NotFoundError: another village's.
     """
-    check_division(caller, division)
+    rights.check_village(caller, division)
     rows = await villages.list_of(tx, division, channel, ids=ids, limit=limit)
     found = [spoken for row in rows if (spoken := _speak(deps, channel, row)) is not None]
     seen = Counter(each.row.subject for each in found)
@@ -75,17 +63,21 @@ def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
         version = deps.templates[row.template].version(row.version)
         said = version.channels[channel]
         contact: dict[str, str | None] = orjson.loads(deps.vault.open(row.sealed, row.subject.bytes))
-        name = contact.get("name") or "您"
+        filled = contact_values(contact)
         # Whoever reads aloud, and the family, are told in Chinese.
         language, title, words = said.to_person(row.language if channel == LETTER else Language.CHINESE)
         if row.to_family:
             language, title, words = Language.CHINESE, said.title, said.family_text or ""
-        values = read_values(version, {**row.variables, "name": name}, deps.labels, language)
+        values = read_values(version, {**row.variables, **filled}, deps.labels, language)
     except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
         # One that cannot be made must not keep the village from the others; it ends by its silence.
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)
         return None
-    return Spoken(row=row, name=name, title=fill(title, values), text=fill(words, values)) if words else None
+    return (
+        Spoken(row=row, name=str(filled["name"]), title=fill(title, values), text=fill(words, values))
+        if words
+        else None
+    )
 
 
 def print_letters(deps: Deps, spoken: Sequence[Spoken], made_at: datetime) -> bytes:
@@ -112,9 +104,9 @@ async def confirm(
     """Take a village's word for what it has handed out. Returns how many were its own, and how many were new.
 
     Raises:
-        NotFoundError: another village's.
+        ForbiddenError, NotFoundError: another village's.
     """
-    check_division(caller, division)
+    rights.check_village(caller, division)
     own = await villages.known_ids(tx, division, channel, [each.id for each in receipts])
     mine = [each for each in receipts if each.id in own]
     return len(mine), await send.take_receipts(tx, deps, channel, mine) if mine else 0

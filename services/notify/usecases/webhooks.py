@@ -171,19 +171,29 @@ def _lease(deps: Deps) -> datetime:
 async def record(tx: WriteTx, deps: Deps, batch: Batch, answers: Sequence[Answer]) -> None:
     """Record what an endpoint answered: heard, to be tried again, given up; a failing one rests, 410 ends it."""
     now, endpoint, jitter = deps.clock.now(), batch.endpoint, deps.jitter()
+    told = [(event, tries, answer) for (event, tries), answer in zip(batch.events, answers, strict=True)]
     failed = all(not answer.taken for answer in answers)
+    # What is refused again, by itself, rests by itself: what comes meanwhile must not wait for it.
+    rests = failed and any(
+        answer.retry_after or not rules.may_be_the_events_fault(answer.status, tries) for _, tries, answer in told
+    )
     # While the endpoint itself fails its own rest is enough; its events wait for it and none is given up.
-    waits = () if failed and endpoint.failures else rules.WAITS
+    waits = () if rests and endpoint.failures else rules.WAITS
+    dues = [rules.try_again(now, tries, waits, jitter) if waits else now for _, tries, _ in told]
+    # The last try at an endpoint that has taken nothing since it began to fail says more of it than of the event.
+    ends = failed and not rests and endpoint.failures > 0 and None in dues
     endings = [
-        _ending(event, answer, now, again=rules.try_again(now, tries, waits, jitter) if waits else now)
-        for (event, tries), answer in zip(batch.events, answers, strict=True)
+        _ending(event, answer, now, again=now if ends else due)
+        for (event, _, answer), due in zip(told, dues, strict=True)
     ]
     await posts.record(tx, endpoint.subscription_id, endings, now)
     if any(answer.status == GONE for answer in answers):
         await _change(tx, deps, endpoint, SubscriptionStatus.DISABLED, "gone")
-    elif failed:
+    elif ends:
+        await _change(tx, deps, endpoint, SubscriptionStatus.PAUSED, answers[-1].reason)
+    elif rests:
         await _rest(tx, deps, endpoint, answers, jitter)
-    else:
+    elif not failed:
         await endpoints.succeed(tx, endpoint.subscription_id, now)
     if any(each.status != "queued" for each in endings):
         tx.after_commit.append(deps.receipts_wake.set)

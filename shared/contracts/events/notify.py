@@ -10,7 +10,8 @@ from shared.contracts.vocabulary import SubscriptionStatus
 
 MESSAGE_DELIVERED = TableEvent(
     name="notify.message.delivered.v1",
-    doc="Messages that reached their channel's end: the proof that someone was told.",
+    doc="Messages that reached their channel's end: the proof that someone was told. A legal notice in the inbox has "
+    "once its person has looked at it.",
     columns={
         "subject": SUBJECT,
         "message_id": pa.binary(16),
@@ -25,7 +26,7 @@ MESSAGE_DELIVERED = TableEvent(
 
 MESSAGE_FAILED = TableEvent(
     name="notify.message.failed.v1",
-    doc="Attempts that reached nobody; the proof that someone was tried.",
+    doc="Attempts that reached nobody; the proof that someone was tried. A letter nobody has brought is none.",
     columns={
         "subject": SUBJECT,
         "message_id": pa.binary(16),

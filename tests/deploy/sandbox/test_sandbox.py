@@ -35,21 +35,30 @@ async def test_it_keeps_what_it_was_sent_once(sandbox):
         answer = await sandbox.post("/sms/1/messages", json=batch("a", "b"))
         assert [each["status"] for each in answer.json()["results"]] == ["accepted", "accepted"]
     seen = (await sandbox.get("/sms/messages", params={"to": "13900000001"})).json()
-    assert seen["counts"] == {"messages": 2, "phones": 1, "again": 2}
+    assert seen["counts"] == {"messages": 2, "phones": 1, "again": 2, "twice": 0}
     assert {each["id"] for each in seen["items"]} == {"a", "b"}
+    await sandbox.post("/sms/2/messages", json=batch("a"))
+    assert (await sandbox.get("/sms/messages")).json()["counts"]["twice"] == 1
     await sandbox.delete("/sms/messages")
     assert (await sandbox.get("/sms/messages")).json()["items"] == []
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "kept"),
-    [("reject", "rejected", 0), ("busy", "busy", 0), ("accept_and_hang", "accepted", 1), ("error", None, 0)],
+    [
+        ("reject", "rejected", 0),
+        ("busy", "busy", 0),
+        ("accept_and_hang", "accepted", 1),
+        ("error", 500, 0),
+        ("accept_and_error", 500, 1),
+        ("refuse", 429, 0),
+    ],
 )
 async def test_it_misbehaves_on_demand(sandbox, answer, status, kept):
     await sandbox.put("/sms/2/behaviour", json={"answer": answer, "seconds": 0})
     said = await sandbox.post("/sms/2/messages", json=batch("a"))
-    if status is None:
-        assert said.status_code == 500
+    if isinstance(status, int):
+        assert said.status_code == status
     else:
         assert said.json()["results"][0]["status"] == status
     assert (await sandbox.get("/sms/messages")).json()["counts"]["messages"] == kept

@@ -1,6 +1,7 @@
 """The HTTP side: who may see what, previews, notices on request, receipts."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -22,8 +23,10 @@ from tests.services.notify.world import (
     TODAY,
     YEAR,
     certificates,
+    certify,
     contacts,
     deliveries,
+    drain,
     fact_message,
     hear,
     rows_of,
@@ -55,9 +58,21 @@ class TestSearch:
         (item,) = answer.json()["items"]
         assert item["text"].startswith("您的待遇资格已认证，有效期至2024年10月31日，3项待遇通用。")
         assert (item["status"], item["template"], item["legal"]) == ("delivered", "certified", False)
-        assert [each["channel"] for each in item["deliveries"]] == ["sms"]
+        assert [(each["channel"], each["digest"]) for each in item["deliveries"]] == [("sms", None)]
         (look,) = await rows_of(database, "SELECT subject, found, client_id FROM look")
         assert look == {"subject": subject(1), "found": 1, "client_id": "test-client"}
+
+    async def test_the_log_tells_what_it_cost_and_proves_the_words_that_were_handed_over(
+        self, http, deps, reader, sandbox
+    ):
+        await certify(deps, subject(1))
+        await drain(deps)
+        answer = await http.post("/v1/messages:search", json={"subject": str(subject(1))}, headers=reader)
+        ((delivery,),) = [item["deliveries"] for item in answer.json()["items"]]
+        (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
+        words = sent["text"].removeprefix("【亳州人社】")
+        assert delivery["digest"] == sha256(f"\0{words}".encode()).hexdigest()
+        assert (delivery["parts"], delivery["cost_fen"]) == (1, 4.5)
 
     async def test_pages_follow_each_other_and_a_cursor_is_its_questions_own(self, http, deps, clock, reader):
         for number in range(5):
@@ -155,6 +170,7 @@ class TestOnRequest:
             ({"template": "certified"}, 409, "not_on_request"),
             ({"variables": {"program": "高龄津贴"}}, 422, "malformed"),
             ({"variables": {**NOTICE["variables"], "reason": "张三341602199001011234"}}, 422, "malformed"),
+            ({"variables": {**NOTICE["variables"], "reason": "点击 www.x.cn 核实"}}, 422, "malformed"),
             ({"key": "short"}, 422, "malformed"),
         ],
     )
@@ -190,6 +206,9 @@ class TestTexts:
         assert {each["pointer"] for each in wrong.json()["errors"]} == {
             "/body/variables/programs", "/body/variables/valid_until",
         }  # fmt: skip
+        body = {"variables": {"programs": ["old_age_allow"], "reason": "death", "deadline": "2023-12-01"}}
+        items = (await http.post("/v1/templates/notice_suspended:preview", json=body, headers=reader)).json()["items"]
+        assert any("您的高龄津贴已暂停发放，原因：登记信息显示已去世" in item["text"] for item in items)
         missing = await http.post("/v1/templates/certified:preview", json={"version": 9}, headers=reader)
         assert missing.status_code == 404
 

@@ -2,22 +2,40 @@
 
 import random
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
 from services.notify.domain.schedule import opening_after
-from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, CONTACTS_CHANGED, SUSPICION_RAISED
+from shared.contracts.events import (
+    CASE_CONCLUDED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CONTACTS_CHANGED,
+    SUSPICION_RAISED,
+    CaseConcluded,
+)
+from shared.contracts.events.grid import (
+    STOP_REQUEST_CONCLUDED,
+    VISIT_CONCLUDED,
+    StopRequestConcluded,
+    VisitConcluded,
+)
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, VisitResult
 from shared.kit.bus import Message
 from tests.services.notify.world import (
+    MORNING,
     YEAR,
     behave,
     certificates,
     contacts,
     drain,
     due,
+    fact_message,
     hear,
+    rows_of,
     subject,
     suspicions,
     table_message,
@@ -72,3 +90,83 @@ def random_event(chance: random.Random, who: UUID, people: list[UUID], step: int
 def handed(sandbox: FastAPI, who: UUID) -> int:
     """How often anything for a person was handed over."""
     return sum(row["handed"] for row in sandbox.state.keep.list_sms(to=f"139{who.int:08d}", limit=99))
+
+
+def told_dead(suspicion: int, revision: int, *, hours: int = 0, kind: str = "suspected_death", **how: Any) -> Message:
+    """A suspicion of the first person's death; without evidence it has been taken back."""
+    rows = [(subject(1), UUID(int=suspicion), kind, revision)]
+    return table_message(SUSPICION_RAISED, suspicions(rows, **how), at=MORNING + timedelta(hours=hours))
+
+
+BACK: dict[str, Any] = {"confidence": "hint", "evidence": ()}
+
+
+class TestRecords:
+    @pytest.mark.parametrize(
+        ("said", "blocked"),
+        [
+            ([told_dead(1, 1)], True),
+            ([told_dead(1, 1, confidence="hint")], False),
+            ([told_dead(1, 1, confidence="hint"), told_dead(1, 2, hours=1)], True),
+            ([told_dead(1, 1), told_dead(1, 2, hours=1, **BACK)], False),
+            ([told_dead(1, 1), told_dead(2, 1, kind="conflict"), told_dead(1, 2, hours=1, **BACK)], True),
+            ([told_dead(1, 1), told_dead(1, 2, hours=1, **BACK), told_dead(1, 3, hours=2)], True),
+        ],
+    )
+    async def test_a_record_counts_while_its_newest_telling_does_in_whatever_order_it_comes(
+        self, deps, database, said, blocked
+    ):
+        for message in (*said, *reversed(said), *said):
+            await hear(deps, message)
+            await hear(deps, message)
+        rows = await rows_of(database, "SELECT blocked FROM do_not_write")
+        assert [row["blocked"] for row in rows] in ([[True]] if blocked else [[False], []])
+
+    async def test_one_taken_back_after_people_found_him_alive_blocks_nobody_anew(self, deps, database):
+        await hear(deps, told_dead(1, 1))
+        await hear(deps, concluded(CaseConclusion.FALSE_DEATH, hours=1))
+        await hear(deps, told_dead(1, 2, hours=2, **BACK))
+        assert await rows_of(database, "SELECT blocked FROM do_not_write") == [{"blocked": False}]
+
+    @pytest.mark.parametrize(
+        ("result", "blocked"),
+        [(VisitResult.DEAD, [True]), (VisitResult.ABSENT_INFORMED_BY, []), (VisitResult.MOVED, [])],
+    )
+    async def test_whom_a_grid_member_found_dead_is_not_written_to(self, deps, database, result, blocked):
+        fact = VisitConcluded(
+            visit_id=UUID(int=5), task_id=UUID(int=6), subject=subject(1), result=result, visited_on=MORNING.date(),
+            visited_at=MORNING, division="341602001001", worker_id="w1", id_card_read=False,
+        )  # fmt: skip
+        await hear(deps, fact_message(VISIT_CONCLUDED, fact))
+        assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
+
+    @pytest.mark.parametrize(
+        ("change", "blocked"),
+        [
+            ({}, [True]),
+            ({"reason": "家人已去世"}, [True]),
+            ({"reason": "moved_abroad"}, []),
+            ({"reason": "不再领取", "relation": "self"}, []),
+            ({"confirmed": False}, []),
+        ],
+    )
+    async def test_a_death_a_relative_told_of_counts_once_people_have_found_it_so(
+        self, deps, database, change, blocked
+    ):
+        fact = StopRequestConcluded(
+            **{
+                "request_id": UUID(int=7), "subject": subject(1), "programs": [], "confirmed": True, "relation": "child",
+                "reason": "death", "event_on": date(2023, 10, 1), "verified_by": "w1", "concluded_by": "o1",
+                "concluded_at": MORNING, **change,
+            }
+        )  # fmt: skip
+        await hear(deps, fact_message(STOP_REQUEST_CONCLUDED, fact))
+        assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
+
+
+def concluded(conclusion: CaseConclusion, *, hours: int) -> Message:
+    fact = CaseConcluded(
+        case_id=UUID(int=9), subject=subject(1), kind=SuspicionKind.DEATH, conclusion=conclusion,
+        event_on=date(2023, 10, 1), concluded_at=MORNING + timedelta(hours=hours), verified_by="w1", concluded_by="o1",
+    )  # fmt: skip
+    return fact_message(CASE_CONCLUDED, fact)

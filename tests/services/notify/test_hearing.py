@@ -99,6 +99,13 @@ class TestCertificates:
         (contact,) = await rows_of(database, "SELECT * FROM contact")
         assert contact["reachable"] == "phone"
 
+    @pytest.mark.parametrize("order", list(permutations(["none", "family", "phone"])), ids="-".join)
+    async def test_of_several_contacts_in_one_roster_the_one_that_reaches_further_counts(self, deps, database, order):
+        await hear(deps, known(*((subject(1), reachable) for reachable in order)))
+        await hear(deps, known(*((subject(2), reachable) for reachable in order if reachable != "phone")))
+        rows = await rows_of(database, "SELECT reachable FROM contact ORDER BY subject")
+        assert [row["reachable"] for row in rows] == ["phone", "family"]
+
     async def test_of_several_that_wait_only_the_newest_goes_by_text_message(self, deps, database):
         await hear(deps, known((subject(1), "phone")))
         await hear(deps, issued((subject(1), UUID(int=1), YEAR, None)))
@@ -201,6 +208,20 @@ class TestOthers:
         await hear(deps, later)
         assert [row["template"] for row in await messages(database)] == ["due_30", "due_60"]
 
+    @pytest.mark.parametrize("order", list(permutations(["early", "middle", "late"])), ids="-".join)
+    async def test_of_several_days_that_wait_the_latest_is_told(self, deps, database, order):
+        days = {"early": 50, "middle": 55, "late": 60}
+        for number in range(1, 4):
+            for name in order:
+                row = (subject(number), TODAY + timedelta(days=days[name]))
+                await hear(deps, table_message(CERTIFICATIONS_DUE, due([row])))
+        waiting = await rows_of(
+            database,
+            "SELECT m.variables->>'due_on' AS day FROM delivery d JOIN message m ON m.id = d.message_id"
+            " WHERE d.status = 'waiting' AND d.channel = 'sms'",
+        )
+        assert [row["day"] for row in waiting] == [(TODAY + timedelta(days=60)).isoformat()] * 3
+
     async def test_a_revocation_is_told_to_the_officer(self, deps, database):
         fact = CertificateRevoked(
             certificate_id=uuid4(), subject=subject(1), claim="alive", reason="false_evidence", successor_id=None,
@@ -246,7 +267,12 @@ class TestAnyOrder:
             *(issued((who, UUID(int=who.int), YEAR, None)) for who in people),
             *(issued((who, UUID(int=who.int + 100), YEAR + timedelta(days=31), YEAR)) for who in people[:4]),
             *(suspected((who, UUID(int=who.int + 200), "suspected_death", 1)) for who in people[:3]),
-            table_message(CERTIFICATIONS_DUE, due([(who, TODAY + timedelta(days=60)) for who in people])),
+            # Beyond what they are certified for: nearer days would be reminded of no more.
+            table_message(
+                CERTIFICATIONS_DUE,
+                due([(who, YEAR + timedelta(days=62)) for who in people]),
+                run_on=(YEAR + timedelta(days=2)).isoformat(),
+            ),
         ]
         shuffled = events * 2
         chance.shuffle(shuffled)

@@ -100,7 +100,7 @@ async def test_a_letter_is_in_the_language_too(deps, http, issuer):
         "/v1/templates/notice_intended_stop:preview", json={}, headers=issuer.headers("notify.read")
     )
     assert {"inbox:en", "sms:en", "letter:en"} <= {each["channel"] for each in shown.json()["items"]}
-    caller = SimpleNamespace(client_id="v", user="v", may_division=lambda _: True)
+    caller = SimpleNamespace(client_id="v", user="v", divisions=["3416"], may_division=lambda _: True)
     async with deps.database.write() as tx:
         (spoken,) = await villages.take(tx, deps, caller, "341602001001", "letter", ids=None, limit=9)  # type: ignore[arg-type]
     assert (spoken.name, spoken.title) == ("张建国", "高龄津贴: a stop is intended, please check")

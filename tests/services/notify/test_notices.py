@@ -11,7 +11,7 @@ from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
 from services.notify.domain import facts
 from services.notify.domain.template import LEGAL_LANE, fill, read_values, wrong_variables
-from services.notify.domain.words import ENDINGS, KINDS
+from services.notify.domain.words import ENDINGS, KINDS, contact_values
 from services.notify.usecases import send
 from services.recognition.domain.programs import EndingEvent
 from shared.contracts.events import CONTACTS_CHANGED, MESSAGE_DELIVERED, SUSPICION_RAISED
@@ -28,6 +28,7 @@ from tests.services.notify.world import (
     receipt,
     rows_of,
     said,
+    sealed,
     subject,
     suspicions,
     table_message,
@@ -62,7 +63,37 @@ class TestProof:
         async with database.write() as tx:
             await send.take_receipts(tx, deps, "sms", [receipt(message["id"])])
         told = await said(database, MESSAGE_DELIVERED)
-        assert [(row["channel"], row["about"]) for row in told] == [("inbox", NOTICE.bytes), ("sms", NOTICE.bytes)]
+        assert [(row["channel"], row["about"]) for row in told] == [("sms", NOTICE.bytes)]
+
+    async def test_a_notice_in_the_inbox_is_told_once_its_person_has_looked_at_it(self, http, deps, database, issuer):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(77, subject(1)))
+        body, seen = {"subject": str(subject(1))}, []
+        citizen = issuer.headers("notify.read", role="citizen", user=str(subject(1)))
+        for headers in (issuer.headers("notify.read", role="officer"), citizen, citizen):
+            (item,) = (await http.post("/v1/messages:search", json=body, headers=headers)).json()["items"]
+            told = [(row["channel"], row["about"]) for row in await said(database, MESSAGE_DELIVERED)]
+            seen.append((item["status"], item["read_at"] is not None, told))
+        read = ("delivered", True, [("inbox", NOTICE.bytes)])
+        assert seen == [("open", False, []), read, read]
+
+    @pytest.mark.parametrize(("card", "words"), [("6789", "打入您尾号6789的一卡通"), (None, "打入您一卡通")])
+    async def test_a_payment_is_told_with_its_amount_and_the_tail_of_the_card(
+        self, http, deps, sandbox, issuer, card, words
+    ):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        async with deps.database.write() as tx:
+            await tx.run("UPDATE contact SET sealed = $1", sealed(subject(1), card=card))
+        await hear(deps, notice(77, subject(1), NoticeKind.ARREARS, reason="certified"))
+        await drain(deps)
+        (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
+        assert "将补发123.45元" in sent["text"]
+        assert words in sent["text"]
+        # Whoever only looks sees no card: it is opened to send.
+        asked = await http.post(
+            "/v1/messages:search", json={"subject": str(subject(1))}, headers=issuer.headers("notify.read")
+        )
+        assert "6789" not in asked.text
 
     async def test_an_attempt_that_reached_nobody_is_said_once_with_its_reason(self, deps, database, sandbox):
         sandbox.state.gateways.behaviours[1] = Behaviour(answer="reject")
@@ -84,22 +115,29 @@ class TestProof:
         ]
         assert await said(database, MESSAGE_FAILED) == []
 
-    async def test_a_gateway_and_a_village_that_never_answer_end_as_attempts(self, deps, database, clock):
+    async def test_a_gateway_that_never_answers_ends_as_an_attempt_and_a_letter_nobody_brought_is_none(
+        self, deps, database, clock
+    ):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
         await hear(deps, notice(77, subject(1)))
         await drain(deps)
         await drain(deps, "letter")
         ended = []
-        for days in (2, 2, 12):
+        for days in (2, 2, 30):
             clock.move(timedelta(days=days))
             async with database.write() as tx:
                 await send.tidy(tx, deps)
             ended.append([row["channel"] for row in await said(database, MESSAGE_FAILED)])
-        assert ended == [[], ["sms"], ["sms", "letter"]]
+        assert ended == [[], ["sms"], ["sms"]]
         assert {row["reason"] for row in await said(database, MESSAGE_FAILED)} == {"no_receipt"}
+        # It stays on the village's list, until somebody says what became of it.
+        assert ("letter", "handed") in [(row["channel"], row["status"]) for row in await deliveries(database)]
         (message,) = await rows_of(database, "SELECT id FROM message")
-        async with database.write() as tx:
-            assert await send.take_receipts(tx, deps, "sms", [receipt(message["id"])]) == 1
+        for channel, reached in (("sms", True), ("letter", False)):
+            async with database.write() as tx:
+                told = [receipt(message["id"], delivered=reached)]
+                assert await send.take_receipts(tx, deps, channel, told) == 1
+        assert [row["channel"] for row in await said(database, MESSAGE_FAILED)] == ["sms", "letter"]
 
     async def test_a_legal_notice_waits_for_no_morning_and_no_opting_out(self, deps, database, clock, sandbox):
         clock.move(timedelta(hours=14))
@@ -170,9 +208,10 @@ class TestWords:
             True, {"inbox", "sms", "letter"} | ({"loudspeaker"} if kind is NoticeKind.INTENDED_STOP else set()),
         )  # fmt: skip
         values = orjson.loads(drafted.rows["variables"][0].as_py())
-        assert wrong_variables(template.versions[0], values) == {}
-        texts = read_values(template.versions[0], {**values, "name": "张建国"}, LABELS)
-        for code, each in template.versions[0].channels.items():
+        version = template.versions[-1]
+        assert wrong_variables(version, values) == {}
+        texts = read_values(version, {**values, **contact_values({"name": "张建国"})}, LABELS)
+        for code, each in version.channels.items():
             if code == "loudspeaker":
                 continue
             assert "高龄津贴等2项待遇" in fill(each.text, texts)
@@ -192,6 +231,9 @@ class TestWords:
             ("programs", ["newer", "newest"], "2项待遇"),
             ("ending", "newer_code", "情况发生变化"),
             ("ending", "本人来电说明", "本人来电说明"),
+            ("ending", "请点击abc.io核实", "情况发生变化"),
+            ("ending", "长" * 31, "情况发生变化"),
+            ("code_or_text", "请报验证码", "见申请"),
             ("amount", None, "金额待核定"),
             ("deadline", None, "收到后尽快"),
         ],

@@ -1,7 +1,7 @@
 """notify as a whole process: events by JetStream, text messages by a gateway, receipts by callback."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,7 +41,8 @@ pytestmark = [pytest.mark.db, pytest.mark.bus]
 
 PEOPLE = [subject(number) for number in range(1, 301)]
 DEAD = PEOPLE[:10]
-DUE_ON = datetime(2023, 12, 31, tzinfo=UTC).date()
+DUE_ON = YEAR + timedelta(days=62)
+"""Beyond what they are certified for."""
 
 
 async def publish(bus: Bus, message: Message) -> None:
@@ -85,8 +86,8 @@ async def test_events_become_text_messages_and_receipts_proof(
     )
     sandbox = create_sandbox(SandboxOptions(data=tmp_path / "sandbox", secret=RECEIPT_SECRET))
     async with serving(sandbox) as gateway:
-        monkeypatch.setenv("WUGAN_NOTIFY_SMS_URL", f"{gateway}/sms/1")
-        monkeypatch.setenv("WUGAN_NOTIFY_SMS_RECEIPT_SECRET", RECEIPT_SECRET)
+        for name, value in {"URL": f"{gateway}/sms/1", "SANDBOX": "true", "RECEIPT_SECRET": RECEIPT_SECRET}.items():
+            monkeypatch.setenv(f"WUGAN_NOTIFY_SMS_{name}", value)
         bus = Bus(own_nats.nats_url(), name="test")
         await bus.connect()
         await bus.reconcile_streams(EVENTS, replicas=1)
@@ -101,7 +102,11 @@ async def test_events_become_text_messages_and_receipts_proof(
             await quiet(http, operator)
             for message in (
                 table_message(CERTIFICATES_ISSUED, certificates([(who, uuid4(), YEAR, None) for who in PEOPLE])),
-                table_message(CERTIFICATIONS_DUE, due([(who, DUE_ON) for who in PEOPLE[-50:]])),
+                table_message(
+                    CERTIFICATIONS_DUE,
+                    due([(who, DUE_ON) for who in PEOPLE[-50:]]),
+                    run_on=(YEAR + timedelta(days=2)).isoformat(),
+                ),
                 table_message(CONTACTS_CHANGED, contacts([(who, "phone") for who in PEOPLE])),
                 death,
             ):
@@ -115,5 +120,5 @@ async def test_events_become_text_messages_and_receipts_proof(
             assert found["messages"] == {"certified": 300, "suspicion_opened": 10, "due_60": 50}
             assert found["refused_dead"] == 10
             assert found["states"] == {"sms.delivered": 290, "sms.queued": 50}
-            assert sandbox.state.keep.count_sms() == {"messages": 290, "phones": 290, "again": 0}
+            assert sandbox.state.keep.count_sms() == {"messages": 290, "phones": 290, "again": 0, "twice": 0}
         await bus.close()

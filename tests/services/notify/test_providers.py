@@ -26,6 +26,7 @@ from tests.services.notify.world import (
     drain,
     make_deps,
     receipt,
+    rows_of,
     said,
     sms_settings,
     states,
@@ -34,8 +35,8 @@ from tests.services.notify.world import (
 
 pytestmark = pytest.mark.db
 
-FAIL_OVER_SECONDS = 70
-"""Two calls of ten seconds to the first gateway, and the waits of 5 and 30 s between the tries, spread by a fifth."""
+FAIL_OVER_SECONDS = 220
+"""Three calls of ten seconds to the first gateway, and the waits of 5, 30 and 120 s after them, spread by a fifth."""
 
 
 @pytest.fixture
@@ -52,14 +53,64 @@ class TestTrouble:
             clock.move(timedelta(hours=1))
         assert [row[:2] for row in await states(database)] == [(number, "failed") for number in range(1, 7)]
 
-    async def test_another_gateway_takes_over_at_once(self, two_gateways, database, sandbox):
-        behave(sandbox, answer="error")
+    async def test_where_one_gateway_certainly_took_nothing_another_has_it_at_once(
+        self, two_gateways, database, sandbox
+    ):
+        behave(sandbox, answer="refuse")
         await certify(two_gateways, subject(1))
         await drain(two_gateways)
         (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
         assert sent["gateway"] == 2
         (delivery,) = await deliveries(database)
         assert (delivery["attempt"], delivery["status"], delivery["provider"]) == (1, "handed", "gateway_2")
+
+    @pytest.mark.parametrize("receipts", [True, False])
+    async def test_what_a_gateway_may_have_taken_is_left_to_it_until_its_receipts_should_have_come(
+        self, two_gateways, database, clock, sandbox, receipts
+    ):
+        behave(sandbox, answer="accept_and_error")
+        await certify(two_gateways, subject(1))
+        for seconds in (7, 37):
+            await drain(two_gateways)
+            clock.move(timedelta(seconds=seconds))
+        behave(sandbox, answer="refuse")
+        await drain(two_gateways)
+        assert sandbox.state.keep.count_sms() == {"messages": 1, "phones": 1, "again": 1, "twice": 0}
+        if receipts:
+            (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
+            async with database.write() as tx:
+                await send.take_receipts(tx, two_gateways, "sms", [receipt(UUID(sent["id"]))])
+        clock.move(timedelta(seconds=150))
+        await drain(two_gateways)
+        assert sandbox.state.keep.count_sms()["twice"] == (0 if receipts else 1)
+        ended = await rows_of(database, "SELECT status FROM delivery WHERE status <> 'failed'")
+        assert [row["status"] for row in ended] == (["delivered", "merged"] if receipts else ["handed"])
+
+    @pytest.mark.parametrize("status", [202, 302, 500, 502, 503, 504])
+    async def test_no_other_gateway_is_asked_after_an_answer_that_proves_nothing(self, database, clock, status):
+        asked = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return httpx.Response(status)
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            deps = make_deps(database, clock=clock, client=client, sms=sms_settings(second_url="http://sandbox/sms/2"))
+            await certify(deps, subject(1))
+            await drain(deps)
+        assert asked == ["/sms/1/messages"]
+        assert [row[1:] for row in await states(database)] == [("failed", f"http_{status}"), ("queued", None)]
+
+    async def test_after_a_lost_sender_no_other_gateway_is_asked_at_once(self, two_gateways, database, sandbox):
+        await certify(two_gateways, subject(1))
+        async with database.write() as tx:
+            claimed, _ = await send.claim(tx, two_gateways, "sms", legal_only=False)
+            await tx.run("UPDATE delivery SET leased_until = now() - interval '1 s'")
+            await send.tidy(tx, two_gateways)
+        await two_gateways.senders["sms"](send.make_ready(two_gateways, "sms", claimed).outgoing)
+        behave(sandbox, answer="refuse")
+        await drain(two_gateways)
+        assert sandbox.state.keep.count_sms()["twice"] == 0
 
     async def test_a_rejected_message_fails_once_and_is_not_tried_again(self, deps, database, sandbox):
         behave(sandbox, answer="reject")
@@ -151,7 +202,13 @@ class TestTrouble:
                 await drain(deps)
                 clock.move(timedelta(seconds=1))
                 assert clock.now() - MORNING < timedelta(seconds=FAIL_OVER_SECONDS)
-        assert [row[:2] for row in await states(database)] == [(1, "failed"), (2, "failed"), (3, "handed")]
+        assert [row[:2] for row in await states(database)] == [
+            (1, "failed"), (2, "failed"), (3, "failed"), (4, "handed"),
+        ]  # fmt: skip
+
+
+DONE_BY_THE_SANDBOX = ("busy", "reject", "refuse", "error", "accept_and_error")
+FATES = ("well", "well", *DONE_BY_THE_SANDBOX, "hangs", "lost", "late", "away", "504")
 
 
 class Weather(httpx.AsyncBaseTransport):
@@ -165,9 +222,9 @@ class Weather(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        fate = self._chance.choice(["well", "well", "busy", "reject", "error", "hangs", "lost", "late", "away", "504"])
+        fate = self._chance.choice(FATES)
         for number in (1, 2):
-            behave(self._app, number, answer=fate if fate in {"busy", "reject", "error"} else "accept")
+            behave(self._app, number, answer=fate if fate in DONE_BY_THE_SANDBOX else "accept")
         if fate == "away":
             raise httpx.ConnectError(fate)
         if fate == "hangs":
@@ -212,6 +269,15 @@ async def test_on_a_bad_day_each_message_ends_once_and_nobody_has_it_twice(datab
         async with database.write() as tx:
             await send.tidy(tx, deps)
     await check_that_each_ended_once(database, people)
+    await check_that_nobody_has_it_twice(database, sandbox)
+
+
+async def check_that_nobody_has_it_twice(database: Database, sandbox: FastAPI) -> None:
+    """A second gateway has only what the first one left unanswered, without a receipt, for all of its tries."""
+    taken = Counter(UUID(row["id"]) for row in sandbox.state.keep.list_sms(to=None, limit=999))
+    waited = await rows_of(database, "SELECT message_id, max(attempt) AS tries FROM delivery GROUP BY 1")
+    late = {row["message_id"] for row in waited if row["tries"] > 3}
+    assert {message_id for message_id, gateways in taken.items() if gateways > 1} <= late
 
 
 async def check_that_each_ended_once(database: Database, people: Sequence[UUID]) -> None:

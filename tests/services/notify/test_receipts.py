@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from services.notify.domain.delivery import Outcome, Result
-from services.notify.store import deliveries as store
+from services.notify.store import endings as store
 from services.notify.usecases import send
 from tests.services.notify.world import (
     certify,

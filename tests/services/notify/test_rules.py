@@ -54,10 +54,10 @@ def test_waits_grow_are_spread_and_end(now, attempt, jitter):
 
 
 def test_where_a_message_stands():
-    assert told(refused=True, in_inbox=False, statuses=[]) is Told.REFUSED
-    assert told(refused=False, in_inbox=True, statuses=[Status.FAILED]) is Told.DELIVERED
-    assert told(refused=False, in_inbox=False, statuses=[Status.FAILED, Status.HANDED]) is Told.OPEN
-    assert told(refused=False, in_inbox=False, statuses=[Status.FAILED, Status.MERGED]) is Told.FAILED
+    assert told(refused=True, by_inbox=False, statuses=[]) is Told.REFUSED
+    assert told(refused=False, by_inbox=True, statuses=[Status.FAILED]) is Told.DELIVERED
+    assert told(refused=False, by_inbox=False, statuses=[Status.FAILED, Status.HANDED]) is Told.OPEN
+    assert told(refused=False, by_inbox=False, statuses=[Status.FAILED, Status.MERGED]) is Told.FAILED
 
 
 def way(code: str, *, on: bool = True, at_once: bool = False) -> Way:

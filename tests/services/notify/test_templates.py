@@ -74,7 +74,15 @@ def test_a_new_file_is_a_new_template(tmp_path):
         ("{name}您好！请点击 http://a.cn，电话12333。", 'name = "name"', "link"),
         ("{name}您好！请打开example.com，电话12333。", 'name = "name"', "link"),
         ("{name}您好！请扫码，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开bit.ly/x，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开abc.io，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开abc。com，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开ｗｗｗ．ａ．ｃｎ，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开社保.中国，电话12333。", 'name = "name"', "link"),
+        ("{name}您好！请打开1.2.3.4，电话12333。", 'name = "name"', "link"),
         ("{name}您好！请回复验证码，电话12333。", 'name = "name"', "codes"),
+        ("{name}您好！请回复验\u200b证码，电话12333。", 'name = "name"', "codes"),
+        ("{name}您好！请告知动态码，电话12333。", 'name = "name"', "codes"),
         ("{name}您好！请告知身份证号，电话12333。", 'name = "name"', "codes"),
         ("{name}您好！", 'name = "name"', "names 12333"),
         ("【别人】{name}您好！电话12333。", 'name = "name"', "sender is fixed"),
@@ -100,9 +108,21 @@ def test_a_payment_is_told_with_amount_and_card_tail(tmp_path):
         template_files.discover(
             CHANNELS, written(tmp_path, text, variables='name = "name"\namount = "yuan"', payment="true")
         )
-    text = "{name}您好！已发放{amount}到尾号{tail}的卡。电话12333。"
+    text = "{name}您好！已发放{amount}到您{tail}。电话12333。"
     variables = 'name = "name"\namount = "yuan"\ntail = "card_tail"'
+    with pytest.raises(TemplateFileError, match="called by its own name"):
+        template_files.discover(CHANNELS, written(tmp_path, text, variables=variables, payment="true"))
+    text, variables = text.replace("tail", "card"), variables.replace("tail =", "card =")
     assert template_files.discover(CHANNELS, written(tmp_path, text, variables=variables, payment="true"))
+
+
+def test_a_text_no_carrier_has_approved_is_refused(tmp_path):
+    folder = written(tmp_path)
+    template_files.check_approvals(template_files.discover(CHANNELS, folder))
+    path = folder / "one.toml"
+    path.write_text(path.read_text().replace('"APPROVED-1"', '"PLACEHOLDER-ONE-1"'), encoding="utf-8")
+    with pytest.raises(TemplateFileError, match=r"one.toml: version\[1\]: PLACEHOLDER-ONE-1"):
+        template_files.check_approvals(template_files.discover(CHANNELS, folder))
 
 
 def test_a_fault_names_file_line_and_key_and_all_files_are_told_at_once(tmp_path):
@@ -133,7 +153,8 @@ def test_a_channel_nobody_has_is_refused(tmp_path):
         ("count", 3, "3"),
         ("yuan", 123456, "1234.56元"),
         ("yuan", -5, "-0.05元"),
-        ("card_tail", "0123", "0123"),
+        ("card_tail", "0123", "尾号0123的一卡通"),
+        ("card_tail", None, "一卡通"),
         ("department", "medins", "医保局"),
         ("suspicion", "suspected_death", "疑似死亡"),
         ("code", "medins_inpatient", "medins_inpatient"),
@@ -149,6 +170,8 @@ def test_values_read_in_plain_words(kind, value, text):
     [
         ("date", "2024-13-01"), ("date", 20240101), ("count", -1), ("count", True), ("count", "3"), ("yuan", 1.5),
         ("card_tail", "622848000123"), ("label", "张三341602199001011234"), ("label", ""), ("code", "No Code"),
+        ("label", "点击 www.x.cn 核实"), ("label", "见bit.ly/x"), ("label", "请报动态码"), ("label", "10.1.2.3"),
+        ("ending", None),
     ],
 )  # fmt: skip
 def test_values_of_another_type_are_refused(kind, value):

@@ -114,7 +114,9 @@ class TestVillage:
         await drain(deps, "letter")
         dead = [(subject(number), uuid4(), "suspected_death", 1) for number in (1, 2)]
         await hear(deps, table_message(SUSPICION_RAISED, suspicions(dead)))
-        caller = SimpleNamespace(client_id="v", user="v", may_division=lambda _: True)
+        caller = SimpleNamespace(
+            client_id="v", user="v", role="village", divisions=[VILLAGE], may_division=lambda _: True
+        )
         async with database.write() as tx:
             (spoken,) = await villages.take(tx, deps, caller, VILLAGE, "letter", ids=None, limit=9)  # type: ignore[arg-type]
         assert spoken.row.subject == subject(1)

@@ -1,6 +1,5 @@
 """Push, e-mail, letter, loudspeaker: each way to people, and what a village does with what it is given."""
 
-from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -10,11 +9,10 @@ import httpx
 import pytest
 
 from deploy.sandbox.mail import MailServer
-from services.notify.channels import ReadyChannel
 from services.notify.channels.email import EmailSettings
 from services.notify.channels.push import PushSettings
 from services.notify.jobs import Sender
-from services.notify.usecases.deps import Deps, ways_of
+from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
     BATCH_COMPLETED,
     CONTACTS_CHANGED,
@@ -35,19 +33,11 @@ from tests.services.notify.world import (
     sms_settings,
     subject,
     suspicions,
+    switched_on,
     table_message,
 )
 
 VILLAGE = "341602001001"
-
-
-def switched_on(deps: Deps, code: str, settings: Any, client: httpx.AsyncClient | None = None) -> Deps:
-    """The same with one more channel that sends."""
-    channel = deps.channels[code].channel
-    assert channel.open is not None
-    channels = {**deps.channels, code: ReadyChannel(channel=channel, settings=settings, off=None)}
-    opened = channel.open(settings, client or httpx.AsyncClient())
-    return replace(deps, channels=channels, ways=ways_of(channels), senders={**deps.senders, code: opened})
 
 
 @pytest.mark.db
@@ -186,6 +176,14 @@ async def test_a_providers_rate_holds_the_bulk_and_lets_legal_notices_pass(datab
     assert sorted(("拟暂停" in each["text"], each["to"]) for each in sent) == [
         (False, "13900000001"), (True, "13900000002"),
     ]  # fmt: skip
+
+
+@pytest.mark.db
+async def test_a_providers_rate_is_kept_within_each_batch_too(database, clock, client, sandbox):
+    deps = make_deps(database, clock=clock, client=client, sms=sms_settings(per_second=20))
+    await certify(deps, *(subject(number) for number in range(1, 61)))
+    await Sender(deps, "sms").drain()
+    assert sandbox.state.keep.count_sms()["messages"] == 20
 
 
 @pytest.mark.db

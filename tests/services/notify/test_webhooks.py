@@ -262,6 +262,44 @@ class TestFailing:
         assert (await state(database))[0] == "active"
         assert sorted(heard(sandbox)) == list(range(2, 40))
 
+    async def test_what_comes_while_a_quiet_receiver_refuses_one_event_does_not_wait_for_it(
+        self, deps, database, clock, sandbox, receiver
+    ):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, fail_ids=[str(UUID(int=1))])
+        await hear(deps, recorded([1]))
+        for number in range(2, 8):
+            # Nothing else is said for hours: only the one that is refused is tried, again and again.
+            for _ in range(60):
+                await post_all(deps)
+                clock.move(timedelta(minutes=5))
+            await hear(deps, recorded([number], kind="enrolment.terminated"))
+            await post_all(deps)
+            assert heard(sandbox)[-1] == number
+        assert (await state(database))[0] == "active"
+        assert await rows_of(database, "SELECT status FROM post WHERE status = 'failed'") == []
+
+    @pytest.mark.parametrize(("others", "ends"), [(True, ("active", "failed")), (False, ("paused", "queued"))])
+    async def test_after_its_last_try_an_event_is_given_up_or_where_nothing_else_was_taken_the_endpoint_rests(
+        self, deps, sandbox, receiver, others, ends
+    ):
+        database, clock = deps.database, deps.clock
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        behave(sandbox, fail_ids=[str(UUID(int=1))])
+        await hear(deps, recorded([1]))
+        for wait in (0, *WAITS):
+            clock.move(timedelta(seconds=wait * 1.11))
+            await post_all(deps)
+            if others:
+                await hear(deps, recorded([round(wait) + 2]))
+                await post_all(deps)
+        (row,) = await rows_of(database, "SELECT status, attempts FROM post WHERE status <> 'delivered'")
+        assert ((await state(database))[0], row["status"], row["attempts"]) == (*ends, 9)
+        told = await rows_of(database, "SELECT FROM message WHERE template = 'endpoint_stopped'")
+        assert len(told) == (not others)
+
     async def test_gone_disables_at_once_and_keeps_what_waits(self, deps, database, sandbox, receiver):
         await hear(deps, subscription(url=receiver))
         await post_all(deps)
@@ -284,6 +322,25 @@ class TestFailing:
         await post_all(hasty)
         assert await state(database) == ("active", reason)
         await poster_of(hasty).close()
+
+    @pytest.mark.parametrize("asked", ["nan", "-inf", "-5", "inf", "1e400", "soon"])
+    async def test_a_wait_that_is_none_is_no_fault(self, deps, database, asked):
+        def answer(request: httpx.Request) -> httpx.Response:
+            said = orjson.loads(request.content)
+            if "challenge" in said["data"]:
+                return httpx.Response(200, stream=httpx.ByteStream(orjson.dumps(said["data"])))
+            return httpx.Response(503, headers={"retry-after": asked}, stream=httpx.ByteStream(b""))
+
+        made = with_poster(deps, LOCAL, httpx.MockTransport(answer))
+        await hear(made, subscription(url="http://127.0.0.1/hooks/civil"))
+        await post_all(made)
+        await hear(made, recorded([1]))
+        await post_all(made)
+        await poster_of(made).close()
+        (row,) = await rows_of(database, "SELECT failures, due_at FROM endpoint")
+        assert row["failures"] == 1
+        assert MORNING < row["due_at"] <= MORNING + timedelta(days=1)
+        assert [each["status"] for each in await rows_of(database, "SELECT status FROM post")] == ["queued"]
 
     async def test_a_receiver_that_asks_for_time_gets_it(self, deps, database, sandbox, receiver):
         await hear(deps, subscription(url=receiver))

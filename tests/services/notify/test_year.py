@@ -83,19 +83,19 @@ async def fortnight(deps: Deps, city: City, sandbox, number: int) -> None:
         await hear(deps, event)
         if event.event is SUSPICION_RAISED:
             city.handed_when_recorded.update({who: handed(sandbox, who) for who in dying})
-    await day_of_sending(deps, sandbox)
+    await day_of_sending(deps)
 
 
-async def day_of_sending(deps: Deps, sandbox) -> None:
-    """The senders work, the gateway says what became of texts, villages of letters; some never answer."""
+async def day_of_sending(deps: Deps, *, all_answer: bool = False) -> None:
+    """The senders work, the gateway says what became of texts, villages of what they brought; some never answer."""
     for channel in ("sms", "letter", "loudspeaker"):
         await drain(deps, channel)
     waiting = await rows_of(deps.database, "SELECT message_id, channel FROM delivery WHERE status = 'handed'")
-    for channel in ("sms", "letter"):
+    for channel in ("sms", "letter", "loudspeaker"):
         receipts = [
             Receipt(id=row["message_id"], delivered=row["message_id"].int % 7 != 0, reason="unreachable")
             for row in waiting
-            if row["channel"] == channel and row["message_id"].int % 5 != 0
+            if row["channel"] == channel and (all_answer or row["message_id"].int % 5 != 0)
         ]
         for _ in range(2):
             async with deps.database.write() as tx:
@@ -122,7 +122,9 @@ async def test_a_year_adds_up(database):
                 await send.tidy(tx, deps)
         clock.move(timedelta(days=40))
         sandbox.state.gateways.behaviours[1] = Behaviour()
-        await day_of_sending(deps, sandbox)
+        for _ in range(10):  # one a day and person, until nothing is held any more
+            await day_of_sending(deps, all_answer=True)
+            clock.move(timedelta(days=1))
         clock.move(timedelta(days=40))
         async with database.write() as tx:
             await send.tidy(tx, deps)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,8 +55,16 @@ def subject(number: int) -> UUID:
     return UUID(int=number)
 
 
-def sealed(who: UUID, *, name: str = "张建国", phone: str | None = "13900001234", family: str | None = None) -> bytes:
-    return VAULT.seal(orjson.dumps({"name": name, "phone": phone, "family_phone": family}), who.bytes)
+def sealed(
+    who: UUID,
+    *,
+    name: str = "张建国",
+    phone: str | None = "13900001234",
+    family: str | None = None,
+    card: str | None = None,
+) -> bytes:
+    told = {"name": name, "phone": phone, "family_phone": family, "card_tail": card}
+    return VAULT.seal(orjson.dumps(told), who.bytes)
 
 
 def contacts(rows: Iterable[tuple[UUID, str]], division: str = "341602001001") -> pa.Table:
@@ -82,10 +91,12 @@ def due(rows: Iterable[tuple[UUID, date]]) -> pa.Table:
     return columns(made, list(CERTIFICATIONS_DUE.columns), CERTIFICATIONS_DUE)
 
 
-def suspicions(rows: Iterable[tuple[UUID, UUID, str, int]]) -> pa.Table:
+def suspicions(
+    rows: Iterable[tuple[UUID, UUID, str, int]], confidence: str = "probable", evidence: Sequence[int] = (1,)
+) -> pa.Table:
     """(subject, suspicion, kind, revision)."""
     made: list[tuple[object, ...]] = [
-        (who, suspicion, kind, "probable", date(2023, 10, 1), revision, [1], ["police_hukou_cancel"], [])
+        (who, suspicion, kind, confidence, date(2023, 10, 1), revision, list(evidence), ["police_hukou_cancel"], [])
         for who, suspicion, kind, revision in rows
     ]
     return columns(made, list(SUSPICION_RAISED.columns), SUSPICION_RAISED)
@@ -165,6 +176,15 @@ def make_deps(
         cursor_key=b"k" * 16,
         labels={"old_age_allow": "高龄津贴"},
     )
+
+
+def switched_on(deps: Deps, code: str, settings: Any, client: httpx.AsyncClient | None = None) -> Deps:
+    """The same with one more channel that sends."""
+    channel = deps.channels[code].channel
+    assert channel.open is not None
+    channels = {**deps.channels, code: ReadyChannel(channel=channel, settings=settings, off=None)}
+    opened = channel.open(settings, client or httpx.AsyncClient())
+    return replace(deps, channels=channels, ways=ways_of(channels), senders={**deps.senders, code: opened})
 
 
 async def drain(deps: Deps, channel: str = "sms") -> None:

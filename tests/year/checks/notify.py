@@ -22,7 +22,7 @@ from shared.contracts.events import (
     TableEvent,
 )
 from shared.contracts.events.notify import MESSAGE_FAILED
-from shared.contracts.vocabulary import CaseConclusion, Claim, SuspicionKind
+from shared.contracts.vocabulary import CaseConclusion, Claim, Confidence, SuspicionKind
 from shared.kit import arrow
 from tests.year.checks import Check
 from tests.year.world import World
@@ -121,9 +121,10 @@ async def _dead(world: World) -> Check:
     """Nobody is written to between the record of his death and the day on which people find him alive."""
     records: dict[UUID, list[tuple[datetime, bool]]] = defaultdict(list)
     async for _, at, body in _said(world, "scoring", SUSPICION_RAISED):
-        for subject, kind in _frame(body).select("subject", "kind").iter_rows():
+        for subject, kind, confidence in _frame(body).select("subject", "kind", "confidence").iter_rows():
             if kind in _DEATHS:
-                records[UUID(bytes=subject)].append((at, True))
+                # A bare hint records nobody as dead; so is called what has been taken back.
+                records[UUID(bytes=subject)].append((at, confidence != Confidence.HINT))
     async for fact in _facts(world, "grid", CASE_CONCLUDED):
         if fact["kind"] in _DEATHS and fact["conclusion"] in _LIVES | _DIED:
             at = datetime.fromisoformat(fact["concluded_at"])
