@@ -2,10 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from services.grid.usecases import asking, hearing, stopping, tipping
 from services.grid.usecases.deps import Deps
-from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, ENROLMENTS_CHANGED, SUSPICION_RAISED
+from shared.contracts.events import (
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    ENROLMENTS_CHANGED,
+    SUSPICION_RAISED,
+    CertificateRevoked,
+    Fact,
+)
 from shared.contracts.events.recognition import (
     ENROLMENT_RESUMED,
     ENROLMENT_SUSPENDED,
@@ -20,6 +29,9 @@ from shared.contracts.events.recognition import (
 )
 from shared.kit.bus import Message, Subscription
 from shared.kit.db import WriteTx
+
+FactT = TypeVar("FactT", bound=Fact)
+Handler = Callable[[WriteTx, Message], Awaitable[None]]
 
 
 def subscriptions(deps: Deps) -> Sequence[Subscription]:
@@ -40,36 +52,36 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         await hearing.open_tasks(tx, deps, rows, shard=message.shard, run=message.attributes["run"])
 
     async def on_certificates_issued(tx: WriteTx, message: Message) -> None:
-        await hearing.note_certificates(tx, deps, hearing.columns(message.table()), shard=message.shard)
+        rows = hearing.columns(message.table())
+        await hearing.note_certificates(tx, deps, rows, shard=message.shard, said_at=message.happened_at)
 
     async def on_suspicion_raised(tx: WriteTx, message: Message) -> None:
         rows = hearing.columns(message.table())
         await hearing.take_suspicions(tx, deps, rows, shard=message.shard, rule_set=message.attributes["rule_set"])
 
-    async def on_visit_requested(tx: WriteTx, message: Message) -> None:
-        await asking.take_request(tx, deps, message.fact(VisitRequested))
-
-    async def on_stop_requested(tx: WriteTx, message: Message) -> None:
-        await stopping.take(tx, deps, message.fact(StopRequested))
-
-    async def on_overpayment_changed(tx: WriteTx, message: Message) -> None:
-        await tipping.hear_recovery(tx, deps, message.fact(OverpaymentChanged))
-
     return (
         Subscription(event=ENROLMENTS_CHANGED, handler=on_enrolments_changed),
         Subscription(event=CERTIFICATIONS_DUE, handler=on_certifications_due),
         Subscription(event=CERTIFICATES_ISSUED, handler=on_certificates_issued),
+        Subscription(event=CERTIFICATE_REVOKED, handler=_told(deps, CertificateRevoked, hearing.note_revoked)),
         Subscription(event=SUSPICION_RAISED, handler=on_suspicion_raised),
-        Subscription(event=VISIT_REQUESTED, handler=on_visit_requested),
-        Subscription(event=STOP_REQUESTED, handler=on_stop_requested),
-        Subscription(event=OVERPAYMENT_CHANGED, handler=on_overpayment_changed),
+        Subscription(event=VISIT_REQUESTED, handler=_told(deps, VisitRequested, asking.take_request)),
+        Subscription(event=STOP_REQUESTED, handler=_told(deps, StopRequested, stopping.take)),
+        Subscription(event=OVERPAYMENT_CHANGED, handler=_told(deps, OverpaymentChanged, tipping.hear_recovery)),
         Subscription(event=ENROLMENT_SUSPENDED, handler=_noting(deps, "suspended")),
         Subscription(event=ENROLMENT_RESUMED, handler=_noting(deps, "resumed")),
         Subscription(event=ENROLMENT_TERMINATED, handler=_noting(deps, "terminated")),
     )
 
 
-def _noting(deps: Deps, state: str) -> Callable[[WriteTx, Message], Awaitable[None]]:
+def _told(deps: Deps, model: type[FactT], verb: Callable[[WriteTx, Deps, FactT], Awaitable[None]]) -> Handler:
+    async def on_fact(tx: WriteTx, message: Message) -> None:
+        await verb(tx, deps, message.fact(model))
+
+    return on_fact
+
+
+def _noting(deps: Deps, state: str) -> Handler:
     async def on_enrolment_decided(tx: WriteTx, message: Message) -> None:
         await hearing.note_decision(tx, deps, message.fact(EnrolmentStateChanged), state)
 

@@ -148,6 +148,13 @@ class CaseParty(StrEnum):
     AGENCY = "agency"
 
 
+class LateMatter(StrEnum):
+    """What an office has to finish in time beside suspicions."""
+
+    STOP_REQUEST = "stop_request"
+    TIP = "tip"
+
+
 class TaskStage(StrEnum):
     """With whom a task lies; each lateness moves it one step."""
 

@@ -13,8 +13,6 @@ _BY_CHANCE = re.compile(
 _OF_A_MOMENT: Mapping[str, frozenset[str]] = {
     # Whoever was certified before his death record was weighed was so for a moment.
     "recognition.standing": frozenset({"announced_until", "as_of", "reasons"}),
-    # The earliest day that was ever told; what two registers tell together is one day, one after the other two.
-    "grid.cases": frozenset({"event_on"}),
     "notify.do_not_write": frozenset({"since"}),
     "notify.death_record": frozenset({"since"}),
     "scoring.assessment": frozenset({"evidence_class"}),

@@ -56,11 +56,12 @@ async def _take(world: World, case: dict[str, Any]) -> None:
     who, path = world.callers[_BY[case["state"]]], f"/v1/cases/{case['case_id']}"
     day = said.event_on.isoformat() if said.event_on else None
     if case["state"] == "village_finding":
-        await who.call("POST", "grid", f"{path}/review", body={"verdict": "agreed"})
+        await who.call("POST", "grid", f"{path}/review", body={"verdict": "agreed", "not_family": True})
     elif case["state"] == "township_review":
         again = UUID(case["case_id"]).int % _SECOND_LOOK == 0 and case["rounds"] == 1
         conclusion = "inconclusive" if again else said.conclusion
-        await who.call("POST", "grid", f"{path}/conclusion", body={"conclusion": conclusion, "event_on": day})
+        concluded = {"conclusion": conclusion, "event_on": day, "not_family": True}
+        await who.call("POST", "grid", f"{path}/conclusion", body=concluded)
         world.counts[f"case {conclusion}"] += 1
     else:
         basis = [{"kind": "paper", "reference": f"village-{case['case_id'][:8]}"}]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.grid.api.common import Officer, Parts, Party, Reader, Village, make_cursor, read_cursor
+from services.grid.api.common import Involved, Officer, Parts, Reader, Village, make_cursor, read_cursor
 from services.grid.domain.cases import Basis, CaseState
 from services.grid.schemas.base import WorkerId
 from services.grid.schemas.cases import (
@@ -92,7 +92,7 @@ async def post_conclusion(deps: Parts, caller: Officer, case_id: UUID, body: Con
 
 
 @router.post("/cases/{case_id}/recusal")
-async def post_recusal(deps: Parts, caller: Party, case_id: UUID, body: RecusalIn) -> CaseOut:
+async def post_recusal(deps: Parts, caller: Involved, case_id: UUID, body: RecusalIn) -> CaseOut:
     """The caller withdraws, e.g. as family; he can take no step in this case any more."""
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())

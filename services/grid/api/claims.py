@@ -83,7 +83,7 @@ async def post_tip(deps: Parts, _caller: Citizen, body: TipIn) -> TipReceiptOut:
     """Somebody reports; with his name or without."""
     reporter = Reporter(text=body.text, name=body.name, phone=body.phone)
     async with deps.database.write() as tx:
-        made, code = await tipping.receive(tx, deps, body.subject, body.kind, reporter)
+        made, code = await tipping.receive(tx, deps, body.subject, body.kind, reporter, report_id=body.report_id)
     return TipReceiptOut(claim_code=code, told_by=made.tell_by)
 
 

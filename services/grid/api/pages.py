@@ -1,45 +1,17 @@
 """Monthly reports as the pages offices sign and file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from services.grid.api.forms import LINE_HEAD, LISTS, Form, line_words
 from services.grid.api.sheets import COUNTY_HEAD, HEAD, STATES, counties_of, county_words, words_of
 from services.grid.domain.reports import Light
 from services.grid.schemas.reports import VillageMonthOut
-from services.grid.store.reports import Report, ReportLine
-from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit.clock import SHANGHAI
 
 PDF = "application/pdf"
 _COLOURS = {Light.YELLOW: (255, 235, 156), Light.RED: (255, 199, 206)}
-_KINDS = {
-    SuspicionKind.DEATH: "疑似死亡",
-    SuspicionKind.INCARCERATION: "疑似服刑",
-    SuspicionKind.MISSING: "疑似失踪或外迁",
-    SuspicionKind.DUPLICATE_RECEIPT: "疑似重复领取",
-    SuspicionKind.CONFLICT: "数据矛盾",
-}
-_CONCLUSIONS = {
-    None: "核查中",
-    CaseConclusion.UNFOUNDED: "不属实",
-    CaseConclusion.FALSE_DEATH: "误报死亡",
-    CaseConclusion.CONFIRMED: "属实",
-    CaseConclusion.CONFIRMED_NO_OVERPAYMENT: "属实,无多发",
-    CaseConclusion.INCONCLUSIVE: "无法查实",
-}
-_LINE_HEAD = ("序号", "案件编号", "疑点类型", "发生日期", "立案日期", "核查结论")
 _LINE_WIDTHS = (1, 5, 2.4, 2, 2, 2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What stands on a village's form."""
-
-    report: Report
-    place: str
-    suspected: Sequence[ReportLine]
-    confirmed: Sequence[ReportLine]
 
 
 def village_page(form: Form, made_at: datetime) -> bytes:
@@ -55,10 +27,10 @@ def village_page(form: Form, made_at: datetime) -> bytes:
     if not form.suspected and not form.confirmed:
         page.text_block("本月无变化(零报告)。", size=12)
         page.ln(2)
-    for title, lines in (("一、疑似丧失待遇资格人员名单", form.suspected), ("二、最终确认人员名单", form.confirmed)):
-        page.heading(f"{title}({len(lines)}人)", size=12, align="L")
+    for number, title, lines in zip("一二", LISTS, (form.suspected, form.confirmed), strict=True):
+        page.heading(f"{number}、{title}({len(lines)}人)", size=12, align="L")
         page.grid(
-            _LINE_HEAD, [_words(place, each) for place, each in enumerate(lines, 1)] or [["无"] * 6], _LINE_WIDTHS
+            LINE_HEAD, [line_words(place, each) for place, each in enumerate(lines, 1)] or [["无"] * 6], _LINE_WIDTHS
         )
         page.ln(3)
     page.grid(
@@ -95,17 +67,6 @@ def picture_pages(month: date, villages: Sequence[VillageMonthOut], made_at: dat
         colours=[_COLOURS.get(each.light) for each in villages],
     )
     return pages.done()
-
-
-def _words(place: int, each: ReportLine) -> tuple[str, ...]:
-    return (
-        str(place),
-        str(each.case_id),
-        _KINDS[each.kind],
-        each.event_on.isoformat() if each.event_on else "",
-        each.opened_at.astimezone(SHANGHAI).date().isoformat(),
-        _CONCLUSIONS[each.conclusion],
-    )
 
 
 def _at(instant: datetime | None) -> str:

@@ -14,7 +14,7 @@ from services.grid.schemas.base import WorkerId
 from services.grid.schemas.work import VisitOut
 from services.grid.usecases.errors import NoSuchPhotoError
 from services.grid.usecases.photographing import MAX_BYTES, log_look, read_photo, show_photo, take_photo
-from services.grid.usecases.views import acting_worker, view_of, view_of_worker
+from services.grid.usecases.views import acting_worker, view_of
 from shared.kit.problems import PROBLEM_RESPONSES, TooLargeError
 
 router = APIRouter(prefix="/v1", tags=["photos"], responses=PROBLEM_RESPONSES)
@@ -43,8 +43,7 @@ async def put_photo(
         photo = await asyncio.to_thread(read_photo, bytes(body))
     async with deps.database.write() as tx:
         worker = await acting_worker(tx, caller, worker_id)
-        view = await view_of_worker(tx, caller, worker, deps.clock.today())
-        return visit_out(await take_photo(tx, deps, visit_id, photo, view=view, worker=worker))
+        return visit_out(await take_photo(tx, deps, visit_id, photo, worker=worker))
 
 
 @router.get("/visits/{visit_id}/photo", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})

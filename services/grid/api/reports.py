@@ -10,8 +10,9 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from services.grid.api.common import Officer, Parts, Reader, Village
-from services.grid.api.pages import PDF, Form, picture_pages, village_page
-from services.grid.api.sheets import XLSX, counties_of, workbook
+from services.grid.api.forms import Form
+from services.grid.api.pages import PDF, picture_pages, village_page
+from services.grid.api.sheets import XLSX, counties_of, village_workbook, workbook
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
 from services.grid.schemas.reports import PictureOut, ReportOut, SubmissionIn, VillageMonthOut
 from services.grid.store import reports
@@ -70,16 +71,15 @@ async def get_month(deps: Parts, caller: Reader, division: Place, month: Month) 
 @router.get("/reports/{division}/{month}/form", response_class=Response, responses={200: {"content": {PDF: {}}}})
 async def get_month_page(deps: Parts, caller: Reader, division: Place, month: Month) -> Response:
     """A village's month as the form that is signed and filed; people by the numbers of their cases."""
-    async with deps.database.read() as tx:
-        view = await view_of(tx, caller, deps.clock.today())
-        report = await get_report(tx, division, _first(month), view)
-        form = Form(
-            report=report,
-            place=await reports.name_of(tx, division) or division,
-            suspected=await reports.lines_of(tx, report.suspected),
-            confirmed=await reports.lines_of(tx, report.confirmed),
-        )
+    form = await _form(deps, caller, division, month)
     return Response(await asyncio.to_thread(village_page, form, deps.clock.now()), media_type=PDF)
+
+
+@router.get("/reports/{division}/{month}/lists", response_class=Response, responses={200: {"content": {XLSX: {}}}})
+async def get_month_lists(deps: Parts, caller: Reader, division: Place, month: Month) -> Response:
+    """The suspected and the confirmed list of a village's month as a workbook."""
+    form = await _form(deps, caller, division, month)
+    return Response(await asyncio.to_thread(village_workbook, form), media_type=XLSX)
 
 
 @router.post("/reports/{division}/{month}/submission")
@@ -113,6 +113,18 @@ async def post_signature(deps: Parts, caller: Village, division: Place, month: M
 async def post_acceptance(deps: Parts, caller: Officer, division: Place, month: Month) -> ReportOut:
     """The county accepts; nothing changes any more."""
     return await _advance(deps, caller, division, month, ReportAction.ACCEPT)
+
+
+async def _form(deps: Deps, caller: Caller, division: str, month: str) -> Form:
+    async with deps.database.read() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        report = await get_report(tx, division, _first(month), view)
+        return Form(
+            report=report,
+            place=await reports.name_of(tx, division) or division,
+            suspected=await reports.lines_of(tx, report.suspected),
+            confirmed=await reports.lines_of(tx, report.confirmed),
+        )
 
 
 async def _advance(deps: Deps, caller: Caller, division: str, month: str, action: ReportAction) -> ReportOut:

@@ -48,7 +48,7 @@ async def post_unreachable(deps: Parts, caller: Village, task_id: UUID) -> TaskO
     """Document that nobody can reach the person, after knocks on enough different days; it certifies nothing."""
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return TaskOut.model_validate(await give_up(tx, deps, task_id, view=view))
+        return TaskOut.model_validate(await give_up(tx, deps, caller, task_id, view=view))
 
 
 def visit_out(each: StoredVisit) -> VisitOut:

@@ -7,6 +7,7 @@ from io import BytesIO
 
 import xlsxwriter
 
+from services.grid.api.forms import LINE_HEAD, LISTS, Form, line_words
 from services.grid.domain.reports import Light, ReportState
 from services.grid.schemas.reports import CountyMonthOut, VillageMonthOut
 from shared.kit.clock import SHANGHAI
@@ -44,6 +45,25 @@ def workbook(month: date, villages: Sequence[VillageMonthOut]) -> bytes:
     for line, county in enumerate(counties_of(villages), start=1):
         summary.write_row(line, 0, county_words(county))
     summary.set_column(0, len(COUNTY_HEAD) - 1, 16)
+    book.close()
+    return out.getvalue()
+
+
+def village_workbook(form: Form) -> bytes:
+    """An XLSX file with a village's two lists, a sheet each; an empty one says so."""
+    out = BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    bold, month = book.add_format({"bold": True}), form.report.month
+    for name, title, lines in zip(("疑似名单", "最终确认名单"), LISTS, (form.suspected, form.confirmed), strict=True):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, [f"{form.place}{month.year}年{month.month}月{title}"], bold)
+        sheet.write_row(1, 0, LINE_HEAD, bold)
+        rows = [line_words(place, each) for place, each in enumerate(lines, 1)] or [("无",)]
+        for line, words in enumerate(rows, start=2):
+            sheet.write_row(line, 0, words)
+        sheet.freeze_panes(2, 0)
+        sheet.set_column(0, len(LINE_HEAD) - 1, 16)
+        sheet.set_column(1, 1, 38)
     book.close()
     return out.getvalue()
 

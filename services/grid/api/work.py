@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.grid.api.common import Parts, Worker
+from services.grid.api.common import Parts, Worker, make_cursor, read_cursor
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.visits import Form, Visit
 from services.grid.schemas.base import GridCode, WorkerId
 from services.grid.schemas.work import (
+    EARLIEST,
+    LATEST,
     LineOut,
     LineTaskOut,
     PromptOut,
@@ -24,7 +26,7 @@ from services.grid.schemas.work import (
 from services.grid.store import tasks
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
-from services.grid.usecases.listing import lines_of, look_back, reveal
+from services.grid.usecases.listing import has_more_to_do, lines_of, look_back, page_of, reveal, told_again
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker, view_of_worker_on
 from services.grid.usecases.visiting import Receipt, Report, prompt_of, record_visits
 from shared.kit.auth import Caller
@@ -35,6 +37,10 @@ from shared.kit.problems import PROBLEM_RESPONSES
 router = APIRouter(prefix="/v1", tags=["work"], responses=PROBLEM_RESPONSES)
 
 _LIMIT = 500
+"""Tasks of an office's list; a phone's is whole, since it drops what is not in it."""
+_Since = Annotated[
+    AwareDatetime | None, Query(ge=EARLIEST, lt=LATEST, description="`as_of` of the last answer: only what changed")
+]
 
 
 @router.get("/worklist")
@@ -43,19 +49,27 @@ async def get_worklist(
     caller: Worker,
     worker_id: WorkerId | None = None,
     grid: GridCode | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="`as_of` of the last answer: only what changed")] = None,
+    since: _Since = None,
+    cursor: str | None = None,
 ) -> WorklistOut:
-    """What a member has to do, one line a person, most urgent first; names come from ingest where it answers."""
+    """What a member has to do, one line a person, most urgent first; names come from ingest where it answers.
+
+    A long list comes in pages. All of `open_tasks` is on each; the earliest `as_of` of the pages is the next `since`.
+    """
+    question = (caller.client_id, "worklist", worker_id, grid, since)
+    after = read_cursor(cursor, *question)
     now, today = deps.clock.now(), deps.clock.today()
     async with deps.database.read() as tx:
         view = await view_of(tx, caller, today, named=worker_id)
-        found = await tasks.worklist(tx, view, grid, None, _LIMIT)
-        changed = await tasks.worklist(tx, view, grid, look_back(since), _LIMIT) if since else found
+        local = bool(view.worker_ids) or grid is not None
+        limit = None if local else _LIMIT
+        found = await tasks.worklist(tx, view, grid, None, limit)
+        changed = await tasks.worklist(tx, view, grid, look_back(since), limit) if since else []
+        anew = since is None or await has_more_to_do(tx, view, look_back(since), today)
     # Nothing of the database is held while another service is asked.
-    news = {task.subject for task in changed}
+    news = {task.subject for task in (found if anew else changed)}
     planned = lines_of(found, today=today, visits_per_day=deps.policies.on(today).visits_per_day)
-    lines = [line for line in planned if line.subject in news]
-    local = bool(view.worker_ids) or grid is not None
+    lines, last = page_of([line for line in planned if line.subject in news], after)
     people = await reveal(deps, [line.subject for line in lines]) if local else None
     names: Literal["included", "unavailable", "not_asked"] = "not_asked"
     if local:
@@ -77,7 +91,9 @@ async def get_worklist(
         )
     gone = [task.task_id for task in changed if task.state is TaskState.CLOSED]
     still = [task.task_id for task in found]
-    return WorklistOut(as_of=now, names=names, items=items, gone=gone, open_tasks=still)
+    as_of = now if names != "unavailable" else (None if anew else since) or told_again(lines, now)
+    more = make_cursor(last, *question) if last else None
+    return WorklistOut(as_of=as_of, names=names, items=items, gone=gone, open_tasks=still, next_cursor=more)
 
 
 @router.post("/visits")
@@ -105,7 +121,7 @@ def _line_task(deps: Deps, task: Task) -> LineTaskOut:
         worker_id=task.worker_id,
         due_on=task.due_on,
         deadline_on=task.deadline_on,
-        prompt=PromptOut.model_validate(prompt_of(deps, task.task_id)),
+        prompt=PromptOut.model_validate(prompt_of(deps, task.task_id, task.sightings)),
     )
 
 
@@ -149,12 +165,14 @@ def _visit(deps: Deps, body: VisitReportIn, worker_id: str) -> Visit:
         prompt_answered=body.prompt_answered,
         place=(round(body.place.lon, 3), round(body.place.lat, 3)) if body.place else None,
         photo=body.photo,
+        family=body.family,
         helper=deps.name_keys.one(f"helper {body.helper}").bytes if body.helper else None,
         note=deps.vault.seal(body.note.encode(), body.visit_id.bytes) if body.note else None,
     )
 
 
 def _fingerprint(body: VisitReportIn, worker_id: str) -> bytes:
-    said = body.model_dump(mode="json", exclude={"worker_id", "visited_at"})
+    # What phones did not say before leaves the fingerprint as it was, so that a repeated report is known again.
+    said = body.model_dump(mode="json", exclude={"worker_id", "visited_at", *(() if body.family else ("family",))})
     at = datetime.timestamp(body.visited_at)
     return blake2b(repr((worker_id, at, sorted(said.items()))).encode(), digest_size=16).digest()

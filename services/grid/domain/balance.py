@@ -43,9 +43,10 @@ def _share_village(tasks: pl.DataFrame, loads: pl.DataFrame, most: int) -> pl.Da
         for _, ids in people[worker]:
             if load[worker] <= most or not free:
                 break
-            count, neighbour = heapq.heappop(free)
+            count, neighbour = free[0]
+            # For whom the freest has no room nobody has; somebody with fewer tasks may still fit.
             if count + len(ids) <= most:
                 moved.extend((task_id, neighbour) for task_id in ids)
                 load[worker] -= len(ids)
-                heapq.heappush(free, (count + len(ids), neighbour))
+                heapq.heapreplace(free, (count + len(ids), neighbour))
     return pl.DataFrame(moved, schema=MOVES, orient="row")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind
+from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind, VisitResult
 
 DEADLINE_WORKING_DAYS = 10
 
@@ -72,12 +72,13 @@ _NEXT: dict[tuple[CaseState, CaseAction], CaseState] = {
 }
 
 TURNS: dict[CaseState, CaseParty] = {
+    CaseState.DETECTED: CaseParty.AGENCY,
     CaseState.ASSIGNED: CaseParty.VILLAGE,
     CaseState.IN_VERIFICATION: CaseParty.VILLAGE,
     CaseState.FOUND: CaseParty.TOWN,
     CaseState.REVIEWED: CaseParty.AGENCY,
 }
-"""Whose turn it is; a detected case has no village yet."""
+"""Whose turn it is; a detected case has no village yet, and its office has to find out where the person lives."""
 
 _CONFIRMING: dict[SuspicionKind, frozenset[Finding]] = {
     SuspicionKind.DEATH: frozenset({Finding.DEAD}),
@@ -92,6 +93,19 @@ _CLEARING: dict[SuspicionKind, frozenset[Finding]] = {
     SuspicionKind.INCARCERATION: frozenset({Finding.NOT_IN_CUSTODY, Finding.ALIVE, Finding.PRESENT}),
     SuspicionKind.MISSING: frozenset({Finding.ALIVE, Finding.PRESENT}),
     SuspicionKind.DUPLICATE_RECEIPT: frozenset({Finding.NO_DUPLICATE}),
+}
+
+_SEEN = frozenset({VisitResult.SEEN_ALIVE, VisitResult.SEEN_BY_VIDEO})
+_SHOWN_BY: dict[Finding, frozenset[VisitResult]] = {
+    Finding.ALIVE: _SEEN,
+    Finding.PRESENT: _SEEN,
+    Finding.NOT_IN_CUSTODY: _SEEN,
+    Finding.DEAD: frozenset({VisitResult.DEAD}),
+    Finding.IN_CUSTODY: frozenset({VisitResult.IN_CUSTODY}),
+    Finding.MISSING: frozenset({VisitResult.MOVED, VisitResult.NO_SUCH_PERSON}),
+    Finding.DUPLICATE: frozenset(),
+    Finding.NO_DUPLICATE: frozenset(),
+    Finding.UNCLEAR: frozenset(VisitResult),
 }
 
 _DEATHS = frozenset({SuspicionKind.DEATH, SuspicionKind.CONFLICT})
@@ -150,14 +164,23 @@ def last(steps: Sequence[Step], action: CaseAction) -> Step | None:
     return next((step for step in reversed(steps) if step.action is action), None)
 
 
-def visit_of_this_round(steps: Sequence[Step]) -> Step | None:
-    """The latest visit since the case was last sent to the door again."""
-    for step in reversed(steps):
-        if step.action is CaseAction.VISIT:
-            return step
-        if step.action is CaseAction.SECOND_VISIT:
-            return None
-    return None
+def visits_of_this_round(steps: Sequence[Step]) -> list[Step]:
+    """Visits since the case was last sent to the door again, as they happened, whenever phones told of them.
+
+    A second look is of other eyes than those that were known to have been there, and nobody counts who withdrew.
+    """
+    sent = max((place for place, step in enumerate(steps) if step.action is CaseAction.SECOND_VISIT), default=None)
+    barred = actors(steps, CaseAction.RECUSAL)
+    visits = [step for step in steps if step.action is CaseAction.VISIT]
+    if sent is not None:
+        barred |= actors(steps[:sent], CaseAction.VISIT)
+        visits = [step for step in visits if step.happened_at >= steps[sent].happened_at]
+    return sorted((step for step in visits if step.actor not in barred), key=lambda step: step.happened_at)
+
+
+def shows(visit: Step, finding: Finding) -> bool:
+    """Whether what was met at the door carries a finding by itself; otherwise a paper has to."""
+    return visit.outcome in _SHOWN_BY[finding]
 
 
 def doubts(
@@ -184,6 +207,16 @@ def doubts(
 def reopens(conclusion: CaseConclusion) -> bool:
     """Whether new evidence after this conclusion opens a new case; a confirmed one only keeps it."""
     return conclusion not in _CONFIRMED
+
+
+def asks_for_knock(state: CaseState) -> bool:
+    """Whether somebody still has to go to the door."""
+    return state in {CaseState.ASSIGNED, CaseState.IN_VERIFICATION}
+
+
+def is_found(state: CaseState) -> bool:
+    """Whether the village has said what happened and when: later news is noted, and changes neither."""
+    return state in {CaseState.FOUND, CaseState.REVIEWED, CaseState.CONCLUDED}
 
 
 def is_second_look(conclusion: CaseConclusion, rounds: int) -> bool:

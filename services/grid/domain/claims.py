@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.contracts.vocabulary import CaseConclusion
+from shared.contracts.vocabulary import CaseConclusion, CaseParty
 
 
 class StopState(StrEnum):
@@ -65,13 +65,20 @@ _TIP = {
     (TipState.ACCEPTED, TipAction.PROVE): TipState.PROVED,
     (TipState.ACCEPTED, TipAction.DISPROVE): TipState.NOT_PROVED,
     (TipState.PROVED, TipAction.CALCULATE): TipState.CALCULATED,
-    # More money may come back until somebody has approved the sum.
+    # Another overpayment may be found until somebody has approved the sum.
     (TipState.CALCULATED, TipAction.CALCULATE): TipState.CALCULATED,
     (TipState.CALCULATED, TipAction.APPROVE): TipState.APPROVED,
     (TipState.APPROVED, TipAction.CLAIM): TipState.CLAIMED,
     (TipState.APPROVED, TipAction.EXPIRE): TipState.EXPIRED,
     (TipState.CLAIMED, TipAction.PAY): TipState.PAID,
 }
+
+
+STOP_TURNS: dict[StopState, CaseParty] = {
+    StopState.RECEIVED: CaseParty.VILLAGE,
+    StopState.VERIFIED: CaseParty.AGENCY,
+}
+"""Whose turn it is."""
 
 
 def follow_stop(state: StopState, action: StopAction) -> StopState | None:
@@ -91,6 +98,28 @@ def what_the_case_says(conclusion: CaseConclusion) -> TipAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What was overpaid in a case.
+
+    Attributes:
+        found: how many overpayments.
+        unsettled: how many of them still await money.
+        recovered_fen: what came back of all.
+        none_expected: people said that there is none, or the benefit was ended and nothing had been paid after.
+    """
+
+    found: int
+    unsettled: int
+    recovered_fen: int
+    none_expected: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the sum will not change any more; until then nobody can say what a share of it is."""
+        return self.unsettled == 0 if self.found else self.none_expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
     """A dated rule of rewards; money in fen.
 
@@ -98,7 +127,7 @@ class Reward:
         since: first day it holds.
         without_loss: for a proved tip where nothing was lost.
         share_percent: of what came back.
-        least: where something came back.
+        least: where something was lost, however little came back.
         most: never more.
         claim_days: after the approval the reporter has so long.
     """
@@ -110,9 +139,12 @@ class Reward:
     most: int
     claim_days: int
 
-    def of(self, recovered_fen: int) -> int:
-        """What the first reporter is owed, in fen, rounded down."""
-        if recovered_fen <= 0:
+    def of(self, recovered_fen: int, *, lost: bool) -> int:
+        """What the first reporter is owed once it is known whether something was lost and what came back of it.
+
+        In fen, rounded down.
+        """
+        if not lost:
             return self.without_loss
         share = recovered_fen * round(self.share_percent * 100) // 10_000
         return max(self.least, min(self.most, share))

@@ -5,6 +5,7 @@ from math import asin, cos, radians, sin, sqrt
 
 from services.grid.domain.tasks import SIGHTINGS
 from services.grid.domain.visits import Visit
+from shared.contracts.vocabulary import VisitResult
 
 _EARTH_METRES = 6_371_000
 
@@ -34,7 +35,10 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | None, place_metres: int) -> list[str]:
-    """Why a leader should look at a sighting; empty for other results and where nothing speaks against it."""
+    """Why a leader should look at a sighting; empty for other results and where nothing speaks against it.
+
+    Whoever saw a person at his door without reading his card says where he was; a card proves that they met.
+    """
     found: list[str] = []
     if visit.result not in SIGHTINGS:
         return found
@@ -44,6 +48,9 @@ def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | N
         found.append("prompt_not_answered")
     if visit.place and grid_place and metres(visit.place, grid_place) > place_metres:
         found.append("far_from_grid")
+    at_the_door = visit.result is VisitResult.SEEN_ALIVE and not visit.id_card_read
+    if at_the_door and grid_place and visit.place is None:
+        found.append("no_place")
     if not (visit.photo or visit.id_card_read or (visit.prompt_id == expected.prompt_id and visit.prompt_answered)):
         found.append("no_proof")
     return found

@@ -6,7 +6,10 @@ from shared.contracts.vocabulary import VisitResult
 
 
 class TaskState(StrEnum):
-    """Where a task stands. `created` has nobody yet; `submitted` waits for the leader's review."""
+    """Where a task stands.
+
+    `created` has nobody yet; `accepted` was tried once; `submitted` waits for the leader's review.
+    """
 
     CREATED = "created"
     DISPATCHED = "dispatched"
@@ -20,14 +23,12 @@ class TaskAction(StrEnum):
     """What can happen to a task."""
 
     DISPATCH = "dispatch"
-    ACCEPT = "accept"
     ATTEMPT = "attempt"
     SUBMIT = "submit"
     CONCLUDE = "conclude"
-    APPROVE = "approve"
     RETURN = "return"
-    ESCALATE = "escalate"
     SETTLE = "settle"
+    REOPEN = "reopen"
 
 
 class TaskOutcome(StrEnum):
@@ -69,31 +70,30 @@ SIGHTINGS = frozenset({VisitResult.SEEN_ALIVE, VisitResult.SEEN_BY_VIDEO})
 
 _HANDS = (TaskState.DISPATCHED, TaskState.ACCEPTED, TaskState.RETURNED)
 
+_OPEN = tuple(state for state in TaskState if state is not TaskState.CLOSED)
+
 _NEXT: dict[tuple[TaskState, TaskAction], TaskState] = {
     (TaskState.CREATED, TaskAction.DISPATCH): TaskState.DISPATCHED,
-    (TaskState.DISPATCHED, TaskAction.DISPATCH): TaskState.DISPATCHED,
-    (TaskState.ACCEPTED, TaskAction.DISPATCH): TaskState.DISPATCHED,
-    (TaskState.RETURNED, TaskAction.DISPATCH): TaskState.DISPATCHED,
-    (TaskState.DISPATCHED, TaskAction.ACCEPT): TaskState.ACCEPTED,
-    (TaskState.RETURNED, TaskAction.ACCEPT): TaskState.ACCEPTED,
-    (TaskState.SUBMITTED, TaskAction.APPROVE): TaskState.CLOSED,
-    (TaskState.SUBMITTED, TaskAction.RETURN): TaskState.RETURNED,
-    (TaskState.SUBMITTED, TaskAction.ATTEMPT): TaskState.SUBMITTED,
-    (TaskState.SUBMITTED, TaskAction.SUBMIT): TaskState.SUBMITTED,
-    (TaskState.SUBMITTED, TaskAction.CONCLUDE): TaskState.CLOSED,
     (TaskState.CREATED, TaskAction.ATTEMPT): TaskState.CREATED,
     (TaskState.CREATED, TaskAction.SUBMIT): TaskState.SUBMITTED,
-    (TaskState.CREATED, TaskAction.CONCLUDE): TaskState.CLOSED,
+    (TaskState.SUBMITTED, TaskAction.ATTEMPT): TaskState.SUBMITTED,
+    (TaskState.SUBMITTED, TaskAction.SUBMIT): TaskState.SUBMITTED,
     **{(state, TaskAction.ATTEMPT): TaskState.ACCEPTED for state in _HANDS},
     **{(state, TaskAction.SUBMIT): TaskState.SUBMITTED for state in _HANDS},
-    **{(state, TaskAction.CONCLUDE): TaskState.CLOSED for state in _HANDS},
-    **{(state, TaskAction.ESCALATE): state for state in TaskState if state is not TaskState.CLOSED},
-    **{(state, TaskAction.SETTLE): TaskState.CLOSED for state in TaskState if state is not TaskState.CLOSED},
+    **{(state, TaskAction.RETURN): TaskState.RETURNED for state in _OPEN},
+    **{(state, TaskAction.CONCLUDE): TaskState.CLOSED for state in _OPEN},
+    **{(state, TaskAction.SETTLE): TaskState.CLOSED for state in _OPEN},
+    # Where nobody has the grid any more it is created anew.
+    (TaskState.CLOSED, TaskAction.REOPEN): TaskState.DISPATCHED,
 }
 
 
 def follow(state: TaskState, action: TaskAction) -> TaskState | None:
-    """The state after `action`, or None where it may not happen."""
+    """The state after `action`, or None where it may not happen.
+
+    Visits take this way one by one. What happens to many tasks at once is SQL; that it takes no other is proved by
+    what a year does.
+    """
     return _NEXT.get((state, action))
 
 

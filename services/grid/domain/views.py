@@ -7,6 +7,8 @@ CITY_ROLES = frozenset({"officer", "auditor", "operator", "service"})
 """Roles that see the whole city unless their token names divisions."""
 FIELD_ROLES = frozenset({"grid_worker", "grid_leader"})
 """People of the grid: they see the grids they hold."""
+TOWN, COUNTY = 9, 6
+"""Digits of the code of a town and of a county."""
 BACK_END_ROLES = frozenset({"citizen", "service", "operator"})
 """Back ends that authenticate grid members themselves and name the member they speak for."""
 
@@ -31,6 +33,17 @@ class View:
     def nothing(self) -> bool:
         """Whether no row can ever be seen."""
         return not (self.everything or self.prefixes or self.worker_ids)
+
+    def is_office_over(self, division: str, digits: int) -> bool:
+        """Whether this is an office of at least a level over a village: its code has so many digits, or fewer.
+
+        Args:
+            division: code of the village.
+            digits: `TOWN` or `COUNTY`; the city has none.
+        """
+        if self.worker_ids:
+            return False
+        return self.everything or any(len(each) <= digits and division.startswith(each) for each in self.prefixes)
 
     def sees(self, *, division: str | None, grid_code: str | None, worker_id: str | None) -> bool:
         """Whether one row is inside."""

@@ -69,6 +69,7 @@ class Visit:
         place: coarse longitude and latitude.
         photo: whether a photo follows; until it has come the visit does not count.
         helper: keyed hash of who helped at the door, e.g. held the phone.
+        family: the member says that he is family of the person; kept as a flag.
         note: sealed free text.
     """
 
@@ -87,6 +88,7 @@ class Visit:
     place: tuple[float, float] | None = None
     photo: bool = False
     helper: bytes | None = None
+    family: bool = False
     note: bytes | None = None
 
     @property

@@ -1,11 +1,13 @@
 """The daily round: overdue tasks go up, crowded members are relieved, some are looked at again, the owed are found."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
 from services.grid.domain.balance import share
-from services.grid.store import locks, photos, planning, upkeep
+from services.grid.domain.visits import OLDEST
+from services.grid.store import hands, locks, photos, planning, upkeep
 from services.grid.usecases.asking import sample_sightings, seek_owed
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.photographing import give_up_waiting
@@ -16,7 +18,7 @@ from services.grid.usecases.planning import (
     plan_workday,
     save_order,
     stale_order,
-    tell_overdue_cases,
+    tell_overdue,
 )
 from services.grid.usecases.tipping import expire
 from services.grid.usecases.watching import look_at_odd
@@ -27,9 +29,10 @@ from shared.kit.workdays import is_working_day
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What a daily round did."""
+    """What a daily round did; `late` counts cases, requests and tips that have passed a deadline."""
 
     escalated: int
+    late: int
     handed_over: int
     sampled: int
     owed: int
@@ -41,15 +44,16 @@ async def go_round(deps: Deps) -> Round:
 
     Each shard is a transaction of its own, so that nobody waits for the whole city.
     """
-    escalated, handed_over = await _escalate(deps), await relieve(deps)
+    late, escalated, handed_over = await _tell_late(deps), await _escalate(deps), await relieve(deps)
     async with deps.database.write() as tx:
         sampled = await sample_sightings(tx, deps) + await look_at_odd(tx, deps)
     async with deps.database.write() as tx:
         await give_up_waiting(tx, deps)
         await photos.forget(tx, deps.clock.today())
+        await hands.forget(tx, deps.clock.now() - OLDEST - timedelta(days=1))
         await expire(tx, deps)
     owed, taken_up = await _seek(deps)
-    return Round(escalated=escalated, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
+    return Round(escalated=escalated, late=late, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
 
 
 async def tell_morning(deps: Deps) -> int:
@@ -77,11 +81,16 @@ async def order_visits(deps: Deps) -> int:
         count += people.height
 
 
-async def _escalate(deps: Deps) -> int:
+async def _tell_late(deps: Deps) -> int:
     if not is_working_day(deps.clock.today()):
         return 0
     async with deps.database.write() as tx:
-        await tell_overdue_cases(tx, deps)
+        return await tell_overdue(tx, deps)
+
+
+async def _escalate(deps: Deps) -> int:
+    if not is_working_day(deps.clock.today()):
+        return 0
     count = 0
     for shard in SHARDS:
         async with deps.database.write() as tx:
@@ -99,7 +108,7 @@ async def relieve(deps: Deps) -> int:
             return 0
         tasks = await upkeep.tasks_in_hands(tx, loads.filter(pl.col("load") > most))
         moves = share(tasks, loads, most=most)
-        await upkeep.hand_over(tx, moves, deps.clock.now())
+        await hands.hand_over(tx, moves, deps.clock.now())
     return moves.height
 
 

@@ -32,6 +32,7 @@ class CaseReviewIn(In):
     """Whether the town agrees with the finding."""
 
     verdict: Literal["agreed", "returned"]
+    not_family: Literal[True] = Field(description="the reviewer states that he is not family of the person")
     note: Text | None = None
 
 
@@ -41,6 +42,7 @@ class ConclusionIn(In):
     conclusion: CaseConclusion
     event_on: EventDay | None = None
     basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
+    not_family: Literal[True] = Field(description="who concludes states that he is not family of the person")
     note: Text | None = None
 
 

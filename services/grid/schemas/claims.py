@@ -57,6 +57,7 @@ class StopRequestsOut(Out):
 class TipIn(In):
     """What somebody reports; without name and phone he stays anonymous."""
 
+    report_id: UUID | None = Field(default=None, description="made by the sender, so that sending twice is one tip")
     subject: UUID
     kind: SuspicionKind
     text: Text
@@ -65,7 +66,7 @@ class TipIn(In):
 
 
 class TipReceiptOut(Out):
-    """What the reporter keeps; the code is shown once and opens nothing but his own tip."""
+    """What the reporter keeps; the code opens nothing but his own tip, and only sending again shows it again."""
 
     claim_code: str
     told_by: date = Field(description="by when he hears whether it was accepted")

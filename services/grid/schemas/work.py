@@ -11,7 +11,7 @@ from services.grid.domain.visits import Informant, VisitStatus
 from services.grid.schemas.base import In, Out, Text, Word, WorkerId
 from shared.contracts.vocabulary import TaskReason, VisitResult
 
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class FormIn(In):
@@ -38,9 +38,10 @@ class VisitReportIn(In):
     task_id: UUID
     worker_id: WorkerId | None = Field(default=None, description="who was there; a member's own token says it already")
     result: VisitResult
-    visited_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
+    visited_at: Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST)]
     form: FormIn
     id_card_read: bool = False
+    family: bool = Field(default=False, description="the member is family of the person: somebody else looks at it")
     event_on: date | None = Field(default=None, description="day of death or admission")
     informant: Informant | None = None
     proofs: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
@@ -93,6 +94,7 @@ class TaskOut(Out):
     created_at: AwareDatetime
     closed_at: AwareDatetime | None
     outcome: str | None
+    closed_by: str | None = Field(description="the person who documented the end, where one did")
 
 
 class TasksOut(Out):
@@ -183,6 +185,7 @@ class WorklistOut(Out):
         description="unavailable: ask again later, the work goes on; not_asked: name a member or a grid to see them"
     )
     items: list[LineOut]
+    next_cursor: str | None = Field(description="more people to visit, with the same question")
     gone: list[UUID] = Field(description="tasks that are closed now, to be taken off the phone")
     open_tasks: list[UUID] = Field(
         description="all that is the caller's now; what else the phone has went to somebody else, to be taken off too"

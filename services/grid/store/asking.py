@@ -91,6 +91,7 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
 ) -> tuple[int, int]:  # fmt: skip
     """Ask whoever a rule names, and close what no rule names any more.
 
+    Asked is who draws something, or nothing any more though he is certified alive: the dead leave rosters, too.
     Left alone are people with a case under way or a death confirmed, and those asked about the same since `since`.
 
     Returns:
@@ -102,8 +103,11 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
     for rule in rules:
         await tx.run(
             """
-            INSERT INTO owed SELECT subject, ARRAY[$1] FROM recipients WHERE subject BETWEEN $2 AND $3
-            GROUP BY subject HAVING bool_or(active) AND max(born_on) <= $4
+            INSERT INTO owed SELECT p.subject, ARRAY[$1] FROM recipients p WHERE p.subject BETWEEN $2 AND $3
+            GROUP BY p.subject HAVING (bool_or(active) OR EXISTS (SELECT FROM certified c WHERE c.subject = p.subject
+                    AND c.valid_until >= $7 AND NOT EXISTS (SELECT FROM revoked_certificates r
+                        WHERE r.certificate_id = c.certificate_id)))
+                AND max(born_on) <= $4
                 AND NOT coalesce(bool_or(active AND program = ANY($5)), false)
                 AND $6::text[] <@ coalesce(array_agg(program) FILTER (WHERE active), '{}')
             """,
@@ -113,6 +117,7 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
             born_by(today, rule.min_age),
             list(rule.without_any),
             list(rule.with_all),
+            today,
         )
     await tx.run(
         """

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.grid.domain.cases import Basis, CaseAction, CaseState, Step
+from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, reopens
 from services.grid.domain.views import View
 from services.grid.store.tasks import conditions
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
@@ -101,14 +101,14 @@ async def list_cases(tx: ReadTx, view: View, wanted: CaseFilter, *, after: UUID 
 
 
 async def take_overdue(tx: WriteTx, today: date) -> list[Case]:
-    """Open cases of a village whose deadline has passed without being told, marked as told.
+    """Open cases whose deadline has passed without being told, marked as told.
 
     One that somebody works on at this moment is left for the next day.
     """
     rows = await tx.fetch(
         f"""
         UPDATE cases SET told_deadline_on = deadline_on WHERE case_id IN (SELECT case_id FROM cases
-            WHERE state NOT IN ('detected', 'concluded') AND division IS NOT NULL AND deadline_on < $1
+            WHERE state <> 'concluded' AND deadline_on < $1
                 AND told_deadline_on IS DISTINCT FROM deadline_on ORDER BY case_id FOR UPDATE SKIP LOCKED)
         RETURNING {_COLUMNS}
         """,  # noqa: S608  (our own words)
@@ -127,6 +127,18 @@ async def has_case(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> bool:
             kind.value,
         )
     )
+
+
+async def find_confirmed(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> Case | None:
+    """The last case about this, where people have confirmed it; None while one is open, too."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM cases WHERE subject = $1 AND kind = $2 "  # noqa: S608  (our own words)
+        "ORDER BY state = 'concluded', concluded_at DESC LIMIT 1",
+        subject,
+        kind.value,
+    )
+    found = [_case(row) for row in rows]
+    return next((case for case in found if case.conclusion and not reopens(case.conclusion)), None)
 
 
 async def open_case(tx: WriteTx, case: Case) -> bool:

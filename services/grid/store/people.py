@@ -46,16 +46,28 @@ async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, 
     )
 
 
-async def save_certified(tx: WriteTx, rows: pl.DataFrame) -> Staged:
-    """Remember the longest certificate of each person."""
+async def save_certified(tx: WriteTx, rows: pl.DataFrame, said_at: datetime) -> Staged:
+    """Remember the certificate told last of each person: a later one lasts longer, unless one was revoked between."""
     staged = await stage(tx, "staged_certificates", rows)
     await staged.run(
         tx,
-        "INSERT INTO certified (subject, valid_until, channel) SELECT subject, valid_until, channel "
-        "FROM staged_certificates ON CONFLICT (subject) DO UPDATE SET valid_until = excluded.valid_until, "
-        "channel = excluded.channel WHERE certified.valid_until < excluded.valid_until",
+        "INSERT INTO certified (subject, certificate_id, valid_until, channel, said_at) "
+        "SELECT subject, certificate_id, valid_until, channel, $1 FROM staged_certificates "
+        "ON CONFLICT (subject) DO UPDATE SET certificate_id = excluded.certificate_id, "
+        "valid_until = excluded.valid_until, channel = excluded.channel, said_at = excluded.said_at "
+        "WHERE (certified.said_at, certified.valid_until) < (excluded.said_at, excluded.valid_until)",
+        said_at,
     )
     return staged
+
+
+async def save_revoked(tx: WriteTx, certificate_id: UUID, revoked_at: datetime) -> None:
+    """Remember that a certificate does not hold, whether or not it has been heard of."""
+    await tx.run(
+        "INSERT INTO revoked_certificates (certificate_id, revoked_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        certificate_id,
+        revoked_at,
+    )
 
 
 async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by: str, now: datetime) -> None:

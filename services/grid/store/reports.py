@@ -59,6 +59,11 @@ async def find_report(tx: ReadTx, division: str, month: date, *, lock: bool = Fa
     return _report(rows[0]) if rows else None
 
 
+async def lock_month(tx: WriteTx, division: str, month: date) -> None:
+    """One submission of a village's month at a time: there is no row to lock before the first."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtext('grid:report:' || $1))", f"{division}:{month}")
+
+
 async def prefill(tx: ReadTx, division: str, month: date) -> Report:
     """The draft of a village's month: cases under way at its end, and those confirmed in it."""
     start = datetime.combine(month, datetime.min.time(), SHANGHAI)

@@ -1,6 +1,6 @@
 """Divisions, grids, workers and who stands in for whom."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -120,6 +120,31 @@ async def stands_in_for(tx: ReadTx, worker_id: str, today: date) -> list[str]:
         today,
     )
     return [worker_id, *(row["worker_id"] for row in rows)]
+
+
+async def grew_since(tx: ReadTx, worker_ids: Sequence[str], grids: Sequence[str], since: datetime, today: date) -> bool:
+    """Whether somebody, with those he stands in for today, has had grids given to him since an instant.
+
+    Args:
+        tx: the transaction.
+        worker_ids: the person first, then those he stands in for.
+        grids: what they hold.
+        since: the instant.
+        today: business date.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT FROM substitutions WHERE substitute_id = $1 AND $4 BETWEEN from_on AND until_on
+            AND greatest(set_at, from_on::timestamp AT TIME ZONE 'Asia/Shanghai') > $3
+        UNION ALL SELECT FROM grids WHERE grid_code = ANY($2) AND changed_at > $3
+        LIMIT 1
+        """,
+        worker_ids[0],
+        list(grids),
+        since,
+        today,
+    )
+    return bool(rows)
 
 
 async def grids_of(tx: ReadTx, worker_ids: Iterable[str]) -> list[str]:

@@ -49,7 +49,12 @@ STAGED: dict[str, Mapping[str, str]] = {
         "sex": "text",
         "born_on": "date",
     },
-    "staged_certificates": {"subject": "uuid", "valid_until": "date", "channel": "text"},
+    "staged_certificates": {
+        "subject": "uuid",
+        "certificate_id": "uuid",
+        "valid_until": "date",
+        "channel": "text",
+    },
     "staged_suspicions": {
         "suspicion_id": "uuid",
         "subject": "uuid",

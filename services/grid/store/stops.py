@@ -109,6 +109,16 @@ async def in_view(
     return [_request(row) for row in rows]
 
 
+async def take_overdue(tx: WriteTx, today: date) -> list[StopRequest]:
+    """Requests whose deadline has passed without being told, marked as told."""
+    rows = await tx.fetch(
+        "UPDATE stop_requests SET told_deadline_on = deadline_on WHERE state <> 'concluded' AND deadline_on < $1 "  # noqa: S608
+        f"AND told_deadline_on IS DISTINCT FROM deadline_on RETURNING {_COLUMNS}",
+        today,
+    )
+    return [_request(row) for row in rows]
+
+
 async def save(tx: WriteTx, request: StopRequest) -> None:
     """Write what a step changed."""
     await tx.run(

@@ -5,13 +5,14 @@ from uuid import UUID
 
 import polars as pl
 
-from services.grid.domain.cases import reopens
+from services.grid.domain.cases import CaseState, is_found, reopens
 from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import Staged, stage
 from shared.contracts.vocabulary import CaseConclusion, Confidence
 from shared.kit.db import ReadTx, WriteTx
 
 _KEEPING = [conclusion.value for conclusion in CaseConclusion if not reopens(conclusion)]
+_FOUND = [state.value for state in CaseState if is_found(state)]
 _RANKS = [confidence.value for confidence in (Confidence.HINT, Confidence.PROBABLE, Confidence.CONCLUSIVE)]
 
 
@@ -53,7 +54,10 @@ async def _keep_news(tx: WriteTx, rule_set: str) -> None:
 
 
 async def _feed_open(tx: WriteTx, now: datetime) -> None:
-    """Evidence for a case under way becomes a step of it and leaves the staged rows."""
+    """Evidence for a case under way becomes a step of it and leaves the staged rows.
+
+    Its day is the earliest that the registers name now and visits named, whatever came first, until the village finds.
+    """
     await tx.run(
         """
         WITH hit AS (
@@ -68,10 +72,14 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
                     jsonb_build_object('kind', 'suspicion', 'reference', suspicion_id::text))
             FROM hit
         ), grown AS (
-            UPDATE cases c SET changed_at = $1, event_on = least(c.event_on, h.event_on),
-                confidence = ($2::text[])[greatest(array_position($2::text[], c.confidence), h.rank)]
-            FROM (SELECT case_id, min(event_on) AS event_on, max(array_position($2::text[], confidence)) AS rank
-                FROM hit GROUP BY case_id) h
+            UPDATE cases c SET changed_at = $1,
+                confidence = ($2::text[])[greatest(array_position($2::text[], c.confidence), h.rank)],
+                event_on = CASE WHEN c.state = ANY($3) THEN c.event_on ELSE (SELECT min(told.event_on) FROM (
+                    SELECT s.event_on FROM suspicions s WHERE s.case_id = c.case_id
+                    UNION ALL SELECT hit.event_on FROM hit WHERE hit.case_id = c.case_id
+                    UNION ALL SELECT t.event_on FROM case_steps t WHERE t.case_id = c.case_id AND t.action = 'visited'
+                ) told) END
+            FROM (SELECT case_id, max(array_position($2::text[], confidence)) AS rank FROM hit GROUP BY case_id) h
             WHERE c.case_id = h.case_id
         ), linked AS (
             UPDATE suspicions s SET case_id = h.case_id FROM hit h WHERE s.suspicion_id = h.suspicion_id
@@ -80,6 +88,7 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
         """,
         now,
         _RANKS,
+        _FOUND,
     )
 
 
@@ -136,13 +145,12 @@ async def _open_new(tx: WriteTx, deadline_on: date, now: datetime) -> None:
     )
 
 
-async def place_cases(tx: WriteTx, among: Staged, *, deadline_on: date, now: datetime) -> list[UUID]:
+async def place_cases(tx: WriteTx, among: Staged, now: datetime) -> list[UUID]:
     """Give cases without a village to the village of the person, where his address and its grid are known now.
 
     Args:
         tx: the transaction.
         among: the people to look at.
-        deadline_on: by when the village and the town have to be done.
         now: instant of the step.
 
     Returns:
@@ -156,16 +164,15 @@ async def place_cases(tx: WriteTx, among: Staged, *, deadline_on: date, now: dat
         "AND (c.division, c.grid_code) IS DISTINCT FROM (a.division, a.grid_code)",
         now,
     )
-    return await assign_detected(tx, deadline_on=deadline_on, now=now)
+    return await assign_detected(tx, now)
 
 
-async def assign_detected(tx: WriteTx, *, deadline_on: date, now: datetime) -> list[UUID]:
-    """Assign placed cases whose grid exists to its member; returns them."""
+async def assign_detected(tx: WriteTx, now: datetime) -> list[UUID]:
+    """Assign placed cases whose grid exists to its member; returns them. Their time runs from the detection."""
     rows = await tx.fetch(
         """
         WITH given AS (
-            UPDATE cases c SET state = 'assigned', worker_id = g.member_id, division = g.division, deadline_on = $2,
-                changed_at = $1
+            UPDATE cases c SET state = 'assigned', worker_id = g.member_id, division = g.division, changed_at = $1
             FROM grids g WHERE c.state = 'detected' AND c.grid_code = g.grid_code RETURNING c.case_id, g.division
         ), told AS (
             INSERT INTO case_steps (case_id, action, actor, role, happened_at, outcome)
@@ -174,7 +181,6 @@ async def assign_detected(tx: WriteTx, *, deadline_on: date, now: datetime) -> l
         SELECT case_id FROM given
         """,
         now,
-        deadline_on,
     )
     return [row["case_id"] for row in rows]
 

@@ -37,11 +37,16 @@ class Task:
     closed_at: datetime | None
     outcome: str | None
     closing_visit_id: UUID | None
+    closed_by: str | None
+    not_by: tuple[str, ...]
+    reopened_at: datetime | None
+    sightings: int
 
 
 _COLUMNS = (
     "task_id, subject, reason, state, rung, due_on, deadline_on, priority, division, grid_code, worker_id, programs, "
-    "about, created_at, changed_at, closed_at, outcome, closing_visit_id"
+    "about, created_at, changed_at, closed_at, outcome, closing_visit_id, closed_by, not_by, reopened_at, "
+    "sightings"
 )
 
 
@@ -50,9 +55,10 @@ def _task(row: asyncpg.Record) -> Task:
         "reason": TaskReason(row["reason"]),
         "state": TaskState(row["state"]),
         "rung": Rung(row["rung"]),
+        "about": tuple(row["about"]),
+        "not_by": tuple(row["not_by"]),
     }
-    words["about"] = tuple(row["about"])
-    return Task(**{**row, **words, "about": tuple(row["about"])})
+    return Task(**{**row, **words})
 
 
 async def open_due(
@@ -80,13 +86,14 @@ async def open_due(
             SELECT d.subject, d.due_on, d.priority, d.born_on, coalesce(d.programs, 1) AS programs, g.grid_code AS at,
                 coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0')) AS grid_code, g.member_id,
                 coalesce(left(moved.grid_code, 12), d.division) AS division,
-                CASE WHEN c.valid_until > d.due_on THEN '{TaskOutcome.CERTIFIED_MEANWHILE}'
+                CASE WHEN c.valid_until > d.due_on AND r.certificate_id IS NULL THEN '{TaskOutcome.CERTIFIED_MEANWHILE}'
                      WHEN NOT e.active THEN '{TaskOutcome.NOT_ENROLLED}' END AS moot
             FROM staged_due d
             LEFT JOIN relocations moved ON moved.subject = d.subject
             LEFT JOIN grids g
                 ON g.grid_code = coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0'))
             LEFT JOIN certified c ON c.subject = d.subject
+            LEFT JOIN revoked_certificates r ON r.certificate_id = c.certificate_id
             LEFT JOIN (SELECT subject, bool_or(active) AS active FROM recipients
                 WHERE subject = ANY(ARRAY(SELECT subject FROM staged_due)) GROUP BY subject) e ON e.subject = d.subject
         ) j
@@ -111,15 +118,16 @@ async def open_due(
 
 
 async def open_for_cases(
-    tx: WriteTx, case_ids: Sequence[UUID], *, priority: int, deadline_on: date, now: datetime
-) -> None:
+    tx: WriteTx, case_ids: Sequence[UUID], *, priority: int, deadline_on: date, now: datetime,
+    not_by: Iterable[str] = (),
+) -> None:  # fmt: skip
     """A knock for each of these cases, merged with one already asked for about the person."""
     await tx.run(
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
-            programs, opened_by, created_at, changed_at)
+            programs, opened_by, created_at, changed_at, not_by)
         SELECT DISTINCT ON (c.subject) uuidv7(), c.subject, 'suspicion', 'dispatched', $2, $3, c.division,
-            c.grid_code, c.worker_id, 1, c.case_id::text, $4, $4
+            c.grid_code, c.worker_id, 1, c.case_id::text, $4, $4, $5
         FROM cases c WHERE c.case_id = ANY($1) AND c.worker_id IS NOT NULL ORDER BY c.subject, c.case_id
         ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
         """,
@@ -127,6 +135,7 @@ async def open_for_cases(
         deadline_on,
         priority,
         now,
+        list(not_by),
     )
 
 
@@ -139,6 +148,7 @@ async def settle_certified(tx: WriteTx, certificates: Staged, now: datetime) -> 
             changed_at = $1
         FROM staged_certificates s
         WHERE t.subject = s.subject AND t.reason = 'unmatched' AND t.state <> 'closed' AND s.valid_until > t.due_on
+            AND NOT EXISTS (SELECT FROM revoked_certificates r WHERE r.certificate_id = s.certificate_id)
         """,  # noqa: S608
         now,
     )
@@ -171,60 +181,17 @@ async def settle_unpaid(tx: WriteTx, subject: UUID, now: datetime) -> None:
 
 
 async def settle_subject(
-    tx: WriteTx, subject: UUID, reasons: Iterable[TaskReason], outcome: str, now: datetime
+    tx: WriteTx, subject: UUID, reasons: Iterable[TaskReason], outcome: str, now: datetime, *, by: str | None = None
 ) -> None:
-    """Close one person's open tasks of these reasons."""
+    """Close one person's open tasks of these reasons; `by` is the person who documented the end."""
     await tx.run(
-        "UPDATE tasks SET state = 'closed', outcome = $3, closed_at = $4, changed_at = $4 "
+        "UPDATE tasks SET state = 'closed', outcome = $3, closed_at = $4, changed_at = $4, closed_by = $5 "
         "WHERE subject = $1 AND reason = ANY($2) AND state <> 'closed'",
         subject,
         [reason.value for reason in reasons],
         outcome,
         now,
-    )
-
-
-async def dispatch_created(tx: WriteTx, now: datetime) -> int:
-    """Give tasks that had nobody to the members of grids that exist now; follow grids whose member changed."""
-    given = await tx.run(
-        "UPDATE tasks t SET state = 'dispatched', worker_id = g.member_id, division = g.division, changed_at = $1 "
-        "FROM grids g WHERE t.state = 'created' AND g.grid_code = t.grid_code",
-        now,
-    )
-    return int(given.rsplit(" ", 1)[1])
-
-
-async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
-    """Open tasks of grids whose member changed go to the new one."""
-    await history.run(
-        tx,
-        "UPDATE tasks t SET worker_id = h.after_id, changed_at = $1 FROM staged_history h "
-        "WHERE h.duty = 'member' AND t.grid_code = h.grid_code AND t.worker_id = h.before_id AND t.state <> 'closed'",
-        now,
-    )
-
-
-async def give_back(tx: WriteTx, task_id: UUID, worker_id: str, *, deadline_on: date, now: datetime) -> None:
-    """A reviewed task goes back to the door, in other hands."""
-    await tx.run(
-        "UPDATE tasks SET state = 'returned', worker_id = $2, deadline_on = $3, changed_at = $4 "
-        "WHERE task_id = $1 AND state <> 'closed'",
-        task_id,
-        worker_id,
-        deadline_on,
-        now,
-    )
-
-
-async def move_tasks(tx: WriteTx, subject: UUID, grid_code: str, worker_id: str | None, now: datetime) -> None:
-    """One person's open tasks go to another grid."""
-    await tx.run(
-        "UPDATE tasks SET grid_code = $2, division = left($2, 12), worker_id = coalesce($3, worker_id), "
-        "changed_at = $4 WHERE subject = $1 AND state <> 'closed'",
-        subject,
-        grid_code,
-        worker_id,
-        now,
+        by,
     )
 
 
@@ -274,8 +241,25 @@ async def save_changes(tx: WriteTx, changes: Sequence[TaskChange], now: datetime
     )
 
 
-async def worklist(tx: ReadTx, view: View, grid_code: str | None, since: datetime | None, limit: int) -> list[Task]:
-    """Open tasks in the caller's view, most urgent first; with `since`, what changed after it, closed ones included."""
+async def save_sightings(tx: WriteTx, counted: Sequence[Task], now: datetime) -> None:
+    """Write how many sightings tasks had; where it grew, phones are told the next prompt."""
+    await tx.run(
+        "UPDATE tasks t SET sightings = c.sightings, changed_at = $3 "
+        "FROM unnest($1::uuid[], $2::int[]) AS c(task_id, sightings) "
+        "WHERE t.task_id = c.task_id AND t.sightings < c.sightings",
+        [task.task_id for task in counted],
+        [task.sightings for task in counted],
+        now,
+    )
+
+
+async def worklist(
+    tx: ReadTx, view: View, grid_code: str | None, since: datetime | None, limit: int | None
+) -> list[Task]:
+    """Open tasks in the caller's view, most urgent first; with `since`, what changed after it, closed ones included.
+
+    Without `limit`, all of them.
+    """
     where, args = _conditions(view)
     if grid_code is not None:
         args.append(grid_code)

@@ -1,12 +1,12 @@
 """Tips, the sums that came back because of them, and who did what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from services.grid.domain.claims import TipState
+from services.grid.domain.claims import Loss, TipState
 from shared.contracts.vocabulary import SuspicionKind
 from shared.kit.db import ReadTx, WriteTx
 
@@ -41,7 +41,7 @@ _COLUMNS = (
 )
 
 
-def _tip(row: asyncpg.Record) -> Tip:
+def _tip(row: Mapping[str, Any]) -> Tip:
     return Tip(**{**row, "kind": SuspicionKind(row["kind"]), "state": TipState(row["state"])})
 
 
@@ -94,6 +94,24 @@ async def find(tx: ReadTx, tip_id: UUID, *, lock: bool = False) -> Tip | None:
     return _tip(rows[0]) if rows else None
 
 
+async def lock_code(tx: WriteTx, claim_key: bytes) -> None:
+    """A report that is sent twice at once is taken once."""
+    await tx.run("SELECT pg_advisory_xact_lock(hashtext('grid:tip:' || encode($1, 'hex')))", claim_key)
+
+
+async def waits_before(tx: ReadTx, tip: Tip) -> bool:
+    """Whether an earlier tip about the same has not been examined."""
+    rows = await tx.fetch(
+        "SELECT FROM tips WHERE subject = $1 AND kind = $2 AND state = 'received' AND (received_at, tip_id) < ($3, $4) "
+        "LIMIT 1",
+        tip.subject,
+        tip.kind.value,
+        tip.received_at,
+        tip.tip_id,
+    )
+    return bool(rows)
+
+
 async def find_claimed(tx: ReadTx, claim_key: bytes) -> Tip | None:
     """A tip by the code its reporter keeps; nobody else takes a step until the end of the transaction."""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM tips WHERE claim_key = $1 FOR UPDATE", claim_key)  # noqa: S608
@@ -127,6 +145,17 @@ async def expired(tx: WriteTx, today: date) -> list[Tip]:
     return [_tip(row) for row in rows]
 
 
+async def take_overdue(tx: WriteTx, today: date) -> list[tuple[Tip, date]]:
+    """Tips nobody has examined in time, with the deadline that passed last, each told once; marked as told."""
+    passed = "CASE WHEN tell_by < $1 THEN tell_by ELSE screen_by END"
+    rows = await tx.fetch(
+        f"UPDATE tips SET told_deadline_on = {passed} WHERE state = 'received' AND screen_by < $1 "  # noqa: S608
+        f"AND told_deadline_on IS DISTINCT FROM {passed} RETURNING told_deadline_on, {_COLUMNS}",
+        today,
+    )
+    return [(_tip({name: each for name, each in row.items() if name != "told_deadline_on"}), row[0]) for row in rows]
+
+
 async def note_recovered(
     tx: WriteTx, overpayment_id: UUID, case_id: UUID, recovered_fen: int, *, closed: bool, changed_at: datetime
 ) -> None:
@@ -144,9 +173,17 @@ async def note_recovered(
     )
 
 
-async def recovered_of(tx: ReadTx, case_id: UUID) -> int:
-    """What came back of all overpayments of a case, in fen."""
+async def loss_of(tx: ReadTx, case_id: UUID) -> Loss:
+    """What was overpaid in a case, as far as recognition has said."""
     rows = await tx.fetch(
-        "SELECT coalesce(sum(recovered_fen), 0)::bigint AS fen FROM recovered WHERE case_id = $1", case_id
+        """
+        SELECT count(*) AS found, count(*) FILTER (WHERE NOT closed) AS unsettled,
+            coalesce(sum(recovered_fen), 0)::bigint AS recovered_fen,
+            EXISTS (SELECT FROM cases c WHERE c.case_id = $1 AND c.conclusion = 'confirmed_no_overpayment')
+                OR EXISTS (SELECT FROM case_steps s WHERE s.case_id = $1 AND s.action = 'decided'
+                    AND starts_with(s.outcome, 'terminated:')) AS none_expected
+        FROM recovered WHERE case_id = $1
+        """,
+        case_id,
     )
-    return int(rows[0]["fen"])
+    return Loss(**rows[0])

@@ -9,7 +9,6 @@ from uuid import UUID
 import polars as pl
 
 from services.grid.domain.tasks import RUNGS, Rung
-from services.grid.store.staging import stage
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.db import ReadTx, WriteTx
 
@@ -30,7 +29,7 @@ class Late:
     subject: UUID
     reason: TaskReason
     rung: Rung
-    division: str
+    division: str | None
     worker_id: str | None
     deadline_on: date
 
@@ -38,23 +37,31 @@ class Late:
 async def escalate(
     tx: WriteTx, shard: str, deadlines: Mapping[Rung, date], *, today: date, now: datetime
 ) -> list[Late]:
-    """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever stands there.
+    """Open tasks of a shard whose deadline has passed go one rung up, into the hands of whoever may do it there.
 
-    One whose report waits for its leader stays with who reported; one of a village where nobody has its grid is the
-    town's at once.
+    One whose report waits for its leader stays with who reported; one whose grid nobody has, or whose address nobody
+    has said, is the town's at once.
     """
     steps = [(below, above) for below, above in pairwise(RUNGS)]
     low, high = bounds(shard)
     rows = await tx.fetch(
         """
-        UPDATE tasks t SET rung = n.above, deadline_on = n.deadline, changed_at = $6,
-            worker_id = coalesce(CASE WHEN t.state = 'submitted' THEN t.worker_id
-                WHEN n.above = 'leader' THEN g.leader_id WHEN n.above = 'assistant' THEN g.assistant_id END,
-                t.worker_id)
-        FROM unnest($1::text[], $2::text[], $3::date[]) AS n(below, above, deadline), grids g
-        WHERE t.subject BETWEEN $4 AND $5 AND t.state NOT IN ('created', 'closed') AND t.deadline_on < $7
-            AND t.rung = n.below AND g.grid_code = t.grid_code
-        RETURNING t.task_id, t.subject, t.reason, t.rung, t.division, old.worker_id, old.deadline_on
+        WITH moved AS (
+            UPDATE tasks t SET rung = n.above, deadline_on = n.deadline, changed_at = $6,
+                worker_id = coalesce(CASE WHEN t.state = 'submitted' THEN t.worker_id
+                    WHEN n.above = 'leader' AND g.leader_id <> ALL(t.not_by) THEN g.leader_id
+                    WHEN n.above = 'assistant' AND g.assistant_id <> ALL(t.not_by) THEN g.assistant_id END,
+                    t.worker_id)
+            FROM unnest($1::text[], $2::text[], $3::date[]) AS n(below, above, deadline), grids g
+            WHERE t.subject BETWEEN $4 AND $5 AND t.state NOT IN ('created', 'closed') AND t.deadline_on < $7
+                AND t.rung = n.below AND g.grid_code = t.grid_code
+            RETURNING t.task_id, t.subject, t.reason, t.rung, t.division, old.worker_id, old.deadline_on,
+                t.worker_id AS after
+        ), noted AS (
+            INSERT INTO task_hands (task_id, worker_id, until_at)
+            SELECT task_id, worker_id, $6 FROM moved WHERE worker_id <> after
+        )
+        SELECT task_id, subject, reason, rung, division, worker_id, deadline_on FROM moved
         """,
         [below.value for below, _ in steps],
         [above.value for _, above in steps],
@@ -67,8 +74,7 @@ async def escalate(
     rows += await tx.fetch(
         """
         UPDATE tasks SET rung = 'town', deadline_on = $1, changed_at = $4
-        WHERE subject BETWEEN $2 AND $3 AND state = 'created' AND division IS NOT NULL AND deadline_on < $5
-            AND rung <> 'town'
+        WHERE subject BETWEEN $2 AND $3 AND state = 'created' AND deadline_on < $5 AND rung <> 'town'
         RETURNING task_id, subject, reason, rung, division, worker_id, old.deadline_on
         """,
         deadlines[Rung.TOWN],
@@ -81,7 +87,7 @@ async def escalate(
 
 
 _IN_HANDS = (
-    "t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND NOT t.about @> '{second_look}' "
+    "t.state IN ('dispatched', 'accepted') AND t.rung = 'member' AND cardinality(t.not_by) = 0 "
     "AND t.division IS NOT NULL"
 )
 
@@ -128,17 +134,6 @@ async def tasks_in_hands(tx: ReadTx, hands: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:
-    """Tasks change hands."""
-    staged = await stage(tx, "staged_moves", moves)
-    await staged.run(
-        tx,
-        "UPDATE tasks t SET worker_id = m.worker_id, changed_at = $1 FROM staged_moves m "
-        "WHERE t.task_id = m.task_id AND t.state IN ('dispatched', 'accepted')",
-        now,
-    )
-
-
 async def sightings(tx: ReadTx, days: tuple[date, date]) -> list[UUID]:
     """Reports of some days that say somebody was seen, and that were no second look themselves."""
     rows = await tx.fetch(
@@ -169,9 +164,9 @@ async def look_again(tx: WriteTx, visit_ids: Sequence[UUID], about: str, *, dead
     tag = await tx.run(
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
-            programs, opened_by, about, created_at, changed_at)
+            programs, opened_by, about, created_at, changed_at, not_by)
         SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, v.division, t.grid_code, other.member_id, 1,
-            v.visit_id::text, ARRAY[$2], $4, $4
+            v.visit_id::text, ARRAY[$2], $4, $4, ARRAY[v.worker_id]
         FROM visits v JOIN tasks t USING (task_id)
         JOIN LATERAL (SELECT g.member_id FROM grids g WHERE g.division = v.division AND g.member_id <> v.worker_id
             ORDER BY md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true

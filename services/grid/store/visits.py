@@ -142,11 +142,12 @@ def _values(each: StoredVisit) -> tuple[object, ...]:
 
 async def list_in_review(tx: ReadTx, view: View, limit: int) -> list[StoredVisit]:
     """Reports in the caller's view that wait for a leader, oldest first."""
+    # Whoever has the task now reviews it: the person may have been found to live elsewhere since.
     where, args = conditions(view)
     args.append(limit)
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM (SELECT v.*, t.grid_code FROM visits v JOIN tasks t USING (task_id) "  # noqa: S608
-        f"WHERE v.status = 'in_review') waiting WHERE {' AND '.join(where)} ORDER BY visited_at LIMIT ${len(args)}",
+        f"SELECT {_COLUMNS} FROM visits WHERE status = 'in_review' AND task_id IN "  # noqa: S608
+        f"(SELECT task_id FROM tasks WHERE {' AND '.join(where)}) ORDER BY visited_at LIMIT ${len(args)}",
         *args,
     )
     return [_stored(row) for row in rows]

@@ -127,9 +127,19 @@ CERTIFIED = sa.Table(
     "certified",
     METADATA,
     sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("certificate_id", pg.UUID(as_uuid=True), comment="null where it was heard of before this was kept"),
     sa.Column("valid_until", sa.Date, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),
-    comment="the longest certificate heard of: a task due before it ends is moot, whichever comes first",
+    sa.Column("said_at", AT, nullable=False, server_default="epoch", comment="an older word changes nothing"),
+    comment="the certificate told last: a task due before it ends is moot, whichever comes first",
+)
+
+REVOKED_CERTIFICATES = sa.Table(
+    "revoked_certificates",
+    METADATA,
+    sa.Column("certificate_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("revoked_at", AT, nullable=False),
+    comment="certificates that do not hold, heard of or not",
 )
 
 TASKS = sa.Table(
@@ -156,6 +166,14 @@ TASKS = sa.Table(
     sa.Column("closed_at", AT),
     sa.Column("outcome", sa.Text),
     sa.Column("closing_visit_id", pg.UUID(as_uuid=True)),
+    sa.Column("closed_by", sa.Text, comment="the person who documented the end, where one did"),
+    sa.Column(
+        "not_by", pg.ARRAY(sa.Text), nullable=False, server_default="{}", comment="who may not do it: other eyes"
+    ),
+    sa.Column("reopened_at", AT, comment="visits before this instant do not answer it"),
+    sa.Column(
+        "sightings", sa.SmallInteger, nullable=False, server_default="0", comment="reported: each has its prompt"
+    ),
     one_of("reason", TaskReason),
     one_of("state", TaskState),
     one_of("rung", Rung),
@@ -175,6 +193,16 @@ TASKS = sa.Table(
         "ordered_on",
         postgresql_where=sa.text("state <> 'closed' AND reason IN ('unmatched', 'sample')"),
     ),
+)
+
+TASK_HANDS = sa.Table(
+    "task_hands",
+    METADATA,
+    # Without a foreign key: the morning's sharing of work moves a hundred thousand at once.
+    sa.Column("task_id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("worker_id", sa.Text, primary_key=True),
+    sa.Column("until_at", AT, primary_key=True),
+    comment="who had a task before: his phone may still tell what he found then",
 )
 
 VISITS = sa.Table(
@@ -270,7 +298,7 @@ CASES = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("confidence", sa.Text, nullable=False),
-    sa.Column("event_on", sa.Date, comment="earliest day any register or person named"),
+    sa.Column("event_on", sa.Date, comment="as found; until then the earliest day that registers and visits now name"),
     sa.Column("rounds", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("division", sa.Text),
     sa.Column("grid_code", sa.Text),

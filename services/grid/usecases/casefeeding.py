@@ -8,16 +8,20 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, follow
-from services.grid.domain.visits import OLDEST, OPENS_CASE, VisitStatus
+from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, follow, is_found
+from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
 from services.grid.store import cases, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.deps import Deps
 from shared.contracts.vocabulary import Confidence, SuspicionKind
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
+
+FAMILY = "family"
+"""Flag of a visit by somebody who says that he is family: it is kept with the case and proves nothing there."""
 
 
 async def feed_cases(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> None:
@@ -39,6 +43,8 @@ async def _open_missing(tx: WriteTx, deps: Deps, taken: Sequence[StoredVisit]) -
         kind = OPENS_CASE.get(each.visit.result)
         if kind is None:
             continue
+        if await _note_with_confirmed(tx, each, kind):
+            continue
         case = await _new_case(tx, deps, each, kind)
         if await cases.open_case(tx, case):
             step = Step(
@@ -57,6 +63,18 @@ async def _open_missing(tx: WriteTx, deps: Deps, taken: Sequence[StoredVisit]) -
             ]
             opened[case.case_id] = around
     return opened
+
+
+async def _note_with_confirmed(tx: WriteTx, each: StoredVisit, kind: SuspicionKind) -> bool:
+    """A late word on what people have confirmed belongs there and opens nothing; a later event is a new matter."""
+    visit, confirmed = each.visit, await cases.find_confirmed(tx, each.subject, kind)
+    if confirmed is None or confirmed.concluded_at is None:
+        return False
+    told_on = visit.event_on or visit.visited_at.astimezone(SHANGHAI).date()
+    if told_on > confirmed.concluded_at.astimezone(SHANGHAI).date():
+        return False
+    await cases.add_step(tx, confirmed.case_id, _step_of(visit, CaseAction.ADD_EVIDENCE))
+    return True
 
 
 async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionKind) -> Case:
@@ -89,18 +107,24 @@ async def _note(tx: WriteTx, deps: Deps, case: Case, visits: Sequence[StoredVisi
     for each in sorted(visits, key=lambda one: one.visit.order):
         visit = each.visit
         state = follow(state, CaseAction.VISIT) or state
-        event_on = _earliest(event_on, visit.event_on)
-        step = Step(
-            action=CaseAction.VISIT,
-            actor=visit.worker_id,
-            role="grid_worker",
-            happened_at=visit.visited_at,
-            outcome=visit.result.value,
-            event_on=visit.event_on,
-            basis=(Basis(kind="visit", reference=str(visit.visit_id)),),
-        )
-        await cases.add_step(tx, case.case_id, step)
+        if not is_found(state):
+            event_on = _earliest(event_on, visit.event_on)
+        await cases.add_step(tx, case.case_id, _step_of(visit, CaseAction.VISIT))
+        if FAMILY in each.flags:
+            await cases.add_step(tx, case.case_id, _step_of(visit, CaseAction.RECUSAL))
     await cases.save_case(tx, replace(case, state=state, event_on=event_on, changed_at=deps.clock.now()))
+
+
+def _step_of(visit: Visit, action: CaseAction) -> Step:
+    return Step(
+        action=action,
+        actor=visit.worker_id,
+        role="grid_worker",
+        happened_at=visit.visited_at,
+        outcome=visit.result.value,
+        event_on=visit.event_on,
+        basis=(Basis(kind="visit", reference=str(visit.visit_id)),),
+    )
 
 
 def _earliest(one: date | None, other: date | None) -> date | None:

@@ -1,6 +1,6 @@
 """The steps people take in a case: finding, review, conclusion; each by somebody else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -13,17 +13,20 @@ from services.grid.domain.cases import (
     Finding,
     Step,
     actors,
+    asks_for_knock,
     bars,
     doubts,
     follow,
     is_second_look,
     last,
-    visit_of_this_round,
+    shows,
+    visits_of_this_round,
 )
 from services.grid.domain.priority import SUSPICION
-from services.grid.domain.tasks import SIGHTINGS, TaskOutcome
-from services.grid.domain.views import View
-from services.grid.store import cases, locks, suspicions, tasks
+from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState
+from services.grid.domain.views import COUNTY, TOWN, View
+from services.grid.domain.visits import OPENS_CASE
+from services.grid.store import cases, hands, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
@@ -33,6 +36,7 @@ from services.grid.usecases.errors import (
     NoSuchCaseError,
     StepNotPossibleError,
 )
+from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, TaskReason
@@ -40,6 +44,16 @@ from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.workdays import after_working_days
+
+_UNSEEN = (*OPENS_CASE, TaskOutcome.CERTIFIED_MEANWHILE)
+"""What may have closed a knock without anybody having seen the person, once the case is cleared."""
+_LEVELS = {
+    CaseAction.REVIEW: TOWN,
+    CaseAction.RETURN: TOWN,
+    CaseAction.SECOND_VISIT: COUNTY,
+    CaseAction.CONCLUDE: COUNTY,
+}
+"""Whose step it is: the agency is an office of the county or the city; the village finds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +92,19 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         NoSuchCaseError: absent, or another village's.
         StepNotPossibleError: not yet assigned, or found already.
         BarredError: his own visit, or recused.
-        BasisMissingError: neither a visit nor a paper, or no second visit after an inconclusive look.
+        BasisMissingError: neither a visit that shows it nor a paper, or no second visit after an inconclusive look.
     """
     case, steps = await _take(tx, case_id, view)
-    state = _next(case, steps, CaseAction.FIND, caller)
-    visit = visit_of_this_round(steps)
-    if visit is None and case.rounds > 1:
+    state = _next(case, steps, CaseAction.FIND, caller, view)
+    visits = visits_of_this_round(steps)
+    if not visits and case.rounds > 1:
         detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."
         raise BasisMissingError(detail)
-    if visit is None and not opinion.basis:
-        detail = "Send somebody to the door first, or name the paper in `basis`."
+    proofs = [visit for visit in visits if shows(visit, Finding(opinion.outcome))]
+    if not proofs and not opinion.basis:
+        detail = "No visit of this case shows it: send somebody to the door, or name the paper in `basis`."
         raise BasisMissingError(detail)
-    basis = (*opinion.basis, *(visit.basis if visit else ()))
+    basis = (*opinion.basis, *(proofs[-1].basis if proofs else ()))
     await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
     changed = replace(case, state=state, event_on=opinion.event_on or case.event_on, changed_at=deps.clock.now())
     await cases.save_case(tx, changed)
@@ -104,11 +119,11 @@ async def review(  # noqa: PLR0913  (a step has these parts)
     Raises:
         NoSuchCaseError: absent, or another town's.
         StepNotPossibleError: nothing found yet, or reviewed already.
-        BarredError: his own finding or visit, or recused.
+        BarredError: his own finding or visit, recused, or of no town.
     """
     action = CaseAction.REVIEW if agrees else CaseAction.RETURN
     case, steps = await _take(tx, case_id, view)
-    changed = replace(case, state=_next(case, steps, action, caller), changed_at=deps.clock.now())
+    changed = replace(case, state=_next(case, steps, action, caller, view), changed_at=deps.clock.now())
     await _step(tx, deps, case, action, caller, opinion)
     await cases.save_case(tx, changed)
     return changed
@@ -120,14 +135,15 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     Raises:
         NoSuchCaseError: absent, or another county's.
         StepNotPossibleError: not reviewed yet, or concluded already.
-        BarredError: he verified or reviewed himself, or recused.
+        BarredError: he verified or reviewed himself, recused, or is of no county.
         DoesNotFollowError: the finding does not carry it, or the date is missing.
     """
     case, steps = await _take(tx, case_id, view)
     conclusion = CaseConclusion(opinion.outcome)
     if is_second_look(conclusion, case.rounds):
-        return await _look_again(tx, deps, caller, case, steps, opinion)
-    state = _next(case, steps, CaseAction.CONCLUDE, caller)
+        state = _next(case, steps, CaseAction.SECOND_VISIT, caller, view)
+        return await _look_again(tx, deps, caller, replace(case, state=state), steps, opinion)
+    state = _next(case, steps, CaseAction.CONCLUDE, caller, view)
     finding = last(steps, CaseAction.FIND)
     assert finding is not None
     event_on = opinion.event_on or case.event_on
@@ -147,7 +163,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     )
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
-    await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
+    await _end_knocks(tx, deps, case.subject, conclusion)
     fact = _fact(changed, conclusion, now, await suspicions.evidence_of(tx, case_id), _seen_on(steps, conclusion))
     await deps.outbox.say(tx, CASE_CONCLUDED, fact)
     await hear_conclusion(tx, deps, case_id, conclusion)
@@ -161,12 +177,13 @@ async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         NoSuchCaseError: absent, or elsewhere.
         StepNotPossibleError: concluded already.
     """
-    case, _ = await _take(tx, case_id, view)
+    case, steps = await _take(tx, case_id, view)
     if follow(case.state, CaseAction.RECUSAL) is None:
         detail = "The case is concluded."
         raise StepNotPossibleError(detail)
     await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
-    return case
+    not_these = {caller.user, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
+    return await _send_somebody_else(tx, deps, case, caller.user, not_these)
 
 
 async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:
@@ -177,12 +194,14 @@ async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[
     return locked, await cases.steps_of(tx, case_id)
 
 
-def _next(case: Case, steps: Sequence[Step], action: CaseAction, caller: Caller) -> CaseState:
+def _next(case: Case, steps: Sequence[Step], action: CaseAction, caller: Caller, view: View) -> CaseState:
     state = follow(case.state, action)
     if state is None:
         detail = "Read the case again: its state tells which step is next."
         raise StepNotPossibleError(detail, extra={"state": case.state.value})
     barred = bars(steps, action, caller.user)
+    if barred is None and action in _LEVELS and not view.is_office_over(case.division or "", _LEVELS[action]):
+        barred = "level"
     if barred is not None:
         raise BarredError(barred)
     return state
@@ -191,7 +210,6 @@ def _next(case: Case, steps: Sequence[Step], action: CaseAction, caller: Caller)
 async def _look_again(
     tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps: Sequence[Step], opinion: Opinion
 ) -> Case:
-    state = _next(case, steps, CaseAction.SECOND_VISIT, caller)
     now, today = deps.clock.now(), deps.clock.today()
     policy = deps.policies.on(today)
     been = actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)
@@ -199,7 +217,6 @@ async def _look_again(
     deadline = after_working_days(today, policy.case_working_days)
     changed = replace(
         case,
-        state=state,
         rounds=case.rounds + 1,
         worker_id=other or case.worker_id,
         deadline_on=deadline,
@@ -209,8 +226,36 @@ async def _look_again(
     await cases.save_case(tx, changed)
     await tasks.settle_subject(tx, case.subject, [TaskReason.SUSPICION], TaskOutcome.WITHDRAWN, now)
     await tasks.open_for_cases(
-        tx, [case.case_id], priority=SUSPICION, deadline_on=after_working_days(today, policy.working_days[0]), now=now
+        tx,
+        [case.case_id],
+        priority=SUSPICION,
+        deadline_on=after_working_days(today, policy.working_days[0]),
+        now=now,
+        not_by=sorted(been),
     )
+    return changed
+
+
+async def _end_knocks(tx: WriteTx, deps: Deps, subject: UUID, conclusion: CaseConclusion) -> None:
+    """Nobody need knock for a case that is over, unless for another one; a cleared person is still to be certified."""
+    now, others = deps.clock.now(), await cases.open_cases_of(tx, [subject])
+    if not any(asks_for_knock(other.state) for other in others):
+        await tasks.settle_subject(tx, subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
+    if conclusion in CLEARING:
+        await knock_after_all(tx, deps, subject, _UNSEEN, unseen_since=now)
+
+
+async def _send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
+    """The knocks for a case are no longer those of somebody who withdrew."""
+    now = deps.clock.now()
+    other = await cases.another_worker(tx, case.grid_code or "", not_these)
+    for task in await tasks.tasks_of(tx, [case.subject]):
+        if task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED:
+            await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, now)
+    if case.worker_id != user or other is None:
+        return case
+    changed = replace(case, worker_id=other, changed_at=now)
+    await cases.save_case(tx, changed)
     return changed
 
 

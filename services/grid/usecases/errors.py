@@ -137,6 +137,7 @@ class BarredError(ForbiddenError):
             "recused": "You have recused yourself from this case; it stays with a colleague.",
             "own_visit": "Nobody verifies or reviews his own visit; a colleague of the village must.",
             "own_finding": "Nobody reviews his own finding; a colleague of the town must.",
+            "level": "This is the step of an office of a higher level; a colleague there must take it.",
             "four_eyes": "The person who concludes must not have verified; a colleague must conclude.",
         }
         super().__init__(sentences[reason], extra={"reason": reason})
@@ -172,6 +173,13 @@ class NoSuchTipError(NotFoundError):
 
     code = "no_such_tip"
     title = "There is no such tip, or the code is mistyped"
+
+
+class ReportIdUsedError(ConflictError):
+    """Two different tips under one id."""
+
+    code = "report_id_used"
+    title = "Another report was sent under this id; choose a new one"
 
 
 class NoSuchReportError(NotFoundError):

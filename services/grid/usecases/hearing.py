@@ -7,17 +7,16 @@ import pyarrow as pa
 
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
+from services.grid.domain.tasks import TaskOutcome
 from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
-from shared.contracts.events.grid import TASKS_OPENED
-from shared.contracts.events.recognition import EnrolmentStateChanged
+from services.grid.usecases.opening import knock_after_all, say_opened
+from shared.contracts.events.recognition import CertificateRevoked, EnrolmentStateChanged
 from shared.contracts.vocabulary import Claim, EnrolmentChange
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
-
-_OPENED = {"subject": pa.binary(16), "task_id": pa.binary(16), "deadline_on": pa.date32()}
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -71,20 +70,29 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str 
     )
     deadline = after_working_days(today, deps.policies.on(today).working_days[0])
     opened = await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
-    if opened:
-        table = pa.table({name: pa.array([row[name] for row in opened], kind) for name, kind in _OPENED.items()})
-        await deps.outbox.say_table(tx, TASKS_OPENED, table, {"run": run})
+    await say_opened(tx, deps, opened, run=run)
 
 
-async def note_certificates(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None) -> None:
+async def note_certificates(
+    tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, said_at: datetime
+) -> None:
     """Certified people need no knock, unless the certificate ends before what was due."""
     await locks.lock_shard(tx, shard)
     certificates = rows.filter((pl.col("claim") == Claim.ALIVE) & pl.col("valid_until").is_not_null())
     await sample_weak(tx, deps, certificates)
     alive = certificates.sort("valid_until").unique("subject", keep="last", maintain_order=True)
     if alive.height:
-        staged = await people.save_certified(tx, alive)
+        staged = await people.save_certified(tx, alive, said_at)
         await tasks.settle_certified(tx, staged, deps.clock.now())
+
+
+async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:
+    """A certificate that does not hold answers nothing: whom only it certified, somebody knocks at after all."""
+    if fact.claim != Claim.ALIVE:
+        return
+    await locks.lock_people(tx, [fact.subject])
+    await people.save_revoked(tx, fact.certificate_id, fact.revoked_at)
+    await knock_after_all(tx, deps, fact.subject, [TaskOutcome.CERTIFIED_MEANWHILE])
 
 
 async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, rule_set: str) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from services.grid.domain import holders, roll
 from services.grid.domain.priority import SUSPICION
-from services.grid.store import locks, suspicions, tasks
+from services.grid.store import hands, locks, suspicions, tasks
 from services.grid.store import roll as store
 from services.grid.store.staging import Staged
 from services.grid.usecases.deps import Deps
@@ -109,8 +109,8 @@ async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported
     await store.save_workers(tx, sealed, now)
     history = await store.save_grids(tx, pl.concat([plan.added, plan.changed]), plan.history, now)
     await locks.lock_shards(tx)
-    await tasks.follow_members(tx, history, now)
-    dispatched = await tasks.dispatch_created(tx, now)
+    await hands.follow_members(tx, history, now)
+    dispatched = await hands.dispatch_created(tx, now)
     assigned = await give_out_cases(tx, deps)
     return Imported(
         rows=shaped.height,
@@ -133,14 +133,11 @@ async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None
         among: people whose address may have become known; None looks at grids only.
     """
     now, today = deps.clock.now(), deps.clock.today()
-    policy = deps.policies.on(today)
-    deadline = after_working_days(today, policy.case_working_days)
     if among is None:
-        given = await suspicions.assign_detected(tx, deadline_on=deadline, now=now)
+        given = await suspicions.assign_detected(tx, now)
     else:
-        given = await suspicions.place_cases(tx, among, deadline_on=deadline, now=now)
+        given = await suspicions.place_cases(tx, among, now)
     if given:
-        await tasks.open_for_cases(
-            tx, given, priority=SUSPICION, deadline_on=after_working_days(today, policy.working_days[0]), now=now
-        )
+        deadline = after_working_days(today, deps.policies.on(today).working_days[0])
+        await tasks.open_for_cases(tx, given, priority=SUSPICION, deadline_on=deadline, now=now)
     return len(given)

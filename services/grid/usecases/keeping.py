@@ -5,8 +5,9 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
+from services.grid.domain.tasks import TaskState
 from services.grid.domain.views import View
-from services.grid.store import locks, people, roll, tasks
+from services.grid.store import cases, hands, locks, people, roll, tasks
 from services.grid.store.roll import Substitution
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
@@ -22,15 +23,15 @@ from shared.kit.db import WriteTx
 async def substitute(  # noqa: PLR0913  (who, for whom, when)
     tx: WriteTx, deps: Deps, caller: Caller, worker_id: str, substitute_id: str, days: tuple[date, date], *, view: View
 ) -> Substitution:
-    """Let somebody stand in for a member; both belong to the caller's divisions.
+    """Let somebody stand in for a member, whose grids all lie in the caller's divisions: they are seen by him then.
 
     Raises:
-        NoSuchWorkerError: one of them holds no grid there.
+        NoSuchWorkerError: one of them holds no grid there, or the absent one holds others too.
         SubstitutionTakenError: somebody else stands in on some of the days.
     """
-    for each in (worker_id, substitute_id):
+    for each, enough in ((worker_id, all), (substitute_id, any)):
         held = await roll.grids_of(tx, [each])
-        if not any(view.sees(division=code[:12], grid_code=code, worker_id=each) for code in held):
+        if not held or not enough(view.sees(division=code[:12], grid_code=code, worker_id=each) for code in held):
             raise NoSuchWorkerError
     made = Substitution(
         substitution_id=uuids.uuid7(),
@@ -45,7 +46,7 @@ async def substitute(  # noqa: PLR0913  (who, for whom, when)
 
 
 async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_code: str, *, view: View) -> tasks.Task:
-    """A member says «not mine»: the person's open tasks go to the grid where he lives.
+    """A member says «not mine»: the person's open tasks go to the grid where he lives, never to who may not do them.
 
     Raises:
         NoSuchTaskError: absent, or not in the member's grids.
@@ -60,5 +61,9 @@ async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_cod
     now = deps.clock.now()
     await locks.lock_people(tx, [found.subject])
     await people.save_relocation(tx, found.subject, grid_code, set_by=worker, now=now)
-    await tasks.move_tasks(tx, found.subject, grid_code, grid.member_id, now)
+    for each in await tasks.tasks_of(tx, [found.subject]):
+        if each.state is not TaskState.CLOSED:
+            barred = grid.member_id in each.not_by
+            chosen = await cases.another_worker(tx, grid_code, each.not_by) if barred else grid.member_id
+            await hands.move_task(tx, each.task_id, grid_code, chosen, now)
     return (await tasks.find_tasks(tx, [task_id]))[task_id]

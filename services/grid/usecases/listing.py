@@ -4,14 +4,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from uuid import UUID
 
 import httpx
 import structlog
 
 from services.grid.domain.tasks import TaskState
+from services.grid.domain.views import View
+from services.grid.store import roll
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
+from shared.kit.db import ReadTx
 from shared.kit.problems import ProblemError
 from shared.kit.workdays import after_working_days, is_working_day
 
@@ -20,6 +24,8 @@ log = structlog.get_logger(__name__)
 OVERLAP = timedelta(minutes=5)
 """A delta goes back a little further, for changes that were being written at the last look."""
 PURPOSE = "grid.visit"
+PAGE_TASKS = 50
+"""As many tasks with names fit 50 kilobytes; a grid has about ten people."""
 _AT_ONCE = 200
 
 
@@ -101,6 +107,29 @@ def _person(each: Mapping[str, str | None]) -> Person:
     return Person(name=each.get("name"), phone=each.get("phone"), family_phone=each.get("family_phone"))
 
 
-def look_back(since: datetime | None) -> datetime | None:
+def look_back(since: datetime) -> datetime:
     """From when a delta looks."""
-    return since - OVERLAP if since else None
+    return since - OVERLAP
+
+
+def page_of(lines: Sequence[Line], after: UUID | None) -> tuple[Sequence[Line], UUID | None]:
+    """As many lines as fit a small answer, in their order, and the person after whom the next page goes on.
+
+    Pages go by person, since what is urgent changes while they are fetched.
+    """
+    waiting = sorted((line for line in lines if after is None or line.subject > after), key=lambda line: line.subject)
+    totals = accumulate(len(line.tasks) for line in waiting)
+    fitting = max(sum(total <= PAGE_TASKS for total in totals), 1)
+    chosen = {line.subject for line in waiting[:fitting]}
+    more = waiting[fitting - 1].subject if len(waiting) > fitting else None
+    return [line for line in lines if line.subject in chosen], more
+
+
+def told_again(lines: Sequence[Line], now: datetime) -> datetime:
+    """From when a delta brings all these lines once more, perhaps with the names that could not be had."""
+    return min((max(task.changed_at for task in line.tasks) for line in lines), default=now)
+
+
+async def has_more_to_do(tx: ReadTx, view: View, since: datetime, today: date) -> bool:
+    """Whether a person's view has grown since: what did not change was not on his phone either."""
+    return bool(view.worker_ids) and await roll.grew_since(tx, view.worker_ids, view.grids, since, today)

@@ -10,9 +10,10 @@ import polars as pl
 import structlog
 
 from services.grid.domain.cases import TURNS
+from services.grid.domain.claims import STOP_TURNS
 from services.grid.domain.priority import risk_priority
 from services.grid.domain.tasks import RUNGS
-from services.grid.store import cases, locks, planning, upkeep
+from services.grid.store import cases, locks, planning, stops, tips, upkeep
 from services.grid.usecases.deps import Deps
 from shared.contracts.events.grid import (
     CASE_OVERDUE,
@@ -23,7 +24,7 @@ from shared.contracts.events.grid import (
     WorkdayPlanned,
     WorkerDay,
 )
-from shared.contracts.vocabulary import TaskStage
+from shared.contracts.vocabulary import CaseParty, LateMatter, TaskStage
 from shared.kit.db import WriteTx
 from shared.kit.problems import ProblemError
 from shared.kit.workdays import after_working_days
@@ -57,13 +58,11 @@ async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
     return len(late)
 
 
-async def tell_overdue_cases(tx: WriteTx, deps: Deps) -> int:
-    """Cases past their deadline are told of, once for each deadline; returns how many."""
-    now = deps.clock.now()
-    late = await cases.take_overdue(tx, deps.clock.today())
-    for each in late:
-        assert each.division is not None
-        fact = CaseOverdue(
+async def tell_overdue(tx: WriteTx, deps: Deps) -> int:
+    """Cases, requests to stop and tips past their deadline are told of, once for each deadline; returns how many."""
+    now, today = deps.clock.now(), deps.clock.today()
+    late = [
+        CaseOverdue(
             case_id=each.case_id,
             subject=each.subject,
             kind=each.kind,
@@ -72,6 +71,33 @@ async def tell_overdue_cases(tx: WriteTx, deps: Deps) -> int:
             deadline_on=each.deadline_on,
             overdue_at=now,
         )
+        for each in await cases.take_overdue(tx, today)
+    ]
+    late += [
+        CaseOverdue(
+            case_id=each.request_id,
+            subject=each.subject,
+            kind=LateMatter.STOP_REQUEST,
+            waits_for=STOP_TURNS[each.state] if each.division else CaseParty.AGENCY,
+            division=each.division,
+            deadline_on=each.deadline_on,
+            overdue_at=now,
+        )
+        for each in await stops.take_overdue(tx, today)
+    ]
+    late += [
+        CaseOverdue(
+            case_id=each.tip_id,
+            subject=each.subject,
+            kind=LateMatter.TIP,
+            waits_for=CaseParty.AGENCY,
+            division=None,  # tips are the city's: nobody near the person learns that there is one
+            deadline_on=deadline_on,
+            overdue_at=now,
+        )
+        for each, deadline_on in await tips.take_overdue(tx, today)
+    ]
+    for fact in late:
         await deps.outbox.say(tx, CASE_OVERDUE, fact)
     return len(late)
 

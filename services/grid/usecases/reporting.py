@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from services.grid.domain.reports import ReportAction, ReportState, follow, next_month
-from services.grid.domain.views import View
+from services.grid.domain.views import COUNTY, TOWN, View
 from services.grid.store import reports
 from services.grid.store.reports import Report
 from services.grid.usecases.deps import Deps
@@ -18,6 +18,9 @@ from services.grid.usecases.errors import (
 from shared.contracts.events import REPORT_LOCKED, ConfirmedPerson, ReportLocked
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
+
+_LEVELS = {ReportAction.CHECK: TOWN, ReportAction.RETURN: TOWN, ReportAction.ACCEPT: COUNTY}
+"""Whose step it is; the village's own are anybody's of the village."""
 
 
 async def get_report(tx: ReadTx, division: str, month: date, view: View) -> Report:
@@ -45,6 +48,7 @@ async def submit(  # noqa: PLR0913  (who says what about which month)
         StepNotPossibleError: submitted already.
         ZeroMismatchError: the statement does not fit the list.
     """
+    await reports.lock_month(tx, division, month)
     draft = await get_report(tx, division, month, view)
     if next_month(month) > deps.clock.today():
         raise MonthNotOverError
@@ -65,7 +69,7 @@ async def advance(  # noqa: PLR0913  (who takes which step on which month)
     Raises:
         NoSuchReportError: never submitted, or not in the caller's divisions.
         StepNotPossibleError: another step comes first.
-        BarredError: the same person twice.
+        BarredError: the same person twice, or an office of a lower level than the step's.
     """
     await get_report(tx, division, month, view)
     report = await reports.find_report(tx, division, month, lock=True)
@@ -77,6 +81,9 @@ async def advance(  # noqa: PLR0913  (who takes which step on which month)
     before = {ReportAction.CHECK: report.submitted_by, ReportAction.ACCEPT: report.checked_by}
     if caller.user == before.get(action):
         reason = "four_eyes"
+        raise BarredError(reason)
+    if action in _LEVELS and not view.is_office_over(division, _LEVELS[action]):
+        reason = "level"
         raise BarredError(reason)
     now = deps.clock.now()
     noted = {

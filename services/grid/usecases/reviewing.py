@@ -6,7 +6,7 @@ from uuid import UUID
 from services.grid.domain.tasks import TaskOutcome, TaskState
 from services.grid.domain.views import View
 from services.grid.domain.visits import VisitStatus
-from services.grid.store import cases, locks, tasks, upkeep
+from services.grid.store import cases, hands, locks, tasks, upkeep
 from services.grid.store import visits as store
 from services.grid.store.tasks import Task
 from services.grid.store.visits import StoredVisit
@@ -48,9 +48,10 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
         await take_effect(tx, deps, [decided])
     elif task.state is not TaskState.CLOSED:
         today = deps.clock.today()
-        other = await cases.another_worker(tx, task.grid_code or "", [visit.visit.worker_id])
+        was_there = visit.visit.worker_id
+        other = await cases.another_worker(tx, task.grid_code or "", [*task.not_by, was_there])
         deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-        await tasks.give_back(tx, task.task_id, other or visit.visit.worker_id, deadline_on=deadline, now=now)
+        await hands.give_back(tx, task.task_id, other or was_there, not_by=was_there, deadline_on=deadline, now=now)
     return decided
 
 
@@ -64,7 +65,7 @@ async def _find(tx: WriteTx, visit_id: UUID, view: View) -> tuple[StoredVisit, T
     return visit, task
 
 
-async def give_up(tx: WriteTx, deps: Deps, task_id: UUID, *, view: View) -> Task:
+async def give_up(tx: WriteTx, deps: Deps, caller: Caller, task_id: UUID, *, view: View) -> Task:
     """Document that a person cannot be reached: after knocks on enough different days, and never as a pass.
 
     Raises:
@@ -80,9 +81,10 @@ async def give_up(tx: WriteTx, deps: Deps, task_id: UUID, *, view: View) -> Task
         raise NoSuchTaskError
     await locks.lock_people(tx, [task.subject])
     needed = deps.policies.on(deps.clock.today()).unreachable_attempts
-    days = await upkeep.knocks(tx, task.subject, task.created_at)
+    days = await upkeep.knocks(tx, task.subject, task.reopened_at or task.created_at)
     if len(days) < needed:
         detail = f"Knocks on {needed} different days are needed; there were {len(days)}."
         raise KnockAgainError(detail)
-    await tasks.settle_subject(tx, task.subject, [task.reason], TaskOutcome.UNREACHABLE, deps.clock.now())
+    now = deps.clock.now()
+    await tasks.settle_subject(tx, task.subject, [task.reason], TaskOutcome.UNREACHABLE, now, by=caller.user)
     return (await tasks.find_tasks(tx, [task_id]))[task_id]

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from services.grid.domain.claims import StopAction, StopState, follow_stop
-from services.grid.domain.views import View
+from services.grid.domain.views import COUNTY, View
 from services.grid.store import locks, stops
 from services.grid.store.stops import StopRequest
 from services.grid.usecases.deps import Deps
@@ -87,12 +87,15 @@ async def conclude(
     Raises:
         NoSuchStopRequestError: absent, or elsewhere.
         StepNotPossibleError: not verified yet, or concluded already.
-        BarredError: he verified himself.
+        BarredError: he verified himself, or is of no county.
         DoesNotFollowError: the village found it otherwise.
     """
     found = await _take(tx, request_id, view, StopAction.CONCLUDE)
     if caller.user == found.verified_by:
         reason = "four_eyes"
+        raise BarredError(reason)
+    if not view.is_office_over(found.division or "", COUNTY):
+        reason = "level"
         raise BarredError(reason)
     if confirmed and not found.as_stated:
         reason = "finding_does_not_confirm"

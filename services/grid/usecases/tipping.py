@@ -1,5 +1,6 @@
 """Tips: who reported is sealed and never reaches the village; the first reporter of a proved one is owed."""
 
+import base64
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,12 +11,12 @@ import orjson
 import uuid_utils.compat as uuids
 
 from services.grid.domain.cases import CaseAction, CaseState, Step
-from services.grid.domain.claims import TipAction, TipState, follow_tip, what_the_case_says
+from services.grid.domain.claims import Loss, TipAction, TipState, follow_tip, what_the_case_says
 from services.grid.store import cases, locks, suspicions, tips
 from services.grid.store.cases import Case
 from services.grid.store.tips import Tip
 from services.grid.usecases.deps import Deps
-from services.grid.usecases.errors import BarredError, NoSuchTipError, StepNotPossibleError
+from services.grid.usecases.errors import BarredError, NoSuchTipError, ReportIdUsedError, StepNotPossibleError
 from services.grid.usecases.importing import give_out_cases
 from shared.contracts.events.recognition import OverpaymentChanged
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
@@ -36,10 +37,24 @@ class Reporter:
     account: str | None = None
 
 
-async def receive(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, reporter: Reporter) -> tuple[Tip, str]:
-    """Keep a tip, named or anonymous; returns it with the code its reporter keeps, which is shown once."""
+async def receive(
+    tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, reporter: Reporter, *, report_id: UUID | None
+) -> tuple[Tip, str]:
+    """Keep a tip, named or anonymous; returns it with the code its reporter keeps.
+
+    A report sent again under its id is the same tip with the same code: an answer may be lost on its way.
+
+    Raises:
+        ReportIdUsedError: another report was sent under this id.
+    """
     now, today = deps.clock.now(), deps.clock.today()
-    rule, code, tip_id = deps.rewards.on(today), secrets.token_urlsafe(_CODE_BYTES), uuids.uuid7()
+    rule, code, tip_id = deps.rewards.on(today), _code(deps, report_id), uuids.uuid7()
+    await tips.lock_code(tx, _key(code))
+    known = await tips.find_claimed(tx, _key(code))
+    if known is not None:
+        if (known.subject, known.kind, replace(_open(deps, known), account=None)) != (subject, kind, reporter):
+            raise ReportIdUsedError
+        return known, code
     made = Tip(
         tip_id=tip_id,
         claim_key=_key(code),
@@ -77,11 +92,14 @@ async def screen(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID, *, accep
 
     Raises:
         NoSuchTipError: absent.
-        StepNotPossibleError: screened already.
+        StepNotPossibleError: screened already, or somebody reported the same before and waits.
     """
     found = await _take(tx, tip_id)
     if not accepted:
         return await _go(tx, deps, replace(found, screened_by=caller.user), TipAction.DISMISS, caller.user)
+    if await tips.waits_before(tx, found):
+        detail = "Somebody reported the same before: examine that tip first, since only the first reporter is owed."
+        raise StepNotPossibleError(detail, extra={"state": found.state.value})
     await locks.lock_people(tx, [found.subject])
     case = _case(deps, found)
     if await cases.has_case(tx, found.subject, found.kind) or not await cases.open_case(tx, case):
@@ -101,17 +119,19 @@ async def screen(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID, *, accep
 
 
 async def approve(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Tip:
-    """Somebody else than the one who screened approves the sum.
+    """Somebody else than the one who screened approves the sum, once it will not change any more.
 
     Raises:
         NoSuchTipError: absent.
-        StepNotPossibleError: nothing calculated yet, or approved already.
+        StepNotPossibleError: not proved, money may still come back, or approved already.
         BarredError: he screened it himself.
     """
     found = await _take(tx, tip_id)
     if caller.user == found.screened_by:
         reason = "four_eyes"
         raise BarredError(reason)
+    if found.case_id is not None and follow_tip(found.state, TipAction.CALCULATE) is not None:
+        found = await _calculate(tx, deps, found, await tips.loss_of(tx, found.case_id))
     today = deps.clock.today()
     until = today + timedelta(days=deps.rewards.on(today).claim_days)
     return await _go(
@@ -157,17 +177,16 @@ async def reveal(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Repor
 
 
 async def hear_conclusion(tx: WriteTx, deps: Deps, case_id: UUID, conclusion: CaseConclusion) -> None:
-    """The end of a case proves the tip that opened it, or does not; a proved one has its reward calculated."""
+    """The end of a case proves the tip that opened it, or does not; without any loss its reward is known."""
     found = await tips.of_case(tx, case_id)
     if found is None or follow_tip(found.state, what_the_case_says(conclusion)) is None:
         return
     changed = await _go(tx, deps, found, what_the_case_says(conclusion), "grid")
-    if changed.state is TipState.PROVED:
-        await _calculate(tx, deps, changed)
+    await _calculate_if_known(tx, deps, changed)
 
 
 async def hear_recovery(tx: WriteTx, deps: Deps, fact: OverpaymentChanged) -> None:
-    """Money came back: the reward follows it until somebody has approved the sum."""
+    """Money came back, or is not expected any more: then the reward is known."""
     if fact.case_id is None:
         return
     # The case may be concluded at this moment: whoever comes second sees what the first has written.
@@ -181,8 +200,8 @@ async def hear_recovery(tx: WriteTx, deps: Deps, fact: OverpaymentChanged) -> No
         changed_at=fact.changed_at,
     )
     found = await tips.of_case(tx, fact.case_id)
-    if found is not None and follow_tip(found.state, TipAction.CALCULATE) is not None:
-        await _calculate(tx, deps, found)
+    if found is not None:
+        await _calculate_if_known(tx, deps, found)
 
 
 async def expire(tx: WriteTx, deps: Deps) -> int:
@@ -193,11 +212,20 @@ async def expire(tx: WriteTx, deps: Deps) -> int:
     return len(late)
 
 
-async def _calculate(tx: WriteTx, deps: Deps, found: Tip) -> None:
+async def _calculate_if_known(tx: WriteTx, deps: Deps, found: Tip) -> None:
     assert found.case_id is not None
-    fen = await tips.recovered_of(tx, found.case_id)
-    reward = deps.rewards.on(deps.clock.today()).reward.of(fen)
-    await _go(tx, deps, replace(found, recovered_fen=fen, reward_fen=reward), TipAction.CALCULATE, "grid")
+    loss = await tips.loss_of(tx, found.case_id)
+    if loss.settled and follow_tip(found.state, TipAction.CALCULATE) is not None:
+        await _calculate(tx, deps, found, loss)
+
+
+async def _calculate(tx: WriteTx, deps: Deps, found: Tip, loss: Loss) -> Tip:
+    if not loss.settled:
+        detail = "What was overpaid has not all come back or been written off: the reward is a share of it."
+        raise StepNotPossibleError(detail, extra={"state": found.state.value})
+    fen = loss.recovered_fen
+    reward = deps.rewards.on(deps.clock.today()).reward.of(fen, lost=loss.found > 0)
+    return await _go(tx, deps, replace(found, recovered_fen=fen, reward_fen=reward), TipAction.CALCULATE, "grid")
 
 
 async def _take(tx: WriteTx, tip_id: UUID) -> Tip:
@@ -240,6 +268,13 @@ def _case(deps: Deps, tip: Tip) -> Case:
         verified_by=None,
         concluded_by=None,
     )
+
+
+def _code(deps: Deps, report_id: UUID | None) -> str:
+    # The id alone opens nothing: only who has the key can tell which code belongs to it.
+    if report_id is None:
+        return secrets.token_urlsafe(_CODE_BYTES)
+    return base64.urlsafe_b64encode(deps.name_keys.one(f"tip {report_id}").bytes[:_CODE_BYTES]).decode()
 
 
 def _key(code: str) -> bytes:

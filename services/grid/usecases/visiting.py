@@ -1,24 +1,26 @@
 """Reports from doors: taken once, weighed by when they happened, whatever order phones deliver them in."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, time
 from enum import StrEnum
 from uuid import UUID
 
 from services.grid.domain.doubts import Prompt, flags, prompt_for
-from services.grid.domain.tasks import TaskOutcome, TaskState, act_of, follow
+from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
 from services.grid.domain.visits import Visit, VisitStatus, closing_visit, shortcomings
-from services.grid.store import locks, tasks
+from services.grid.store import hands, locks, tasks
 from services.grid.store import visits as store
 from services.grid.store.roll import places_of
 from services.grid.store.tasks import Task, TaskChange
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.asking import SECOND_LOOK
-from services.grid.usecases.casefeeding import feed_cases
+from services.grid.usecases.casefeeding import FAMILY, feed_cases
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
+from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
@@ -41,6 +43,7 @@ class Report:
         then: what he could see on the day he was there.
         fingerprint: of the report as it was sent.
         grid_place: longitude and latitude of the task's grid, where known.
+        held: whether the task lay in his hands that day, though it went on since.
     """
 
     visit: Visit
@@ -48,6 +51,7 @@ class Report:
     fingerprint: bytes
     then: View
     grid_place: tuple[float, float] | None = None
+    held: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,9 +72,12 @@ class Receipt:
     task_state: TaskState | None = None
 
 
-def prompt_of(deps: Deps, task_id: UUID) -> Prompt:
-    """The prompt of a task: nobody can know it before he has the task, and a phone needs no network to show it."""
-    return prompt_for(deps.name_keys.one(f"prompt {task_id}").int)
+def prompt_of(deps: Deps, task_id: UUID, sightings: int) -> Prompt:
+    """The prompt of a task's next sighting: nobody knows it before he has the task, and a phone needs no network.
+
+    Each sighting has another one, so that what somebody recorded for the first does not serve for the second.
+    """
+    return prompt_for(deps.name_keys.one(f"prompt {task_id} {sightings}").int)
 
 
 async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, sent_by: str) -> list[Receipt]:
@@ -78,18 +85,24 @@ async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, s
     known_tasks = await tasks.find_tasks(tx, {report.visit.task_id for report in reports})
     places = await places_of(tx, {task.grid_code for task in known_tasks.values() if task.grid_code})
     await locks.lock_people(tx, {task.subject for task in known_tasks.values()})
+    before = await hands.hands_of(tx, known_tasks)
     known = await store.find_visits(tx, {report.visit.visit_id for report in reports})
     receipts: list[Receipt] = []
     fresh: dict[UUID, StoredVisit] = {}
     for report in reports:
         task = known_tasks.get(report.visit.task_id)
-        placed = replace(report, grid_place=places.get(task.grid_code or "")) if task else report
-        receipt, stored = _receive(deps, placed, task, {**known, **fresh}, sent_by=sent_by)
+        if task is not None:
+            held = _held(report, before.get(task.task_id, ()))
+            report = replace(report, grid_place=places.get(task.grid_code or ""), held=held)  # noqa: PLW2901  (completed)
+        receipt, stored = _receive(deps, report, task, {**known, **fresh}, sent_by=sent_by)
         receipts.append(receipt)
         if stored is not None:
             fresh[stored.visit.visit_id] = stored
+            if task is not None and report.visit.result in SIGHTINGS:
+                known_tasks[task.task_id] = replace(task, sightings=task.sightings + 1)
     if fresh:
         await store.save_visits(tx, list(fresh.values()))
+        await tasks.save_sightings(tx, list(known_tasks.values()), deps.clock.now())
         await take_effect(tx, deps, list(fresh.values()))
     await _tell_states(tx, reports, receipts)
     return receipts
@@ -104,10 +117,10 @@ def _receive(
         if before.fingerprint == report.fingerprint:
             return Receipt(visit_id=visit.visit_id, reception=Reception.REPEATED), None
         return _refused(visit, "visit_id_used"), None
-    if task is None or not (_may_report(report.view, task) or _may_report(report.then, task)):
+    if task is None or not (_may_report(report.view, task) or report.held or _may_report(report.then, task)):
         return _refused(visit, "unknown_task"), None
     reasons = shortcomings(visit, deps.clock.now(), visit.visited_at.astimezone(SHANGHAI).date())
-    if SECOND_LOOK in task.about and visit.worker_id != task.worker_id:
+    if visit.worker_id in task.not_by:
         reasons.append("another_member_needed")
     if reasons:
         return _refused(visit, *reasons), None
@@ -119,10 +132,12 @@ def _receive(
 def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVisit:
     found = flags(
         report.visit,
-        expected=prompt_of(deps, task.task_id),
+        expected=prompt_of(deps, task.task_id, task.sightings),
         grid_place=report.grid_place,
         place_metres=deps.policies.on(deps.clock.today()).place_metres,
     )
+    if report.visit.family:
+        found.append(FAMILY)
     if not _may_report(report.view, task):
         # It happened while he was in charge, or he says so: his leader knows.
         found.append("not_in_charge_now")
@@ -164,6 +179,11 @@ def _may_report(view: View, task: Task) -> bool:
     return task.division is not None and view.sees(
         division=task.division, grid_code=task.grid_code, worker_id=task.worker_id
     )
+
+
+def _held(report: Report, before: Iterable[tuple[str, datetime]]) -> bool:
+    morning = datetime.combine(report.visit.visited_at.astimezone(SHANGHAI).date(), time.min, SHANGHAI)
+    return any(worker in report.then.worker_ids and until > morning for worker, until in before)
 
 
 def _refused(visit: Visit, *reasons: str) -> Receipt:
@@ -216,10 +236,14 @@ def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None
 
 
 def _answers(visit: Visit, task: Task) -> bool:
-    # One knock answers all that was asked before it, but a sample is the look of another pair of eyes.
+    if task.reopened_at is not None and visit.visited_at < task.reopened_at:
+        return False
     if visit.task_id == task.task_id:
         return True
-    return SECOND_LOOK not in task.about and visit.visited_at >= task.created_at
+    # One knock answers all that was asked before it, but a sample is the look of another pair of eyes, and about a
+    # benefit nobody was asked whose member did not know of it.
+    alone = SECOND_LOOK in task.about or task.reason is TaskReason.TAKE_UP or visit.worker_id in task.not_by
+    return not alone and visit.visited_at >= task.created_at
 
 
 async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:

@@ -16,6 +16,7 @@ SUSPICIONS: Final[Mapping[str, str]] = {
     "duplicate_receipt": "疑似重复领取",
     "conflict": "数据互相矛盾",
 }
+MATTERS: Final[Mapping[str, str]] = {**SUSPICIONS, "stop_request": "停发申请", "tip": "举报"}
 
 CONFIDENCES: Final[Mapping[str, str]] = {"hint": "线索", "probable": "较可信", "conclusive": "两个登记相互印证"}
 
@@ -284,6 +285,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "label": Kind(read=_label, sample="城乡居民基本养老保险待遇"),
     "department": Kind(read=_word(DEPARTMENTS), sample=_longest(DEPARTMENTS)),
     "suspicion": Kind(read=_word(SUSPICIONS), sample=_longest(SUSPICIONS)),
+    "matter": Kind(read=_word(MATTERS), sample=_longest(MATTERS)),
     "confidence": Kind(read=_word(CONFIDENCES), sample=_longest(CONFIDENCES)),
     "quarantine_reason": Kind(read=_word(QUARANTINE_REASONS), sample=_longest(QUARANTINE_REASONS)),
     "revocation": Kind(read=_word(REVOCATIONS), sample=_longest(REVOCATIONS)),

@@ -11,6 +11,7 @@ from shared.contracts.events.base import SUBJECT, Fact, FactEvent, TableEvent
 from shared.contracts.vocabulary import (
     CaseConclusion,
     CaseParty,
+    LateMatter,
     SuspicionKind,
     TaskReason,
     TaskStage,
@@ -76,7 +77,7 @@ class TaskOverdue(Fact):
     subject: UUID
     reason: TaskReason
     stage: TaskStage  # to whom it went
-    division: str
+    division: str | None  # none: nobody has said where the person lives
     worker_id: str | None  # who had it
     deadline_on: date
     overdue_at: datetime
@@ -86,13 +87,13 @@ TASK_OVERDUE = FactEvent(name="grid.task.overdue.v1", model=TaskOverdue, doc="A 
 
 
 class CaseOverdue(Fact):
-    """A case is not concluded in time; said once for each of its deadlines."""
+    """A case, a request to stop or a tip is not finished in time; said once for each of its deadlines."""
 
-    case_id: UUID
+    case_id: UUID  # of the request or the tip, where it is one
     subject: UUID
-    kind: SuspicionKind
+    kind: SuspicionKind | LateMatter
     waits_for: CaseParty
-    division: str
+    division: str | None  # none: the city's office, since no village is known or may know
     deadline_on: date
     overdue_at: datetime
 

@@ -7,7 +7,18 @@ from uuid import UUID
 import pytest
 
 from services.grid.jobs.upkeep import go_round
-from tests.services.grid.town import NOW, VILLAGE, Town, enrolled, roll_csv, subject, suspected, visit
+from tests.services.grid.town import (
+    NOW,
+    VILLAGE,
+    Town,
+    certified,
+    due,
+    enrolled,
+    roll_csv,
+    subject,
+    suspected,
+    visit,
+)
 
 ANNA = subject(1)
 FOUND_DEAD = {"finding": "dead", "event_on": "2023-09-09", "not_family": True}
@@ -29,7 +40,8 @@ async def knock(town: Town, result: str, person: UUID = ANNA) -> str:
 
 async def step(town: Town, name: str, headers: dict[str, str], **body: Any) -> Any:
     case = await case_of(town)
-    return await town.ask("POST", f"/v1/cases/{case}/{name}", headers=headers, json=body)
+    stated = {"not_family": True, **body} if name != "recusal" else body
+    return await town.ask("POST", f"/v1/cases/{case}/{name}", headers=headers, json=stated)
 
 
 @pytest.fixture
@@ -126,6 +138,19 @@ async def test_nobody_checks_himself(detected):
         assert (answer.status_code, answer.json()["reason"]) == (403, "four_eyes")
 
 
+async def test_another_officer_of_the_town_is_not_the_agency(detected):
+    await knock(detected, "dead")
+    await step(detected, "finding", detected.village(), **FOUND_DEAD)
+    low = await step(detected, "review", detected.officer("cadre", VILLAGE), verdict="agreed")
+    await step(detected, "review", detected.officer("town", VILLAGE[:9]), verdict="agreed")
+    second = detected.officer("second", VILLAGE[:9])
+    for conclusion in ("confirmed", "inconclusive"):
+        answer = await step(detected, "conclusion", second, conclusion=conclusion)
+        assert answer.json()["reason"] == low.json()["reason"] == "level"
+    answer = await step(detected, "conclusion", detected.officer("agency", VILLAGE[:6]), conclusion="confirmed")
+    assert answer.json()["state"] == "concluded"
+
+
 async def test_a_leader_who_knocked_does_not_find(detected):
     leader = (await detected.rows("SELECT leader_id FROM grids LIMIT 1"))[0]["leader_id"]
     headers = detected.issuer.headers("grid.work", "grid.read", role="grid_leader", user=leader, divisions=[VILLAGE])
@@ -143,10 +168,35 @@ async def test_who_recuses_himself_takes_no_more_steps(detected):
     assert (await step(detected, "finding", detected.village(user="deputy"), **FOUND_DEAD)).status_code == 200
 
 
-async def test_a_finder_states_that_he_is_not_family(detected):
-    await knock(detected, "dead")
-    answer = await step(detected, "finding", detected.village(), finding="dead", not_family=False)
-    assert answer.status_code == 422
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("finding", {"finding": "dead"}), ("review", {"verdict": "agreed"}), ("conclusion", {"conclusion": "confirmed"})],
+)
+async def test_whoever_takes_a_step_states_that_he_is_not_family(detected, name, body):
+    headers = detected.village() if name == "finding" else detected.officer("officer")
+    assert (await step(detected, name, headers, **body, not_family=False)).status_code == 422
+
+
+async def test_what_a_relative_found_at_the_door_proves_nothing(detected):
+    task = (await detected.rows("SELECT task_id, worker_id FROM tasks"))[0]
+    body = visit(task["task_id"], "dead", family=True)
+    answer = (await detected.ask("POST", "/v1/visits", headers=detected.member(task["worker_id"]), json=body)).json()
+    assert answer["notes"] == ["in_review"]
+    path = f"/v1/visits/{body['visit_id']}/review"
+    await detected.ask("POST", path, headers=detected.village(), json={"verdict": "accepted"})
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
+
+
+@pytest.mark.parametrize(
+    ("met", "finding"),
+    [("refused", "dead"), ("seen_alive", "dead"), ("absent_informed_by", "alive"), ("moved", "present")],
+)
+async def test_a_visit_carries_only_what_it_shows(detected, met, finding):
+    await knock(detected, met)
+    body = {"finding": finding, "event_on": "2023-09-09"}
+    assert (await step(detected, "finding", detected.village(), **body)).json()["code"] == "basis_missing"
+    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
+    assert (await step(detected, "finding", detected.village(), **body, basis=paper)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -159,7 +209,7 @@ async def test_a_finder_states_that_he_is_not_family(detected):
 )
 async def test_a_conclusion_follows_from_the_finding(detected, finding, conclusion, reason):
     await knock(detected, "dead")
-    await reviewed(detected, finding=finding, not_family=True)
+    await reviewed(detected, finding=finding, basis=[{"kind": "minutes", "reference": "m-1"}])
     answer = await step(detected, "conclusion", detected.officer("agency"), conclusion=conclusion)
     assert (answer.status_code, answer.json()["reason"]) == (409, reason)
     assert await detected.said("grid.case.concluded.v1") == []
@@ -200,6 +250,10 @@ async def test_a_second_look_rests_on_a_new_visit(detected):
 
 async def concluded(town: Town, result: str, finding: str, conclusion: str) -> None:
     await knock(town, result)
+    await concluded_on(town, finding, conclusion)
+
+
+async def concluded_on(town: Town, finding: str, conclusion: str) -> None:
     await reviewed(town, finding=finding, event_on="2023-09-09", not_family=True)
     answer = await step(town, "conclusion", town.officer("agency"), conclusion=conclusion)
     assert answer.json()["state"] == "concluded"
@@ -219,6 +273,82 @@ async def test_more_evidence_for_a_confirmed_death_opens_nothing(detected):
     assert [row["state"] for row in await detected.rows("SELECT state FROM cases")] == ["concluded"]
     steps = await detected.rows("SELECT action FROM case_steps ORDER BY step_no DESC LIMIT 1")
     assert steps[0]["action"] == "evidence_added"
+
+
+async def test_a_visit_that_is_told_late_opens_nothing_beside_a_confirmed_death(detected):
+    at = detected.clock.now()
+    await detected.hear(due(ANNA))
+    unmatched = (await detected.rows("SELECT task_id FROM tasks WHERE reason = 'unmatched'"))[0]["task_id"]
+    await knock(detected, "dead")
+    await concluded_on(detected, "dead", "confirmed")
+    late = visit(unmatched, "dead", at=at)
+    member = await detected.member_of(VILLAGE + "001")
+    answer = await detected.ask("POST", "/v1/visits", headers=detected.member(member), json=late)
+    assert answer.json()["reception"] == "recorded"
+    assert [row["state"] for row in await detected.rows("SELECT state FROM cases")] == ["concluded"]
+    steps = await detected.rows("SELECT action, basis::text AS basis FROM case_steps ORDER BY step_no DESC LIMIT 1")
+    assert steps[0]["action"] == "evidence_added"
+    assert late["visit_id"] in steps[0]["basis"]
+
+
+async def test_concluding_one_case_leaves_the_knock_for_another(detected):
+    await detected.hear(suspected(ANNA, kind="conflict", suspicion=UUID(int=9)))
+    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
+    await reviewed(detected, finding="dead", event_on="2023-09-09", basis=paper)
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="confirmed")
+    states = await detected.rows("SELECT state FROM cases ORDER BY state")
+    assert [row["state"] for row in states] == ["assigned", "concluded"]
+    assert len(await detected.rows("SELECT FROM tasks WHERE reason = 'suspicion' AND state <> 'closed'")) == 1
+
+
+class TestCleared:
+    """Somebody is told to have moved; the case is cleared on paper, and nobody has seen her."""
+
+    async def moved(self, town: Town) -> None:
+        await town.hear(due(ANNA))
+        await knock(town, "moved")
+
+    async def clear(self, town: Town) -> None:
+        for case in await town.rows("SELECT case_id FROM cases ORDER BY case_id"):
+            path, paper = f"/v1/cases/{case['case_id']}", [{"kind": "lease", "reference": "l-1"}]
+            body = {"finding": "present", "not_family": True, "basis": paper}
+            await town.ask("POST", f"{path}/finding", headers=town.village(), json=body)
+            agrees = {"verdict": "agreed", "not_family": True}
+            await town.ask("POST", f"{path}/review", headers=town.officer("town"), json=agrees)
+            ends = {"conclusion": "unfounded", "not_family": True}
+            answer = await town.ask("POST", f"{path}/conclusion", headers=town.officer("agency"), json=ends)
+            assert answer.json()["state"] == "concluded"
+
+    async def test_somebody_knocks_again(self, detected):
+        await self.moved(detected)
+        detected.clock.move(timedelta(days=3))
+        await self.clear(detected)
+        rows = await detected.rows(
+            "SELECT state, outcome, deadline_on::text AS day FROM tasks WHERE reason = 'unmatched'"
+        )
+        assert [tuple(row.values()) for row in rows] == [("dispatched", None, "2023-11-17")]
+        late = visit((await task_of(detected))["task_id"], "no_such_person", at=NOW)
+        headers = detected.member(await detected.member_of(VILLAGE + "001"))
+        assert (await detected.ask("POST", "/v1/visits", headers=headers, json=late)).json()[
+            "task_state"
+        ] == "dispatched"
+
+    @pytest.mark.parametrize("how", ["certified", "seen"])
+    async def test_nobody_knocks_who_is_certified_or_was_seen(self, detected, how):
+        await self.moved(detected)
+        detected.clock.move(timedelta(days=3))
+        if how == "certified":
+            await detected.hear(certified(ANNA))
+        else:
+            body = visit((await task_of(detected))["task_id"], at=detected.clock.now())
+            headers = detected.member(await detected.member_of(VILLAGE + "001"))
+            await detected.ask("POST", "/v1/visits", headers=headers, json=body)
+        await self.clear(detected)
+        assert (await task_of(detected))["state"] == "closed"
+
+
+async def task_of(town: Town) -> dict[str, Any]:
+    return (await town.rows("SELECT task_id, state FROM tasks WHERE reason = 'unmatched'"))[0]
 
 
 async def test_a_later_event_after_a_confirmed_one_is_a_new_matter(detected):
@@ -243,6 +373,18 @@ async def test_a_false_death_names_the_evidence_that_is_to_be_corrected(detected
     await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
     said = await detected.said("grid.case.concluded.v1")
     assert [(each["conclusion"], each["evidence_ids"]) for each in said] == [("false_death", [3, 7, 11])]
+
+
+async def test_a_case_without_a_village_is_late_too_and_its_time_does_not_begin_anew_with_one(town):
+    await town.hear(suspected(ANNA))
+    town.clock.move(timedelta(days=15))
+    assert (await go_round(town.deps)).late == 1
+    await town.import_grids()
+    await town.hear(enrolled(ANNA))
+    cases = await town.rows("SELECT state, deadline_on::text AS day FROM cases")
+    assert [tuple(row.values()) for row in cases] == [("assigned", "2023-11-15")]
+    said = await town.said("grid.case.overdue.v1")
+    assert [(fact["waits_for"], fact["division"]) for fact in said] == [("agency", None)]
 
 
 async def test_a_case_past_its_deadline_is_told_once_with_whose_turn_it_is(detected):

@@ -17,6 +17,7 @@ from services.grid.domain.claims import (
 )
 from services.grid.jobs.upkeep import go_round
 from shared.contracts.events.recognition import (
+    ENROLMENT_TERMINATED,
     OVERPAYMENT_CHANGED,
     STOP_REQUESTED,
     OverpaymentChanged,
@@ -24,6 +25,7 @@ from shared.contracts.events.recognition import (
 )
 from shared.kit.bus import Message
 from tests.services.grid.test_casework import FOUND_DEAD, knock, step
+from tests.services.grid.test_reasons import decided
 from tests.services.grid.town import NOW, VILLAGE, Town, enrolled, fact, roll_csv, subject, suspected
 
 ANNA = subject(1)
@@ -44,7 +46,7 @@ def asks(person: UUID = ANNA) -> Message:
     return fact(STOP_REQUESTED, told)
 
 
-def recovered(case_id: UUID, fen: int, *, minutes: int = 0, overpayment: int = 5) -> Message:
+def recovered(case_id: UUID, fen: int, *, minutes: int = 0, overpayment: int = 5, closed: bool = True) -> Message:
     told = OverpaymentChanged(
         overpayment_id=UUID(int=overpayment),
         subject=ANNA,
@@ -52,7 +54,7 @@ def recovered(case_id: UUID, fen: int, *, minutes: int = 0, overpayment: int = 5
         case_id=case_id,
         due_fen=2_000_000,
         recovered_fen=fen,
-        closed=False,
+        closed=closed,
         changed_at=NOW + timedelta(minutes=minutes),
     )
     return fact(OVERPAYMENT_CHANGED, told)
@@ -76,14 +78,21 @@ class TestMachines:
             assert not [action for action in TipAction if follow_tip(end, action)]
 
     @pytest.mark.parametrize(
-        ("recovered_fen", "reward"),
-        [(0, 50_000), (-1, 50_000), (1, 10_000), (199_999, 10_000), (1_000_019, 50_000), (10**10, 10_000_000)],
+        ("recovered_fen", "lost", "reward"),
+        [
+            (0, False, 50_000),
+            (0, True, 10_000),
+            (1, True, 10_000),
+            (199_999, True, 10_000),
+            (1_000_019, True, 50_000),
+            (10**10, True, 10_000_000),
+        ],
     )
-    def test_a_reward_follows_the_recovered_sum(self, recovered_fen, reward):
+    def test_a_reward_follows_the_recovered_sum(self, recovered_fen, lost, reward):
         rule = Reward(
             since=date(2023, 1, 1), without_loss=50_000, share_percent=5.0, least=10_000, most=10_000_000, claim_days=90
         )
-        assert rule.of(recovered_fen) == reward
+        assert rule.of(recovered_fen, lost=lost) == reward
 
 
 class TestStopRequest:
@@ -123,6 +132,16 @@ class TestStopRequest:
         answer = await village.ask("GET", f"/v1/stop-requests/{REQUEST}", headers=village.village())
         assert answer.json()["matched"]
 
+    async def test_the_office_whose_turn_it_is_is_told_once_that_it_is_late(self, village):
+        await village.hear(asks())
+        for days in (15, 1):
+            village.clock.move(timedelta(days=days))
+            await go_round(village.deps)
+        said = await village.said("grid.case.overdue.v1")
+        assert [(each["kind"], each["case_id"], each["waits_for"], each["division"]) for each in said] == [
+            ("stop_request", str(REQUEST), "village", VILLAGE)
+        ]
+
     async def test_it_finds_its_village_when_the_roster_comes(self, village):
         other = subject(2)
         await village.hear(asks(other))
@@ -153,21 +172,25 @@ class TestTip:
         tip = (await self.tips(town))[place]["tip_id"]
         return await town.ask("POST", f"/v1/tips/{tip}/{name}", headers=town.officer(user), json=body)
 
-    async def proved(self, town: Town) -> tuple[str, UUID]:
+    async def proved(self, town: Town, conclusion: str = "confirmed") -> tuple[str, UUID]:
         """A tip whose case people have confirmed."""
         code = await self.report(town, name=NAME, phone=PHONE)
         assert (await self.post(town, "screening", "screener", accepted=True)).json()["state"] == "accepted"
         await knock(town, "dead")
         await step(town, "finding", town.village(), **FOUND_DEAD)
         await step(town, "review", town.officer("town"), verdict="agreed")
-        await step(town, "conclusion", town.officer("agency"), conclusion="confirmed")
+        await step(town, "conclusion", town.officer("agency"), conclusion=conclusion)
         return code, UUID((await self.tips(town))[0]["case_id"])
 
     async def test_from_the_report_to_the_payment(self, village):
         code, case = await self.proved(village)
-        assert (await self.status(village, code))["reward_fen"] == 50_000
-        await village.hear(recovered(case, 1_000_000, minutes=2), recovered(case, 400_000, minutes=1))
-        await village.hear(recovered(case, 500_000, overpayment=6))
+        early = await self.post(village, "approval", "approver")
+        assert (early.json()["code"], (await self.status(village, code))["reward_fen"]) == ("step_not_possible", None)
+        await village.hear(recovered(case, 1_000_000, minutes=2), recovered(case, 400_000, minutes=1, closed=False))
+        await village.hear(recovered(case, 1, overpayment=6, closed=False))
+        again = await self.post(village, "approval", "approver")
+        assert again.json()["code"] == "step_not_possible"
+        await village.hear(recovered(case, 500_000, overpayment=6, minutes=3))
         assert (await self.status(village, code))["reward_fen"] == 75_000
         assert (await self.post(village, "approval", "screener")).json()["reason"] == "four_eyes"
         assert (await self.post(village, "approval", "approver")).json()["state"] == "reward_approved"
@@ -183,12 +206,41 @@ class TestTip:
         assert [row["action"] for row in steps][-5:] == ["calculate", "approve", "claim", "pay", "revealed"]
         assert steps[-1]["actor"] == "cashier"
 
+    async def test_without_a_loss_the_sum_is_fixed(self, village):
+        code, _ = await self.proved(village, "confirmed_no_overpayment")
+        assert (await self.status(village, code))["reward_fen"] == 50_000
+
+    async def test_a_benefit_that_ended_before_anything_was_lost_is_rewarded_as_such(self, village):
+        code, case = await self.proved(village)
+        await village.hear(decided(ENROLMENT_TERMINATED, ANNA, case_id=case))
+        assert (await self.post(village, "approval", "approver")).json()["reward_fen"] == 50_000
+        assert (await self.status(village, code))["state"] == "reward_approved"
+
     async def test_only_the_first_reporter_is_owed(self, village):
         await self.report(village)
         await self.report(village, name=NAME)
         await self.post(village, "screening", "screener", accepted=True)
         second = await self.post(village, "screening", "screener", place=1, accepted=True)
         assert second.json()["state"] == "known_before"
+
+    async def test_the_first_reporter_is_who_reported_first_whatever_is_examined_first(self, village):
+        await self.report(village)
+        await self.report(village, name=NAME)
+        early = await self.post(village, "screening", "screener", place=1, accepted=True)
+        assert early.json()["code"] == "step_not_possible"
+        await self.post(village, "screening", "screener", accepted=False)
+        second = await self.post(village, "screening", "screener", place=1, accepted=True)
+        assert second.json()["state"] == "accepted"
+
+    async def test_a_report_sent_again_is_the_same_tip_with_the_same_code(self, village):
+        once = {"report_id": str(uuid4())}
+        codes = [await self.report(village, **once) for _ in range(2)]
+        assert len(set(codes)) == len(await self.tips(village)) == 1
+        assert await self.report(village, report_id=str(uuid4())) not in codes
+        body = {"subject": str(ANNA), "kind": "suspected_death", "text": "另一件事", **once}
+        other = await village.ask("POST", "/v1/tips", headers=self.citizen(village), json=body)
+        assert (other.status_code, other.json()["code"]) == (409, "report_id_used")
+        assert len(await self.tips(village)) == 2
 
     async def test_what_the_platform_knew_already_earns_nothing(self, village):
         await village.hear(suspected(ANNA))
@@ -205,8 +257,19 @@ class TestTip:
         assert (await self.status(village, code))["state"] == "dismissed"
         assert (await self.tips(village))[0]["told_at"] is not None
 
+    async def test_the_citys_office_is_told_of_a_tip_nobody_examines_at_each_of_its_deadlines(self, village):
+        await self.report(village)
+        for days in (8, 1, 7):
+            village.clock.move(timedelta(days=days))
+            await go_round(village.deps)
+        said = await village.said("grid.case.overdue.v1")
+        assert [(each["kind"], each["deadline_on"], each["division"]) for each in said] == [
+            ("tip", "2023-11-08", None),
+            ("tip", "2023-11-15", None),
+        ]
+
     async def test_a_reward_nobody_claims_lapses(self, village):
-        code, _ = await self.proved(village)
+        code, _ = await self.proved(village, "confirmed_no_overpayment")
         await self.post(village, "approval", "approver")
         village.clock.move(timedelta(days=91))
         await go_round(village.deps)

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from services.grid.domain.visits import OLDEST
+from services.grid.jobs.upkeep import go_round
+from tests.services.grid.photos import jpeg, room
 from tests.services.grid.town import NOW, VILLAGE, Town, due, roll_csv, subject, visit
 
 ANNA = subject(1)
@@ -46,6 +49,37 @@ async def test_a_member_who_was_replaced_sends_what_he_saw_before(town, task):
     assert (await told(town, member, visit(task, at=NOW + timedelta(days=3))))["reasons"] == ["unknown_task"]
     before = await told(town, member, visit(task, at=NOW + timedelta(days=1)))
     assert (before["reception"], before["notes"], before["task_state"]) == ("recorded", ["in_review"], "submitted")
+
+
+async def test_a_neighbour_who_helped_sends_what_he_saw_while_the_task_was_his(town, task):
+    other = await town.member_of(VILLAGE + "002")
+    many = [subject(number) for number in range(100, 140)]
+    await town.hear(due(*many))
+    assert (await go_round(town.deps)).handed_over
+    helped = (await town.rows("SELECT task_id FROM tasks WHERE worker_id = $1 LIMIT 1", other))[0]["task_id"]
+    town.clock.move(timedelta(days=20))
+    assert (await go_round(town.deps)).escalated
+    town.clock.move(timedelta(days=2))
+    assert (await told(town, other, visit(helped, at=NOW + timedelta(days=21))))["reasons"] == ["unknown_task"]
+    before = await told(town, other, visit(helped, at=NOW + timedelta(days=2)))
+    assert (before["reception"], before["notes"]) == ("recorded", ["in_review"])
+    town.clock.move(OLDEST)
+    await go_round(town.deps)
+    kept = await town.rows("SELECT min(until_at) AS first FROM task_hands")
+    assert kept[0]["first"] > town.clock.now() - OLDEST - timedelta(days=1)
+
+
+async def test_a_member_who_was_replaced_delivers_the_photo_he_took(town, task):
+    member = await town.member_of(VILLAGE + "001")
+    body = visit(task, photo=True)
+    assert (await told(town, member, body))["notes"] == ["send_photo"]
+    town.clock.move(timedelta(days=1))
+    await town.import_grids(roll_csv(VILLAGE, mark="新"))
+    path, photo = f"/v1/visits/{body['visit_id']}/photo", jpeg(room(1))
+    stranger = town.member(await town.member_of(VILLAGE + "002"))
+    assert (await town.ask("PUT", path, headers=stranger, content=photo)).status_code == 404
+    answer = await town.ask("PUT", path, headers=town.member(member), content=photo)
+    assert answer.json()["status"] == "concluded"
 
 
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:00Z", "0001-01-01T00:00:00+14:00"])

@@ -9,6 +9,7 @@ import pytest
 
 from shared.kit import arrow
 from shared.kit.bus import Message
+from tests.services.grid.test_casework import reviewed, step
 from tests.services.grid.town import (
     NEIGHBOUR,
     NOW,
@@ -17,9 +18,11 @@ from tests.services.grid.town import (
     certified,
     due,
     enrolled,
+    revoked,
     roll_csv,
     subject,
     suspected,
+    visit,
 )
 
 ANNA, BERT = subject(1), subject(2)
@@ -126,6 +129,76 @@ async def test_each_message_twice_changes_nothing(town):
     assert await state(town) == before
 
 
+FAKE, RIGHT = uuid4(), uuid4()
+
+
+class TestRevocation:
+    """Anna's certificate turns out to be another person's."""
+
+    async def test_somebody_knocks_after_all_and_recognition_is_told(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA), certified(ANNA, certificate=FAKE))
+        town.clock.move(timedelta(days=30))
+        await town.hear(revoked(ANNA, FAKE), due(ANNA, run="run-2"))
+        rows = await town.rows("SELECT state, outcome, closed_at, worker_id, deadline_on FROM tasks")
+        member = await town.member_of(VILLAGE + "001")
+        assert [tuple(row.values()) for row in rows] == [("dispatched", None, None, member, date(2023, 12, 15))]
+        said = await town.rows("SELECT body FROM outbox WHERE subject LIKE 'grid.tasks.opened%'")
+        assert len(said) == 3  # when it was due, when the certificate fell, when it was due again
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    async def test_any_order_leaves_one_open_knock(self, town, order):
+        await town.import_grids()
+        told = (
+            lambda: due(ANNA),
+            lambda: certified(ANNA, certificate=FAKE),
+            lambda: revoked(ANNA, FAKE),
+        )
+        await town.hear(enrolled(ANNA), *(told[place]() for place in order))
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == ["dispatched"]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    async def test_what_else_certifies_her_counts_though_it_ends_sooner(self, town, order):
+        await town.import_grids()
+        told = (
+            lambda: certified(ANNA, certificate=FAKE),
+            lambda: revoked(ANNA, FAKE),
+            lambda: certified(ANNA, certificate=RIGHT, until=date(2024, 3, 31), said_at=NOW + timedelta(seconds=1)),
+        )
+        await town.hear(enrolled(ANNA), due(ANNA), *(told[place]() for place in order))
+        assert [row["outcome"] for row in await town.rows("SELECT outcome FROM tasks")] == ["certified_meanwhile"]
+        await town.hear(due(ANNA, due_on=date(2024, 3, 31), run="run-2"))
+        rows = await town.rows("SELECT state FROM tasks WHERE due_on = $1", date(2024, 3, 31))
+        assert [row["state"] for row in rows] == ["dispatched"]
+
+    async def test_whom_every_roster_let_go_nobody_is_sent_to(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA), certified(ANNA, certificate=FAKE))
+        await town.hear(enrolled(ANNA, change="ended"), revoked(ANNA, FAKE))
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == ["closed"]
+
+    async def test_nobody_is_sent_to_the_dead_whose_last_certificate_falls_with_the_stop(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), enrolled(ANNA, program="old_age_allow"), due(ANNA))
+        await town.hear(certified(ANNA, certificate=FAKE), suspected(ANNA))
+        paper = [{"kind": "death_certificate", "reference": "d-1"}]
+        await reviewed(town, finding="dead", event_on="2023-09-09", basis=paper)
+        await step(town, "conclusion", town.officer("agency"), conclusion="confirmed")
+        await town.hear(revoked(ANNA, FAKE))
+        assert {row["state"] for row in await town.rows("SELECT state FROM tasks")} == {"closed"}
+
+    async def test_nobody_is_sent_where_a_death_is_looked_into_until_it_is_cleared(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA), certified(ANNA, certificate=FAKE))
+        await town.hear(suspected(ANNA), revoked(ANNA, FAKE))
+        unmatched = "SELECT state FROM tasks WHERE reason = 'unmatched'"
+        assert [row["state"] for row in await town.rows(unmatched)] == ["closed"]
+        paper = [{"kind": "lease", "reference": "l-1"}]
+        await reviewed(town, finding="alive", basis=paper)
+        await step(town, "conclusion", town.officer("agency"), conclusion="unfounded")
+        assert [row["state"] for row in await town.rows(unmatched)] == ["dispatched"]
+
+
 class TestRoster:
     async def test_an_older_roster_changes_nothing(self, town):
         await town.hear(enrolled(ANNA, group=2), enrolled(ANNA, group=1, received_at=NOW - timedelta(days=30)))
@@ -159,6 +232,28 @@ class TestSuspicion:
         assert [(case["confidence"], case["event_on"]) for case in cases] == [("conclusive", date(2023, 9, 7))]
         steps = [row["action"] for row in await town.rows("SELECT action FROM case_steps ORDER BY step_no")]
         assert steps == ["detected", "assigned", "evidence_added"]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    async def test_its_day_is_what_registers_say_now_whatever_came_first(self, town, order):
+        """One register corrects its day to a later one, another names a day, a member one at the door."""
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), suspected(ANNA, event_on=date(2023, 9, 1)))
+        task = (await town.rows("SELECT task_id, worker_id FROM tasks"))[0]
+
+        async def knock() -> None:
+            body = visit(task["task_id"], "dead", event_on="2023-10-02")
+            await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=body)
+
+        news = (
+            lambda: town.hear(suspected(ANNA, revision=2, event_on=date(2023, 10, 9))),
+            lambda: town.hear(suspected(ANNA, suspicion=uuid4(), event_on=date(2023, 10, 5))),
+            knock,
+        )
+        for place in order:
+            await news[place]()
+        assert [row["event_on"] for row in await town.rows("SELECT event_on FROM cases")] == [date(2023, 10, 2)]
+        await town.hear(suspected(ANNA, revision=3, event_on=date(2023, 9, 30)))
+        assert [row["event_on"] for row in await town.rows("SELECT event_on FROM cases")] == [date(2023, 9, 30)]
 
     async def test_an_older_revision_changes_nothing(self, town):
         await town.hear(

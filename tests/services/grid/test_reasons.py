@@ -166,6 +166,12 @@ class TestTakeUp:
         village.clock.move(timedelta(days=1))
         assert (await go_round(village.deps)).owed == 1
 
+    @pytest.mark.parametrize(("until", "asked_for"), [(date(2024, 10, 31), 1), (date(2023, 10, 31), 0)])
+    async def test_who_draws_nothing_any_more_and_is_certified_alive_is_asked(self, village, until, asked_for):
+        await self.rosters(village)
+        await village.hear(enrolled(BERT, program="dibao", change="ended"), certified(BERT, until=until))
+        assert (await go_round(village.deps)).owed == asked_for
+
     async def test_whoever_draws_it_now_is_no_longer_asked(self, village):
         await self.rosters(village)
         await village.hear(enrolled(BERT))
@@ -173,6 +179,16 @@ class TestTakeUp:
         await village.hear(enrolled(BERT, program="old_age_allow"))
         assert (await go_round(village.deps)).taken_up == 1
         assert [row["outcome"] for row in await tasks(village, "take_up")] == ["taken_up"]
+
+    async def test_a_knock_for_another_reason_does_not_answer_it_unasked(self, village):
+        await self.rosters(village)
+        await village.hear(enrolled(BERT), due(BERT))
+        await go_round(village.deps)
+        row = (await tasks(village, "unmatched"))[0]
+        body = visit(row["task_id"], at=NOW + timedelta(minutes=5))  # offline, before his phone knew of the benefit
+        await village.ask("POST", "/v1/visits", headers=village.member(row["worker_id"]), json=body)
+        assert [row["state"] for row in await tasks(village, "unmatched")] == ["closed"]
+        assert [row["state"] for row in await tasks(village, "take_up")] == ["dispatched"]
 
     async def test_an_answer_holds_for_a_year(self, village):
         await self.rosters(village)

@@ -1,5 +1,6 @@
 """The monthly report: signed even when there is nothing, late ones are seen, locked ones do not change."""
 
+import asyncio
 from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
@@ -9,7 +10,11 @@ import pytest
 
 from services.grid.domain import reports
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
+from services.grid.domain.views import View
+from services.grid.usecases.reporting import submit
+from shared.kit.auth import Caller
 from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, enrolled, roll_csv, subject, suspected
+from tests.support.pdf_text import text_of
 
 ANNA = subject(1)
 MONTH = "2023-11"
@@ -100,6 +105,33 @@ async def test_steps_come_in_order(villages):
     assert (await step(villages, "check", villages.officer("village-head"))).json()["reason"] == "four_eyes"
 
 
+async def test_two_submissions_at_once_are_one(committing_database_for, issuer):
+    """The second waits for the first and then finds it submitted: nothing is written over what the town has checked."""
+    town = Town(await committing_database_for("grid"), issuer)
+    await town.import_grids(roll_csv(VILLAGE))
+    town.clock.move(timedelta(days=30))
+    month, view = date(2023, 11, 1), View(prefixes=(VILLAGE,))
+    async with town.database.write() as tx:
+        await submit(tx, town.deps, who("first"), VILLAGE, month, view=view, zero=True)
+        second = asyncio.create_task(submitted(town, zero=True))
+        await asyncio.sleep(0.3)
+    assert (await second).json()["code"] == "step_not_possible"
+    assert [row["submitted_by"] for row in await town.rows("SELECT submitted_by FROM reports")] == ["first"]
+
+
+def who(user: str) -> Caller:
+    return Caller(
+        client_id="c",
+        role="village",
+        scopes=frozenset(),
+        programs=frozenset(),
+        divisions=(VILLAGE,),
+        department=None,
+        user=user,
+        certificate=None,
+    )
+
+
 async def test_a_months_picture_shows_the_villages_of_an_office(villages):
     await submitted(villages)
     villages.clock.move(timedelta(days=6))
@@ -130,5 +162,53 @@ async def test_pages_are_made_of_what_was_reported(villages):
     for answer in (picture, form):
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
         assert answer.content.startswith(b"%PDF-")
+    case = (await villages.rows("SELECT case_id FROM cases"))[0]["case_id"]
+    written = text_of(form.content)
+    for words in (
+        str(case),
+        "疑似死亡",
+        "核查中",
+        "2023-09-09",
+        "village-head",
+        "报送月份:2023年11月",
+        "一、疑似丧失待遇资格人员名单(1人)",
+    ):
+        assert words in written
+    assert "零报告" not in written
+    for words in ("谯城区", "白布社区", VILLAGE, "已报疑似名单", "未报送"):
+        assert words in text_of(picture.content)
     other = await villages.ask("GET", f"/v1/reports/{VILLAGE}/{MONTH}/form", headers=villages.village(NEIGHBOUR))
     assert other.status_code == 404
+
+
+async def test_a_villages_lists_are_filed_as_a_workbook_too(villages):
+    await submitted(villages)
+    path = f"/v1/reports/{VILLAGE}/{MONTH}/lists"
+    answer = await villages.ask("GET", path, headers=villages.village())
+    case = (await villages.rows("SELECT case_id FROM cases"))[0]["case_id"]
+    options = {"header_row": 1}
+    suspected = pl.read_excel(BytesIO(answer.content), sheet_name="疑似名单", read_options=options)
+    assert suspected.row(0) == ("1", str(case), "疑似死亡", "2023-09-09", "2023-11-01", "核查中")
+    confirmed = pl.read_excel(BytesIO(answer.content), sheet_name="最终确认名单", read_options=options)
+    assert confirmed["序号"].to_list() == ["无"]
+
+
+@pytest.mark.parametrize(
+    ("name", "divisions", "allowed"),
+    [
+        ("check", (VILLAGE,), False),
+        ("check", (VILLAGE[:9],), True),
+        ("check", (VILLAGE[:6],), True),
+        ("return", (VILLAGE,), False),
+        ("acceptance", (VILLAGE[:9],), False),
+        ("acceptance", (VILLAGE[:6],), True),
+        ("acceptance", (), True),
+    ],
+)
+async def test_a_step_is_taken_by_an_office_of_its_level(villages, name, divisions, allowed):
+    await submitted(villages)
+    if name == "acceptance":
+        await step(villages, "check", villages.officer("town", VILLAGE[:9]))
+        await step(villages, "signature", villages.village())
+    answer = await step(villages, name, villages.officer("other", *divisions))
+    assert (answer.status_code, answer.json().get("reason")) == ((200, None) if allowed else (403, "level"))

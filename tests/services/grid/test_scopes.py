@@ -95,12 +95,17 @@ TRIED: dict[tuple[str, str], Any] = {
     ("POST", "/v1/visits"): lambda known: visit(known["task_id"]),
     ("POST", "/v1/visits:sync"): lambda known: {"visits": [visit(known["task_id"])]},
     ("POST", "/v1/cases/{case_id}/finding"): lambda _known: FINDING,
-    ("POST", "/v1/cases/{case_id}/review"): lambda _known: {"verdict": "agreed"},
-    ("POST", "/v1/cases/{case_id}/conclusion"): lambda _known: {"conclusion": "confirmed", "event_on": "2023-09-09"},
+    ("POST", "/v1/cases/{case_id}/review"): lambda _known: {"verdict": "agreed", "not_family": True},
+    ("POST", "/v1/cases/{case_id}/conclusion"): lambda _known: {
+        "conclusion": "confirmed",
+        "event_on": "2023-09-09",
+        "not_family": True,
+    },
     ("POST", "/v1/cases/{case_id}/recusal"): lambda _known: {},
     ("GET", "/v1/visits"): None,
     ("GET", "/v1/reports/{division}/{month}"): None,
     ("GET", "/v1/reports/{division}/{month}/form"): None,
+    ("GET", "/v1/reports/{division}/{month}/lists"): None,
     ("GET", "/v1/stop-requests"): None,
     ("GET", "/v1/stop-requests/{request_id}"): None,
     ("POST", "/v1/stop-requests/{request_id}/verification"): lambda _known: {"as_stated": True, "not_family": True},
@@ -169,6 +174,21 @@ async def test_nobody_reaches_another_villages_people(two_villages, method, path
     assert [row["state"] for row in await town.rows("SELECT state FROM stop_requests")] == ["received"]
     assert [row["state"] for row in await town.rows("SELECT state FROM tips")] == ["received"]
     assert {row["action"] for row in await town.rows("SELECT action FROM case_steps")} == {"detected", "assigned"}
+
+
+async def test_nobody_stands_in_for_who_also_holds_grids_elsewhere_unless_both_villages_are_the_offices(town):
+    rows = roll_csv(VILLAGE, NEIGHBOUR).decode().splitlines()
+    assistant = ",".join(rows[1].split(",")[9:11])
+    rows[3] = rows[3].replace(",".join(rows[3].split(",")[9:11]), assistant)  # he helps in the next village, too
+    assert (await town.import_grids("\n".join(rows).encode())).status_code == 200
+    both, member = await town.holder_of(VILLAGE + "001", "assistant"), await town.member_of(VILLAGE + "001")
+    assert await town.holder_of(NEIGHBOUR + "001", "assistant") == both
+    body = {"worker_id": both, "substitute_id": member, "from_on": "2023-11-01", "until_on": "2023-11-02"}
+    answers = [
+        (await town.ask("POST", "/v1/substitutions", headers=town.officer("o", office), json=body)).status_code
+        for office in (VILLAGE, VILLAGE[:9])
+    ]
+    assert answers == [404, 201]
 
 
 async def test_a_town_sees_its_villages_and_a_county_its_towns(two_villages):

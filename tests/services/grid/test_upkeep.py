@@ -1,7 +1,7 @@
 """What time and leaders do: escalation, relief, samples, reviews, people nobody reaches."""
 
 from datetime import date, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -10,7 +10,8 @@ from services.grid.jobs import DailyRound
 from services.grid.jobs.upkeep import go_round
 from services.grid.policies import Policies
 from services.grid.usecases.visiting import prompt_of
-from tests.services.grid.town import NOW, VILLAGE, Town, due, enrolled, roll_csv, subject, visit
+from shared.contracts.events.recognition import VISIT_REQUESTED, VisitRequested
+from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, Town, due, enrolled, fact, roll_csv, subject, visit
 
 ANNA = subject(1)
 
@@ -64,6 +65,14 @@ class TestEscalation:
             await go_round(town.deps)
         said = [fact for fact in await town.said("grid.task.overdue.v1") if fact["worker_id"] is None]
         assert [(fact["stage"], fact["division"]) for fact in said] == [("town", VILLAGE)]
+
+    async def test_a_task_of_somebody_whose_address_nobody_has_said_becomes_the_towns(self, town, member):
+        told = VisitRequested(request_id=uuid4(), subject=subject(3), reason="bedridden", requested_at=NOW)
+        await town.hear(fact(VISIT_REQUESTED, told))
+        town.clock.move(timedelta(days=15))
+        await go_round(town.deps)
+        said = [each for each in await town.said("grid.task.overdue.v1") if each["subject"] == str(subject(3))]
+        assert [(each["stage"], each["division"]) for each in said] == [("town", None)]
 
     async def test_nothing_climbs_before_its_day_or_twice_a_day(self, town, member):
         assert (await go_round(town.deps)).escalated == 0
@@ -131,6 +140,21 @@ class TestReview:
         )
         assert again.json()["code"] == "not_in_review"
 
+    async def test_a_relocated_visit_waits_for_the_village_of_now(self, town, member):
+        found = await self.odd(town, member)
+        await town.import_grids(roll_csv(NEIGHBOUR))
+        path = f"/v1/tasks/{(await anna(town))['task_id']}/relocation"
+        await town.ask("POST", path, headers=town.member(member), json={"grid_code": NEIGHBOUR + "001"})
+        new, old = town.village(NEIGHBOUR), town.village(VILLAGE)
+        waiting = [(await town.ask("GET", "/v1/visits", headers=who)).json()["items"] for who in (new, old)]
+        assert [[each["visit_id"] for each in items] for items in waiting] == [[str(found)], []]
+        verdict = {"verdict": "accepted"}
+        answers = [
+            (await town.ask("POST", f"/v1/visits/{found}/review", headers=who, json=verdict)).status_code
+            for who in (old, new)
+        ]
+        assert answers == [404, 200]
+
     async def test_returned_another_member_goes(self, town, member):
         found = await self.odd(town, member)
         await town.ask("POST", f"/v1/visits/{found}/review", headers=town.village(), json={"verdict": "returned"})
@@ -139,19 +163,41 @@ class TestReview:
         assert task["worker_id"] != member
         assert await town.said("grid.visit.concluded.v1") == []
 
+    @pytest.mark.parametrize(
+        ("report", "flags"),
+        [
+            ({"id_card_read": False}, ["no_place", "no_proof"]),
+            ({"id_card_read": False, "place": {"lon": 115.78, "lat": 33.85}}, ["no_proof"]),
+            ({"id_card_read": False, "photo": True}, ["no_place"]),
+            ({"result": "seen_by_video"}, ["no_proof"]),
+        ],
+    )
+    async def test_who_saw_somebody_at_his_door_says_where(self, town, member, report, flags):
+        task = (await anna(town))["task_id"]
+        body = visit(task, report.pop("result", "seen_alive"), **report)
+        await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
+        assert [row["flags"] for row in await town.rows("SELECT flags FROM visits")] == [flags]
+
     async def test_nobody_reviews_his_own_visit(self, town, member):
         found = await self.odd(town, member)
         headers = town.issuer.headers("grid.work", "grid.read", role="grid_leader", user=member)
         answer = await town.ask("POST", f"/v1/visits/{found}/review", headers=headers, json={"verdict": "accepted"})
         assert answer.json()["reason"] == "own_visit"
 
-    async def test_the_prompt_of_another_task_is_looked_at(self, town, member):
+    async def test_each_sighting_has_its_own_prompt(self, town, member):
         task = (await anna(town))["task_id"]
         assert isinstance(task, UUID)
-        right = prompt_of(town.deps, task).prompt_id
-        wrong = visit(task, prompt_id=(right + 1) % 800, prompt_answered=True)
+        shown = [prompt_of(town.deps, task, sightings).prompt_id for sightings in range(2)]
+        wrong = visit(task, prompt_id=(shown[0] + 1) % 800, prompt_answered=True)
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=wrong)
         assert receipt.json()["notes"] == ["in_review"]
+        listed = (await town.ask("GET", "/v1/worklist", headers=town.member(member))).json()["items"][0]
+        assert listed["tasks"][0]["prompt"]["prompt_id"] == shown[1]
+        before = shown[0] if shown[0] != shown[1] else (shown[1] + 1) % 800  # one of 800 is drawn again
+        old = visit(task, prompt_id=before, prompt_answered=True)
+        receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=old)
+        assert receipt.json()["notes"] == ["in_review"]
+        right = prompt_of(town.deps, task, 2).prompt_id
         good = visit(task, prompt_id=right, prompt_answered=True)
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=good)
         assert receipt.json()["task_state"] == "closed"
@@ -170,7 +216,8 @@ class TestUnreachable:
                 body = visit(task, result, at=NOW + timedelta(days=day))
                 await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
             town.clock.move(timedelta(days=1))
-        assert (await self.give_up(town))["outcome"] == "unreachable"
+        documented = await self.give_up(town)
+        assert (documented["outcome"], documented["closed_by"]) == ("unreachable", "village-head")
         assert await town.said("grid.visit.concluded.v1") == []
 
 

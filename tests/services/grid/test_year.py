@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.grid.domain.reports import next_month
+from services.grid.domain.tasks import TaskAction, TaskState, follow
 from services.grid.jobs.upkeep import go_round
 from tests.services.grid.town import (
     NEIGHBOUR,
@@ -22,6 +23,7 @@ from tests.services.grid.town import (
 )
 
 PEOPLE, MONTHS = 120, 12
+AGREED = {"verdict": "agreed", "not_family": True}
 UNTIL = date(2025, 12, 31)
 TRUTH = ("alive",) * 16 + ("dead", "dead", "away", "shut")
 """What is true behind a door: alive, dead, moved and reached by video, or never opening."""
@@ -29,6 +31,7 @@ TRUTH = ("alive",) * 16 + ("dead", "dead", "away", "shut")
 
 async def test_at_the_end_of_a_year_everybody_has_an_answer_and_every_case_had_two_people(town: Town):
     dice = random.Random(5)
+    await watch(town)
     people = [subject(number, shard=f"{number % 16:x}") for number in range(1, PEOPLE + 1)]
     truth = {person: dice.choice(TRUTH) for person in people}
     villages = {person: (VILLAGE, NEIGHBOUR)[place % 2] for place, person in enumerate(people)}
@@ -44,9 +47,32 @@ async def test_at_the_end_of_a_year_everybody_has_an_answer_and_every_case_had_t
     assert {
         row["confirmed"] for row in await town.rows("SELECT verified_by <> concluded_by AS confirmed FROM cases")
     } == {True}
+    await no_task_left_its_ways(town)
     dead = {person for person in people if truth[person] == "dead"}
     confirmed = await town.rows("SELECT subject FROM cases WHERE conclusion LIKE 'confirmed%'")
     assert {row["subject"] for row in confirmed} <= dead
+
+
+async def watch(town: Town) -> None:
+    """Note each change of a task's state."""
+    async with town.database.write() as tx:
+        for statement in (
+            "CREATE TABLE passed (before text, after text, PRIMARY KEY (before, after))",
+            """CREATE FUNCTION note_passed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO passed VALUES (OLD.state, NEW.state) ON CONFLICT DO NOTHING; RETURN NULL; END $$""",
+            """CREATE TRIGGER passing AFTER UPDATE ON tasks FOR EACH ROW WHEN (OLD.state <> NEW.state)
+            EXECUTE FUNCTION note_passed()""",
+        ):
+            await tx.run(statement)
+
+
+async def no_task_left_its_ways(town: Town) -> None:
+    """Whatever SQL did to many at once is a step of the machine."""
+    allowed = {
+        (state.value, after.value) for state in TaskState for action in TaskAction if (after := follow(state, action))
+    }
+    passed = {(row["before"], row["after"]) for row in await town.rows("SELECT * FROM passed")}
+    assert {("dispatched", "accepted"), ("dispatched", "closed"), ("accepted", "closed")} <= passed <= allowed
 
 
 async def live(
@@ -93,8 +119,8 @@ async def finish(town: Town, truth: dict[UUID, str]) -> None:
         finding = {"finding": "dead", "event_on": "2023-10-20"} if dead else {"finding": "present"}
         body = {**finding, "not_family": True, "basis": [{"kind": "paper", "reference": "a-1"}]}
         assert (await town.ask("POST", f"{path}/finding", headers=village, json=body)).status_code == 200
-        await town.ask("POST", f"{path}/review", headers=town.officer("town"), json={"verdict": "agreed"})
-        body = {"conclusion": "confirmed" if dead else "unfounded"}
+        await town.ask("POST", f"{path}/review", headers=town.officer("town"), json=AGREED)
+        body = {"conclusion": "confirmed" if dead else "unfounded", "not_family": True}
         answer = await town.ask("POST", f"{path}/conclusion", headers=town.officer("agency"), json=body)
         assert answer.json()["state"] == "concluded"
     for task in await town.rows("SELECT task_id, division FROM tasks WHERE state <> 'closed' AND reason = 'unmatched'"):

@@ -1,6 +1,7 @@
 """A small town for tests of grid: grids, people, messages, and a service around a test's database."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,10 +16,12 @@ from services.grid.policies.rewards import load_rewards
 from services.grid.policies.take_up import load_take_up
 from services.grid.usecases.deps import Deps
 from shared.contracts.events import (
+    CERTIFICATE_REVOKED,
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     ENROLMENTS_CHANGED,
     SUSPICION_RAISED,
+    CertificateRevoked,
     Fact,
     FactEvent,
     TableEvent,
@@ -127,12 +130,17 @@ def enrolled(
 
 
 def certified(
-    *people: UUID, until: date = date(2024, 10, 31), channel: str = "data", strength: str = "strong"
+    *people: UUID,
+    until: date = date(2024, 10, 31),
+    channel: str = "data",
+    strength: str = "strong",
+    certificate: UUID | None = None,
+    said_at: datetime = NOW,
 ) -> Message:
     rows = [
         {
             "subject": each.bytes,
-            "certificate_id": uuid4().bytes,
+            "certificate_id": (certificate or uuid4()).bytes,
             "claim": "alive",
             "as_of": TODAY,
             "channel": channel,
@@ -142,7 +150,20 @@ def certified(
         }
         for each in people
     ]
-    return message(CERTIFICATES_ISSUED, rows, {"issued_on": TODAY.isoformat()})
+    told = message(CERTIFICATES_ISSUED, rows, {"issued_on": TODAY.isoformat()})
+    return replace(told, happened_at=said_at)
+
+
+def revoked(person: UUID, certificate: UUID) -> Message:
+    told = CertificateRevoked(
+        certificate_id=certificate,
+        subject=person,
+        claim="alive",
+        reason="impersonated",
+        successor_id=None,
+        revoked_at=NOW,
+    )
+    return fact(CERTIFICATE_REVOKED, told)
 
 
 def suspected(
@@ -226,6 +247,9 @@ class Town:
     def member(self, worker_id: str, *divisions: str) -> dict[str, str]:
         return self.issuer.headers("grid.work", "grid.read", role="grid_worker", user=worker_id, divisions=divisions)
 
+    def leader(self, worker_id: str, *divisions: str) -> dict[str, str]:
+        return self.issuer.headers("grid.work", "grid.read", role="grid_leader", user=worker_id, divisions=divisions)
+
     def village(self, village: str = VILLAGE, user: str = "village-head") -> dict[str, str]:
         return self.issuer.headers("grid.work", "grid.read", role="village", user=user, divisions=[village])
 
@@ -241,9 +265,11 @@ class Town:
         return [cast(dict[str, Any], __import__("orjson").loads(row["body"])) for row in rows]
 
     async def member_of(self, grid_code: str) -> str:
-        return cast(
-            str, (await self.rows("SELECT member_id FROM grids WHERE grid_code = $1", grid_code))[0]["member_id"]
-        )
+        return await self.holder_of(grid_code, "member")
+
+    async def holder_of(self, grid_code: str, duty: str) -> str:
+        rows = await self.rows(f"SELECT {duty}_id AS who FROM grids WHERE grid_code = $1", grid_code)
+        return cast(str, rows[0]["who"])
 
 
 def visit(

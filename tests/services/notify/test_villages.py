@@ -29,7 +29,7 @@ from shared.contracts.events.grid import (
     WorkerDay,
 )
 from shared.contracts.events.ingest import CORRECTION_CHANGED, DELIVERY_MISSED, CorrectionChanged, DeliveryMissed
-from shared.contracts.vocabulary import CaseParty, CorrectionStatus, SuspicionKind, TaskReason, TaskStage
+from shared.contracts.vocabulary import CaseParty, CorrectionStatus, LateMatter, SuspicionKind, TaskReason, TaskStage
 from tests.services.notify.world import (
     MORNING,
     TODAY,
@@ -176,6 +176,19 @@ class TestOffices:
         told = (await http.get("/v1/inbox/officer", headers=officer)).json()["items"]
         assert sorted(item["text"].split("停在")[1][:2] for item in told) == ["乡镇", "村（", "经办"]
         assert len((await http.get("/v1/inbox/village", headers=village)).json()["items"]) == 1
+
+    async def test_a_late_tip_is_told_to_the_city_alone(self, http, deps, issuer):
+        fact = CaseOverdue(
+            case_id=UUID(int=7), subject=subject(1), kind=LateMatter.TIP, waits_for=CaseParty.AGENCY, division=None,
+            deadline_on=date(2023, 10, 30), overdue_at=MORNING,
+        )  # fmt: skip
+        await hear(deps, fact_message(CASE_OVERDUE, fact))
+        city = issuer.headers("notify.read", role="officer")
+        (told,) = (await http.get("/v1/inbox/officer", headers=city)).json()["items"]
+        assert "（举报）" in told["text"]
+        for role, division in (("officer", VILLAGE[:6]), ("village", VILLAGE)):
+            near = issuer.headers("notify.read", role=role, divisions=[division])
+            assert (await http.get(f"/v1/inbox/{role}", headers=near)).json()["items"] == []
 
     async def test_a_late_task_is_told_to_who_had_it_and_to_his_village(self, http, deps, issuer):
         fact = TaskOverdue(

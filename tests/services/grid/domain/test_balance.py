@@ -56,6 +56,13 @@ def test_nobody_has_too_much_while_a_neighbour_has_room(loads):
     assert room == 0 or excess == 0
 
 
+def test_who_cannot_take_somebody_with_two_tasks_still_takes_somebody_with_one():
+    tasks, members, crowded = village([7, 4])
+    double = crowded.with_columns(subject=pl.when(pl.col("priority") < 2).then(pl.lit(b"double")).otherwise("subject"))
+    hands = after(tasks, share(double, members, most=MOST))
+    assert hands == {"w0": 6, "w1": 5}
+
+
 @given(st.lists(st.integers(0, MOST), min_size=1, max_size=12))
 def test_where_nobody_has_too_much_nothing_moves(loads):
     _tasks, members, crowded = village(loads)

@@ -28,16 +28,14 @@ class TestTask:
     def test_every_state_can_be_reached(self):
         assert reached(tasks.follow, TaskState.CREATED, TaskAction) == set(TaskState)
 
-    def test_nothing_follows_a_closed_task(self):
-        assert [action for action in TaskAction if tasks.follow(TaskState.CLOSED, action)] == []
+    def test_a_closed_task_can_only_be_opened_again(self):
+        assert [action for action in TaskAction if tasks.follow(TaskState.CLOSED, action)] == [TaskAction.REOPEN]
 
     def test_an_attempt_never_closes(self):
         assert all(tasks.follow(state, TaskAction.ATTEMPT) is not TaskState.CLOSED for state in TaskState)
 
-    def test_without_conclusion_approval_or_settling_a_task_stays_open_for_ever(self):
-        harmless = [
-            each for each in TaskAction if each not in {TaskAction.CONCLUDE, TaskAction.APPROVE, TaskAction.SETTLE}
-        ]
+    def test_without_conclusion_or_settling_a_task_stays_open_for_ever(self):
+        harmless = [each for each in TaskAction if each not in {TaskAction.CONCLUDE, TaskAction.SETTLE}]
         assert TaskState.CLOSED not in reached(tasks.follow, TaskState.CREATED, harmless)
 
     def test_every_open_task_can_be_worked_and_settled(self):

@@ -1,0 +1,99 @@
+"""In whose hands a task lies: other eyes hold wherever it goes, and who had it may still tell what he found."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+import polars as pl
+
+from services.grid.store.staging import Staged, stage
+from shared.kit.db import ReadTx, WriteTx
+
+
+def _passing_on(update: str) -> str:
+    """The update of tasks `t`, with a note of who had them."""
+    return f"""
+        WITH moved AS (
+            {update} RETURNING t.task_id, old.worker_id AS before, t.worker_id AS after, t.changed_at
+        )
+        INSERT INTO task_hands (task_id, worker_id, until_at)
+        SELECT task_id, before, changed_at FROM moved WHERE before <> after
+    """  # noqa: S608  (our own words)
+
+
+_RETURN = _passing_on(
+    "UPDATE tasks t SET state = 'returned', rung = 'member', worker_id = $2, deadline_on = $3, changed_at = $4, "
+    "not_by = CASE WHEN $5 = ANY(not_by) THEN not_by ELSE not_by || $5::text END "
+    "WHERE t.task_id = $1 AND t.state <> 'closed'"
+)
+_MOVE = _passing_on(
+    "UPDATE tasks t SET grid_code = $2, division = left($2, 12), worker_id = coalesce($3, t.worker_id), "
+    "state = CASE WHEN t.state = 'created' AND $3 IS NOT NULL THEN 'dispatched' ELSE t.state END, "
+    "changed_at = $4 WHERE t.task_id = $1 AND t.state <> 'closed'"
+)
+_BAR = _passing_on(
+    "UPDATE tasks t SET worker_id = coalesce($3, t.worker_id), changed_at = $4, not_by = not_by || $2::text "
+    "WHERE t.task_id = $1 AND t.state <> 'closed' AND $2 <> ALL(t.not_by)"
+)
+_HAND_OVER = _passing_on(
+    "UPDATE tasks t SET worker_id = m.worker_id, changed_at = $1 FROM staged_moves m "
+    "WHERE t.task_id = m.task_id AND t.state IN ('dispatched', 'accepted')"
+)
+_FOLLOW = _passing_on(
+    "UPDATE tasks t SET worker_id = h.after_id, changed_at = $1 FROM staged_history h "
+    "WHERE h.duty = 'member' AND t.grid_code = h.grid_code AND t.worker_id = h.before_id AND t.state <> 'closed' "
+    "AND h.after_id <> ALL(t.not_by)"
+)
+
+
+async def dispatch_created(tx: WriteTx, now: datetime) -> int:
+    """Give tasks that had nobody to the members of grids that exist now."""
+    given = await tx.run(
+        "UPDATE tasks t SET state = 'dispatched', worker_id = g.member_id, division = g.division, changed_at = $1 "
+        "FROM grids g WHERE t.state = 'created' AND g.grid_code = t.grid_code",
+        now,
+    )
+    return int(given.rsplit(" ", 1)[1])
+
+
+async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
+    """Open tasks of grids whose member changed go to the new one."""
+    await history.run(tx, _FOLLOW, now)
+
+
+async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:
+    """Tasks change hands: task_id, worker_id."""
+    staged = await stage(tx, "staged_moves", moves)
+    await staged.run(tx, _HAND_OVER, now)
+
+
+async def give_back(
+    tx: WriteTx, task_id: UUID, worker_id: str, *, not_by: str, deadline_on: date, now: datetime
+) -> None:
+    """A reviewed task goes back to the door, in other hands, and begins its way up anew; who was there stays away."""
+    await tx.run(_RETURN, task_id, worker_id, deadline_on, now, not_by)
+
+
+async def move_task(tx: WriteTx, task_id: UUID, grid_code: str, worker_id: str | None, now: datetime) -> None:
+    """An open task goes to another grid, and to whoever is named."""
+    await tx.run(_MOVE, task_id, grid_code, worker_id, now)
+
+
+async def bar(tx: WriteTx, task_id: UUID, worker_id: str, other: str | None, now: datetime) -> None:
+    """Somebody may not do an open task any more; it goes to the other one, where he is named."""
+    await tx.run(_BAR, task_id, worker_id, other, now)
+
+
+async def forget(tx: WriteTx, before: datetime) -> None:
+    """Delete who had a task so long ago that a visit of that time is refused anyway."""
+    await tx.run("DELETE FROM task_hands WHERE until_at < $1", before)
+
+
+async def hands_of(tx: ReadTx, task_ids: Iterable[UUID]) -> dict[UUID, list[tuple[str, datetime]]]:
+    """Who had these tasks before, and until when."""
+    rows = await tx.fetch("SELECT task_id, worker_id, until_at FROM task_hands WHERE task_id = ANY($1)", list(task_ids))
+    found: dict[UUID, list[tuple[str, datetime]]] = defaultdict(list)
+    for row in rows:
+        found[row["task_id"]].append((row["worker_id"], row["until_at"]))
+    return found

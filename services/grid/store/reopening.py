@@ -1,0 +1,63 @@
+"""Knocks opened again: what closed them certified nobody."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from shared.kit.db import WriteTx
+
+
+async def reopen_unmatched(
+    tx: WriteTx,
+    subject: UUID,
+    outcomes: Iterable[str],
+    *,
+    unseen_since: datetime | None,
+    deadline_on: date,
+    now: datetime,
+) -> list[asyncpg.Record]:
+    """Open a person's newest `unmatched` task again, in the hands of whoever has his grid now.
+
+    It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
+    has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
+    and, given `unseen_since`, where somebody has seen him since the task was made.
+
+    Returns:
+        subject, task_id, deadline_on and opened_by of the task, or nothing.
+    """
+    return await tx.fetch(
+        """
+        WITH moved AS (
+            UPDATE tasks t SET state = CASE WHEN last.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
+                worker_id = last.member_id, rung = 'member', deadline_on = $4, outcome = NULL, closed_at = NULL,
+                closing_visit_id = NULL, closed_by = NULL, not_by = '{}', reopened_at = $3, changed_at = $5
+            FROM (SELECT n.task_id, n.state, n.outcome, n.due_on, n.created_at, g.member_id FROM tasks n
+                LEFT JOIN grids g ON g.grid_code = n.grid_code
+                WHERE n.subject = $1 AND n.reason = 'unmatched'
+                ORDER BY n.state = 'closed', n.due_on DESC, n.created_at DESC LIMIT 1) last
+            WHERE t.task_id = last.task_id AND last.state = 'closed' AND last.outcome = ANY($2)
+                AND NOT EXISTS (SELECT FROM certified c WHERE c.subject = $1 AND c.valid_until > last.due_on
+                    AND NOT EXISTS (SELECT FROM revoked_certificates r WHERE r.certificate_id = c.certificate_id))
+                AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = $1 AND (c.state <> 'concluded'
+                    OR (c.conclusion IN ('confirmed', 'confirmed_no_overpayment') AND c.kind <> 'duplicate_receipt'
+                        AND c.concluded_at >= last.created_at)))
+                AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = $1 HAVING NOT bool_or(r.active))
+                AND ($3::timestamptz IS NULL OR NOT EXISTS (SELECT FROM visits v WHERE v.subject = $1
+                    AND v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video')
+                    AND v.visited_at >= last.created_at))
+            RETURNING t.task_id, t.subject, t.deadline_on, t.opened_by, t.changed_at, old.worker_id AS before,
+                t.worker_id AS after
+        ), noted AS (
+            INSERT INTO task_hands (task_id, worker_id, until_at)
+            SELECT task_id, before, changed_at FROM moved WHERE before <> after
+        )
+        SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by FROM moved
+        """,
+        subject,
+        list(outcomes),
+        unseen_since,
+        deadline_on,
+        now,
+    )

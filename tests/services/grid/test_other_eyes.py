@@ -1,0 +1,174 @@
+"""A second look is another person's, wherever the task goes, and whoever holds the grid."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.grid.jobs.upkeep import go_round
+from services.grid.policies import Policies
+from tests.services.grid.test_casework import FOUND_DEAD, reviewed, step
+from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected, visit
+
+ANNA = subject(1)
+FIRST = VILLAGE + "001"
+
+
+@pytest.fixture
+async def village(town: Town) -> Town:
+    """Anna lives in the first of three grids."""
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR, groups=3))
+    await town.hear(enrolled(ANNA), due(ANNA))
+    return town
+
+
+async def task(town: Town, reason: str) -> dict[str, Any]:
+    rows = await town.rows("SELECT * FROM tasks WHERE reason = $1 AND state <> 'closed'", reason)
+    return rows[0]
+
+
+async def told(town: Town, who: dict[str, str], **report: Any) -> dict[str, Any]:
+    report = visit(report.pop("task_id"), report.pop("result", "seen_alive"), at=town.clock.now(), **report)
+    return dict((await town.ask("POST", "/v1/visits", headers=who, json=report)).json())
+
+
+async def second_look(town: Town, visitor: dict[str, str]) -> dict[str, Any]:
+    """Somebody sees Anna, and the lot falls on her."""
+    version = town.deps.policies.on(town.clock.today())
+    object.__setattr__(town.deps, "policies", Policies([version.model_copy(update={"sample_percent": 100.0})]))
+    assert (await told(town, visitor, task_id=(await task(town, "unmatched"))["task_id"]))["task_state"] == "closed"
+    town.clock.move(timedelta(days=1))
+    assert (await go_round(town.deps)).sampled == 1
+    return await task(town, "sample")
+
+
+class TestSecondLook:
+    @pytest.mark.parametrize("grid", [FIRST, VILLAGE + "002", NEIGHBOUR + "001"])
+    async def test_not_mine_never_brings_it_to_who_was_there(self, village, grid):
+        first = await village.member_of(FIRST)
+        look = await second_look(village, village.member(first))
+        path = f"/v1/tasks/{look['task_id']}/relocation"
+        answer = await village.ask("POST", path, headers=village.member(first), json={"grid_code": grid})
+        assert answer.status_code == 200
+        assert (await task(village, "sample"))["worker_id"] != first
+        assert (await told(village, village.member(first), task_id=look["task_id"]))["reception"] == "refused"
+
+    async def test_a_leader_who_was_there_is_told_of_lateness_and_does_not_get_it(self, village):
+        leader = await village.holder_of(FIRST, "leader")
+        look = await second_look(village, village.leader(leader))
+        village.clock.move(timedelta(days=20))
+        await go_round(village.deps)
+        late = await task(village, "sample")
+        assert (late["rung"], late["worker_id"]) == ("leader", look["worker_id"])
+        refused = await told(village, village.leader(leader), task_id=look["task_id"])
+        assert refused["reasons"] == ["another_member_needed"]
+
+    async def test_who_stands_in_for_the_second_member_may_look_and_the_first_may_not(self, village):
+        first, third = await village.member_of(FIRST), await village.member_of(VILLAGE + "003")
+        look = await second_look(village, village.member(first))
+        seconds = {first: "refused", third: "recorded"}
+        seconds.pop(look["worker_id"], None)
+        for who, reception in seconds.items():
+            day = village.clock.today().isoformat()
+            body = {"worker_id": look["worker_id"], "substitute_id": who, "from_on": day, "until_on": day}
+            await village.ask("POST", "/v1/substitutions", headers=village.officer("o", VILLAGE), json=body)
+            answer = await told(village, village.member(who), task_id=look["task_id"])
+            assert answer["reception"] == reception
+            village.clock.move(timedelta(days=1))
+
+    async def test_an_import_does_not_hand_it_to_who_was_there(self, village):
+        first = await village.member_of(FIRST)
+        look = await second_look(village, village.member(first))
+        holders = await village.rows("SELECT grid_code FROM grids WHERE member_id = $1", look["worker_id"])
+        number = int(holders[0]["grid_code"][-3:])
+        lines = roll_csv(VILLAGE, groups=3).decode().splitlines()
+        lines[number] = lines[number].replace(*names(lines, number, 1))
+        await village.import_grids("\n".join(lines).encode())
+        assert await village.member_of(f"{VILLAGE}{number:03}") == first
+        assert (await task(village, "sample"))["worker_id"] == look["worker_id"]
+
+
+def names(lines: list[str], one: int, other: int) -> tuple[str, str]:
+    """Name and phone of a grid's member as they stand in the list, and another's."""
+    mine, his = (",".join(lines[place].split(",")[5:7]) for place in (one, other))
+    return mine, his
+
+
+class TestReturned:
+    async def odd(self, town: Town, worker: str) -> dict[str, Any]:
+        found = await task(town, "unmatched")
+        receipt = await told(town, town.member(worker), task_id=found["task_id"], place={"lon": 115.9, "lat": 33.85})
+        path = f"/v1/visits/{receipt['visit_id']}/review"
+        await town.ask("POST", path, headers=town.village(), json={"verdict": "returned"})
+        return await task(town, "unmatched")
+
+    async def test_who_holds_the_grid_does_not_visit_again(self, village):
+        first = await village.member_of(FIRST)
+        back = await self.odd(village, first)
+        again = await told(village, village.member(first), task_id=back["task_id"])
+        assert again["reasons"] == ["another_member_needed"]
+        other = await told(village, village.member(back["worker_id"]), task_id=back["task_id"])
+        assert other["task_state"] == "closed"
+
+    async def test_nor_does_his_visit_for_another_reason_answer_it(self, village):
+        first = await village.member_of(FIRST)
+        await self.odd(village, first)
+        await village.hear(suspected(ANNA))
+        await told(village, village.member(first), task_id=(await task(village, "suspicion"))["task_id"])
+        assert (await task(village, "unmatched"))["state"] == "returned"
+
+    async def test_it_begins_its_way_up_anew(self, village):
+        village.clock.move(timedelta(days=20))
+        await go_round(village.deps)
+        assert (await task(village, "unmatched"))["rung"] == "leader"
+        back = await self.odd(village, await village.member_of(FIRST))
+        assert (back["state"], back["rung"]) == ("returned", "member")
+
+
+class TestCase:
+    async def inconclusive(self, town: Town) -> str:
+        """The member refused entry; the case goes to the door again. Returns who was there."""
+        await town.hear(suspected(ANNA))
+        found = await task(town, "suspicion")
+        await told(town, town.member(found["worker_id"]), task_id=found["task_id"], result="refused")
+        await reviewed(town, finding="unclear", not_family=True)
+        await step(town, "conclusion", town.officer("agency"), conclusion="inconclusive", not_family=True)
+        town.clock.move(timedelta(days=2))
+        return str(found["worker_id"])
+
+    async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
+        first = await self.inconclusive(village)
+        look = await task(village, "suspicion")
+        refused = await told(village, village.member(first), task_id=look["task_id"], result="dead")
+        assert refused["reasons"] == ["another_member_needed"]
+        through_another = await told(
+            village, village.member(first), task_id=(await task(village, "unmatched"))["task_id"], result="dead"
+        )
+        assert through_another["reception"] == "recorded"
+        answer = await step(village, "finding", village.village(), **FOUND_DEAD)
+        assert answer.json()["code"] == "basis_missing"
+        await told(village, village.member(look["worker_id"]), task_id=look["task_id"], result="dead")
+        assert (await step(village, "finding", village.village(), **FOUND_DEAD)).status_code == 200
+
+    async def test_a_first_visit_that_is_told_late_is_not_the_second(self, village):
+        await self.inconclusive(village)
+        look = await task(village, "suspicion")
+        late = visit(look["task_id"], "dead", at=NOW - timedelta(hours=1))
+        headers = village.member(look["worker_id"])
+        assert (await village.ask("POST", "/v1/visits", headers=headers, json=late)).json()["reception"] == "recorded"
+        answer = await step(village, "finding", village.village(), **FOUND_DEAD)
+        assert answer.json()["code"] == "basis_missing"
+
+    async def test_a_member_who_withdraws_is_relieved_and_what_he_tells_proves_nothing(self, village):
+        await village.hear(suspected(ANNA))
+        found = await task(village, "suspicion")
+        member = village.member(found["worker_id"])
+        assert (await step(village, "recusal", member, note="堂兄")).status_code == 200
+        after = await task(village, "suspicion")
+        assert after["worker_id"] != found["worker_id"]
+        assert (await village.rows("SELECT worker_id FROM cases"))[0]["worker_id"] == after["worker_id"]
+        refused = await told(village, member, task_id=found["task_id"], result="dead")
+        assert refused["reasons"] == ["another_member_needed"]
+        await told(village, member, task_id=(await task(village, "unmatched"))["task_id"], result="dead")
+        answer = await step(village, "finding", village.village(), **FOUND_DEAD)
+        assert answer.json()["code"] == "basis_missing"
