@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from tests.chaos.digest import Table, digest, tables
 
 _BY_CHANCE = re.compile(
-    r".*(_at|_id|_ids)|at|id|jti|seq|sealed|body|batch_no|person_no|fingerprint|digest|revision|tries|.*_key|.*_hash"
+    r".*(_at|_id|_ids)|at|id|jti|seq|sealed|body|batch|batch_no|person_no|fingerprint|digest|revision|tries|.*_key|.*_hash"
 )
 """Columns that differ between two undisturbed runs: what is drawn, told by the clock, or numbered in order of arrival."""
 
