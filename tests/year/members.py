@@ -18,7 +18,7 @@ _HANDS = ("dispatched", "accepted", "returned")
 _PAGE = 1000
 _DAY = (8, 18)
 _NEVER_OPENS, _OUT_AT_FIRST, _GONE = 5, 40, 100
-"""Of a thousand: who never opens, who is out the first time, and of those who moved, who left no word."""
+"""Of a thousand: who never opens, who is out the first time, and of those who moved, whose number is found only then."""
 
 
 async def knock(world: World, step: Step, tried: set[UUID]) -> None:
@@ -97,7 +97,7 @@ def at_the_door(person: Person, at: datetime, *, out: bool) -> str:
         return "in_custody"
     if person.being("missing", on) or luck < _NEVER_OPENS or (out and luck < _OUT_AT_FIRST):
         return "absent_informed_by"
-    if person.being("moved", on) and luck % 1000 < _GONE:
+    if person.being("moved", on) and out and luck < _GONE:
         return "moved"
     if person.being("abroad", on) or person.being("moved", on):
         return "seen_by_video"

@@ -180,7 +180,7 @@ async def document_unreachable(world: World, needed: int = 3) -> None:
     rows = await world.rows(
         """
         SELECT t.task_id FROM grid.tasks t JOIN grid.visits v ON v.subject = t.subject
-            AND v.result IN ('absent_informed_by', 'refused') AND v.visited_at >= t.created_at
+            AND v.result IN ('absent_informed_by', 'refused') AND v.visited_at >= coalesce(t.reopened_at, t.created_at)
         WHERE t.state <> 'closed' GROUP BY t.task_id
         HAVING count(DISTINCT (v.visited_at AT TIME ZONE 'Asia/Shanghai')::date) >= $1
         """,
