@@ -29,7 +29,10 @@ _CERTIFICATE = timedelta(days=425)
 _RENEW = timedelta(days=60)
 _SKEW = timedelta(hours=1)
 
-SERVERS = ("gateway", "nats", "postgres")
+_SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+# Servers of a NATS cluster are each other's clients as well: a route is shown a certificate by both ends.
+_USES = {"gateway": (_SERVER,), "nats": (_SERVER, _CLIENT), "postgres": (_SERVER,)}
+SERVERS = tuple(_USES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,7 @@ def issue(signer: Pair, pair: Pair, hosts: Sequence[str] = ()) -> Pair:
     made = _builder(_name(pair.certificate.stem), above.subject, key.public_key(), _CERTIFICATE)
     made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     made = made.add_extension(_usage(digital_signature=True), critical=True)
-    made = made.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH]),
-        critical=False,
-    )
+    made = made.add_extension(x509.ExtendedKeyUsage(_uses(pair.certificate.stem)), critical=False)
     made = made.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(above_key.public_key()), critical=False
     )
@@ -110,11 +110,17 @@ def _due(folder: Path, name: str, hosts: Sequence[str]) -> bool:
     found, _ = pair.read()
     if found.not_valid_after_utc - _now() < _RENEW:
         return True
+    if list(found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) != _uses(name):
+        return True
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return bool(hosts)
     return {_host(each) for each in hosts} != set(names)
+
+
+def _uses(name: str) -> list[x509.ObjectIdentifier]:
+    return list(_USES.get(name, (_CLIENT,)))
 
 
 def _builder(
@@ -148,7 +154,9 @@ def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_
 
 def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     write_private(pair.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    # Read by servers under other users than who made it, as psql in a container.
     write_private(pair.certificate, certificate.public_bytes(Encoding.PEM))
+    pair.certificate.chmod(0o644)
 
 
 def _name(common: str) -> x509.Name:

@@ -208,10 +208,13 @@ def status(
 
 
 @app.command()
-def exporter(
+def exporter(  # noqa: PLR0913  (options of a command)
     *,
     data: Data = Path("var/stack"),
     gateway: Gateway = "http://127.0.0.1:8000",
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Ask the services themselves, as WUGAN_… says, with WUGAN_CLIENT_KEY_FILE.")
+    ] = False,
     client_id: Operator = "demo-operator",
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 9090,
@@ -219,15 +222,24 @@ def exporter(
 ) -> None:
     """Serve the figures of all services to Prometheus until Ctrl-C."""
     import asyncio  # noqa: PLC0415  (loaded when called)
+    from functools import partial  # noqa: PLC0415  (loaded when called)
+
+    from pydantic import ValidationError  # noqa: PLC0415  (loaded when called)
 
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
     from deploy.monitoring.exporter import export  # noqa: PLC0415  (loaded when called)
+    from deploy.monitoring.looking import Inside, operator  # noqa: PLC0415  (loaded when called)
 
     try:
-        asyncio.run(export(data, gateway, client_id, host=host, port=port, seconds=seconds))
+        ask = (
+            partial(Inside().operator, client_id=client_id)
+            if inside
+            else partial(operator, gateway=gateway, data=data, client_id=client_id)
+        )
+        asyncio.run(export(ask, host=host, port=port, seconds=seconds))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
-    except (StackError, OSError) as error:
+    except (StackError, OSError, ValidationError) as error:
         typer.echo(f"wugan: {error}", err=True)
         raise typer.Exit(1) from error
 

@@ -5,13 +5,13 @@ not by every scrape of every process.
 """
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from deploy.monitoring.looking import Look, operator
+from deploy.monitoring.looking import Look, Operator
 from deploy.monitoring.status import flat
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ class Figures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.figure = Gauge("wugan_figure", "Counts of a service", ["service", "figure", "key"], registry=registry)
-        self.ready = Gauge("wugan_ready", "1: the service is ready behind the gateway", ["service"], registry=registry)
+        self.ready = Gauge("wugan_ready", "1: the service is ready", ["service"], registry=registry)
         self.flow = Gauge("wugan_flow", "What is under way in a service", ["service", "what"], registry=registry)
         self.answered = Gauge(
             "wugan_figures_answered", "1: the service told its figures", ["service"], registry=registry
@@ -39,16 +39,22 @@ class Figures:
             self.flow.labels(look.service, what).set(count)
 
 
-async def export(data: Path, gateway: str, client_id: str, *, host: str, port: int, seconds: float) -> None:
+async def export(ask: Callable[[httpx.AsyncClient], Operator], *, host: str, port: int, seconds: float) -> None:
     """Serve the figures until cancelled.
 
+    Args:
+        ask: makes the operator who is to ask.
+        host: where to listen.
+        port: where to listen.
+        seconds: between two looks.
+
     Raises:
-        NoKeyError: the operator's key is not in `data`.
+        NoKeyError: the operator's key is not where it was said to be.
     """
     registry = CollectorRegistry()
     figures = Figures(registry)
     async with httpx.AsyncClient() as http:
-        asking = operator(http, gateway, data, client_id)
+        asking = ask(http)
         server, thread = start_http_server(port, addr=host, registry=registry)
         log.info("exporting", host=host, port=server.server_port)
         try:

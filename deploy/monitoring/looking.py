@@ -1,4 +1,4 @@
-"""What the platform says about itself, asked through the gateway as its operator."""
+"""What the platform says about itself, asked as its operator: through the gateway, or from inside at each service."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.clients import SERVICES
 from deploy.local.errors import StackError
@@ -49,10 +50,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator of a running platform."""
+    """An operator of a running platform; `urls` by service."""
 
     http: httpx.AsyncClient
-    gateway: str
+    urls: Mapping[str, str]
     tokens: TokenSource
 
     async def look(self) -> list[Look]:
@@ -74,16 +75,43 @@ class Operator:
 
     async def _ready(self, service: str) -> tuple[bool | None, Mapping[str, bool]]:
         try:
-            answer = await self.http.get(f"{self.gateway}/api/{service}/readyz", timeout=_SECONDS)
+            answer = await self.http.get(f"{self.urls[service]}/readyz", timeout=_SECONDS)
             said = answer.json()
         except (httpx.HTTPError, ValueError):
             return None, {}
         return (bool(said["ready"]), said["checks"]) if "ready" in said else (None, {})
 
     async def _get(self, service: str, path: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  (JSON)
-        answer = await self.http.get(f"{self.gateway}/api/{service}{path}", headers=headers, timeout=_SECONDS)
+        answer = await self.http.get(f"{self.urls[service]}{path}", headers=headers, timeout=_SECONDS)
         answer.raise_for_status()
         return answer.json()
+
+
+class Inside(BaseSettings):
+    """Where an operator's process inside an installation finds everybody: the settings every service has as well."""
+
+    model_config = SettingsConfigDict(env_prefix="WUGAN_", extra="ignore", frozen=True)
+
+    client_key_file: Path
+    issuer_url: str
+    token_url: str
+    ingest_url: str
+    scoring_url: str
+    grid_url: str
+    recognition_url: str
+    notify_url: str
+
+    def operator(self, http: httpx.AsyncClient, client_id: str) -> Operator:
+        """Asks the services themselves, without the gateway."""
+        urls = {each: str(getattr(self, f"{each}_url")) for each in SERVICES}
+        key = load_key(self.client_key_file)
+        tokens = TokenSource(http, issuer_url=self.issuer_url, client_id=client_id, key=key, token_url=self.token_url)
+        return Operator(http, urls, tokens)
+
+
+def behind(gateway: str) -> dict[str, str]:
+    """Addresses of the services behind a gateway."""
+    return {each: f"{gateway}/api/{each}" for each in SERVICES}
 
 
 def operator(http: httpx.AsyncClient, gateway: str, data: Path, client_id: str) -> Operator:
@@ -96,8 +124,9 @@ def operator(http: httpx.AsyncClient, gateway: str, data: Path, client_id: str) 
     if not path.exists():
         msg = f"{path} is not there: name the folder of the stack with --data and a client of it with --client-id."
         raise NoKeyError(msg)
-    issuer = f"{gateway}/api/recognition"
-    return Operator(http, gateway, TokenSource(http, issuer_url=issuer, client_id=client_id, key=load_key(path)))
+    urls = behind(gateway)
+    tokens = TokenSource(http, issuer_url=urls["recognition"], client_id=client_id, key=load_key(path))
+    return Operator(http, urls, tokens)
 
 
 def _sentence(error: Exception) -> str:

@@ -130,12 +130,10 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
         )
         stack.push_async_callback(bus.close)
         await bus.connect()
-        await bus.reconcile_streams(EVENTS, replicas=settings.stream_replicas)
+        # Its own only: whoever may change a stream can make it forget.
+        own = [event for event in EVENTS if event.stream == service.name.upper()]
+        await bus.reconcile_streams(own, replicas=settings.stream_replicas)
         client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
-        tokens = None
-        if settings.client_id and settings.client_key_file:
-            key = load_key(settings.client_key_file)
-            tokens = TokenSource(client, issuer_url=settings.issuer_url, client_id=settings.client_id, key=key)
         clock = clock_from(settings.clock_file)
         yield Platform(
             settings=settings,
@@ -143,7 +141,7 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
             database=database,
             bus=bus,
             outbox=Outbox(service.name, clock, asyncio.Event()),
-            peers=Peers(client, tokens),
+            peers=Peers(client, tokens_of(settings, client)),
             guard=Guard(
                 Keys(settings.effective_jwks_url, client),
                 issuer=settings.issuer_url,
@@ -151,6 +149,19 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
                 gateways=settings.gateways.split(","),
             ),
         )
+
+
+def tokens_of(settings: KitSettings, client: httpx.AsyncClient) -> TokenSource | None:
+    """Tokens of the service's own client; None where it has none."""
+    if not (settings.client_id and settings.client_key_file):
+        return None
+    return TokenSource(
+        client,
+        issuer_url=settings.issuer_url,
+        client_id=settings.client_id,
+        key=load_key(settings.client_key_file),
+        token_url=settings.token_url,
+    )
 
 
 async def _nothing() -> int:

@@ -46,13 +46,30 @@ def client_assertion(client_id: str, key: ECKey, token_url: str, user: str | Non
 
 
 class TokenSource:
-    """Access tokens for a client, or a person behind it, by private_key_jwt; kept until shortly before they end."""
+    """Access tokens for a client, or a person behind it, by private_key_jwt; kept until shortly before they end.
 
-    def __init__(
-        self, client: httpx.AsyncClient, *, issuer_url: str, client_id: str, key: ECKey, user: str | None = None
+    Args:
+        client: the connection pool.
+        issuer_url: what the issuer calls itself, which assertions are made out to.
+        client_id: the client.
+        key: its private key.
+        user: the person behind it.
+        token_url: where the issuer is asked; default: under its own name.
+    """
+
+    def __init__(  # noqa: PLR0913  (who asks, for whom, where)
+        self,
+        client: httpx.AsyncClient,
+        *,
+        issuer_url: str,
+        client_id: str,
+        key: ECKey,
+        user: str | None = None,
+        token_url: str | None = None,
     ) -> None:
         self._client = client
-        self._url = f"{issuer_url}/oauth/token"
+        self._audience = f"{issuer_url}/oauth/token"
+        self._url = token_url or self._audience
         self._client_id = client_id
         self._key = key
         self._user = user
@@ -73,7 +90,7 @@ class TokenSource:
             form = {
                 "grant_type": "client_credentials",
                 "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": client_assertion(self._client_id, self._key, self._url, self._user),
+                "client_assertion": client_assertion(self._client_id, self._key, self._audience, self._user),
             }
             try:
                 answer = await self._client.post(self._url, data=form, timeout=5.0)

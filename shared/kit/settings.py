@@ -32,6 +32,9 @@ class KitSettings(BaseSettings):
     jwks_url: str | None = Field(
         default=None, description="keys of the issuer; default: issuer + /.well-known/jwks.json"
     )
+    token_url: str | None = Field(
+        default=None, description="where this service asks the issuer for tokens; default: issuer + /oauth/token"
+    )
     gateways: str = Field(
         default="127.0.0.1/32,::1/128",
         description="networks, by commas, of gateways whose Client-Cert header is believed",

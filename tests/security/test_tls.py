@@ -5,6 +5,7 @@ import base64
 import contextlib
 import os
 import shutil
+import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,20 +26,23 @@ from deploy import certificates
 from deploy.certificates import Pair
 from deploy.local import caddy, database
 from deploy.local import nats as local_nats
+from deploy.local import postgres as local_postgres
 from deploy.local.clients import SERVICES
 from deploy.local.database import SQL
 from deploy.local.journal import Journal
 from deploy.local.ports import HOST
-from deploy.local.probes import free_ports, get
-from deploy.local.processes import Child
+from deploy.local.probes import answers, free_ports, get
+from deploy.local.processes import Child, ChildSpec, run_once
 from deploy.local.programs import DEPLOY
 from deploy.local.stack import LocalStack
+from shared.contracts.events import BATCH_COMPLETED
 from shared.kit import problems
 from shared.kit.auth import Caller, allow
 from shared.kit.bus import Bus
 from shared.kit.db import Database
 from shared.kit.db_url import tls_of
 from shared.kit.problems import UnavailableError
+from tests.support.cluster import clustered
 from tests.support.servers import ServiceDatabases, servers_alone
 
 pytestmark = [pytest.mark.bus, pytest.mark.db]
@@ -75,7 +79,8 @@ def test_the_command_again_keeps_what_is_good_and_issues_what_is_not(tmp_path):
     assert [path.name for path in certificates.make(tmp_path, ["b.example"], ["bank"])] == [
         "gateway.crt", "nats.crt", "postgres.crt",
     ]  # fmt: skip
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    modes = {path.suffix: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {".key": 0o600, ".crt": 0o644}
 
 
 # ---- NATS --------------------------------------------------------------------------------------------------------
@@ -110,6 +115,16 @@ async def test_a_service_speaks_to_nats_over_tls_and_trusts_our_authority_only(t
     for authority in (None, made / "strangers" / "inside.crt"):
         with pytest.raises(UnavailableError):
             await Bus(tls_nats["ingest"], name="test", ca_file=authority).connect(attempts=1)
+
+
+async def test_three_servers_become_a_cluster_over_routes_that_show_certificates_at_both_ends(tmp_path, made):
+    passwords = {user: f"p{user}" for user in (*SERVICES, "operator")}
+    async with clustered(tmp_path, passwords, made) as cluster:
+        bus = Bus(cluster.url, name="test")
+        await bus.connect()
+        await bus.reconcile_streams([BATCH_COMPLETED], replicas=3)
+        assert await cluster.leader(BATCH_COMPLETED.stream) in range(3)
+        await bus.close()
 
 
 async def test_nobody_speaks_to_it_in_the_clear(tls_nats):
@@ -230,6 +245,90 @@ async def test_our_rules_of_entry_let_nobody_in_without_tls(tmp_path):
                 while True:
                     await (await asyncpg.connect(url, ssl=False)).close()
         await connection.close()
+
+
+def with_tls() -> Path | None:
+    """The programs of a PostgreSQL of this machine that was built with TLS; the wheel's was not."""
+    found = [Path(each).resolve().parent for each in (shutil.which("postgres"), shutil.which("initdb")) if each]
+    for folder in (*found, *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)):
+        if all((folder / name).exists() for name in ("postgres", "initdb", "psql")):
+            return folder
+    return None
+
+
+@asynccontextmanager
+async def postgres_of_compose(folder: Path, made: Path) -> AsyncIterator[int]:
+    """A server with the files and words of the compose file; its port."""
+    programs, (port,) = with_tls(), free_ports(HOST, 1)
+    assert programs
+    user = local_postgres._hand_over(folder)
+    cluster, password = folder / "cluster", folder / "password"
+    password.write_text("padmin")
+    for name in ("postgres.key", "postgres.crt"):
+        shutil.copyfile(made / name, folder / name)
+        (folder / name).chmod(0o600)
+    for path in (password, folder / "postgres.key", folder / "postgres.crt"):
+        os.chown(path, *((user.uid, user.gid) if user.uid >= 0 else (-1, -1)))
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    words = [f"--pgdata={cluster}", "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync"]
+    init = ChildSpec(
+        name="initdb", argv=(str(programs / "initdb"), *words, "--encoding=UTF8"), env=env, cwd=folder, run_as=user,
+        ready=lambda: answers(HOST, 0, "/"),
+    )  # fmt: skip
+    journal = Journal(folder / "logs")
+    assert await run_once(init, journal) == 0, journal.last("initdb")
+    journal.close()
+    settings = {
+        "config_file": SQL / "tls.conf", "hba_file": SQL / "pg_hba.conf", "unix_socket_directories": "",
+        "ssl_cert_file": folder / "postgres.crt", "ssl_key_file": folder / "postgres.key", "listen_addresses": HOST,
+    }  # fmt: skip
+    argv = [str(programs / "postgres"), "-D", str(cluster), "-p", str(port)]
+
+    async def ready() -> bool:
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            trusting = ssl.create_default_context(cafile=made / "inside.crt")
+            await (
+                await asyncpg.connect(f"postgresql://postgres:padmin@localhost:{port}/postgres", ssl=trusting)
+            ).close()
+            return True
+        return False
+
+    spec = replace(
+        init, name="postgres", ready=ready, stop_signal=signal.SIGINT,
+        argv=(*argv, *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))),
+    )  # fmt: skip
+    async with child(spec, folder / "logs"):
+        yield port
+
+
+@pytest.mark.skipif(with_tls() is None, reason="no PostgreSQL with TLS on this machine")
+async def test_a_real_server_with_our_files_speaks_tls_1_3_and_bootstraps_as_in_compose(tmp_path, made):
+    authority = made / "inside.crt"
+    async with postgres_of_compose(tmp_path / "postgres", made) as port:
+        words = ("--no-psqlrc", "--quiet", "--file", str(SQL / "bootstrap.sql"))
+        told = {
+            "PGHOST": "localhost", "PGPORT": str(port), "PGUSER": "postgres", "PGPASSWORD": "padmin", "PGDATABASE": "postgres",
+            "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(authority), "WUGAN_DATABASE": "wugan",
+            **{f"WUGAN_PASSWORD_{each.upper()}": f"p{each}" for each in SERVICES},
+        }  # fmt: skip
+        psql = str((with_tls() or Path()) / "psql")
+        boot = await asyncio.create_subprocess_exec(psql, *words, env={"PATH": os.environ["PATH"], **told})
+        assert await boot.wait() == 0
+        url = f"postgresql://wugan_ingest:pingest@localhost:{port}/wugan"
+        assert await answer(f"{url}?sslmode=verify-full&sslrootcert={authority}") == 42
+        with pytest.raises((ConnectionError, DBAPIError, ssl.SSLCertVerificationError)):
+            await answer(f"{url}?sslmode=verify-full&sslrootcert={made / 'strangers' / 'inside.crt'}")
+        with pytest.raises((asyncpg.InvalidAuthorizationSpecificationError, DBAPIError), match="no encryption"):
+            await answer(f"{url}?sslmode=disable")
+        context = ssl.create_default_context(cafile=authority)
+        admin = await asyncpg.connect(f"postgresql://postgres:padmin@localhost:{port}/wugan", ssl=context)
+        row = await admin.fetchrow("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        assert (row["ssl"], row["version"]) == (True, "TLSv1.3")
+        # Every line is understood; that of the address gives way to this test's.
+        wrong = await admin.fetch("SELECT name, error FROM pg_file_settings WHERE NOT applied AND error IS NOT NULL")
+        assert {each["name"] for each in wrong} <= {"listen_addresses"}
+        assert await admin.fetchval("SHOW log_statement") == "none"
+        await admin.close()
 
 
 # ---- gateway -----------------------------------------------------------------------------------------------------

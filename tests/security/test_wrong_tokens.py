@@ -1,6 +1,7 @@
 """Every route of every service with every wrong token: nobody gets further than the guard."""
 
 import base64
+import csv
 import hmac
 import json
 import re
@@ -23,7 +24,7 @@ from shared.kit.auth import TOKEN_TYPE
 from shared.kit.clock import FixedClock, wall
 from shared.kit.problems import PROBLEM_JSON
 from tests.support.record import SERVICES
-from tests.support.routes import Route, app_of, routes_of
+from tests.support.routes import TABLE, Route, app_of, decided, routes_of, told
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer
 
 OPEN = {
@@ -65,7 +66,8 @@ class Beyond:
 
 
 def routes(service: str) -> list[Route]:
-    return [each for each in routes_of(service) if (each.method, each.path) not in OPEN | SIGNED]
+    """With the ways in that were decided, not those the guard happens to have."""
+    return [each for each in decided(service) if (each.method, each.path) not in OPEN | SIGNED]
 
 
 def claims(**changes: object) -> dict[str, Any]:
@@ -189,7 +191,7 @@ async def test_who_is_somebody_else_gets_no_further(service, issuer):
     made: dict[tuple[str, str], str] = {}
     async with calling(service, issuer) as (http, beyond):
         for route in routes(service):
-            assert route.ways, f"{route}: its guard wants no scope that can be read off it"
+            assert route.ways, f"{route}: nobody has decided who may come in; record it with `make schema`"
             assert all(scopes for scopes, _ in route.ways), f"{route}: a way without a scope"
             for name, token in unfit(route, issuer, made):
                 if said := refusal(await ask(http, route, f"Bearer {token}"), 403):
@@ -211,6 +213,13 @@ async def test_the_right_token_gets_past_the_guard(service, issuer):
             # A verb behind the guard may have a refusal of its own, by its own name.
             assert '"code":"forbidden"' not in answer.text, f"{route}: {answer.text}"
             assert answer.status_code != 401, f"{route}: {answer.text}"
+
+
+def test_who_may_come_in_where_is_as_it_was_decided():
+    """The table is read in review; a guard that was widened differs from it."""
+    with TABLE.open(encoding="utf-8", newline="") as opened:
+        _, *lines = csv.reader(opened)
+    assert [tuple(line) for line in lines] == sorted(told(each) for name in SERVICES for each in routes_of(name))
 
 
 def test_the_open_doors_are_those_we_know():

@@ -1,17 +1,20 @@
 """Three nats-servers as one JetStream cluster on this machine, of which one may be killed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from deploy.certificates import Pair
 from deploy.local import nats
 from deploy.local.journal import Journal
 from deploy.local.ports import HOST
 from deploy.local.probes import answers, free_ports, get_json
-from deploy.local.processes import Child
+from deploy.local.processes import Child, ChildSpec
+from deploy.local.programs import DEPLOY
 from deploy.local.secrets import OPERATOR
 
 SERVERS = 3
@@ -23,9 +26,10 @@ class Cluster:
     Args:
         folder: keeps their stores and logs.
         passwords: by user.
+        certificates: folder of `wugan certificates`: the routes between the servers are then behind TLS.
     """
 
-    def __init__(self, folder: Path, passwords: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, passwords: Mapping[str, str], certificates: Path | None = None) -> None:
         ports = free_ports(HOST, 3 * SERVERS)
         self._clients, self._monitors, routes = ports[0::3], ports[1::3], ports[2::3]
         self._passwords = passwords
@@ -37,12 +41,12 @@ class Cluster:
             spec = nats.spec(
                 store, host=HOST, port=self._clients[number], monitor_port=self._monitors[number], passwords=passwords
             )
-            others = ",".join(f"nats://{HOST}:{port}" for place, port in enumerate(routes) if place != number)
-            words = ("--cluster_name", "wugan", "--cluster", f"nats://{HOST}:{routes[number]}", "--routes", others)
+            others = [f"nats://{HOST}:{port}" for place, port in enumerate(routes) if place != number]
+            config = _config(store, routes[number], others, certificates)
             spec = replace(
                 spec,
                 name=f"nats-{number}",
-                argv=(*spec.argv, *words),
+                argv=_configured(spec, config),
                 env={**spec.env, "WUGAN_NATS_NAME": f"wugan-{number}"},
                 ready=partial(answers, HOST, self._monitors[number], "/healthz?js-server-only=true"),
             )
@@ -90,10 +94,30 @@ class Cluster:
         return True
 
 
+def _config(store: Path, port: int, others: list[str], certificates: Path | None) -> Path:
+    """The configuration of one server: that of every installation, and its routes as the chart writes them."""
+    lines = [f"include {os.path.relpath(DEPLOY / 'nats' / 'nats-server.conf', store)}", "cluster {", "  name: wugan"]
+    lines += [f"  listen: {HOST}:{port}", f"  routes: [{', '.join(others)}]"]
+    if certificates:
+        pair = Pair.named(certificates, "nats")
+        files = {"cert_file": pair.certificate, "key_file": pair.key, "ca_file": certificates / "inside.crt"}
+        lines += ["  tls {", *(f'    {name}: "{path}"' for name, path in files.items()), "    verify: true", "  }"]
+    path = store / "clustered.conf"
+    path.write_text("\n".join([*lines, "}", ""]), encoding="utf-8")
+    return path
+
+
+def _configured(spec: ChildSpec, config: Path) -> tuple[str, ...]:
+    place = spec.argv.index("--config") + 1
+    return (*spec.argv[:place], str(config), *spec.argv[place + 1 :])
+
+
 @asynccontextmanager
-async def clustered(folder: Path, passwords: Mapping[str, str]) -> AsyncIterator[Cluster]:
+async def clustered(
+    folder: Path, passwords: Mapping[str, str], certificates: Path | None = None
+) -> AsyncIterator[Cluster]:
     """A running cluster, gone at the end."""
-    made = Cluster(folder, passwords)
+    made = Cluster(folder, passwords, certificates)
     try:
         await made.start()
         yield made

@@ -1,10 +1,12 @@
 """Every route of a service as it is served, with what its guard wants; routers may be nested as they like."""
 
+import csv
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +16,9 @@ from typing_extensions import override
 
 from shared.kit.app import create_app
 from tests.support.settings import settings_for
+
+TABLE = Path(__file__).parents[1] / "security" / "routes.csv"
+"""Who may come in where, as it was decided: recorded by `make schema`, read in review, held against every guard."""
 
 Way = tuple[frozenset[str], frozenset[str]]
 """Scopes that are all needed, and roles of which one is; no role: any."""
@@ -63,6 +68,26 @@ def routes_of(service: str) -> list[Route]:
         guard = next((call for call in _calls(dependant) if getattr(call, "is_guard", False)), None)
         ways = tuple(_ways(guard)) if guard else ()
         found += [Route(service, method, path, guard, ways) for method in sorted(context.methods or ())]
+    return found
+
+
+def told(route: Route) -> tuple[str, str, str, str]:
+    """A line of the table: service, method, path, and `scope+scope:role|role` for each way in."""
+    ways = sorted("+".join(sorted(scopes)) + ":" + "|".join(sorted(roles)) for scopes, roles in route.ways)
+    return route.service, route.method, route.path, " or ".join(ways)
+
+
+def decided(service: str) -> list[Route]:
+    """The routes of a service with the ways of the table; one the table does not know has none."""
+    with TABLE.open(encoding="utf-8", newline="") as opened:
+        table = {tuple(line[:3]): line[3] for line in csv.reader(opened)}
+    found = []
+    for route in routes_of(service):
+        ways = []
+        for way in filter(None, table.get(told(route)[:3], "").split(" or ")):
+            scopes, _, roles = way.partition(":")
+            ways.append((frozenset(scopes.split("+")), frozenset(filter(None, roles.split("|")))))
+        found.append(replace(route, ways=tuple(ways)))
     return found
 
 

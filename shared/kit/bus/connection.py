@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 _STORE_FULL = frozenset({10077, 10047, 10023})  # the stream, the account's storage, the server's resources
 _DELIVER_POLICY_FIXED = 10012
+_NO_STREAM = 10059
 _DAY = 86_400
 _PAGE = 256  # of the server's consumer list
 _GIB = 1 << 30
@@ -48,6 +49,12 @@ class BusFullError(UnavailableError):
 
     code = "bus_full"
     title = "The message store is full"
+
+
+class NoStreamError(UnavailableError):
+    """The service that says these messages has not made its stream yet."""
+
+    title = "Nobody has spoken here yet"
 
 
 class Bus:
@@ -219,11 +226,15 @@ class Bus:
         """Make a durable consumer exist as declared; an existing one is updated, never silently kept.
 
         Raises:
+            NoStreamError: there is no such stream yet.
             UnavailableError: a setting that cannot be changed differs; give the consumer a new name.
         """
         try:
             await self.context.add_consumer(stream, config)
         except APIError as error:
+            if error.err_code == _NO_STREAM:
+                detail = f"Stream {stream} is not there yet: the service {stream.lower()} makes it."
+                raise NoStreamError(detail) from error
             if error.err_code == _DELIVER_POLICY_FIXED:
                 detail = f"Consumer {config.durable_name} exists with settings that cannot change; rename it."
                 raise UnavailableError(detail) from error
@@ -242,7 +253,7 @@ class Bus:
         One question for a page of consumers: one for each would keep the server busy with nothing else.
 
         Raises:
-            UnavailableError: the broker is away, or has no leader.
+            UnavailableError: the broker is away, or has no leader, or a consumer is still to be made.
         """
         found: dict[str, tuple[int, int]] = {}
         offset = 0
@@ -257,7 +268,11 @@ class Bus:
                     found[info.name] = (info.num_pending or 0, info.num_ack_pending or 0)
             offset += len(page)
             if len(page) < _PAGE:
-                return found
+                break
+        if len(found) < len(set(durables)):
+            detail = f"Consumers of stream {stream} are still to be made."
+            raise UnavailableError(detail)
+        return found
 
     async def close(self) -> None:
         """Send what is buffered and close; consumers must have been stopped before."""

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from shared.contracts.events import Event, Fact, FactEvent, TableEvent
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox, trace
-from shared.kit.bus.connection import Bus
+from shared.kit.bus.connection import Bus, NoStreamError
 from shared.kit.bus.pull import Pull
 from shared.kit.clock import wall
 from shared.kit.db import Database, WriteTx, is_operational
@@ -130,7 +130,7 @@ class Consumers:
         """Reconcile the durable consumers and start listening."""
         self._places = asyncio.Semaphore(self.concurrency)
         lanes = [(sub, *names) for sub in self.subscriptions for names in sub.durables(self.service)]
-        await asyncio.gather(*(self._reconcile(sub, durable, subject) for sub, durable, subject, _ in lanes))
+        await asyncio.gather(*(self._make(sub, durable, subject) for sub, durable, subject, _ in lanes))
         self._tasks = [
             asyncio.create_task(self._listen(sub, durable, subject, shard), name=durable)
             for sub, durable, subject, shard in lanes
@@ -146,8 +146,17 @@ class Consumers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _make(self, subscription: Subscription, durable: str, subject: str) -> None:
+        try:
+            await self._reconcile(subscription, durable, subject)
+        except NoStreamError:
+            # Its speaker has never run here; the listening loop asks again until he has.
+            log.info("stream_awaited", consumer=durable)
+
     async def _reconcile(self, subscription: Subscription, durable: str, subject: str) -> None:
         config = api.ConsumerConfig(
+            # By name too: the request then has name and filter in its subject, where the broker's permissions see them.
+            name=durable,
             durable_name=durable,
             filter_subject=subject,
             ack_policy=api.AckPolicy.EXPLICIT,

@@ -1,10 +1,14 @@
 """Manifests, compose file and image: whole, consistent with the code, and without rights nobody needs."""
 
+import json
 import re
+import shutil
+import subprocess
 import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -13,9 +17,10 @@ from hatchling.builders.wheel import WheelBuilder
 
 from deploy.installing import environment
 from deploy.local.clients import SERVICES
-from deploy.local.programs import DEPLOY, ROOT
+from deploy.local.programs import DEPLOY, ROOT, beside_python
 from deploy.local.secrets import OPERATOR
 from deploy.local.services import MEMORY
+from deploy.monitoring.looking import Inside
 from shared.kit.settings import KitSettings
 
 BASE = DEPLOY / "kubernetes" / "base"
@@ -137,7 +142,101 @@ def test_everything_is_closed_that_is_not_opened():
     outside = policies["outside"]["spec"]
     assert outside["podSelector"]["matchExpressions"][0]["values"] == ["ingest", "notify"]
     sources = policies["services"]["spec"]["ingress"][0]["from"]
-    assert sources[0]["podSelector"]["matchExpressions"][0]["values"] == ["gateway", *PORTS]
+    assert sources[0]["podSelector"]["matchExpressions"][0]["values"] == ["gateway", "exporter", *PORTS]
+
+
+def reached(source: str, target: str, port: int) -> bool:
+    """Whether the policies let pods of one name open a port of another's."""
+
+    def of(selector: dict[str, Any], name: str) -> bool:
+        labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "wugan"}
+        return selector.get("matchLabels", {}).items() <= labels.items() and all(
+            labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", ())
+        )
+
+    def opens(way: str, end: str, here: str, there: str) -> bool:
+        return any(
+            port in {each["port"] for each in rule.get("ports", ())}
+            and any("podSelector" in peer and of(peer["podSelector"], there) for peer in rule.get(end, ()))
+            for policy in of_kind("NetworkPolicy").values()
+            if of(policy["spec"]["podSelector"], here)
+            for rule in policy["spec"].get(way, ())
+        )
+
+    return opens("egress", "to", source, target) and opens("ingress", "from", target, source)
+
+
+@pytest.mark.parametrize("asking", [*SERVICES, "exporter"])
+def test_whoever_asks_his_peers_gets_tokens_without_leaving_the_inside(asking):
+    shared = of_kind("ConfigMap")["wugan"]["data"]
+    for told in (shared, COMPOSE["services"][asking]["environment"]):
+        issuer, asked = urlsplit(told["WUGAN_ISSUER_URL"]), urlsplit(told["WUGAN_TOKEN_URL"])
+        assert issuer.scheme == "https" or told["WUGAN_ISSUER_URL"] == "${WUGAN_ISSUER_URL:?}"
+        assert (asked.hostname, asked.port, asked.path) == ("recognition", PORTS["recognition"], "/oauth/token")
+    for service, port in PORTS.items():
+        assert told[f"WUGAN_{service.upper()}_URL"] == shared[f"WUGAN_{service.upper()}_URL"]
+        assert reached(asking, service, port)
+    assert not reached(asking, "gateway", 8443)
+    assert not reached("gateway", "exporter", 9090)
+
+
+def test_the_exporter_is_told_whom_to_ask_and_nothing_more():
+    wanted = {f"WUGAN_{name.upper()}" for name in Inside.model_fields}
+    assert set(COMPOSE["services"]["exporter"]["environment"]) == wanted
+    pod = of_kind("Deployment")["exporter"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert wanted <= {each["name"] for each in container["env"]} | set(of_kind("ConfigMap")["wugan"]["data"])
+    assert "--inside" in container["args"]
+    assert container["args"] == COMPOSE["services"]["exporter"]["command"]
+    assert {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each} == {"wugan-operator"}
+
+
+def test_prometheus_has_somebody_to_ask_on_a_host_and_in_a_cluster():
+    config = documents(DEPLOY / "monitoring" / "prometheus" / "prometheus.yml")[0]
+    jobs = {each["job_name"]: each["static_configs"] for each in config["scrape_configs"]}
+    targets = {target for configs in jobs.values() for each in configs for target in each["targets"]}
+    assert targets == {*(f"{service}:{port}" for service, port in PORTS.items()), "exporter:9090"}
+    assert {target.split(":")[0] for target in targets} <= set(COMPOSE["services"])
+    assert "./monitoring/prometheus:/etc/prometheus:ro" in COMPOSE["services"]["prometheus"]["volumes"]
+    monitors = of_kind("PodMonitor")
+    assert set(monitors) == set(jobs)
+    for name, each in monitors.items():
+        (endpoint,) = each["spec"]["podMetricsEndpoints"]
+        assert {"targetLabel": "job", "replacement": name} in endpoint["relabelings"]
+        chosen = each["spec"]["selector"]
+        (expression,) = chosen.get("matchExpressions", [{"values": [*chosen.get("matchLabels", {}).values()]}])
+        for pod in expression["values"]:
+            spec = of_kind("Deployment")[pod]["spec"]["template"]["spec"]
+            assert endpoint["port"] in {port["name"] for one in spec["containers"] for port in one["ports"]}
+    rules = documents(DEPLOY / "monitoring" / "prometheus" / "rules.yml")[0]
+    assert of_kind("PrometheusRule")["wugan"]["spec"] == rules
+
+
+@pytest.mark.parametrize(("service", "setting"), [("ingest", "RAW_URL"), ("recognition", "FILES_URL")])
+def test_files_that_outlive_a_pod_lie_where_every_pod_of_the_service_finds_them(service, setting):
+    pod = of_kind("Deployment")[service]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    assert told[f"WUGAN_{service.upper()}_{setting}"] == "file:///files"
+    (name,) = [each["name"] for each in container["volumeMounts"] if each["mountPath"] == "/files"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == name]
+    claim = of_kind("PersistentVolumeClaim")[volume["persistentVolumeClaim"]["claimName"]]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    # Nothing asks for a store whose client library is not installed.
+    assert not [path for path, each in RESOURCES if "s3://" in json.dumps(each) and path.name != "postgres.yaml"]
+
+
+def test_the_sql_is_handed_over_in_a_folder_whose_mode_is_anothers(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("chmod", "utime", "chown"):
+        monkeypatch.setattr(f"os.{name}", refused)
+    container = of_kind("Job")["bootstrap"]["spec"]["template"]["spec"]["initContainers"][0]
+    script = container["command"][-1].replace("/sql", str(tmp_path))
+    exec(script, {})
+    sql = {path.name for path in (DEPLOY / "postgres").iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == sql >= {"bootstrap.sql", "service.sql"}
 
 
 def test_scaling_follows_what_waits_and_stops_at_the_shards():
@@ -151,19 +250,32 @@ def test_scaling_follows_what_waits_and_stops_at_the_shards():
         assert queries or service == "ingest"
 
 
-def test_the_broker_has_the_same_users_in_a_cluster_as_on_one_machine():
-    values = documents(DEPLOY / "kubernetes" / "nats-values.yaml")[0]["config"]
-    plain = (DEPLOY / "nats" / "nats-server.conf").read_text(encoding="utf-8")
-    users = {each["user"]: each for each in values["merge"]["accounts"]["WUGAN"]["users"]}
-    assert set(users) == {*SERVICES, OPERATOR}
-    for service in SERVICES:
-        block = plain.split(f"user: {service}\n", 1)[1].split("subscribe:", 1)
-        publish, deny = (re.findall(r'"([^"]+)"', part) for part in block[0].split("deny:", 1))
-        assert users[service]["permissions"]["publish"] == {"allow": publish, "deny": deny}
-        heard = re.findall(r'"([^"]+)"', block[1].split("\n", 1)[0])
-        assert users[service]["permissions"]["subscribe"]["allow"] == heard
-    assert values["jetstream"]["merge"]["sync_interval"] == "always"
-    assert values["cluster"]["replicas"] == 3
+def test_the_broker_has_the_same_users_in_a_cluster_as_on_one_machine(tmp_path):
+    values = documents(DEPLOY / "kubernetes" / "nats-values.yaml")[0]
+    config = values["config"]
+    assert config["jetstream"]["merge"]["sync_interval"] == "always"
+    assert config["merge"]["accounts"]["WUGAN"]["jetstream"] == "enabled"
+    # As the chart writes it: JSON, of which includes are made words of the server's own language.
+    written = re.sub(r'".*\$include": "(.*)",?', r"include \1;", json.dumps(config["merge"], indent=2))
+    (mount,) = [each["value"]["mountPath"] for each in values["container"]["patch"]]
+    (tmp_path / "nats-config").mkdir()
+    (tmp_path / Path(mount).name).mkdir()
+    shutil.copyfile(DEPLOY / "nats" / "users.conf", tmp_path / Path(mount).name / "users.conf")
+    (tmp_path / "nats-config" / "nats.conf").write_text(written, encoding="utf-8")
+    words = [beside_python("nats-server"), "-t", "--config", str(tmp_path / "nats-config" / "nats.conf")]
+    told = dict.fromkeys(values["container"]["env"], "p1")
+    said = subprocess.run(words, env=told, check=False, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert set(told) == {f"WUGAN_NATS_PASSWORD_{each.upper()}" for each in (*SERVICES, OPERATOR)}
+
+
+def test_every_server_of_the_cluster_finds_its_own_name_in_the_certificate():
+    cluster = documents(DEPLOY / "kubernetes" / "nats-values.yaml")[0]["config"]["cluster"]
+    assert cluster["replicas"] == 3
+    text = (DEPLOY / "kubernetes" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    (command,) = re.findall(r"^\$ wugan certificates (.+)$", text, re.MULTILINE)
+    wanted = {"nats", *(f"nats-{number}.nats-headless" for number in range(cluster["replicas"]))}
+    assert wanted <= set(re.findall(r"--host (\S+)", command))
 
 
 def test_compose_is_closed_and_whole():
@@ -226,7 +338,8 @@ def test_the_wheel_holds_what_runs(tmp_path):
 
 def test_kubernetes_would_take_every_manifest_of_its_own():
     theirs = {"Kustomization", "ScaledObject", "Cluster", "ObjectStore", "ScheduledBackup"}
-    patches = {PRODUCTION / "settings.yaml", PRODUCTION / "recognition.yaml"}
+    theirs |= {"PodMonitor", "PrometheusRule"}
+    patches = {PRODUCTION / name for name in ("settings.yaml", "recognition.yaml", "storage.yaml")}
     checked = [each for path, each in RESOURCES if each["kind"] not in theirs and path not in patches]
     for each in checked:
         kubernetes_validate.validate(each, "1.36", strict=True)

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import nats
 import pytest
 from nats.aio.client import Client
+from nats.js import api
 from nats.js.errors import NoStreamResponseError
 
 from deploy.local.clients import SERVICES
@@ -18,6 +21,9 @@ from deploy.local.probes import answers, free_ports, get_json
 from deploy.local.processes import Child, ChildSpec
 from deploy.local.programs import beside_python
 from deploy.local.stack import LocalStack
+from shared.contracts.events import EVENTS
+from shared.kit.bus import Bus
+from tests.support.record import NATS_USERS, consumers, nats_users
 
 pytestmark = pytest.mark.bus
 
@@ -72,14 +78,132 @@ async def test_a_service_says_only_what_is_its_own_to_say(own_nats):
             assert all("permissions violation" in each.lower() for each in said)
 
 
-async def test_a_service_hears_through_a_durable_consumer_but_never_by_listening_in(own_nats):
-    async with connected(own_nats, "ingest") as (ingest, _), connected(own_nats, "scoring") as (scoring, said):
-        await ingest.jetstream().add_stream(name="INGEST", subjects=["ingest.>"])
-        await ingest.jetstream().publish("ingest.evidence.accepted.v1.0", b"facts")
-        pull = await scoring.jetstream().pull_subscribe("ingest.evidence.accepted.v1.0", durable="scoring-0")
-        (message,) = await pull.fetch(1, timeout=2)
-        await message.ack_sync()
-        assert message.data == b"facts"
+def test_the_users_are_as_recorded():
+    assert NATS_USERS.read_text(encoding="utf-8") == nats_users(), "record the change with `make schema`"
+
+
+@pytest.fixture
+async def speaking(own_nats: LocalStack) -> LocalStack:
+    """A broker on which every service has made its stream and every consumer it may have, each as its own user."""
+    for service in SERVICES:
+        bus = Bus(own_nats.nats_url(service), name="test")
+        await bus.connect()
+        await bus.reconcile_streams([event for event in EVENTS if event.stream == service.upper()], replicas=1)
+        await bus.close()
+    for service in SERVICES:
+        bus = Bus(own_nats.nats_url(service), name="test")
+        await bus.connect()
+        for stream, durable, subject in consumers(service):
+            await bus.keep_consumer(stream, config(durable, subject))
+        for stream in {stream for stream, *_ in consumers(service)}:
+            names = {durable for place, durable, _ in consumers(service) if place == stream}
+            assert set(await bus.pending(stream, names)) == names
+        await bus.close()
+    return own_nats
+
+
+def config(durable: str, subject: str) -> api.ConsumerConfig:
+    return api.ConsumerConfig(
+        name=durable, durable_name=durable, filter_subject=subject, ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=10.0, max_ack_pending=1,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(120)
+async def test_a_service_does_all_its_work_through_its_own_consumers(speaking):
+    for service in SERVICES:
+        bus = Bus(speaking.nats_url(service), name="test")
+        await bus.connect()
+        assert await bus.healthy()
+        for stream, durable, subject in consumers(service):
+            speaker = Bus(speaking.nats_url(stream.lower()), name="test")
+            await speaker.connect()
+            await speaker.publish(subject.replace("*", "0"), b"facts", {}, message_id=str(uuid4()))
+            await speaker.close()
+            pull = bus.bind(stream, durable)
+            (message,) = await pull.take(1, 5)
+            assert message.data == b"facts"
+            await message.in_progress()
+            await message.nak()
+            (message,) = await pull.take(1, 5)
+            await pull.acknowledge([message])
+            await pull.close()
+        await bus.close()
+    async with connected(speaking, "operator") as (operator, _):
+        for service in SERVICES:
+            for stream, durable, _ in consumers(service):
+                info = await operator.jetstream().consumer_info(stream, durable)
+                assert (info.num_ack_pending, info.ack_floor.stream_seq > 0) == (0, True), durable
+
+
+async def test_no_service_touches_what_is_anothers(speaking):
+    """Streams made to forget, consumers emptied, turned or made anew, acknowledgements given in another's name."""
+    async with connected(speaking, "operator") as (operator, _):
+        before = {each: (await operator.jetstream().stream_info(each.upper())).config for each in SERVICES}
+        await operator.jetstream().publish("ingest.evidence.accepted.v1.0", b"facts")
+        await operator.jetstream().publish("ingest.correction.changed.v1", b"facts")
+    for service in SERVICES:
+        async with connected(speaking, service) as (client, said):
+            tried = [
+                (subject, body)
+                for other in SERVICES
+                if other != service
+                for subject, body in (
+                    *stream_requests(other.upper()),
+                    *(each for stream, durable, subject in consumers(other)[:3] + consumers(other)[-3:]
+                      for each in consumer_requests(stream, durable, subject)),
+                )
+            ] + [(f"$JS.API.CONSUMER.CREATE.INGEST.{service}-x", {"stream_name": "INGEST", "config": {"name": f"{service}-x"}}),
+                 ("$JS.API.CONSUMER.CREATE.INGEST", {"stream_name": "INGEST", "config": {}})]  # fmt: skip
+            for subject, body in tried:
+                await client.publish(subject, json.dumps(body).encode(), reply=f"_INBOX_{service}.x")
+            await client.flush()
+            async with asyncio.timeout(10):
+                while len(said) < len(tried):
+                    await asyncio.sleep(0.01)
+            assert all("permissions violation for publish" in each.lower() for each in said)
+            # A consumer of its own hears what it was made for, and no more.
+            for stream, durable, subject in consumers(service)[:1]:
+                wider = {
+                    "stream_name": stream,
+                    "config": {"name": durable, "durable_name": durable, "filter_subject": f"{stream.lower()}.>"},
+                }
+                answer = await client.request(
+                    f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.{subject}", json.dumps(wider).encode()
+                )
+                assert "error" in json.loads(answer.data)
+    async with connected(speaking, "operator") as (operator, _):
+        for service in SERVICES:
+            assert (await operator.jetstream().stream_info(service.upper())).config == before[service]
+        info = await operator.jetstream().consumer_info("INGEST", "scoring-ingest-evidence-accepted-v1-0")
+        assert (info.num_pending, info.delivered.stream_seq) == (1, 0)
+
+
+def stream_requests(stream: str) -> list[tuple[str, object]]:
+    short: object = {"name": stream, "subjects": [f"{stream.lower()}.>"], "max_age": 10**9, "storage": "file"}
+    verbs = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "MSG.GET", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN")
+    return [(f"$JS.API.STREAM.{verb}.{stream}", short) for verb in verbs] + [
+        (f"$JS.API.DIRECT.GET.{stream}", {"seq": 1})
+    ]
+
+
+def consumer_requests(stream: str, durable: str, subject: str) -> list[tuple[str, object]]:
+    made: object = {
+        "stream_name": stream,
+        "config": {"name": durable, "durable_name": durable, "filter_subject": subject},
+    }
+    return [
+        (f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.{subject}", made),
+        (f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{durable}", made),
+        (f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}", {"batch": 1}),
+        (f"$JS.API.CONSUMER.DELETE.{stream}.{durable}", {}),
+        (f"$JS.API.CONSUMER.PAUSE.{stream}.{durable}", {"pause_until": "2099-01-01T00:00:00Z"}),
+        (f"$JS.ACK.{stream}.{durable}.1.1.1.1700000000000000000.0", {}),
+    ]
+
+
+async def test_nobody_listens_in(own_nats):
+    async with connected(own_nats, "scoring") as (scoring, said):
         await scoring.subscribe("ingest.>")
         await scoring.flush()
         await asyncio.sleep(0.05)

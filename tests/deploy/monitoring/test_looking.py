@@ -11,7 +11,7 @@ from rich.console import Console
 
 from deploy.local.clients import SERVICES
 from deploy.monitoring.exporter import Figures
-from deploy.monitoring.looking import Look, NoKeyError, Operator, operator
+from deploy.monitoring.looking import Inside, Look, NoKeyError, Operator, behind, operator
 from deploy.monitoring.status import flat, screen, wrong
 from shared.kit.http import TokenSource
 
@@ -47,7 +47,7 @@ async def looks() -> dict[str, Look]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(platform)) as http:
         key = ECKey.generate_key("P-256", auto_kid=True)
         tokens = TokenSource(http, issuer_url="http://g/api/recognition", client_id="o", key=key)
-        return {each.service: each for each in await Operator(http, "http://g", tokens).look()}
+        return {each.service: each for each in await Operator(http, behind("http://g"), tokens).look()}
 
 
 async def test_one_screen_says_what_is_wrong_and_where(looks):
@@ -92,3 +92,24 @@ def test_groups_are_told_by_their_names():
 def test_a_folder_without_the_operators_key_is_told(tmp_path):
     with pytest.raises(NoKeyError, match="--data"):
         operator(httpx.AsyncClient(), "http://g", tmp_path, "nobody")
+
+
+async def test_from_inside_services_and_issuer_are_asked_themselves(tmp_path):
+    key = tmp_path / "client.pem"
+    key.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.url.host}{request.url.path}")
+        return httpx.Response(
+            200, json={"access_token": "t", "expires_in": 600, "ready": True, "checks": {}, "items": []}
+        )
+
+    told: dict[str, Any] = {f"{each}_url": f"http://{each}:1" for each in SERVICES}
+    told |= {"client_key_file": key, "issuer_url": "https://wugan.example.cn/api/recognition"}
+    settings = Inside(token_url="http://recognition:8004/oauth/token", **told)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        looks = await settings.operator(http, "operator").look()
+    assert [look.ready for look in looks] == [True] * len(SERVICES)
+    assert {each.split("/")[0] for each in asked} == set(SERVICES)
+    assert "recognition/oauth/token" in asked

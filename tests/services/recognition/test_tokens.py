@@ -80,6 +80,19 @@ async def test_a_client_of_the_kit_gets_a_token_the_guard_accepts(app, http, gua
     assert caller.divisions == ()
 
 
+async def test_a_client_may_ask_elsewhere_than_under_the_issuers_name(app, http, guard):
+    asked = []
+
+    async def note(request):
+        asked.append(str(request.url))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), event_hooks={"request": [note]}) as client:
+        inside = "http://recognition:8004/oauth/token"
+        source = TokenSource(client, issuer_url=URL, client_id="p-1", key=KEY, token_url=inside)
+        assert (await guard.caller(await source.get())).client_id == "p-1"
+    assert asked == [inside]
+
+
 async def test_a_token_says_what_the_standard_asks(http):
     answer = await ask(http, claims())
     assert answer.status_code == 200

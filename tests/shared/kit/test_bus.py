@@ -21,6 +21,7 @@ from shared.kit.bus.consumer import _message
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox, Relay
+from shared.kit.problems import UnavailableError
 
 pytestmark = [pytest.mark.db, pytest.mark.bus]
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
@@ -319,3 +320,21 @@ async def test_a_killed_broker_loses_nothing(database, own_nats):
     await bus.close()
     assert await effects(database) == list(range(8_000_000, 8_000_030))
     assert ear.heard == sorted(ear.heard), "one subject keeps its order"
+
+
+async def test_who_starts_before_his_speaker_waits_for_his_stream_and_then_hears(database, own_nats, outbox):
+    ear = Ear()
+    bus = Bus(own_nats.nats_url(), name="test")
+    await bus.connect()
+    async with listening(bus, database, ear, "early") as consumers, relaying(bus, database, outbox):
+        # Not quiet: nobody knows what there will be to hear.
+        with pytest.raises(UnavailableError):
+            await consumers.pending()
+        await bus.reconcile_streams([BATCH_COMPLETED], replicas=1)
+        with pytest.raises(UnavailableError, match="still to be made"):
+            await bus.pending(BATCH_COMPLETED.stream, {"nobody-made-this"})
+        async with database.write() as tx:
+            await outbox.say(tx, BATCH_COMPLETED, batch(9_000_001))
+        await until(lambda: ear.heard == [9_000_001])
+        assert await consumers.pending() == (0, 0)
+    await bus.close()
