@@ -65,6 +65,12 @@ class BulkLoop:
                     return False
                 job_id = taken.job_id
                 await jobs.step(self._deps, tx, taken)
+        except FileNotFoundError:
+            # As after a restore from a backup taken before the list was copied: no further try brings it back.
+            assert job_id is not None
+            log.error("job_files_missing", job=str(job_id))  # noqa: TRY400  (a loss, no defect)
+            async with self._deps.database.write() as tx:
+                await jobs.fail(self._deps, tx, job_id)
         except Exception as error:
             if job_id is None or is_operational(error):
                 raise

@@ -114,8 +114,13 @@ async def step(deps: Deps, tx: WriteTx, job: Job) -> None:
 async def give_up(deps: Deps, tx: WriteTx, job_id: UUID) -> None:
     """After a step that failed: try it again a few times, then let the job fail."""
     if await jobs.note_failure(tx, job_id) >= _MOST_FAILURES:
-        await jobs.end_job(tx, job_id, RunState.FAILED, deps.clock.now())
-        log.error("job_failed", job=str(job_id))
+        await fail(deps, tx, job_id)
+
+
+async def fail(deps: Deps, tx: WriteTx, job_id: UUID) -> None:
+    """End a job that cannot be worked off; its client sends its question again."""
+    await jobs.end_job(tx, job_id, RunState.FAILED, deps.clock.now())
+    log.error("job_failed", job=str(job_id))
 
 
 async def expire(deps: Deps, tx: WriteTx) -> list[tuple[UUID, tuple[str, ...]]]:

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import polars as pl
 import pytest
@@ -258,3 +258,14 @@ async def test_a_part_that_fails_is_tried_again_and_then_given_up(world, http, p
     job = (await http.get(place, headers=partner)).json()
     assert (job["state"], job["done"]) == ("failed", 0)
     assert await world.rows("SELECT FROM usage WHERE subject IS NOT NULL") == []
+
+
+async def test_a_job_whose_list_was_lost_fails_at_once_and_keeps_nobody_waiting(world, http, partner):
+    """As after a restore: the row came back, the file did not."""
+    answers = [await ask(http, partner | CSV, f"citizen_id\n{each}\n".encode()) for each in (ID, OTHER_ID)]
+    lost, kept = (answer.headers["Location"] for answer in answers)
+    world.deps.bulk.files.drop(UUID(lost.rsplit("/", 1)[1]))
+    await work(world)
+    assert (await http.get(lost, headers=partner)).json()["state"] == "failed"
+    assert (await http.get(kept, headers=partner)).json()["state"] == "succeeded"
+    assert await world.rows("SELECT failures FROM job WHERE failures > 0") == []
