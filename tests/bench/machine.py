@@ -5,6 +5,7 @@ import platform
 import statistics
 import subprocess
 import time
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def day_of_the_code() -> str:
         return subprocess.run(words, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def version_of_the_code() -> str:
+    """The newest commit, and a word for what differs from it; empty outside of a checkout."""
+    git = ["git", "-C", str(_ROOT)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, check=True, text=True).stdout.strip()
+        changed = subprocess.run([*git, "diff", "HEAD"], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{commit}+{sha256(changed).hexdigest()[:12]}" if changed else commit
 
 
 def peak_mib(pid: int) -> float:

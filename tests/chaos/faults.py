@@ -51,14 +51,14 @@ class Fault:
 
     Attributes:
         stage: in which stage of the run, and at which share of it.
-        parks: whether messages are to be found in the dead letters after it.
+        parks: how many messages at least are to be found in the dead letters after it.
     """
 
     name: str
     stage: str
     share: float
     strike: Strike
-    parks: bool = False
+    parks: int = 0
 
 
 def _kill(name: str) -> Strike:
@@ -174,10 +174,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="kill -9 grid in the visits", stage="visits", share=0.3, strike=_kill("grid")),
     Fault(name="kill -9 nats-server", stage="sources", share=0.4, strike=_kill("nats")),
     Fault(name="kill -9 PostgreSQL", stage="sources", share=0.4, strike=_kill("postgres")),
-    *(
-        Fault(name=f"SIGSTOP {name}", stage="sources", share=0.3, strike=_freeze(name))
-        for name in ("scoring", "recognition", "notify")
-    ),
+    *(Fault(name=f"SIGSTOP {name}", stage="sources", share=0.3, strike=_freeze(name)) for name in SERVICES),
     Fault(name="services cut off from the broker", stage="sources", share=0.3, strike=_cut_broker),
     Fault(name="the broker's bytes held up", stage="sources", share=0.3, strike=_hold_broker),
     Fault(name="services cut off from the database", stage="sources", share=0.3, strike=_cut_database),
@@ -186,5 +183,5 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="messages again, shuffled", stage="sources", share=0.8, strike=_again),
     Fault(name="no room for raw files", stage="sources", share=0.3, strike=_full_disk),
     Fault(name="no room in JetStream", stage="sources", share=0.3, strike=_full_broker),
-    Fault(name="a poison message of each type", stage="sources", share=0.3, strike=_poison, parks=True),
+    Fault(name="a poison message of each type", stage="sources", share=0.3, strike=_poison, parks=len(EVENTS)),
 )

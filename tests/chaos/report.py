@@ -22,7 +22,7 @@ def cells(row: Row) -> tuple[str, ...]:
         str(row.parked),
         str(row.lost),
         str(row.doubled),
-        "; ".join(row.differs)[:300] or "0",
+        f"FAILED: {'; '.join(row.differs)[:300]}" if row.failed else "0",
     )
 
 
@@ -44,7 +44,7 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "# Chaos",
         "",
         "Written by `make chaos`. A small city goes through the whole platform, once a fault, while its parts break; the end is held",
-        f"against runs in which nothing broke. Scale {scale:g}, seed {series.seed}; {os.cpu_count()} cores.",
+        f"against runs in which nothing broke. Scale {scale:g}, seed {series.seed}; {os.cpu_count()} cores; code {series.code[:12]}.",
         "",
         f"* **Compared**: {len(undisturbed.tables)} tables of the five schemas, {kept} columns: those in which undisturbed runs agree",
         f"  (ids, instants and the order of batches are chance), by a digest of their sorted values; in {whole} tables, whole rows of these columns.",
@@ -52,6 +52,7 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "  everybody must be the same too.",
         "* **Recovered after**: from the end of the fault (a kill ends at once) until everything said by then is published and handled by every consumer,",
         "  while the upload goes on. Starting the process again is part of it.",
+        "* A run that failed stays in the table beside its repetition.",
         f"* Lasting faults last {series.lasting:.0f} s, those a caller cannot wait for {series.lasting / 3:.0f} s. An undisturbed run takes {undisturbed.seconds:.0f} s.",
         "",
         "| " + " | ".join(COLUMNS) + " |",

@@ -1,4 +1,4 @@
-"""What is known of a series of runs, kept in a folder so that a series may be broken off and gone on with."""
+"""What is known of a series of runs, kept in a folder so that a series of the same code may be gone on with."""
 
 import json
 from collections.abc import Mapping
@@ -45,16 +45,25 @@ class Row:
     doubled: int = 0
     differs: list[str] = field(default_factory=list)
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than an undisturbed run."""
+        return bool(self.differs or self.lost or self.doubled)
+
 
 @dataclass(slots=True)
 class Series:
-    """Undisturbed runs, and a disturbed one for each fault."""
+    """Undisturbed runs, and disturbed ones; `rows` holds every run of a fault, a failed one beside its repetition.
+
+    `code` says which version was run: what another version did says nothing about this one.
+    """
 
     folder: Path
     seed: int
     lasting: float
+    code: str
     undisturbed: Undisturbed | None = None
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
 
     @property
     def secrets(self) -> Path:
@@ -70,8 +79,9 @@ class Series:
         known = {
             "seed": self.seed,
             "lasting": self.lasting,
+            "code": self.code,
             "undisturbed": self.undisturbed and asdict(self.undisturbed),
-            "rows": [asdict(row) for row in self.rows.values()],
+            "rows": [asdict(row) for rows in self.rows.values() for row in rows],
         }
         self._file.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
 
@@ -80,12 +90,15 @@ class Series:
         self._file.unlink()
 
     def load(self) -> None:
-        """Go on with what the folder holds of the same series."""
+        """Go on with what the folder holds of the same series of the same code."""
         if not self._file.exists():
             return
         known = json.loads(self._file.read_text(encoding="utf-8"))
-        if (known["seed"], known["lasting"]) != (self.seed, self.lasting) or not known["undisturbed"]:
+        same = (known["seed"], known["lasting"], known.get("code")) == (self.seed, self.lasting, self.code)
+        if not same or not self.code or not known["undisturbed"]:
             return
         tables = {name: Table(**each) for name, each in known["undisturbed"].pop("tables").items()}
         self.undisturbed = Undisturbed(**known["undisturbed"], tables=tables)
-        self.rows = {each["fault"]: Row(**each) for each in known["rows"]}
+        self.rows = {}
+        for each in known["rows"]:
+            self.rows.setdefault(each["fault"], []).append(Row(**each))

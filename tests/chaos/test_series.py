@@ -1,0 +1,86 @@
+"""What a series of chaos says of itself: a failure stays a failure, and other code's runs are not its own."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from deploy.demo.truth import Accuracy
+from shared.contracts.events import EVENTS
+from tests.chaos import __main__ as chaos
+from tests.chaos import report
+from tests.chaos.city import Outcome
+from tests.chaos.digest import Table
+from tests.chaos.faults import FAULTS, SERVICES
+from tests.chaos.state import Series, Undisturbed
+
+RIGHT = Accuracy(**dict.fromkeys(Accuracy.__dataclass_fields__, 1))
+HELD = {"grid.tasks": Table(rows=3, columns={"subject": "a"}, whole="b")}
+GOOD = Outcome(accuracy=RIGHT, seconds=9, recovery=1, parked=0, texts_twice=0, tables=HELD)
+BAD = replace(GOOD, tables={"grid.tasks": Table(rows=4, columns={"subject": "c"}, whole="d")})
+KILL = next(fault for fault in FAULTS if fault.name == "kill -9 grid")
+POISON = next(fault for fault in FAULTS if fault.parks)
+
+
+@pytest.fixture
+def outcomes(monkeypatch):
+    """What the next runs end with."""
+    planned: list[Outcome] = []
+
+    async def run(folder, *_):
+        folder.mkdir(exist_ok=True)
+        return planned.pop(0)
+
+    monkeypatch.setattr("tests.chaos.city.run", run)
+    return planned
+
+
+def series(folder, code="abc"):
+    made = Series(folder, 7, 30.0, code)
+    made.load()
+    if made.undisturbed is None:
+        told = dict.fromkeys(Accuracy.__dataclass_fields__, 1)
+        made.undisturbed = Undisturbed(seconds=9, accuracy=told, texts_twice=0, tables=HELD)
+    return made
+
+
+async def said(fault, made) -> tuple[int, str]:
+    out = Console(width=200, file=io.StringIO(), record=True)
+    return await chaos.chaos([fault], made, out), out.export_text()
+
+
+async def test_a_run_that_failed_is_failed_also_when_the_next_one_passes(tmp_path, outcomes):
+    outcomes += [BAD, GOOD]
+    assert (await said(KILL, series(tmp_path)))[0] == 1
+    again = series(tmp_path)
+    failed, text = await said(KILL, again)
+    assert failed == 1
+    assert not outcomes
+    first, second = again.rows[KILL.name]
+    assert "FAILED" in report.cells(first)[-1]
+    assert report.cells(second)[-1] == "0"
+    assert "FAILED" in text
+    assert "run 2" in text
+    assert (await said(KILL, series(tmp_path)))[0] == 1  # nothing is run, and it is still told
+
+
+async def test_what_other_code_did_is_not_taken_for_this_ones(tmp_path, outcomes):
+    outcomes += [GOOD, GOOD]
+    assert (await said(KILL, series(tmp_path)))[0] == 0
+    assert series(tmp_path).rows
+    for other in ("other", ""):
+        assert not series(tmp_path, other).rows
+    assert (await said(KILL, series(tmp_path, "other")))[0] == 0
+    assert not outcomes
+
+
+@pytest.mark.parametrize(("parked", "failed"), [(0, 1), (len(EVENTS) - 1, 1), (len(EVENTS), 0)])
+async def test_poison_that_was_not_parked_did_not_strike(tmp_path, outcomes, parked, failed):
+    outcomes.append(replace(GOOD, parked=parked))
+    assert (await said(POISON, series(tmp_path)))[0] == failed
+
+
+def test_every_service_is_killed_and_stopped():
+    names = {fault.name for fault in FAULTS}
+    assert {f"{what} {service}" for what in ("kill -9", "SIGSTOP") for service in SERVICES} <= names
