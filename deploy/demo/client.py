@@ -11,6 +11,7 @@ import httpx
 
 from shared.kit.clock import wall
 from shared.kit.http import TokenSource, load_key
+from shared.kit.problems import UnavailableError
 
 _AWAY = frozenset({502, 503, 504, 507})  # away, or without room until the operator makes some
 _PIECE = 1 << 20
@@ -52,6 +53,7 @@ class Client:
 
         Raises:
             RefusedError: an answer of 4xx.
+            ForbiddenError: the issuer knows no such client.
             httpx.TransportError: still away after `patience`.
         """
         ends, pause = wall() + self.patience, 0.2
@@ -68,7 +70,7 @@ class Client:
                 )
                 if answer.status_code not in _AWAY:
                     return _read(answer)
-            except (httpx.TransportError, OSError) as error:
+            except (httpx.TransportError, OSError, UnavailableError) as error:
                 if wall() > ends:
                     msg = f"{service} stays away: {type(error).__name__}"
                     raise httpx.TransportError(msg) from error

@@ -26,6 +26,7 @@ from deploy.local.errors import DemoNatsError, StackError
 from deploy.local.processes import peak_memory
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit.clock import wall
+from shared.kit.problems import ProblemError
 
 SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
 MORNING = datetime(2023, 11, 1, 1, 0, tzinfo=UTC)  # nine in Shanghai
@@ -255,7 +256,19 @@ def _whole(city: Path) -> Manifest:
 
 
 async def through(run: Run) -> screen.Result:
-    """Send the city through the platform and ask it what it knows."""
+    """Send the city through the platform and ask it what it knows.
+
+    Raises:
+        StackError: a process of the stack cannot be kept running.
+    """
+    async with _meanwhile(run.stack.watch()) as watching, _meanwhile(_through(run)) as going:
+        await asyncio.wait({watching, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not going.done():
+            watching.result()
+        return await going
+
+
+async def _through(run: Run) -> screen.Result:
     chosen = run.options.sources
     files = [file for file in run.manifest.files if file.kind != "source" or chosen is None or file.code in chosen]
     started = wall()
@@ -377,7 +390,7 @@ def main(options: DemoOptions) -> int:
     """Run the demo from the command line; returns the exit code."""
     try:
         asyncio.run(demo(options))
-    except (RefusedError, TimeoutError, httpx.HTTPError) as error:
+    except (RefusedError, ProblemError, TimeoutError, httpx.HTTPError) as error:
         sys.stderr.write(f"wugan demo: {error}\n")
         return 1
     return 0

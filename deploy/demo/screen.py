@@ -59,7 +59,7 @@ def _flow(result: Result) -> Table:
         table.add_row(f"  {verdict}", _share(result.rows(verdict), rows))
     for channel, count in sorted(by_channel.items()):
         table.add_row(f"certified by {channel}", _share(count, people))
-    table.add_row("unmatched → grid tasks", f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}")
+    table.add_row("tasks for grid members", _tasks(grid))
     found = ", ".join(f"{name} {count:,}" for name, count in sorted(result.visited.items()))
     table.add_row("visits paid", f"{sum(result.visited.values()):,}: {found}")
     stopped = f"payments stopped: {recognition['payments_stopped']:,}"
@@ -68,6 +68,12 @@ def _flow(result: Result) -> Table:
     most = max(result.peaks, key=lambda name: result.peaks[name])
     table.add_row("most memory of a service", f"{result.peaks[most] / 2**20:,.0f} MiB ({most})")
     return table
+
+
+def _tasks(grid: Mapping[str, Any]) -> str:
+    """How many there were, and of those still open why."""
+    waiting = "".join(f", open as {reason} {count:,}" for reason, count in sorted(grid["tasks_open"].items()))
+    return f"{sum(grid['tasks_open'].values()) + grid['tasks_closed']:,}: closed {grid['tasks_closed']:,}{waiting}"
 
 
 def truth_table(accuracy: Accuracy) -> Table:

@@ -8,14 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import uuid_utils.compat as uuids
 
 from deploy.demo.city.manifest import TRUTH
 from deploy.demo.client import Client, RefusedError
+from shared.kit.clock import wall
 
 _GRIDS = 40
 _AT_ONCE = 4
+_ASK_AGAIN_SECONDS = 0.5
 _AT_THE_DOOR = {
     "dead": "dead",
     "in_custody": "in_custody",
@@ -56,6 +59,7 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
 
     Raises:
         RefusedError: the platform took a report for impossible.
+        httpx.TransportError: nobody told the names for as long as the client is patient.
     """
     grids = pl.read_csv(city / "grids" / "grids.csv", infer_schema=False)["grid_code"].to_list()
     behind, gate = doors(city), asyncio.Semaphore(_AT_ONCE)
@@ -65,7 +69,7 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
     async def one(grid: str) -> None:
         nonlocal done
         async with gate:
-            worklist = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
+            worklist = await _worklist(client, grid)
             items = [
                 _visit(task, behind[grid, line["name"]], worklist["as_of"])
                 for line in worklist["items"]
@@ -84,6 +88,19 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
 
     await asyncio.gather(*(one(grid) for grid in chosen))
     return found
+
+
+async def _worklist(client: Client, grid: str) -> dict[str, Any]:
+    """What is to be done in a grid, with the names on its doors: without them nobody can be visited."""
+    ends = wall() + client.patience
+    while True:
+        worklist: dict[str, Any] = await client.call("GET", "grid", f"/v1/worklist?grid={grid}")
+        if worklist["names"] == "included":
+            return worklist
+        if wall() > ends:
+            msg = "ingest tells no names"
+            raise httpx.TransportError(msg)
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 def _visit(task: dict[str, Any], door: Door, now: str) -> dict[str, Any]:

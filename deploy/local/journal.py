@@ -1,5 +1,6 @@
 """One log file a process, and listeners that hear every line."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ STACK = "wugan"
 """The name under which the stack itself speaks."""
 
 _KEEP_BYTES = 16 * 2**20
+_LAST_LINES = 20
 
 
 class Journal:
@@ -22,17 +24,22 @@ class Journal:
         self._listener = listener
         self._files: dict[str, TextIO] = {}
         self._last: dict[str, deque[str]] = {}
+        self._unwritten: set[str] = set()
 
     def path(self, name: str) -> Path:
         """The file of one process."""
         return self._folder / f"{name}.log"
 
     def line(self, name: str, text: str) -> None:
-        """A process said a line."""
-        file = self._files.get(name) or self._open(name)
-        file.write(text + "\n")
-        file.flush()
-        self._last[name].append(text)
+        """A process said a line; a disk that takes no more loses lines, not the processes that say them."""
+        self._last.setdefault(name, deque(maxlen=_LAST_LINES)).append(text)
+        try:
+            file = self._files.get(name) or self._open(name)
+            file.write(text + "\n")
+            file.flush()
+            self._unwritten.discard(name)
+        except OSError as error:
+            self._give_up(name, error)
         if self._listener:
             self._listener(name, text)
 
@@ -47,8 +54,18 @@ class Journal:
     def close(self) -> None:
         """Close the files; a later line opens its file again."""
         for file in self._files.values():
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()
         self._files.clear()
+
+    def _give_up(self, name: str, error: OSError) -> None:
+        # The next line opens it anew: there may be room again.
+        if file := self._files.pop(name, None):
+            with contextlib.suppress(OSError):
+                file.close()
+        if self._listener and not self._unwritten:
+            self._listener(STACK, f"{self.path(name)} takes no more lines ({error.strerror}): make room on the disk")
+        self._unwritten.add(name)
 
     def _open(self, name: str) -> TextIO:
         path = self.path(name)
@@ -56,5 +73,4 @@ class Journal:
         if path.exists() and path.stat().st_size > _KEEP_BYTES:
             path.replace(path.with_suffix(".log.1"))
         file = self._files[name] = path.open("a", encoding="utf-8")
-        self._last.setdefault(name, deque(maxlen=20))
         return file

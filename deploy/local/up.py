@@ -34,8 +34,8 @@ async def _run(options: StackOptions, out: TextIO) -> int:
         nonlocal asked
         asked += 1
         if asked == 1:
-            stack.journal.say("stopping; once more to kill everything at once")
             work.cancel()
+            stack.journal.say("stopping; once more to kill everything at once")
         else:
             stack.kill_everything()
 

@@ -21,6 +21,8 @@ BYTES_AT_FULL_SCALE = 3_200_000_000
 _RESERVE = 100_000_000
 _ROSTER_ON = FIRST_ON
 _NO_ENCODING = ("xlsx", "parquet")
+_BEGUN = "city.begun"
+"""Stands in the folder from the first file to the manifest, so that what was broken off is known for ours."""
 
 Progress = Callable[[str, int], None]
 """Called with what was written and how many rows it has."""
@@ -75,18 +77,20 @@ def generate(scale: float, seed: int, out: Path, tell: Progress | None = None, *
         files=tuple(files),
     )
     write_manifest(manifest)
+    (out / _BEGUN).unlink()
     return manifest
 
 
 def _prepare(out: Path, scale: float) -> None:
     """An empty folder with enough room; an older city in it goes."""
     if out.exists() and any(out.iterdir()):
-        if not (out / MANIFEST).exists() and not (out / "deliveries").is_dir():
+        if not any((out / name).exists() for name in (MANIFEST, _BEGUN, "deliveries")):
             raise OccupiedFolderError(out)
         (out / MANIFEST).unlink(missing_ok=True)
         for part in ("grids", "rosters", "deliveries", "truth"):
             shutil.rmtree(out / part, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
+    (out / _BEGUN).touch()
     needed = round(BYTES_AT_FULL_SCALE * scale) + _RESERVE
     free = shutil.disk_usage(out).free
     if free < needed:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.local.clients import SERVICES
+from deploy.local.folder import DataFolder
 from deploy.local.ports import HOST, plan
 from deploy.local.probes import is_free
 
@@ -104,6 +105,24 @@ async def test_a_stop_in_the_middle_of_the_start_is_clean(tmp_path):
     async with started(tmp_path, base) as up:
         assert up.stdout
         await up.stdout.readline()
+        up.send_signal(signal.SIGINT)
+        _, err = await up.communicate()
+        assert (up.returncode, err) == (0, b"")
+    assert not listening(base)
+
+
+async def test_a_disk_that_takes_no_more_lines_neither_fails_the_platform_nor_its_stop(tmp_path):
+    folder = DataFolder(tmp_path)
+    folder.open(fresh=False, min_free_bytes=0)
+    folder.close()
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    for name in ("wugan", "nats", "postgres", *SERVICES):
+        (folder.logs / f"{name}.log").symlink_to("/dev/full")
+    base = base_port()
+    async with started(tmp_path, base) as up:
+        lines = await until_ready(up)
+        (told,) = [line["event"] for line in lines if "takes no more lines" in line.get("event", "")]
+        assert "No space left on device" in told
         up.send_signal(signal.SIGINT)
         _, err = await up.communicate()
         assert (up.returncode, err) == (0, b"")

@@ -141,6 +141,20 @@ class TestFolder:
         generate(0.0001, 1, tmp_path)
         assert not (tmp_path / "deliveries" / "stale.csv").exists()
 
+    def test_a_city_that_was_broken_off_before_its_deliveries_is_made_anew(self, tmp_path, monkeypatch):
+        def broken_off(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("deploy.demo.city.generate.read_deliveries", broken_off)
+            with pytest.raises(KeyboardInterrupt):
+                generate(0.0001, 1, tmp_path)
+        assert not (tmp_path / "deliveries").exists()
+        assert list((tmp_path / "rosters").iterdir())
+        manifest = generate(0.0001, 1, tmp_path)
+        assert {each.name for each in tmp_path.iterdir()} == {"city.json", "grids", "rosters", "deliveries", "truth"}
+        assert read_manifest(tmp_path) == manifest
+
     def test_other_peoples_files_are_left_alone(self, tmp_path):
         (tmp_path / "thesis.txt").write_text("x")
         with pytest.raises(OccupiedFolderError):
