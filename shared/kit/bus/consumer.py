@@ -124,6 +124,7 @@ class Consumers:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _failures: Counter[tuple[str, int]] = field(default_factory=Counter)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _awaited: dict[str, str] = field(default_factory=dict)  # stream by consumer that waits for it
     _places: asyncio.Semaphore | None = None
 
     async def start(self) -> None:
@@ -147,11 +148,14 @@ class Consumers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _make(self, subscription: Subscription, durable: str, subject: str) -> None:
+        stream = subscription.event.stream
         try:
             await self._reconcile(subscription, durable, subject)
         except NoStreamError:
             # Its speaker has never run here; the listening loop asks again until he has.
-            log.info("stream_awaited", consumer=durable)
+            if stream not in self._awaited.values():
+                log.info("stream_awaited", stream=stream)
+            self._awaited[durable] = stream
 
     async def _reconcile(self, subscription: Subscription, durable: str, subject: str) -> None:
         config = api.ConsumerConfig(
@@ -171,6 +175,11 @@ class Consumers:
 
     async def _listen(self, subscription: Subscription, durable: str, subject: str, shard: str | None) -> None:
         source: Pull | None = None
+        while durable in self._awaited and not self._stopping.is_set():
+            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(Exception):
+                await self._reconcile(subscription, durable, subject)
+                del self._awaited[durable]
         while not self._stopping.is_set():
             try:
                 source = source or self.bus.bind(subscription.event.stream, durable)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
 from shared.contracts.vocabulary import SHARDS
@@ -326,15 +327,17 @@ async def test_who_starts_before_his_speaker_waits_for_his_stream_and_then_hears
     ear = Ear()
     bus = Bus(own_nats.nats_url(), name="test")
     await bus.connect()
-    async with listening(bus, database, ear, "early") as consumers, relaying(bus, database, outbox):
-        # Not quiet: nobody knows what there will be to hear.
-        with pytest.raises(UnavailableError):
-            await consumers.pending()
-        await bus.reconcile_streams([BATCH_COMPLETED], replicas=1)
-        with pytest.raises(UnavailableError, match="still to be made"):
-            await bus.pending(BATCH_COMPLETED.stream, {"nobody-made-this"})
-        async with database.write() as tx:
-            await outbox.say(tx, BATCH_COMPLETED, batch(9_000_001))
-        await until(lambda: ear.heard == [9_000_001])
-        assert await consumers.pending() == (0, 0)
+    with capture_logs() as said:
+        async with listening(bus, database, ear, "early") as consumers, relaying(bus, database, outbox):
+            # Not quiet: nobody knows what there will be to hear.
+            with pytest.raises(UnavailableError):
+                await consumers.pending()
+            await bus.reconcile_streams([BATCH_COMPLETED], replicas=1)
+            with pytest.raises(UnavailableError, match="still to be made"):
+                await bus.pending(BATCH_COMPLETED.stream, {"nobody-made-this"})
+            async with database.write() as tx:
+                await outbox.say(tx, BATCH_COMPLETED, batch(9_000_001))
+            await until(lambda: ear.heard == [9_000_001])
+            assert await consumers.pending() == (0, 0)
     await bus.close()
+    assert [each["event"] for each in said if each["log_level"] == "warning"] == []  # the usual first start, no trouble
