@@ -57,7 +57,7 @@ class TokenSource:
         token_url: where the issuer is asked; default: under its own name.
     """
 
-    def __init__(  # noqa: PLR0913  (who asks, for whom, where)
+    def __init__(
         self,
         client: httpx.AsyncClient,
         *,
