@@ -108,6 +108,7 @@ def submit(  # noqa: PLR0913  (options of a command)
     client_id: Annotated[str, typer.Option(help="Registered client that may deliver.")] = "demo-department",
     key: Annotated[Path | None, typer.Option(help="Its private key; default: that of the stack in --data.")] = None,
     confirm: Annotated[bool, typer.Option(help="Let files through that were held for their faults.")] = False,
+    again: Annotated[bool, typer.Option(help="Send what was sent before too: after a roster was put right.")] = False,
     data: Data = Path("var/stack"),
     gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
 ) -> None:
@@ -122,7 +123,9 @@ def submit(  # noqa: PLR0913  (options of a command)
     if not chosen.exists():
         typer.echo(f"wugan: {chosen} is not there: name the key of {client_id} with --key", err=True)
         raise typer.Exit(1)
-    options = SubmitOptions(path=path, source=source, gateway=gateway, client_id=client_id, key=chosen, confirm=confirm)
+    options = SubmitOptions(
+        path=path, source=source, gateway=gateway, client_id=client_id, key=chosen, confirm=confirm, again=again
+    )
     try:
         code = send(options, Console())
     except ProblemError as error:

@@ -30,6 +30,7 @@ class SubmitOptions:
         client_id: registered client of the platform.
         key: its private key.
         confirm: let files through that were held for their faults.
+        again: send what was answered before, too: rows of people who were on no roster then are judged anew.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class SubmitOptions:
     client_id: str
     key: Path
     confirm: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], con
                 progress.update(task, description=f"{source}/{path.name}"[-48:])
                 # What a test platform has taken, the real one still waits for.
                 key = f"{options.gateway} {source} {await asyncio.to_thread(_digest, path)}"
-                if key in journal.answered:
+                if key in journal.answered and not options.again:
                     counts["files sent before"] += 1
                     progress.advance(task, path.stat().st_size)
                     continue

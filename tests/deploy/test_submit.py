@@ -81,9 +81,9 @@ def send(platform, tmp_path):
     key = tmp_path / "key.pem"
     key.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
 
-    def run(path, source=None, gateway=platform.url):
+    def run(path, source=None, gateway=platform.url, *, again=False):
         out = io.StringIO()
-        options = SubmitOptions(path=path, source=source, gateway=gateway, client_id="c", key=key)
+        options = SubmitOptions(path=path, source=source, gateway=gateway, client_id="c", key=key, again=again)
         return submit(options, Console(file=out, width=200)), out.getvalue()
 
     return run
@@ -118,6 +118,11 @@ def test_another_platform_is_sent_everything(platform, send, folder):
     send(folder)
     code, _ = send(folder, gateway=f"{platform.url}/")
     assert (code, len(platform.taken)) == (0, 6)
+
+
+def test_what_was_sent_before_is_sent_again_when_it_is_asked_for(platform, send, folder):
+    send(folder)
+    assert (send(folder, again=True)[0], len(platform.taken)) == (0, 6)
 
 
 def test_a_withdrawn_file_is_not_taken_and_asked_for_again(platform, send, folder):
