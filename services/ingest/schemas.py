@@ -137,7 +137,9 @@ class CorrectionIn(_In):
 
     evidence_id: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     batch_id: UUID | None = None
-    row_no: Annotated[int, Field(ge=0, lt=1 << 32)] | None = Field(default=None, description="data rows count from 0")
+    row_no: Annotated[int, Field(ge=0, lt=1 << 32)] | None = Field(
+        default=None, description="data rows count from 0, people of one row one by one"
+    )
     reason: Reason
     replacement: EventIn | None = Field(default=None, description="what is right; without it the record just goes")
 

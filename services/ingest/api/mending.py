@@ -64,7 +64,7 @@ async def download_quarantine(
     try:
         # All columns are read, not only those that are judged. Once written, the file goes out as slowly as it may.
         limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROWS))
-        frames = mending.rows_with_reasons(received, quarantine, limits)
+        frames = mending.rows_with_reasons(received, quarantine, limits, deps.sources.get(batch.code))
         async with deps.turn:
             path = await asyncio.to_thread(mending.written, frames, form, received)
     except BaseException:

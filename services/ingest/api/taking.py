@@ -16,8 +16,9 @@ from services.ingest.api.deps import IngestDeps
 from services.ingest.api.judged import JudgedFile, JudgedRosterFile
 from services.ingest.domain import hints as hints_of
 from services.ingest.domain import roster, verdicts
-from services.ingest.domain.catalogue import Source
+from services.ingest.domain.catalogue import CITIZEN_ID, NAME, Source
 from services.ingest.domain.evidence import window_start
+from services.ingest.domain.households import one_a_person
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
@@ -189,10 +190,15 @@ def _judged(deps: IngestDeps, source: Source, received: Received, people: People
     file, said, row = JudgedFile(people=people, scratch=received.scratch), rules(deps), 0
     with room():
         for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
-            judged = verdicts.judge(frame, source, people, said)
-            hinted = hints_of.described(frame, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS
+            rows = (
+                one_a_person(frame, CITIZEN_ID, NAME if NAME in frame.columns else None)
+                if source.several_people
+                else frame
+            )
+            judged = verdicts.judge(rows, source, people, said)
+            hinted = hints_of.described(rows, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS
             file.add(judged, hinted)
-            row += len(frame)
+            row += len(rows)
     return file
 
 

@@ -45,6 +45,7 @@ class Source:
         identity: `id_only`, or `full` where by their nature its rows hold no name and a reader checked card and face;
             a matching name makes `full` anywhere.
         identification: how and by what rule such a reader tells who somebody is.
+        several_people: a row may name several people, as a visit to a household does.
         columns: accepted headers by canonical column, in order of preference.
         codes: rules of deciding columns.
         dates: by kind, the column that holds its own day where a file has it (released, not admitted).
@@ -65,6 +66,7 @@ class Source:
     latency_days: int
     retention_months: int
     id_may_be_blank: bool
+    several_people: bool = False
     columns: Mapping[str, tuple[str, ...]]
     hint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, CodeRule]

@@ -21,7 +21,10 @@ Reason = Literal[
 ]  # fmt: skip
 
 
-_PLAIN = {"label", "department", "why", "reference", "frequency", "latency_days", "retention_months", "id_may_be_blank"}
+_PLAIN = {
+    "label", "department", "why", "reference", "frequency", "latency_days", "retention_months", "id_may_be_blank",
+    "several_people",
+}  # fmt: skip
 
 
 class SourceError(Exception):
@@ -69,6 +72,7 @@ class _SourceFile(_Strict):
     latency_days: Annotated[int, Field(ge=0, le=400)]
     retention_months: Annotated[int, Field(ge=1, le=120)]
     id_may_be_blank: bool = False
+    several_people: bool = False
     columns: dict[Text, Headers]
     hint: _Hint | None = None
     codes: dict[Text, _Codes] = {}

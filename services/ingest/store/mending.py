@@ -9,7 +9,8 @@ import polars as pl
 import pyarrow as pa
 import xlsxwriter
 
-from services.ingest.domain.catalogue import UNEVEN
+from services.ingest.domain.catalogue import CITIZEN_ID, NAME, UNEVEN, Source
+from services.ingest.domain.households import one_a_person
 from services.ingest.store.problems import FileTooLargeError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import read_chunks
@@ -43,18 +44,22 @@ def _all(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return {header: header for header in headers if header not in {ROW, REASON}}, []
 
 
-def rows_with_reasons(received: Received, quarantine: pa.Table, limits: Limits) -> Iterator[pl.DataFrame]:
+def rows_with_reasons(
+    received: Received, quarantine: pa.Table, limits: Limits, source: Source | None = None
+) -> Iterator[pl.DataFrame]:
     """The rows of a file that are in quarantine, with all their columns, their number and the reason in Chinese.
 
     Args:
         received: the file as it was sent.
         quarantine: row numbers and reasons, in order.
         limits: those the file was read under.
+        source: of the file, unless it is a roster.
     """
     numbers = quarantine.column("row_no").to_numpy()
     reasons = pl.Series(pl.from_arrow(quarantine.column("reason"))).replace_strict(REASONS, default="其他")
     first = 0
-    for frame in read_chunks(received.path, received.scratch, _all, limits):
+    for read in read_chunks(received.path, received.scratch, _all, limits):
+        frame = _judged_rows(read, source)
         start, stop = np.searchsorted(numbers, [first, first + len(frame)])
         if stop > start:
             chosen = numbers[start:stop].astype(np.int64)
@@ -68,6 +73,14 @@ def rows_with_reasons(received: Received, quarantine: pa.Table, limits: Limits) 
                 )
             )
         first += len(frame)
+
+
+def _judged_rows(frame: pl.DataFrame, source: Source | None) -> pl.DataFrame:
+    """The rows as they were judged, where one of the file may name several people."""
+    if source is None or not source.several_people:
+        return frame
+    headers = {name: header for header, name in source.matched_columns(frame.columns).items()}
+    return one_a_person(frame, headers[CITIZEN_ID], headers.get(NAME))
 
 
 def written(frames: Iterator[pl.DataFrame], form: str, received: Received) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from services.ingest.domain.verdicts import OUT_OF_WINDOW, VERDICTS
 from services.ingest.store.mending import REASON, REASONS, ROW
 from tests.services.ingest.api.test_held import faulty
-from tests.services.ingest.world import IDS, PACKINGS, csv_of, ndjson_of, parquet_of, pharmacy, roster, xlsx_of
+from tests.services.ingest.world import IDS, NAMES, PACKINGS, csv_of, ndjson_of, parquet_of, pharmacy, roster, xlsx_of
 
 pytestmark = pytest.mark.db
 BAD = IDS[3][:-1] + ("0" if IDS[3][-1] != "0" else "1")
@@ -35,6 +35,19 @@ async def test_rows_come_back_as_they_were_sent_with_the_reason(town, form, pack
         REASON: [REASONS["bad_check_digit"], REASONS["bad_citizen_id"], REASONS["not_a_beneficiary"]],
     }
     assert town.leftovers() == []
+
+
+async def test_people_of_one_visit_are_judged_and_come_back_one_by_one(town):
+    columns = {"户编号": ["H1", "H2"], "身份证号": [f"{IDS[0]}、{BAD}、{IDS[1]}", IDS[2]],
+               "姓名": [f"{NAMES[0]}、{NAMES[3]}、{NAMES[1]}", NAMES[2]], "走访日期": ["2023-05-09"] * 2}  # fmt: skip
+    said = (await town.send(csv_of(columns), "rural_monitor_visit")).json()
+    assert (said["rows"], said["accepted"], said["quarantine_reasons"]) == (4, 3, {"bad_check_digit": 1})
+    told = await town.said("ingest.evidence.accepted.v1")
+    assert {row["evidence_id"] & 0xFFFFFFFF for row in told} == {0, 2, 3}
+    assert {row["identity"] for row in told} == {"full"}
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    frame = pl.read_csv(answer.content, infer_schema=False)
+    assert frame.row(0) == ("H1", BAD, NAMES[3], "2023-05-09", "2", REASONS["bad_check_digit"])
 
 
 async def test_a_sheet_holds_the_same_as_text(town):
