@@ -1,7 +1,9 @@
 """Names as they are compared: without spaces, points and forms of writing, so that only a different name differs."""
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
+from unicodedata import normalize
 
 import polars as pl
 
@@ -10,7 +12,7 @@ _POINTS = "·•・．.‧∙⋅"
 _SURNAMES = {"肖": "萧", "阎": "闫", "邱": "丘"}
 # What simplified names write in two ways, and forms that clerks use.
 _FORMS = {"喆": "哲", "囯": "国", "㛃": "洁", "䶮": "龑"}
-_BLANK = r"[\s\u200b-\u200d\u2060\ufeff]"
+_BLANK = re.compile(r"[\s\u200b-\u200d\u2060\ufeff]")
 
 
 def _variants() -> Iterator[tuple[str, str]]:
@@ -24,22 +26,25 @@ def _table() -> dict[str, str]:
     return dict.fromkeys(_POINTS, "") | {form: usual.get(plain, plain) for form, plain in _variants()} | usual
 
 
-_TABLE = _table()
-_FROM, _TO = list(_TABLE), list(_TABLE.values())
+_TABLE = str.maketrans(_table())
 # Nearly every name is of plain characters only and stays as it is.
-_ODD = rf"[^\u4e00-\u9fff]|[{''.join(form for form in _TABLE if form not in _POINTS)}]"
+_ODD = rf"[^\u4e00-\u9fff]|[{''.join(form for form in map(chr, _TABLE) if form not in _POINTS)}]"
 
 
 def normalise(raw: pl.Series) -> pl.Series:
     """Names for comparison; null and empty stay null."""
     text = raw.cast(pl.String)
     odd = text.str.contains(_ODD).fill_null(value=False).arg_true()
-    text = text.scatter(odd, _normalised(text.gather(odd))) if len(odd) else text
+    if len(odd):
+        some = text.gather(odd)
+        distinct = some.unique()
+        plain = pl.Series([_plain(each) for each in distinct.to_list()], dtype=pl.String)
+        text = text.scatter(odd, some.replace_strict(distinct, plain, return_dtype=pl.String))
     return pl.select(pl.when(text.str.len_bytes() > 0).then(text)).to_series()
 
 
-def _normalised(text: pl.Series) -> pl.Series:
+def _plain(text: str) -> str:
     """Without widths, cases, blanks and variants; what these steps bring forth goes with the second round."""
     for _ in range(2):
-        text = text.str.normalize("NFKC").str.to_uppercase().str.replace_all(_BLANK, "").str.replace_many(_FROM, _TO)
-    return text.str.normalize("NFKC")
+        text = _BLANK.sub("", normalize("NFKC", text).upper()).translate(_TABLE)
+    return normalize("NFKC", text)
