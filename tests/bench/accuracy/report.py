@@ -37,9 +37,9 @@ def targets(found: Study) -> tuple[Target, ...]:
     lift = min(each.share(ORDERS[0]) for each in found.visits.values()) / 0.1
     return (
         Target(words="of certified people alive at as_of, at least 99.95 %", value=alive, least=0.9995,
-               shown=f"{alive:.4%} (of all {ours.dead_at_as_of} of {ours.certified:,} were not)"),
+               shown=f"{alive:.4%} (in all {ours.dead_at_as_of} of {ours.certified:,} were not)"),
         Target(words="of deaths known to any register suspected as soon as delivered, at least 99 %", value=told,
-               least=0.99, shown=f"{told:.2%} (of all {ours.told_suspected:,} of {ours.told:,})"),
+               least=0.99, shown=f"{told:.2%} (in all {ours.told_suspected:,} of {ours.told:,})"),
         Target(words="lost eligibility found in the first 10 % of visits, at least 3 times random", value=lift, least=3,
                shown=f"{lift:.1f} times (in all {found.share(ORDERS[0]) / 0.1:.1f})"),
     )  # fmt: skip
