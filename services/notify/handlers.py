@@ -39,8 +39,10 @@ from shared.contracts.events.recognition import (
     NOTICE_GIVEN,
     PARTNER_EVENTS_RECORDED,
     SUBSCRIPTION_CHANGED,
+    WORK_WAITING,
     NoticeGiven,
     SubscriptionChanged,
+    WorkWaiting,
 )
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.crypto import SealBrokenError
@@ -62,6 +64,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (STOP_REQUEST_CONCLUDED, partial(on_stop_request_concluded, deps)),
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
         (WORKDAY_PLANNED, partial(on_workday_planned, deps)),
+        (WORK_WAITING, partial(on_work_waiting, deps)),
         (TASK_OVERDUE, partial(on_task_overdue, deps)),
         (CASE_OVERDUE, partial(on_case_overdue, deps)),
         (REPORT_LOCKED, partial(on_report_locked, deps)),
@@ -115,6 +118,10 @@ async def on_notice_given(deps: Deps, tx: WriteTx, message: Message) -> None:
 
 async def on_workday_planned(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.write(tx, deps, [facts.workday(message.fact(WorkdayPlanned))])
+
+
+async def on_work_waiting(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.write(tx, deps, [facts.work_waiting(message.fact(WorkWaiting))])
 
 
 async def on_task_overdue(deps: Deps, tx: WriteTx, message: Message) -> None:

@@ -87,7 +87,7 @@ MESSAGE = sa.Table(
     sa.Column("id", _UUID, primary_key=True, comment="made from the template and what the event is about"),
     sa.Column("subject", _UUID, comment="whom it is for or about; null where it is about no person"),
     sa.Column("audience", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, comment="department, grid member or partner, for such an audience"),
+    sa.Column("recipient", sa.Text, comment="department, grid member, partner or program, for such an audience"),
     sa.Column("division", sa.Text, comment="where it belongs to, if it is about no person; prefix of 12 digits"),
     sa.Column("about", _UUID, comment="notice or event it tells of; null for a merged message"),
     sa.Column("template", sa.Text, nullable=False),

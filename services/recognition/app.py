@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
 from services.recognition.domain.limits import Policy
-from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop, SealLoop
+from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop, SealLoop, WaitingLoop
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
@@ -147,6 +147,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             ChaseLoop(deps),
             MoneyLoop(deps),
             SealLoop(deps),
+            WaitingLoop(deps),
         )
 
         async def working() -> int:

@@ -12,12 +12,13 @@ from shared.contracts.events import BatchCompleted, CertificateRevoked
 from shared.contracts.events.grid import CaseOverdue, ReportLocked, StopRequestConcluded, TaskOverdue, WorkdayPlanned
 from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
 from shared.contracts.events.notify import EndpointChanged
-from shared.contracts.events.recognition import NoticeGiven
+from shared.contracts.events.recognition import NoticeGiven, WorkWaiting
 from shared.contracts.vocabulary import CaseParty, CorrectionStatus, NoticeKind
 
 REVOKED: Final = "certificate_revoked"
 ENDPOINT_STOPPED: Final = "endpoint_stopped"
 WORKDAY: Final = "workday"
+WORK_WAITING: Final = "work_waiting"
 TASK_OVERDUE: Final = "task_overdue"
 TASK_ESCALATED: Final = "task_escalated"
 CASE_OVERDUE: Final = "case_overdue"
@@ -96,6 +97,21 @@ def workday(fact: WorkdayPlanned) -> Drafts:
     ]
     rows = [each.rows for each in made] or [DRAFT_SCHEMA.empty_table()]
     return Drafts(template=WORKDAY, rows=pa.concat_tables(rows))
+
+
+def work_waiting(fact: WorkWaiting) -> Drafts:
+    """A message a program and day for its officers: how much waits of each step."""
+    named = {step: fact.counts.get(step, 0) for step in ("decide", "confirm", "not_told")}
+    objections = sum(count for step, count in fact.counts.items() if step.startswith("answer_"))
+    variables = {
+        **named,
+        "program": [fact.program],
+        "day": fact.day.isoformat(),
+        "objections": objections,
+        "others": sum(fact.counts.values()) - sum(named.values()) - objections,
+        "earliest": fact.earliest_on.isoformat() if fact.earliest_on else None,
+    }
+    return one(WORK_WAITING, f"{fact.program} {fact.day.isoformat()}".encode(), variables, recipient=fact.program)
 
 
 def overdue(fact: TaskOverdue) -> list[Drafts]:

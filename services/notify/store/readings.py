@@ -28,7 +28,9 @@ SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variab
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
   AND ($5::text IS NULL OR m.recipient = $5)
-  AND (cardinality($6::text[]) = 0 OR coalesce(m.division, c.division) ^@ ANY ($6::text[]))
+  AND (cardinality($6::text[]) = 0 OR coalesce(m.division, c.division) ^@ ANY ($6::text[])
+       OR (m.audience = 'officer' AND m.recipient IS NOT NULL))
+  AND ($7::text[] IS NULL OR m.audience <> 'officer' OR m.recipient IS NULL OR m.recipient = ANY ($7))
 ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _READ: Final = """
@@ -130,12 +132,29 @@ async def list_of_subject(tx: ReadTx, subject: UUID, before: Place, limit: int) 
     return await _with_deliveries(tx, rows)
 
 
-async def list_of_audience(
-    tx: ReadTx, audience: str, before: Place, limit: int, *, recipient: str | None, divisions: Sequence[str]
+async def list_of_audience(  # noqa: PLR0913  (whose)
+    tx: ReadTx,
+    audience: str,
+    before: Place,
+    limit: int,
+    *,
+    recipient: str | None,
+    divisions: Sequence[str],
+    programs: Sequence[str] | None,
 ) -> list[MessageRow]:
-    """An inbox that several people read, newest first; `divisions` are prefixes, none is every one."""
+    """An inbox that several people read, newest first.
+
+    Args:
+        tx: the transaction.
+        audience: whose inbox.
+        before: where the page begins.
+        limit: how many at most.
+        recipient: only what is addressed so.
+        divisions: prefixes; none is every one. What is addressed to a program's officers belongs to none.
+        programs: of that, only these; None is every one.
+    """
     place = (before.created_at, before.id)
-    rows = await tx.fetch(_BY_AUDIENCE, audience, *place, limit, recipient, list(divisions))
+    rows = await tx.fetch(_BY_AUDIENCE, audience, *place, limit, recipient, list(divisions), programs)
     return await _with_deliveries(tx, rows)
 
 

@@ -148,6 +148,7 @@ async def list_inbox(
         limit + 1,
         recipient=inbox.recipient,
         divisions=inbox.divisions,
+        programs=inbox.programs,
     )
     page = _page(deps, question, rows, limit)
     await _note(tx, deps, caller, Counter(each.row.subject for each in page.items if each.row.subject))

@@ -34,10 +34,12 @@ class Inbox:
     Attributes:
         recipient: only those addressed so; None: to whomever.
         divisions: only those that belong to these; empty: to any.
+        programs: of those addressed to a program only these; None: any.
     """
 
     recipient: str | None = None
     divisions: tuple[str, ...] = ()
+    programs: tuple[str, ...] | None = None
 
 
 async def check_person(tx: ReadTx, caller: Caller, subject: UUID) -> None:
@@ -77,7 +79,8 @@ def inbox_of(caller: Caller, audience: Audience) -> Inbox:
         return Inbox(recipient=caller.user if audience is Audience.GRID_WORKER else caller.client_id)
     if audience is Audience.VILLAGE and not caller.divisions:
         raise ForbiddenError(_NO_DIVISION)
-    return Inbox(divisions=caller.divisions)
+    programs = None if caller.may_program("*") else tuple(caller.programs)
+    return Inbox(divisions=caller.divisions, programs=programs)
 
 
 def check_village(caller: Caller, division: str) -> None:

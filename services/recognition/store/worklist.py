@@ -65,6 +65,12 @@ ORDER BY due_on NULLS LAST, since, id LIMIT $5
 _COUNT = f"SELECT kind, count(*) AS items FROM ({_WAITING}) w GROUP BY kind ORDER BY kind"  # noqa: S608
 
 
+_BY_PROGRAM = f"""
+SELECT program, kind, count(*) AS items, min(due_on) AS earliest_on FROM ({_WAITING}) w
+GROUP BY program, kind ORDER BY program, kind
+"""  # noqa: S608  (our own text)
+
+
 async def list_waiting(
     tx: ReadTx, programs: Sequence[str], *, today: date, channels: int, user: str, limit: int
 ) -> list[asyncpg.Record]:
@@ -79,3 +85,8 @@ async def count_waiting(tx: ReadTx, programs: Sequence[str], *, today: date, cha
     """How much waits, by kind."""
     rows = await tx.fetch(_COUNT, list(programs), today, channels)
     return {row["kind"]: row["items"] for row in rows}
+
+
+async def count_by_program(tx: ReadTx, programs: Sequence[str], *, today: date, channels: int) -> list[asyncpg.Record]:
+    """How much waits, by program and kind, with the nearest deadline of each."""
+    return await tx.fetch(_BY_PROGRAM, list(programs), today, channels)

@@ -56,6 +56,7 @@ from shared.contracts.events.recognition import (
     STOP_REQUESTED,
     SUBSCRIPTION_CHANGED,
     VISIT_REQUESTED,
+    WORK_WAITING,
     CertificateRevoked,
     CorrectionRequested,
     EnrolmentStateChanged,
@@ -64,6 +65,7 @@ from shared.contracts.events.recognition import (
     StopRequested,
     SubscriptionChanged,
     VisitRequested,
+    WorkWaiting,
 )
 from shared.contracts.events.scoring import ASSESSMENTS_CHANGED, SUSPICION_RAISED
 
@@ -103,6 +105,7 @@ EVENTS: tuple[Event, ...] = (
     STOP_REQUESTED,
     OVERPAYMENT_CHANGED,
     STOP_REQUEST_CONCLUDED,
+    WORK_WAITING,
 )
 __all__ = [
     "ASSESSMENTS_CHANGED",
@@ -145,6 +148,7 @@ __all__ = [
     "WORD",
     "WORDS",
     "WORKDAY_PLANNED",
+    "WORK_WAITING",
     "BatchCompleted",
     "CaseConcluded",
     "CaseOverdue",
@@ -168,5 +172,6 @@ __all__ = [
     "TaskOverdue",
     "VisitConcluded",
     "VisitRequested",
+    "WorkWaiting",
     "WorkdayPlanned",
 ]

@@ -199,3 +199,19 @@ OVERPAYMENT_CHANGED = FactEvent(
     model=OverpaymentChanged,
     doc="An overpayment was opened, paid back, closed.",
 )
+
+
+class WorkWaiting(Fact):
+    """What waits for the officers of a program on a morning: how much of each step, nobody by name."""
+
+    program: str
+    day: date
+    counts: dict[str, int]  # decide, confirm, not_told, answer_objection, ...; as the officer's list has them
+    earliest_on: date | None  # the nearest deadline among them
+
+
+WORK_WAITING = FactEvent(
+    name="recognition.work.waiting.v1",
+    model=WorkWaiting,
+    doc="On a working morning: how much waits for a program's officers.",
+)

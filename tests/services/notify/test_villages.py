@@ -29,6 +29,7 @@ from shared.contracts.events.grid import (
     WorkerDay,
 )
 from shared.contracts.events.ingest import CORRECTION_CHANGED, DELIVERY_MISSED, CorrectionChanged, DeliveryMissed
+from shared.contracts.events.recognition import WORK_WAITING, WorkWaiting
 from shared.contracts.vocabulary import CaseParty, CorrectionStatus, LateMatter, SuspicionKind, TaskReason, TaskStage
 from tests.services.notify.world import (
     MORNING,
@@ -205,6 +206,26 @@ class TestOffices:
         assert len((await http.get("/v1/inbox/village", headers=leader)).json()["items"]) == 1
         assert (await http.get("/v1/inbox/village", headers=elsewhere)).json()["items"] == []
         assert (await http.get("/v1/inbox/village", headers=lost)).status_code == 403
+
+    async def test_an_officer_is_told_in_the_morning_what_waits_in_his_programs(self, http, deps, issuer):
+        for program in ("old_age_allow", "dibao"):
+            fact = WorkWaiting(
+                program=program, day=date(2023, 11, 1), earliest_on=date(2023, 11, 3),
+                counts={"decide": 2, "confirm": 1, "answer_objection": 3, "answer_review": 1, "resume": 4},
+            )  # fmt: skip
+            for _ in range(2):
+                await hear(deps, fact_message(WORK_WAITING, fact))
+        for divisions in ([], [VILLAGE]):
+            headers = issuer.headers(
+                "notify.read", role="officer", user="o-1", programs=["old_age_allow"], divisions=divisions
+            )
+            (item,) = (await http.get("/v1/inbox/officer", headers=headers)).json()["items"]
+            assert item["text"] == (
+                "2023年11月1日，高龄津贴的待办：待决定2项，待另一人复核1项，告知渠道不足0项，异议待答复4项，其他4项。"
+                "最早的一项请2023年11月3日前办理。详情在工作台。"
+            )
+        everything = issuer.headers("notify.read", role="officer", user="o-2")
+        assert len((await http.get("/v1/inbox/officer", headers=everything)).json()["items"]) == 2
 
     async def test_reports_corrections_and_silence_reach_their_offices(self, http, deps, issuer):
         report = ReportLocked(

@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.services.recognition.rights import GROUNDS, Officers, pay, tell
+from services.recognition.jobs import WaitingLoop
+from shared.contracts.events.recognition import WORK_WAITING
+from tests.services.recognition.rights import GROUNDS, Officers, facts, pay, tell
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -46,6 +48,17 @@ async def test_the_list_leads_through_a_stop_step_by_step(world, officers):
     await officers.post(f"/v1/decisions/{decision}:carry-out")
     [item] = (await work(officers))["items"]
     assert item["kind"] == "ask_refund"
+
+
+async def test_on_each_working_morning_it_is_said_what_waits_and_nothing_where_nothing_does(world, officers):
+    loop = WaitingLoop(world.deps)
+    assert await loop.step() == 0  # nothing waits
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed"))
+    for hours, said in ((0, 0), (24, 1), (1, 0), (48, 0), (48, 1)):  # Wednesday, Thursday, then Saturday, Monday
+        world.deps.clock.move(timedelta(hours=hours))
+        assert await loop.step() == said, hours
+    told = await facts(world, WORK_WAITING)
+    assert [(each["program"], each["counts"]) for each in told] == [("resident_pension", {"decide": 1})] * 2
 
 
 async def test_the_list_leads_through_a_recovery_step_by_step(world, officers):
