@@ -32,7 +32,9 @@ class IngestSettings(KitSettings):
     ingest_max_ratio: Annotated[int, Field(ge=10)] = Field(default=200, description="unpacked : packed, against bombs")
     ingest_max_columns: Annotated[int, Field(ge=1)] = 200
     ingest_max_line_bytes: Annotated[int, Field(ge=1_000)] = 65_536
-    ingest_max_sheet_bytes: Annotated[int, Field(ge=1)] = Field(default=400 * _MIB, description="unpacked XLSX")
+    ingest_max_sheet_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=400 * _MIB, description="unpacked XLSX, and what its cells take"
+    )
     ingest_window_months: Annotated[int, Field(ge=1, le=60)] = 12
     ingest_stop_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.5, description="share of faulty rows beyond which a batch is held before it says anything"
