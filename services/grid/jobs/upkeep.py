@@ -8,7 +8,7 @@ import polars as pl
 from services.grid.domain.balance import share
 from services.grid.domain.visits import OLDEST
 from services.grid.store import hands, locks, photos, planning, upkeep
-from services.grid.usecases.asking import sample_sightings, seek_owed
+from services.grid.usecases.asking import sample_sightings, seek_owed, visit_oldest
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.photographing import give_up_waiting
 from services.grid.usecases.planning import (
@@ -52,7 +52,8 @@ async def go_round(deps: Deps) -> Round:
         await photos.forget(tx, deps.clock.today())
         await hands.forget(tx, deps.clock.now() - OLDEST - timedelta(days=1))
         await expire(tx, deps)
-    owed, taken_up = await _seek(deps)
+    owed, taken_up, oldest = await _seek(deps)
+    sampled += oldest
     return Round(escalated=escalated, late=late, handed_over=handed_over, sampled=sampled, owed=owed, taken_up=taken_up)
 
 
@@ -112,11 +113,12 @@ async def relieve(deps: Deps) -> int:
     return moves.height
 
 
-async def _seek(deps: Deps) -> tuple[int, int]:
-    opened = closed = 0
+async def _seek(deps: Deps) -> tuple[int, int, int]:
+    opened = closed = oldest = 0
     for shard in SHARDS:
         async with deps.database.write() as tx:
             await locks.lock_shard(tx, shard)
             more, fewer = await seek_owed(tx, deps, shard)
+            oldest += await visit_oldest(tx, deps, shard)
         opened, closed = opened + more, closed + fewer
-    return opened, closed
+    return opened, closed, oldest

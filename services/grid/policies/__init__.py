@@ -39,6 +39,8 @@ class Policy(BaseModel):
         anomaly_visits: how many visits of an odd member are repeated by somebody else.
         sample_percent: share of sightings another member repeats.
         weak_sample_percent: share of people certified by weak evidence alone who are visited all the same.
+        oldest_from: age from which people whom data certify are visited all the same.
+        oldest_months: unless somebody was at their door for so long.
         morning_hour: hour of a working day, in Asia/Shanghai, at which its work is told.
         reorder_days: after so many days the order of open visits is asked for again.
         report_due_day: day of the next month by which a village's report is signed.
@@ -67,6 +69,8 @@ class Policy(BaseModel):
     anomaly_visits: Annotated[int, Field(ge=1, le=20)]
     sample_percent: Annotated[float, Field(ge=0, le=100)]
     weak_sample_percent: Annotated[float, Field(ge=0, le=100)]
+    oldest_from: Annotated[int, Field(ge=80, le=130)]
+    oldest_months: Annotated[int, Field(ge=1, le=60)]
     morning_hour: Annotated[int, Field(ge=0, le=23)]
     reorder_days: Annotated[int, Field(ge=1, le=365)]
     report_due_day: Annotated[int, Field(ge=1, le=28)]

@@ -155,3 +155,50 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
         high,
     )
     return int(opened.rsplit(" ", 1)[1]), int(closed.rsplit(" ", 1)[1])
+
+
+async def open_oldest(  # noqa: PLR0913  (whom, where, when)
+    tx: WriteTx, shard: str, about: str, *, born_by: date, today: date, since: date, deadline_on: date, priority: int,
+    now: datetime,
+) -> int:  # fmt: skip
+    """A knock at the doors of those born by a day whom data certify, unless somebody comes or came since `since`.
+
+    Left alone are people with a case under way or a death confirmed. Returns how many were opened.
+    """
+    await tx.run("CREATE TEMP TABLE IF NOT EXISTS oldest (subject uuid) ON COMMIT DELETE ROWS")
+    await tx.run("DELETE FROM oldest")
+    await tx.run(
+        """
+        INSERT INTO oldest SELECT p.subject FROM recipients p WHERE p.subject BETWEEN $1 AND $2 AND p.born_on <= $3
+        GROUP BY p.subject HAVING bool_or(p.active)
+            AND EXISTS (SELECT FROM certified c WHERE c.subject = p.subject AND c.channel = 'data'
+                AND c.valid_until >= $4 AND NOT EXISTS (SELECT FROM revoked_certificates r
+                    WHERE r.certificate_id = c.certificate_id))
+            AND NOT EXISTS (SELECT FROM visits v WHERE v.subject = p.subject AND v.visited_at >= $5)
+            AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject = p.subject
+                AND (t.state <> 'closed' OR t.about @> ARRAY[$6] AND t.created_at >= $5))
+            AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = p.subject
+                AND (c.state <> 'concluded' OR (c.kind IN ('suspected_death', 'conflict')
+                    AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment'))))
+        """,
+        *bounds(shard),
+        born_by,
+        today,
+        datetime.combine(since, datetime.min.time(), now.tzinfo),
+        about,
+    )
+    opened = await tx.run(
+        f"""
+        INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
+            born_on, programs, opened_by, about, created_at, changed_at)
+        SELECT uuidv7(), a.subject, 'sample', {_GIVEN}, $1, $2, a.division, a.grid_code, g.member_id, a.born_on, 1,
+            'rule', ARRAY[$3], $4, $4
+        FROM ({ADDRESSES.format(subjects="oldest")}) a LEFT JOIN grids g ON g.grid_code = a.grid_code
+        {_MERGED}
+        """,  # noqa: S608  (our own words)
+        deadline_on,
+        priority,
+        about,
+        now,
+    )
+    return int(opened.rsplit(" ", 1)[1])

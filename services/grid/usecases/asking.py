@@ -6,7 +6,7 @@ import polars as pl
 
 from services.grid.domain.draws import drawn
 from services.grid.domain.priority import REQUEST, SAMPLE, TAKE_UP
-from services.grid.domain.takeup import months_before
+from services.grid.domain.takeup import born_by, months_before
 from services.grid.store import asking, locks, upkeep
 from services.grid.usecases.deps import Deps
 from shared.contracts.events.recognition import VisitRequested
@@ -18,6 +18,8 @@ SECOND_LOOK = "second_look"
 """Another member repeats a visit."""
 WEAKLY_SEEN = "weakly_seen"
 """Somebody certified by weak evidence alone is visited all the same."""
+OLDEST = "oldest"
+"""Somebody very old whom data certify is visited all the same."""
 _SAMPLED_DAYS = 7
 
 
@@ -66,6 +68,26 @@ async def sample_sightings(tx: WriteTx, deps: Deps) -> int:
         [each for each, taken in zip(seen, chosen, strict=True) if taken],
         SECOND_LOOK,
         deadline_on=after_working_days(today, policy.working_days[0]),
+        now=deps.clock.now(),
+    )
+
+
+async def visit_oldest(tx: WriteTx, deps: Deps, shard: str) -> int:
+    """Knock once a year at the doors of the oldest of a shard, though data certify them; returns how many knocks.
+
+    Of nobody a certificate by data says less: it is seldom they who fetch the medicine and ride on the card.
+    """
+    today = deps.clock.today()
+    policy = deps.policies.on(today)
+    return await asking.open_oldest(
+        tx,
+        shard,
+        OLDEST,
+        born_by=born_by(today, policy.oldest_from),
+        today=today,
+        since=months_before(today, policy.oldest_months),
+        deadline_on=_deadline(deps),
+        priority=SAMPLE,
         now=deps.clock.now(),
     )
 

@@ -126,6 +126,39 @@ class TestWeakSample:
         assert not drawn(rows, 0).any()
 
 
+class TestOldest:
+    """Whom data certify at ninety-five is visited all the same."""
+
+    async def test_the_oldest_are_visited_once_a_year_though_data_certify_them(self, village):
+        await village.hear(enrolled(ANNA, born_on=date(1925, 5, 1)), enrolled(BERT, born_on=date(1930, 5, 1)))
+        await village.hear(certified(ANNA, BERT, until=date(2026, 10, 31)))
+        assert (await go_round(village.deps)).sampled == 1
+        [row] = await tasks(village, "sample")
+        assert (row["subject"], row["state"], row["about"]) == (ANNA, "dispatched", ["oldest"])
+        assert (await go_round(village.deps)).sampled == 0
+        await village.ask("POST", "/v1/visits", headers=village.member(row["worker_id"]), json=visit(row["task_id"]))
+        village.clock.move(timedelta(days=200))
+        await go_round(village.deps)
+        assert len(await tasks(village, "sample")) == 1
+        village.clock.move(timedelta(days=200))
+        await go_round(village.deps)
+        assert len(await tasks(village, "sample")) == 2
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            [],  # nobody certified her: a knock comes by itself
+            [certified(ANNA, channel="home")],
+            [certified(ANNA, until=date(2023, 11, 30)), due(ANNA)],
+            [certified(ANNA), suspected(ANNA)],
+            [certified(ANNA, until=date(2023, 9, 30))],
+        ],
+    )
+    async def test_nobody_knocks_twice_or_where_a_case_is_open(self, village, told):
+        await village.hear(enrolled(ANNA, born_on=date(1925, 5, 1)), *told)
+        assert (await go_round(village.deps)).sampled == 0
+
+
 class TestTakeUp:
     """Everybody here is 83: entitled to the old-age allowance and a pension."""
 
