@@ -21,7 +21,8 @@ from services.scoring.usecases.sweep import sweep
 from shared.kit import trace
 from shared.kit.bus import Message
 from shared.kit.clock import Clock, wall
-from shared.kit.db import Database, WriteTx, is_operational
+from shared.kit.db import Database, WriteTx
+from shared.kit.db_errors import is_operational
 from shared.kit.outbox import Outbox
 from shared.kit.problems import UnavailableError
 from shared.kit.waking import woken

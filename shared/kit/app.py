@@ -21,9 +21,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shared.contracts.events import EVENTS
 from shared.kit import described, docs_page, keeping, migrations, problems, telemetry, trace
 from shared.kit.auth import Guard, Keys
-from shared.kit.bus import Bus, Consumers, Subscription
+from shared.kit.bus import Bus, Consumers, Subscription, prove_synced
 from shared.kit.clock import Clock, clock_from, wall
-from shared.kit.db import Database, is_operational, wait_for_database
+from shared.kit.db import Database, wait_for_database
+from shared.kit.db_errors import is_operational
 from shared.kit.edge import Edge
 from shared.kit.http import Peers, TokenSource, load_key
 from shared.kit.outbox import Outbox, Relay
@@ -130,10 +131,11 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
         )
         stack.push_async_callback(bus.close)
         await bus.connect()
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
+        await prove_synced(client, list(filter(None, settings.nats_monitor_urls.split(","))), bus.servers)
         # Its own only: whoever may change a stream can make it forget.
         own = [event for event in EVENTS if event.stream == service.name.upper()]
         await bus.reconcile_streams(own, replicas=settings.stream_replicas)
-        client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
         clock = clock_from(settings.clock_file)
         yield Platform(
             settings=settings,

@@ -156,6 +156,12 @@ class Guard:
             return None
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
+    def peer(self, request: Request) -> str:
+        """Address a request came from, as far as it can be believed: the gateway says whom it speaks for."""
+        host = request.client.host if request.client else "-"
+        told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return told if told and self._is_gateway(host) and _is_address(told) else host
+
     def _is_gateway(self, host: str) -> bool:
         try:
             address = ip_address(host)
@@ -175,6 +181,14 @@ class Guard:
             return _caller(decoded.claims), float(decoded.claims["exp"])
         except (JoseError, ValueError, KeyError, TypeError) as error:
             raise UnauthorizedError(detail) from error
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _header(token: str) -> Mapping[str, Any]:
@@ -231,13 +245,22 @@ class BearerGuard(HTTPBearer, Generic[AllowedT]):
         return await self.check(request, await super().__call__(request))
 
 
-def allow(*scopes: str, roles: Sequence[str] = (), named: bool = False) -> GuardFunction:
+def allow(
+    *scopes: str,
+    roles: Sequence[str] = (),
+    named: bool = False,
+    met: Callable[[Request, Caller], object] | None = None,
+) -> GuardFunction:
     """A dependency that lets a caller in who holds every scope (and one of the roles, where given).
 
-    With `named` the token must say which person acts: a client's own name stands for nobody, and the person behind it
-    would count as a second one beside himself.
-
     Use it as `UploadCaller = Annotated[Caller, Security(allow("ingest.upload"))]`; a test finds routes without one.
+
+    Args:
+        scopes: the caller needs.
+        roles: of which the caller has one.
+        named: the token must say which person acts: a client's own name stands for nobody, and the person behind it
+            would count as a second one beside himself.
+        met: called once it is known who is calling, before it matters what he may do; raises where he comes too often.
     """
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
@@ -248,6 +271,9 @@ def allow(*scopes: str, roles: Sequence[str] = (), named: bool = False) -> Guard
         if caller.certificate and not compare_digest(caller.certificate, guard.certificate(request) or ""):
             detail = "The token is bound to a client certificate: connect with that certificate."
             raise UnauthorizedError(detail)
+        request.state.caller = caller
+        if met:
+            met(request, caller)
         if missing := [scope for scope in scopes if scope not in caller.scopes]:
             detail = f"The token lacks the scope {missing[0]}; ask the operator to grant it to your client."
             raise ForbiddenError(detail)
@@ -257,7 +283,6 @@ def allow(*scopes: str, roles: Sequence[str] = (), named: bool = False) -> Guard
         if named and caller.user == caller.client_id:
             detail = "A named person has to do this: the client must say who acts, in the claim user of its assertion."
             raise ForbiddenError(detail)
-        request.state.caller = caller
         return caller
 
     check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test

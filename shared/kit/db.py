@@ -10,10 +10,11 @@ import numpy as np
 import pgpq
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from typing_extensions import override
 
+from shared.kit.db_errors import is_operational
 from shared.kit.db_url import sqlalchemy_url, tls_of
 from shared.kit.problems import UnavailableError
 
@@ -30,29 +31,6 @@ NAMING = {
 
 _COPY_HEAD, _COPY_TAIL, _COPY_ROWS = 19, 2, 16_384
 _QUICK_CONNECTIONS = 8
-
-# Trouble of the connection or the server, not of what was asked: count it, wait, try again.
-_OPERATIONAL = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.exceptions.CannotConnectNowError,
-    asyncpg.exceptions.AdminShutdownError,
-    asyncpg.exceptions.CrashShutdownError,
-    ConnectionError,
-    OSError,
-    UnavailableError,
-)
-
-
-def is_operational(error: BaseException) -> bool:
-    """Whether `error` is trouble of the surroundings that passes, rather than of the message or the code."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return isinstance(error, _OPERATIONAL)
 
 
 def metadata_for(service: str) -> sa.MetaData:
@@ -89,8 +67,16 @@ class ReadTx:
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Rows of plain SQL with `$1` parameters, without SQLAlchemy in between: for hot paths."""
-        rows: list[asyncpg.Record] = await (await self.driver()).fetch(sql, *args)
+        try:
+            rows: list[asyncpg.Record] = await self._driver.fetch(sql, *args)
+        except asyncpg.InvalidCachedStatementError:
+            await self._begin_again()
+            rows = await self._driver.fetch(sql, *args)
         return rows
+
+    async def _begin_again(self) -> None:
+        """What was read stays read: each statement sees what is committed when it begins, here and in a new one."""
+        await self._driver.execute("ROLLBACK; BEGIN READ ONLY")
 
     async def columns(self, sql: str, types: Sequence[tuple[str, str]], *args: object) -> np.ndarray:
         """All rows of a query as a numpy record array, by binary COPY: millions of rows a second.
@@ -120,6 +106,12 @@ class WriteTx(ReadTx):
     def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         super().__init__(connection, driver)
         self.after_commit: list[Callable[[], object]] = []
+
+    @override
+    async def _begin_again(self) -> None:
+        # What was written before is gone: whoever began the transaction has to begin it again.
+        detail = "A table was changed a moment ago; nothing of this request was kept, try again shortly."
+        raise UnavailableError(detail)
 
     async def copy(self, table: sa.Table | str, data: pa.Table, *, schema: str | None = None) -> int:
         """COPY an Arrow table into a table; column names must match. Returns the number of rows.

@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Edge:
@@ -110,9 +111,11 @@ class Edge:
     def _note(self, scope: Scope, status: int, seconds: float, piece: trace.Piece | None) -> None:
         # The template of the route, never the path: a path could hold an identifier, and labels must stay few.
         route = getattr(scope.get("route"), "path", "unmatched")
-        http_seconds(scope["method"], route, status).observe(seconds)
+        # Any word is a method to the parser of requests, and a label is kept for good.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        http_seconds(method, route, status).observe(seconds)
         if piece:
-            piece.name = f"{scope['method']} {route}"
+            piece.name = f"{method} {route}"
             piece.attributes = {"http.route": route, "http.response.status_code": status}
         if route not in _QUIET:
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Path, Request, Security
 from pydantic import AwareDatetime, BaseModel
 
 from shared.kit import inbox
@@ -15,6 +15,7 @@ from shared.kit.clock import SHANGHAI, wall
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
 Operator = Annotated[Caller, Security(allow("operate"))]
+Number = Annotated[int, Path(ge=1, le=2**62)]
 
 log = structlog.get_logger(__name__)
 
@@ -118,8 +119,8 @@ async def list_parked(request: Request, _caller: Operator) -> DeadLettersOut:
 
 
 @router.post("/dead-letters/{dead_letter_id}:redrive")
-async def redrive(request: Request, dead_letter_id: int, _caller: Operator) -> RedrivenOut:
-    """Handle one parked message again; the inbox keeps its effect single."""
+async def redrive(request: Request, dead_letter_id: Number, _caller: Operator) -> RedrivenOut:
+    """Handle one parked message again; the inbox keeps its effect single. One that is still bad stays, with a 409."""
     base: Platform = request.app.state.platform
     async with base.database.read() as tx:
         letter = await inbox.find_dead_letter(tx, dead_letter_id)
@@ -130,7 +131,7 @@ async def redrive(request: Request, dead_letter_id: int, _caller: Operator) -> R
 
 
 @router.delete("/dead-letters/{dead_letter_id}", status_code=204)
-async def discard(request: Request, dead_letter_id: int, caller: Operator) -> None:
+async def discard(request: Request, dead_letter_id: Number, caller: Operator) -> None:
     """Throw one parked message away, for good: what no redrive can help."""
     base: Platform = request.app.state.platform
     async with base.database.write() as tx:

@@ -22,7 +22,8 @@ from sqlalchemy.dialects import postgresql as pg
 from shared.contracts.events import Fact, FactEvent, TableEvent
 from shared.kit import arrow, trace
 from shared.kit.clock import Clock, wall
-from shared.kit.db import Database, WriteTx, driver_of, is_operational
+from shared.kit.db import Database, WriteTx, driver_of
+from shared.kit.db_errors import is_operational
 from shared.kit.problems import UnavailableError
 from shared.kit.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, OUTBOX_PUBLISHED
 from shared.kit.waking import woken

@@ -8,7 +8,9 @@ import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -125,11 +127,41 @@ def too_large(request: Request, limit: int) -> JSONResponse:
     return _respond(request, TooLargeError(f"At most {limit} bytes."))
 
 
-def _pointer(location: tuple[int | str, ...], kind: str) -> str:
-    # The name of a member nobody declared is input too.
+def _declared(request: Request) -> frozenset[str]:
+    """Every name a request of its route may have a value under; keys of mappings are not among them."""
+    route, state = request.scope.get("route"), request.app.state
+    if not hasattr(state, "declared"):
+        state.declared = {}
+    known: dict[int, frozenset[str]] = state.declared
+    if id(route) not in known:
+        known[id(route)] = _names(get_openapi(title="-", version="-", routes=[route] if route else []))
+    return known[id(route)]
+
+
+def _names(document: dict[str, Any]) -> frozenset[str]:
+    found = {"body", "query", "path", "header", "cookie"}
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if isinstance(named := node.get("properties"), dict):
+                found.update(named)
+            found.update(str(each["name"]) for each in node.get("parameters", ()) if "name" in each)
+            for each in node.values():
+                walk(each)
+        elif isinstance(node, list):
+            for each in node:
+                walk(each)
+
+    walk(document)
+    return frozenset(found)
+
+
+def _pointer(location: tuple[int | str, ...], kind: str, declared: frozenset[str]) -> str:
+    # The name of a member nobody declared is input too, and so is a key of a mapping.
     if kind == "extra_forbidden":
         location = location[:-1]
-    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    parts = [str(part) if isinstance(part, int) or part in declared else "*" for part in location]
+    return "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 async def _on_problem(request: Request, error: Exception) -> JSONResponse:
@@ -141,10 +173,11 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    declared = _declared(request)
     # pydantic's `input` and `ctx` may hold an id number, so only place and kind leave.
     errors = [
         {
-            "pointer": _pointer(tuple(each["loc"]), each["type"]),
+            "pointer": _pointer(tuple(each["loc"]), each["type"], declared),
             "code": each["type"],
             "detail": each["msg"].split(", got")[0],
         }
@@ -185,6 +218,35 @@ async def _on_slow_statement(request: Request, error: Exception) -> JSONResponse
     return _respond(request, UnavailableError(detail))
 
 
+_BEYOND = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.NumericValueOutOfRangeError,
+    asyncpg.DatetimeFieldOverflowError,
+)
+"""Values that have the documented shape and that no database keeps: a NUL in a text, a number or an instant too far."""
+
+
+async def _on_value(request: Request, error: Exception) -> JSONResponse:
+    # Of exactly this class the driver raises what it cannot write down; the others are the server's, ours among them.
+    if not isinstance(error, (*_BEYOND, OverflowError)) and type(error) is not asyncpg.DataError:
+        return await _on_bug(request, error)
+    log.warning("value_out_of_range", reason=type(error).__name__)
+    detail = "A value lies beyond what can be kept: a NUL in a text, or a number or an instant out of all range."
+    return _respond(request, MalformedError(detail))
+
+
+async def _on_wrapped(request: Request, error: Exception) -> JSONResponse:
+    """An error of the driver that came through SQLAlchemy."""
+    assert isinstance(error, DBAPIError)
+    cause = error.orig.__cause__ if error.orig else None
+    if isinstance(cause, asyncpg.DataError):
+        return await _on_value(request, cause)
+    if isinstance(cause, asyncpg.QueryCanceledError):
+        return await _on_slow_statement(request, cause)
+    return await _on_bug(request, error)
+
+
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected_error", exc_info=error)
     document = problem_document(request, ProblemError("An unexpected error was logged under `trace_id`."))
@@ -198,6 +260,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(asyncpg.QueryCanceledError, _on_slow_statement)
+    app.add_exception_handler(asyncpg.DataError, _on_value)
+    app.add_exception_handler(OverflowError, _on_value)
+    app.add_exception_handler(DBAPIError, _on_wrapped)
     app.add_exception_handler(Exception, _on_bug)
 
 

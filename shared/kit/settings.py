@@ -19,6 +19,10 @@ class KitSettings(BaseSettings):
     )
     nats_url: SecretStr = Field(description="nats://user:password@host:port, several separated by commas")
     nats_ca_file: Path | None = Field(default=None, description="authority of NATS' certificates, for tls:// URLs")
+    nats_monitor_urls: str = Field(
+        default="",
+        description="http://host:port of each server's monitoring, by commas: a service starts only on a synced store",
+    )
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     data_dir: Path = Field(default=Path("var"), description="folder for files of this service (raw files, results)")

@@ -93,7 +93,7 @@ async def list_quarantine(
     batch_id: UUID,
     deps: Deps,
     caller: Reader,
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, le=2**62)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> QuarantineOut:
     """Rows that were not taken, by number and reason; a department finds them in its own file."""
@@ -131,7 +131,9 @@ async def reveal(asked: RevealIn, deps: Deps, caller: Revealer) -> PeopleOut:
 
 
 @router.get("/evidence/{evidence_id}")
-async def get_evidence(evidence_id: Annotated[int, Path(ge=0)], deps: Deps, _caller: Auditor) -> EvidenceOut:
+async def get_evidence(
+    evidence_id: Annotated[int, Path(ge=0, le=2**63 - 1)], deps: Deps, _caller: Auditor
+) -> EvidenceOut:
     """From an evidence id back to department, file and row."""
     batch_no, row_no = origin_of(evidence_id)
     async with deps.platform.database.read() as tx:

@@ -10,7 +10,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch
 from services.ingest.store.raw import RawStore, Received
-from shared.kit.db import Database, is_operational
+from shared.kit.db import Database
+from shared.kit.db_errors import is_operational
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from shared.kit.problems import PROBLEM_RESPONSES
 router = APIRouter(prefix="/v1", tags=["webhooks"], responses=PROBLEM_RESPONSES)
 
 Partner = Annotated[Caller, Security(allow("notify.webhooks"))]
-Place = Annotated[int | None, Query(ge=1, description="`next_before` of the page before")]
+Place = Annotated[int | None, Query(ge=1, le=2**62, description="`next_before` of the page before")]
 
 
 @router.get("/endpoints")

@@ -7,7 +7,7 @@ import structlog
 from services.recognition.store import jobs as job_store
 from services.recognition.usecases import idempotency, jobs, payruns
 from services.recognition.usecases.deps import Deps
-from shared.kit.db import is_operational
+from shared.kit.db_errors import is_operational
 from shared.kit.waking import woken
 
 log = structlog.get_logger(__name__)

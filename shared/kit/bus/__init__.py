@@ -1,6 +1,17 @@
 """NATS JetStream behind one door: nothing outside this package imports nats."""
 
 from shared.kit.bus.connection import Bus, BusFullError
-from shared.kit.bus.consumer import Consumers, Message, PoisonError, Subscription
+from shared.kit.bus.consumer import Consumers, Subscription
+from shared.kit.bus.message import Message, PoisonError
+from shared.kit.bus.safety import UnsafeBusError, prove_synced
 
-__all__ = ["Bus", "BusFullError", "Consumers", "Message", "PoisonError", "Subscription"]
+__all__ = [
+    "Bus",
+    "BusFullError",
+    "Consumers",
+    "Message",
+    "PoisonError",
+    "Subscription",
+    "UnsafeBusError",
+    "prove_synced",
+]

@@ -19,6 +19,7 @@ from nats.js.errors import APIError, NoStreamResponseError, ServerError, Service
 
 from shared.contracts.events import Event
 from shared.kit.bus.pull import Pull
+from shared.kit.bus.safety import require_kept
 from shared.kit.clock import wall
 from shared.kit.problems import UnavailableError
 
@@ -70,8 +71,8 @@ class Bus:
     def __init__(
         self, url: str, *, name: str, on_closed: Callable[[], object] | None = None, ca_file: Path | None = None
     ) -> None:
-        self._servers = url.split(",")
-        user = urlsplit(self._servers[0]).username
+        self.servers = url.split(",")
+        user = urlsplit(self.servers[0]).username
         self._access: dict[str, Any] = {
             # Answers and deliveries come to an inbox; a user may listen on his own only.
             "inbox_prefix": f"_INBOX_{user}" if user else "_INBOX",
@@ -94,7 +95,7 @@ class Bus:
             try:
                 # The first connect must not use the client's own reconnect loop: it ignores its limits.
                 probe = await connect(
-                    self._servers, name=self._name, allow_reconnect=False, connect_timeout=2, **self._access
+                    self.servers, name=self._name, allow_reconnect=False, connect_timeout=2, **self._access
                 )
                 await probe.close()
             except (NoServersError, OSError, NatsError, TimeoutError):
@@ -102,7 +103,7 @@ class Bus:
                     break
                 await asyncio.sleep(seconds)
                 continue
-            self._client = await connect(self._servers, **self._options())
+            self._client = await connect(self.servers, **self._options())
             self._context = self._client.jetstream(timeout=_MANAGE_SECONDS)
             return
         detail = "NATS does not answer; check WUGAN_NATS_URL."
@@ -217,10 +218,13 @@ class Bus:
 
     async def _keep_stream(self, config: api.StreamConfig) -> None:
         try:
-            await self.context.add_stream(config)
+            kept = await self.context.add_stream(config)
         except APIError:
+            assert config.name is not None
+            require_kept((await self.context.stream_info(config.name)).config)
             # It exists with other settings: bring it to what is declared.
-            await self.context.update_stream(config)
+            kept = await self.context.update_stream(config)
+        require_kept(kept.config)
 
     async def keep_consumer(self, stream: str, config: api.ConsumerConfig) -> None:
         """Make a durable consumer exist as declared; an existing one is updated, never silently kept.

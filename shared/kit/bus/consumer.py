@@ -4,26 +4,26 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
-import pyarrow as pa
 import structlog
 from nats.aio.msg import Msg
 from nats.js import api
 from pydantic import ValidationError
 
-from shared.contracts.events import Event, Fact, FactEvent, TableEvent
+from shared.contracts.events import Event, FactEvent
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox, trace
 from shared.kit.bus.connection import Bus, NoStreamError
+from shared.kit.bus.message import Message, PoisonError, message_of
 from shared.kit.bus.pull import Pull
 from shared.kit.clock import wall
-from shared.kit.db import Database, WriteTx, is_operational
+from shared.kit.db import Database, WriteTx
+from shared.kit.db_errors import is_operational
+from shared.kit.problems import ConflictError
 from shared.kit.telemetry import (
     DEAD_LETTERS,
     INBOX_DUPLICATES,
@@ -36,43 +36,19 @@ log = structlog.get_logger(__name__)
 
 TRIES = 8
 _DEATHS = 100  # deliveries without an end: nothing but a process that dies each time gets there within minutes
-_MAX_DELIVER = 10_000  # finite; parking is ours, this bounds only a database that stays away for days
+# Parking is ours, and it takes the message whole: at a bound of the server's a message would stop without a word.
+_MAX_DELIVER = -1
 # Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
 _ACK_WAIT = 10.0
 _HEARTBEAT = 3.0
 _LOOK_SECONDS = 1.0
 _DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0, 30.0, 30.0)
 
-FactT = TypeVar("FactT", bound=Fact)
 
+class StillBadError(ConflictError):
+    """A parked message that cannot be handled yet."""
 
-class PoisonError(Exception):
-    """A message that no retry can help: it is parked at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message as a handler sees it."""
-
-    id: UUID
-    event: Event
-    shard: str | None
-    attributes: dict[str, str]
-    happened_at: datetime
-    body: bytes
-    traceparent: str | None = None
-
-    def table(self) -> pa.Table:
-        """The body of a table event, with every column its event declares."""
-        table = arrow.decode(self.body)
-        if isinstance(self.event, TableEvent):
-            for name in sorted(self.event.added - set(table.column_names)):
-                table = table.append_column(name, pa.nulls(table.num_rows, self.event.columns[name]))
-        return table
-
-    def fact(self, model: type[FactT]) -> FactT:
-        """The body of a JSON event."""
-        return model.model_validate_json(self.body)
+    code = "still_bad"
 
 
 Handler = Callable[[WriteTx, Message], Awaitable[None]]
@@ -123,6 +99,7 @@ class Consumers:
     concurrency: int = 8
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _failures: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _waits: Counter[tuple[str, int]] = field(default_factory=Counter)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _awaited: dict[str, str] = field(default_factory=dict)  # stream by consumer that waits for it
     _places: asyncio.Semaphore | None = None
@@ -226,7 +203,7 @@ class Consumers:
     ) -> None:
         label = durable.removesuffix(f"-{shard}")
         try:
-            messages = [_read(subscription.event, raw) for raw in raws]
+            messages = [self._read(subscription.event, durable, raw) for raw in raws]
             fresh = await self._apply(subscription, durable, messages)
         except Exception as error:  # noqa: BLE001  (every failure must end in retry or parking)
             if len(raws) > 1:
@@ -240,6 +217,7 @@ class Consumers:
         await source.acknowledge(raws)
         for raw in raws:
             self._failures.pop((durable, raw.metadata.sequence.stream), None)
+            self._waits.pop((durable, raw.metadata.sequence.stream), None)
         MESSAGES_HANDLED.labels(label).inc(len(fresh))
         INBOX_DUPLICATES.labels(label).inc(len(raws) - len(fresh))
         for message in fresh:
@@ -272,6 +250,7 @@ class Consumers:
             # Trouble of the surroundings is no failure of the message: it waits, longer each time, and is never parked.
             log.warning("message_waits", consumer=durable, reason=type(error).__name__)
             await self._until_database_answers()
+            self._waits[durable, raw.metadata.sequence.stream] += 1
             await raw.nak(delay=min(30.0, 0.5 * (raw.metadata.num_delivered or 1)))
             return
         place = (durable, raw.metadata.sequence.stream)
@@ -297,7 +276,17 @@ class Consumers:
             )
         DEAD_LETTERS.labels(durable).inc()
         del self._failures[place]
+        self._waits.pop(place, None)
         await raw.ack_sync()
+
+    def _read(self, event: Event, durable: str, raw: Msg) -> Message:
+        # What this process gave back itself it did not die of.
+        deaths = (raw.metadata.num_delivered or 1) - self._waits[durable, raw.metadata.sequence.stream]
+        if deaths > _DEATHS:
+            msg = "the process died each time it was handled"
+            raise PoisonError(msg)
+        headers = {key: str(value) for key, value in (raw.headers or {}).items()}
+        return message_of(event, raw.subject, headers, raw.data)
 
     async def _until_database_answers(self) -> None:
         while not self._stopping.is_set():
@@ -328,20 +317,35 @@ class Consumers:
         return sums
 
     async def redrive(self, letter: inbox.DeadLetter) -> bool:
-        """Handle a parked message again, in one transaction with its mark; False when no consumer is its own."""
+        """Handle a parked message again, in one transaction with its mark; False when no consumer is its own.
+
+        Raises:
+            StillBadError: what it was parked for has not been mended.
+        """
         for subscription in self.subscriptions:
             for durable, _, _ in subscription.durables(self.service):
                 if durable == letter.consumer:
-                    message = _message(subscription.event, letter.subject, letter.headers, letter.body, letter.event_id)
-                    async with self.database.write() as tx:
-                        if await inbox.claim(tx, durable, message.id):
-                            with _span(durable, message):
-                                await subscription.handler(tx, message)
-                        await inbox.mark_redriven(tx, letter.id)
+                    try:
+                        message = await self._redrive(subscription, letter)
+                    except Exception as error:
+                        if is_operational(error):
+                            raise
+                        log.warning("redrive_failed", consumer=durable, dead_letter=letter.id, exc_info=error)
+                        detail = f"It still cannot be handled ({type(error).__name__}): mend the cause, or discard it."
+                        raise StillBadError(detail) from error
                     if subscription.after:
                         subscription.after(message)
                     return True
         return False
+
+    async def _redrive(self, subscription: Subscription, letter: inbox.DeadLetter) -> Message:
+        message = message_of(subscription.event, letter.subject, letter.headers, letter.body)
+        async with self.database.write() as tx:
+            if await inbox.claim(tx, letter.consumer, message.id):
+                with _span(letter.consumer, message):
+                    await subscription.handler(tx, message)
+            await inbox.mark_redriven(tx, letter.id)
+        return message
 
 
 def _event_id(headers: dict[str, str], raw: Msg) -> UUID:
@@ -364,37 +368,3 @@ def _tell_handled(durable: str, messages: Sequence[Message]) -> None:
     joined = list(dict.fromkeys(each[3:35] for each in others if each))
     more = {"messages": len(messages), "joined": joined} if len(messages) > 1 else {}
     log.info("message_handled", consumer=durable, message_id=str(messages[0].id), **more)
-
-
-def _read(event: Event, raw: Msg) -> Message:
-    if (raw.metadata.num_delivered or 1) > _DEATHS:
-        msg = "the process died each time it was handled"
-        raise PoisonError(msg)
-    headers = {key: str(value) for key, value in (raw.headers or {}).items()}
-    missing = [name for name in ("ce-id", "ce-type", "ce-time", "ce-source", "ce-specversion") if name not in headers]
-    if missing:
-        msg = f"not a CloudEvent: {', '.join(missing)} missing"
-        raise PoisonError(msg)
-    return _message(event, raw.subject, headers, raw.data, UUID(headers["ce-id"]))
-
-
-def _message(event: Event, subject: str, headers: Mapping[str, str], body: bytes, event_id: UUID) -> Message:
-    if headers["ce-type"] != event.name:
-        msg = f"{headers['ce-type']} came on the subject of {event.name}"
-        raise PoisonError(msg)
-    attributes: dict[str, str] = {}
-    if isinstance(event, TableEvent):
-        schema = arrow.schema_of(body)
-        attributes = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        if set(event.columns) - event.added - set(schema.names):
-            msg = f"{event.name} lacks columns"
-            raise PoisonError(msg)
-    return Message(
-        id=event_id,
-        event=event,
-        shard=subject.rpartition(".")[2] if isinstance(event, TableEvent) else None,
-        attributes=attributes,
-        happened_at=datetime.fromisoformat(headers["ce-time"]),
-        body=body,
-        traceparent=trace.well_formed(headers.get(trace.HEADER)),
-    )

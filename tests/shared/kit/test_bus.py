@@ -4,21 +4,25 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import cast
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox
 from shared.kit.bus import Bus, Consumers, Message, PoisonError, Subscription
-from shared.kit.bus.consumer import _message
+from shared.kit.bus.consumer import StillBadError
+from shared.kit.bus.message import message_of
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox, Relay
@@ -147,6 +151,9 @@ async def test_poison_is_parked_whole_and_redriven_once(database, bus, outbox):
         async with database.read() as tx:
             letters = await inbox.list_dead_letters(tx)
         assert [letter.reason for letter in letters] == ["PoisonError after 1 tries"]
+        with pytest.raises(StillBadError, match="PoisonError"):
+            await consumers.redrive(letters[0])
+        assert await _parked(database) == letters
         cured.append(True)
         assert await consumers.redrive(letters[0])
         assert 3_000_001 in ear.heard
@@ -251,12 +258,15 @@ def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
     before = replace(MESSAGE_DELIVERED, columns={k: v for k, v in MESSAGE_DELIVERED.columns.items() if k != "about"})
     row = {"subject": bytes(16), "message_id": bytes(16), "template": "t", "channel": "c", "delivered_at": NOW}
     body = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}))
-    headers = {"ce-type": MESSAGE_DELIVERED.name, "ce-time": NOW.isoformat()}
-    message = _message(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, body, uuid4())
+    headers = {
+        "ce-specversion": "1.0", "ce-id": str(uuid4()), "ce-source": "/wugan/x", "ce-type": MESSAGE_DELIVERED.name,
+        "ce-time": NOW.isoformat(),
+    }  # fmt: skip
+    message = message_of(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, body)
     assert message.table().column("about").to_pylist() == [None]
     without = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}).drop_columns(["channel"]))
     with pytest.raises(PoisonError, match="lacks columns"):
-        _message(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, without, uuid4())
+        message_of(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, without)
 
 
 async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
@@ -268,7 +278,7 @@ async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
         "ce-specversion": "1.0", "ce-id": str(uuid4()), "ce-type": BATCH_COMPLETED.name,
         "ce-source": "/wugan/x", "ce-time": "2023-11-01T00:00:00+00:00",
     }  # fmt: skip
-    async with listening(bus, database, ear, service):
+    async with listening(bus, database, ear, service) as consumers:
         await bus.publish(BATCH_COMPLETED.name, b"{not json", headers, message_id=str(uuid4()))
         await bus.publish(BATCH_COMPLETED.name, b"{}", {"no": "cloudevent"}, message_id=str(uuid4()))
 
@@ -279,9 +289,38 @@ async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
                 if len(letters) == 2:
                     break
                 await asyncio.sleep(0.05)
+        for letter in letters:
+            with pytest.raises(StillBadError, match="still cannot be handled"):
+                await consumers.redrive(letter)
+        assert len(await _parked(database)) == 2
     assert {letter.reason.split()[0] for letter in letters} == {"ValidationError", "PoisonError"}
     assert ear.heard == []
     await bus.close()
+
+
+async def test_the_broker_never_stops_delivering_by_itself(database, bus):
+    """A message is parked by us, whole; at a bound of the server's it would stop without a word."""
+    service = name()
+    async with listening(bus, database, Ear(), service):
+        info = await bus.context.consumer_info(
+            BATCH_COMPLETED.stream, f"{service}-{BATCH_COMPLETED.name.replace('.', '-')}"
+        )
+    assert info.config.max_deliver == -1
+
+
+@pytest.mark.parametrize(("given_back", "parked"), [(0, True), (5_000, False)])
+async def test_only_what_the_process_dies_of_is_given_up_after_many_deliveries(database, bus, given_back, parked):
+    """Whatever waits for its surroundings is given back by us, however often, and never parked."""
+    consumers = Consumers(service=name(), bus=bus, database=database, subscriptions=[])
+    consumers._waits["durable", 7] = given_back
+    headers = {
+        "ce-specversion": "1.0", "ce-id": str(uuid4()), "ce-type": BATCH_COMPLETED.name, "ce-source": "/wugan/x",
+        "ce-time": NOW.isoformat(),
+    }  # fmt: skip
+    place = SimpleNamespace(num_delivered=5_001, sequence=SimpleNamespace(stream=7))
+    raw = SimpleNamespace(subject=BATCH_COMPLETED.name, headers=headers, data=b"{}", metadata=place)
+    with pytest.raises(PoisonError, match="died") if parked else nullcontext():
+        consumers._read(BATCH_COMPLETED, "durable", cast(Msg, raw))
 
 
 async def test_one_relay_at_a_time_and_the_next_takes_over(database, bus, outbox):

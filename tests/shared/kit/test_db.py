@@ -35,6 +35,41 @@ async def test_a_server_that_is_not_there_is_unavailable_not_a_fault_of_ours(unu
     await database.close()
 
 
+async def test_a_table_changed_under_a_prepared_statement_costs_a_reader_nothing_and_a_writer_one_try(
+    database, service_databases
+):
+    one = Database(service_databases.url(), schema="kit", pool_size=1)
+    asked = "SELECT * FROM kit.changing"
+
+    async def change(kind: str) -> None:
+        async with database.write() as tx:
+            await tx.run(f"ALTER TABLE kit.changing ALTER COLUMN number TYPE {kind}")
+
+    async with database.write() as tx:
+        await tx.run("CREATE TABLE kit.changing (number int)")
+        await tx.run("INSERT INTO kit.changing VALUES (1)")
+    async with one.read() as tx:
+        await tx.fetch(asked)
+    await change("bigint")
+    async with one.read() as tx:
+        await tx.fetch("SELECT 1")
+        assert [row["number"] for row in await tx.fetch(asked)] == [1]
+        assert (await tx.fetch("SHOW transaction_read_only"))[0][0] == "on"
+    await one.at_once(asked)
+    await change("int")
+    assert len(await one.at_once(asked)) == 1
+    async with one.read() as tx:
+        await tx.fetch(asked)
+    await change("bigint")
+    with pytest.raises(UnavailableError, match="changed a moment ago"):
+        async with one.write() as tx:
+            await tx.run("INSERT INTO kit.changing VALUES (2)")
+            await tx.fetch(asked)
+    async with one.write() as tx:
+        assert len(await tx.fetch(asked)) == 1
+    await one.close()
+
+
 async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, service_databases):
     hasty = Database(service_databases.url(), schema="kit", statement_seconds=0.05)
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"

@@ -1,8 +1,11 @@
 """Errors have one shape, say what to do, and never echo what was sent."""
 
+from datetime import datetime, timedelta, timezone
+
 import asyncpg
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +20,18 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
     citizen_id: str
     days: int
+    values: dict[str, str] = {}
+
+
+BEYOND = {
+    4221: asyncpg.CharacterNotInRepertoireError,
+    4222: asyncpg.DataError,
+    4223: OverflowError,
+    4224: asyncpg.NumericValueOutOfRangeError,
+    4225: asyncpg.DatetimeFieldOverflowError,
+    4226: asyncpg.UntranslatableCharacterError,
+    5001: asyncpg.DivisionByZeroError,
+}
 
 
 @pytest.fixture
@@ -28,6 +43,8 @@ async def http():
     async def ask(asked: Asked) -> dict[str, int]:
         if asked.days == 404:
             raise NotFoundError("Nothing has this number; list them first.")
+        if asked.days in BEYOND:
+            raise BEYOND[asked.days](asked.citizen_id)
         if asked.days == 503:
             raise asyncpg.QueryCanceledError(asked.citizen_id)
         if asked.days == 500:
@@ -46,6 +63,9 @@ async def http():
         ("POST", "/ask", {"citizen_id": ID, "days": 404}, 404, "not_found"),
         ("POST", "/ask", {"citizen_id": ID, "days": "x"}, 422, "malformed"),
         ("POST", "/ask", {"citizen_id": ID, "days": 1, ID: 2}, 422, "malformed"),
+        ("POST", "/ask", {"citizen_id": ID, "days": 1, "values": {ID: 2}}, 422, "malformed"),
+        *[("POST", "/ask", {"citizen_id": ID, "days": days}, 422, "malformed") for days in BEYOND if days < 5000],
+        ("POST", "/ask", {"citizen_id": ID, "days": 5001}, 500, "internal"),
         ("POST", "/ask", {"citizen_id": ID, "days": 500}, 500, "internal"),
         ("POST", "/ask", {"citizen_id": ID, "days": 503}, 503, "unavailable"),
         ("POST", "/ask", {"citizen_id": ID * 200, "days": 1}, 413, "too_large"),
@@ -62,6 +82,49 @@ async def test_every_error_is_a_problem_without_the_input(http, method, path, bo
     assert said["type"].startswith("urn:wugan:problem:")
     assert ID not in answer.text
     assert answer.headers["x-request-id"] == "abcdefgh-1"
+
+
+async def test_a_pointer_names_what_is_declared_and_no_key_of_a_mapping(http):
+    answer = await http.post("/ask", json={"citizen_id": 1, "days": "x", "values": {ID: 2, "days": 3}})
+    assert [each["pointer"] for each in answer.json()["errors"]] == [
+        "/body/citizen_id", "/body/days", "/body/values/*", "/body/values/days",
+    ]  # fmt: skip
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT $1::text", "a\0b"),
+        ("SELECT $1::text::jsonb", '"a\\u0000b"'),
+        ("SELECT $1::bigint", 2**70),
+        ("SELECT $1::timestamptz", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))),
+    ],
+)
+async def test_what_no_database_keeps_is_the_callers_mistake(database, sql, value):
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/plain")
+    async def plain() -> None:
+        async with database.write() as tx:
+            await tx.fetch(sql, value)
+
+    @app.get("/once")
+    async def once() -> None:
+        await database.at_once(sql, value)
+
+    @app.get("/core")
+    async def core() -> None:
+        async with database.write() as tx:
+            kind = sa.BigInteger() if isinstance(value, int) else sa.Text()
+            await tx.execute(sa.select(sa.bindparam("value", value, kind)))
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        for path in ("/plain", "/once", *(["/core"] if "json" not in sql and "time" not in sql else [])):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (422, "malformed"), answer.text
 
 
 async def test_a_strange_request_id_is_replaced(http):

@@ -3,13 +3,15 @@
 import io
 import logging
 
+import httpx
 import orjson
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kit.telemetry import MASK, configure_logging, mask_processor, mask_text, mask_value
+from shared.kit.edge import Edge
+from shared.kit.telemetry import HTTP_SECONDS, MASK, configure_logging, mask_processor, mask_text, mask_value
 
 ID18, ID18X, ID15, PHONE = "341602194901011234", "34160219490101123X", "341602490101123", "13905671234"
 
@@ -147,3 +149,22 @@ def test_library_lines_and_tracebacks_are_masked_too():
     assert not any(secret in text for secret in (ID18, ID15, PHONE))
     assert lines[0]["service"] == "test"
     assert "ValueError" in lines[1]["exception"]
+
+
+async def test_a_method_nobody_has_heard_of_is_counted_as_other():
+    async def answer(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 405, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def counted() -> set[str]:
+        [family] = [each for each in HTTP_SECONDS.collect() if each.name == "http_request_seconds"]
+        return {sample.labels["method"] for sample in family.samples}
+
+    before = counted()
+    transport = httpx.ASGITransport(Edge(answer, max_body_bytes=1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        for number in range(50):
+            await client.request(f"X{number}", "/nowhere")
+        await client.request("GET", "/nowhere")
+    assert counted() - before <= {"other", "GET"}
+    assert "other" in counted()
