@@ -1,7 +1,7 @@
 """The usage log chained: each seal covers some rows and the seal before it, so that nothing can be changed unseen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -32,6 +32,8 @@ class Seal:
         marks: 16 bytes for each row, keyed: what a row says cannot be guessed from its mark.
         previous: chain of the seal before.
         chain: over all of this.
+        first: lowest id of the rows its transactions are counted among. A server restored from a dump counts them anew:
+            what is logged there begins a higher one, and stands behind everything from before.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Seal:
     marks: bytes
     previous: bytes
     chain: bytes
+    first: int = 0
 
 
 ROW = np.dtype([("tx", ">i8"), ("usage_id", ">i8"), ("digest", "u1", 32)])
@@ -54,26 +57,27 @@ def marks(key: bytes, rows: np.ndarray) -> bytes:
     return b"".join([each.digest() for each in hashed])
 
 
-def seal(key: bytes, rows: np.ndarray, number: int, previous: bytes) -> Seal:
+def seal(key: bytes, rows: np.ndarray, number: int, previous: bytes, first: int = 0) -> Seal:
     """The next seal over these rows, at least one."""
     ids = rows["usage_id"].astype(np.int64)
     marked = marks(key, rows)
     last = (int(rows["tx"][-1]), int(ids[-1]))
-    return Seal(number, last, ids, marked, previous, chain(key, number, last, ids, marked, previous))
+    made = Seal(number, last, ids, marked, previous, b"", first)
+    return replace(made, chain=chain(key, made))
 
 
-def chain(key: bytes, number: int, last: tuple[int, int], ids: np.ndarray, marks: bytes, previous: bytes) -> bytes:
+def chain(key: bytes, one: Seal) -> bytes:
     """What ties a seal to the one before it."""
-    head = b"".join(each.to_bytes(8, "big") for each in (number, *last, len(ids)))
-    text = head + ids.astype(">i8").tobytes() + marks + previous
+    begun = (one.first,) if one.first else ()
+    head = b"".join(each.to_bytes(8, "big") for each in (one.number, *one.last, len(one.ids), *begun))
+    text = head + one.ids.astype(">i8").tobytes() + one.marks + one.previous
     return blake2b(text, digest_size=CHAIN_BYTES, key=key, person=b"usage-chain").digest()
 
 
 def check(key: bytes, one: Seal, previous: bytes, rows: np.ndarray) -> list[tuple[int | None, Fault]]:
     """What is wrong with a seal and the rows now in its range: id of the row (None: the seal itself) and fault."""
     faults: list[tuple[int | None, Fault]] = []
-    right = chain(key, one.number, one.last, one.ids, one.marks, one.previous)
-    if one.previous != previous or one.chain != right:
+    if one.previous != previous or one.chain != chain(key, one):
         faults.append((None, Fault.BROKEN))
     sealed = dict(_marked(one.ids, one.marks))
     for usage_id, marked in _marked(rows["usage_id"], marks(key, rows)):

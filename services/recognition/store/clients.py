@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from shared.kit.db import ReadTx, WriteTx
+from shared.kit.db import Database, ReadTx, WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,19 @@ async def save_clients(tx: WriteTx, clients: Sequence[Client]) -> None:
         )
     await tx.run(
         "UPDATE client SET listed = false WHERE listed AND client_id <> ALL ($1)", [each.client_id for each in clients]
+    )
+
+
+async def note_partner(database: Database, client_id: str, department: str | None, programs: Sequence[str]) -> None:
+    """Keep a partner as its token describes it; it has no keys here, for its tokens come from elsewhere."""
+    await database.at_once(
+        "INSERT INTO client (client_id, role, department, scopes, programs, divisions, jwks, listed) "
+        "VALUES ($1, 'partner', $2, '{}', $3, '{}', '{}', true) ON CONFLICT (client_id) DO UPDATE SET "
+        "role = excluded.role, department = excluded.department, programs = excluded.programs, listed = true, "
+        "updated_at = now()",
+        client_id,
+        department,
+        list(programs),
     )
 
 

@@ -174,10 +174,13 @@ async def save_receipt(  # noqa: PLR0913  (a receipt has this many parts)
 
 
 async def note_delivered(tx: WriteTx, client_id: str, event_ids: Sequence[UUID], at: datetime) -> None:
-    """Note that a partner's endpoint took these events."""
+    """Note that a partner's endpoint took these events: only then it is known to have heard, not to have understood.
+
+    What has been left to a person stays with him until the partner answers.
+    """
     await tx.run(
         "UPDATE handover SET state = 'delivered', changed_at = $3 "
-        "WHERE client_id = $1 AND last_id = ANY ($2::uuid[]) AND state IN ('open', 'manual')",
+        "WHERE client_id = $1 AND last_id = ANY ($2::uuid[]) AND state = 'open'",
         client_id,
         list(event_ids),
         at,
@@ -185,10 +188,10 @@ async def note_delivered(tx: WriteTx, client_id: str, event_ids: Sequence[UUID],
 
 
 async def take_unanswered(tx: WriteTx, now: datetime, limit: int) -> list[asyncpg.Record]:
-    """Handovers nobody has answered in time, held against other processes."""
+    """Handovers nobody has answered in time, delivered ones too, held against other processes."""
     return await tx.fetch(
-        "SELECT event_id, client_id, program, kind, subject, tries FROM handover WHERE state = 'open' AND due_at <= $1 "
-        "ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+        "SELECT event_id, client_id, program, kind, subject, tries FROM handover "
+        "WHERE state IN ('open', 'delivered') AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         now,
         limit,
     )
@@ -209,7 +212,8 @@ async def told_again(  # noqa: PLR0913  (a repetition has this many parts)
 ) -> None:
     """Note by which event a handover was told again."""
     await tx.run(
-        "UPDATE handover SET last_id = $3, last_seq = $4, tries = tries + 1, due_at = $5, changed_at = $6 "
+        "UPDATE handover SET state = 'open', last_id = $3, last_seq = $4, tries = tries + 1, due_at = $5, "
+        "changed_at = $6 "
         "WHERE event_id = $1 AND client_id = $2",
         event_id,
         client_id,

@@ -54,7 +54,7 @@ HANDOVER = sa.Table(
     sa.Column("reason", sa.Text, comment="why it was rejected, in the partner's words"),
     sa.Column("changed_at", INSTANT, nullable=False),
     one_of("state", HandoverState),
-    sa.Index("ix_handover_open", "due_at", postgresql_where=sa.text("state = 'open'")),
+    sa.Index("ix_handover_unanswered", "due_at", postgresql_where=sa.text("state IN ('open', 'delivered')")),
     sa.Index("ix_handover_client_last_seq", "client_id", "last_seq", postgresql_where=sa.text("state = 'open'")),
     sa.Index("ix_handover_last_id", "last_id"),
     sa.Index("ix_handover_shown", "program", "event_id", postgresql_where=sa.text("state IN ('manual', 'rejected')")),

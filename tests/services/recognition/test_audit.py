@@ -9,6 +9,8 @@ import pytest
 from services.recognition.domain import chain
 from services.recognition.domain.chain import FIRST, ROW, Fault
 from services.recognition.jobs import SealLoop
+from services.recognition.store import seals
+from services.recognition.store.seals import START
 from services.recognition.usecases import audit
 from tests.services.recognition.test_jobs import ID
 from tests.services.recognition.world import WHY, World, enrolled, enrolment, make_deps
@@ -118,6 +120,40 @@ async def test_a_row_somebody_changed_removed_or_slipped_in_is_named(world, http
     assert {(each["usage_id"], each["fault"]) for each in said["faults"]} == {
         (ids[0], "changed"), (ids[3], "missing"), (slipped, "added"),
     }  # fmt: skip
+
+
+async def far_ahead(world, sealed):
+    """As if the log came from a server that had counted far more transactions, and had sealed the first rows."""
+    await tamper(world, "UPDATE usage SET tx = tx + 1000000000")
+    async with world.deps.database.write() as tx:
+        rows = await seals.rows_between(tx, START, (2**62, 0), 2**62)
+        await seals.add_seal(tx, chain.seal(world.deps.audit_key, rows[:sealed], 1, FIRST))
+
+
+@pytest.mark.db
+async def test_after_a_restore_from_a_dump_the_chain_goes_on(world, http, issuer):
+    auditor = issuer.headers("audit.read", role="auditor", client_id="a-1")
+    await ask(http, issuer, 5)
+    await far_ahead(world, sealed=3)
+    await ask(http, issuer, 4)
+    before = await verify(http, auditor)
+    assert (before["intact"], before["rows"], before["unsealed"]) == (True, 3, 6)
+    await seal(world)
+    for _ in range(2):
+        await ask(http, issuer, 1)
+        await seal(world)
+    whole = await verify(http, auditor)
+    assert (whole["intact"], whole["seals"], whole["rows"], whole["unsealed"]) == (True, 5, 11, 0)
+    ids = [row["usage_id"] for row in await world.rows("SELECT usage_id FROM usage ORDER BY usage_id")]
+    assert [row["first_id"] for row in await world.rows("SELECT first_id FROM usage_seal ORDER BY seal_no")] == [
+        0, 0, ids[5], ids[5], ids[5],
+    ]  # fmt: skip
+    await tamper(world, f"UPDATE usage SET answer = 'unknown:' WHERE usage_id IN ({ids[4]}, {ids[7]})")
+    await tamper(world, f"DELETE FROM usage WHERE usage_id IN ({ids[1]}, {ids[10]})")
+    faults = (await verify(http, auditor))["faults"]
+    assert [(each["usage_id"], each["fault"]) for each in faults] == [
+        (ids[1], "missing"), (ids[4], "changed"), (ids[7], "changed"), (ids[10], "missing"),
+    ]  # fmt: skip
 
 
 @pytest.mark.db

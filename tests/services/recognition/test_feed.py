@@ -1,13 +1,10 @@
 """Partners are told what happens in their programs, in one order, until they have answered."""
 
 import base64
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from prometheus_client import REGISTRY
 
-from services.recognition.jobs import ChaseLoop
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, CertificateRevoked
 from shared.contracts.events.notify import ENDPOINT_CHANGED, RECEIPT_RECORDED, EndpointChanged
 from shared.contracts.events.recognition import (
@@ -148,55 +145,6 @@ async def test_a_decision_reaches_its_program_alone(world, http, partner):
         None,
     )
     assert (await http.get(f"/v1/events/{event['event_id']}", headers=partner)).json() == event
-
-
-async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(world, http, partner, officer):
-    await world.hear(enrolled(enrolment(person(world))))
-    await revoke(world, person(world))
-    chase = ChaseLoop(world.deps)
-    assert await chase.step() == 0
-    for day, tries in ((1, 2), (2, 3)):
-        world.deps.clock.move(timedelta(hours=24 * day))
-        assert await chase.step() == 1
-        assert await handovers(world) == [("p-1", "open", tries)]
-    events = (await read(http, partner))["items"]
-    assert [each["repeats"] for each in events] == [None, events[0]["event_id"], events[0]["event_id"]]
-    world.deps.clock.move(timedelta(hours=72))
-    assert await chase.step() == 1
-    assert await handovers(world) == [("p-1", "manual", 3)]
-    [shown] = (await http.get("/v1/undelivered", headers=officer)).json()["items"]
-    assert (shown["client_id"], shown["event_id"], shown["state"]) == ("p-1", events[0]["event_id"], "manual")
-    await ack(http, partner, (await read(http, partner))["next"])
-    assert (await http.get("/v1/undelivered", headers=officer)).json()["items"] == []
-    assert await chase.step() == 0
-
-
-async def test_revocations_beyond_the_time_to_answer_are_counted_until_they_are_answered(world, http, partner, issuer):
-    async def counted():
-        await ChaseLoop(world.deps).measure()
-        said = (await http.get("/v1/figures", headers=issuer.headers("operate"))).json()["revocations_unacknowledged"]
-        assert REGISTRY.get_sample_value("recognition_revocations_unacknowledged") == said
-        return said
-
-    await world.hear(enrolled(enrolment(person(world))))
-    await revoke(world, person(world))
-    assert await counted() == 0
-    world.deps.clock.move(timedelta(hours=24))
-    assert await counted() == 1
-    [event] = (await read(http, partner))["items"]
-    for outcome, left in (("rejected", 1), ("accepted", 0)):
-        item = {"event_id": event["event_id"], "outcome": outcome, "reason": "no such account"}
-        await http.post("/v1/receipts", json={"items": [item]}, headers=partner)
-        assert await counted() == left
-
-
-async def test_an_acknowledged_event_is_left_alone(world, http, partner):
-    await world.hear(enrolled(enrolment(person(world))))
-    await revoke(world, person(world))
-    await ack(http, partner, (await read(http, partner))["next"])
-    world.deps.clock.move(timedelta(days=30))
-    assert await ChaseLoop(world.deps).step() == 0
-    assert await handovers(world) == [("p-1", "acknowledged", 1)]
 
 
 async def test_receipts_are_kept_and_a_rejection_is_shown_with_its_reason(world, http, partner, officer):
