@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -95,6 +96,8 @@ async def start_job(request: Request, question: JobQuestion, asked: Annotated[Jo
 
         async def effect(tx: WriteTx) -> Answered:
             await jobs.add_job(found, tx, job)
+            people = job.people if taken else await jobs.count_people(tx, program)
+            await found.limiter.count_in(tx, job.client_id, people or 0)
             return Answered(job_out(request, job), 202, _place(request, "get_job", job))
 
         return await _begin(request, question, job, digest, effect)
@@ -168,6 +171,7 @@ async def start_payrun(request: Request, question: PayQuestion, asked: Annotated
 
             async def effect(tx: WriteTx) -> Answered:
                 run = await payruns.add_payrun(found, tx, job, first, taken.total_fen)
+                await found.limiter.count_in(tx, job.client_id, job.people or 0)
                 return Answered(payrun_out(request, job, run), 202, _place(request, "get_payrun", job))
 
             return await _begin(request, question, job, digest, effect)
@@ -251,10 +255,8 @@ async def _take(
     def work() -> Taken:
         chunks = read_chunks(path, ListType(kind))
         known: Ids = sandbox.SyntheticIds(found) if program.sandbox else RealIds(found.subjects)
-        taken = take(chunks, known, paying=paying, limit=found.bulk.most_lines)
-        for number, part in enumerate(taken.parts()):
-            found.bulk.files.write_part(job_id, "list", number, part)
-        return taken
+        keep = partial(found.bulk.files.write_part, job_id, "list")
+        return take(chunks, known, keep, path.parent, paying=paying, limit=found.bulk.most_lines)
 
     return await asyncio.to_thread(work)
 
@@ -288,9 +290,9 @@ def _new_job(  # noqa: PLR0913  (a job has this many parts)
         requested_at=found.clock.now(),
         finished_at=None,
         expires_at=None,
-        parts=sum(1 for _ in taken.parts()) if taken else SHARD_COUNT,
+        parts=taken.parts if taken else SHARD_COUNT,
         parts_done=0,
-        people=taken.table.num_rows if taken else None,
+        people=taken.lines if taken else None,
         done=0,
         counts={},
         failures=0,
@@ -303,7 +305,6 @@ async def _begin(request: Request, question: Question, job: Job, digest: bytes, 
     """Queue it, once; what was kept for nothing is forgotten."""
     found = question.deps
     began = False
-    await found.limiter.count(job.client_id, job.people or 0)
     try:
         response = await once(request, found.database, job.client_id, digest, effect)
         began = "Idempotent-Replayed" not in response.headers

@@ -1,7 +1,9 @@
 """Lists taken in: ids become subjects at once and are not kept; a faulty line keeps its place and says why."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +28,10 @@ from shared.kit.crypto import Pseudonymiser
 from shared.kit.problems import TooLargeError
 
 PART_ROWS = 65_536
+_HEAP_BITS = 3  # of the first byte are left out: 32 heaps
+
+Keep = Callable[[int, pa.Table], None]
+"""Keeps a part of a list under its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +39,15 @@ class Taken:
     """A list ready to be worked off.
 
     Attributes:
-        table: `LIST_SCHEMA`, one row a line; a long one by subject, so that a part is a piece of every table.
+        lines: of the list.
+        parts: pieces of it small enough for one transaction, `LIST_SCHEMA`; those of a long one go by subject, so that
+            each is a piece of every table.
         total_fen: sum of the amounts of lines without a problem.
     """
 
-    table: pa.Table
+    lines: int
+    parts: int
     total_fen: int
-
-    def parts(self) -> Iterator[pa.Table]:
-        """Pieces small enough for one transaction."""
-        for start in range(0, self.table.num_rows, PART_ROWS):
-            yield self.table.slice(start, PART_ROWS)
 
 
 class Ids(Protocol):
@@ -71,12 +75,14 @@ class RealIds:
         return self._subjects.many(ids)
 
 
-def take(chunks: Iterable[pl.DataFrame], known: Ids, *, paying: bool, limit: int) -> Taken:
-    """A list judged line by line, by columns.
+def take(chunks: Iterable[pl.DataFrame], known: Ids, keep: Keep, scratch: Path, *, paying: bool, limit: int) -> Taken:
+    """A list judged line by line, by columns, and kept in parts; never more of it in memory than a part or two.
 
     Args:
         chunks: string columns in the order of the file.
         known: reads and hashes ids.
+        keep: is given each part.
+        scratch: a folder for what is under way.
         paying: whether every line needs an amount and may name each person once.
         limit: most lines.
 
@@ -84,24 +90,105 @@ def take(chunks: Iterable[pl.DataFrame], known: Ids, *, paying: bool, limit: int
         BadListError: it has no lines, or no amounts where it pays.
         TooLargeError: it has more lines than `limit`.
     """
-    tables: list[pa.Table] = []
+    heaps, held, lines = _Heaps(scratch), list[pa.Table](), 0
+    with heaps:
+        for table in _all_judged(chunks, known, paying=paying, limit=limit):
+            held.append(table)
+            lines += table.num_rows
+            if lines > PART_ROWS:
+                heaps.deal(held)
+                held.clear()
+    if not lines:
+        raise BadListError("The list has no lines below its headers.")
+    parts, fen = 0, 0
+    whole = [pa.concat_tables(held).combine_chunks()] if held else heaps.by_subject()
+    for part in _refilled(_each_once(table) if paying else table for table in whole):
+        keep(parts, part)
+        parts, fen = parts + 1, fen + _fen(part)
+    return Taken(lines, parts, fen)
+
+
+def _all_judged(chunks: Iterable[pl.DataFrame], known: Ids, *, paying: bool, limit: int) -> Iterator[pa.Table]:
     count = 0
     for chunk in chunks:
         if paying and not {"amount", "amount_fen"} & set(chunk.columns):
             raise BadListError("A list about to be paid needs a column amount (yuan) or amount_fen.")
-        tables.append(_judged(chunk, known, first=count + 1, paying=paying))
+        table = _judged(chunk, known, first=count + 1, paying=paying)
         count += len(chunk)
         if count > limit:
             raise TooLargeError(f"A list may have {limit} lines; split it.")
-    if not count:
-        raise BadListError("The list has no lines below its headers.")
-    table = pa.concat_tables(tables).combine_chunks()
-    if paying:
-        table = _each_once(table)
-    if count > PART_ROWS:
-        table = _by_subject(table)
-    total = pl.DataFrame(pl.from_arrow(table.select(["amount_fen", "problem"])))
-    return Taken(table, int(total.filter(pl.col("problem").is_null())["amount_fen"].sum()))
+        yield table
+
+
+class _Heaps:
+    """A long list dealt into files by subject: all lines of a person lie in one, in their order.
+
+    Args:
+        folder: for the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+        self._closing = ExitStack()
+
+    def __enter__(self) -> None:
+        """Files are opened as they are needed."""
+
+    def __exit__(self, *_error: object) -> None:
+        self._closing.close()
+
+    def deal(self, tables: Sequence[pa.Table]) -> None:
+        """Put every line on its heap."""
+        for table in tables:
+            heaps = _bytes_of(table)[:, 0] >> _HEAP_BITS
+            order = np.argsort(heaps, kind="stable")
+            dealt = table.take(order)
+            numbers, starts = np.unique(heaps[order], return_index=True)
+            for number, start, end in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
+                self._heap(int(number)).write_table(dealt.slice(start, end - start))
+
+    def _heap(self, number: int) -> pa.ipc.RecordBatchStreamWriter:
+        if number not in self._open:
+            writer = pa.ipc.new_stream(str(self._folder / f"heap-{number:02}"), LIST_SCHEMA)
+            self._open[number] = self._closing.enter_context(writer)
+        return self._open[number]
+
+    def by_subject(self) -> Iterator[pa.Table]:
+        """Heap after heap."""
+        for number in sorted(self._open):
+            path = self._folder / f"heap-{number:02}"
+            with pa.OSFile(str(path)) as opened, pa.ipc.open_stream(opened) as reader:
+                table = reader.read_all().combine_chunks()
+            path.unlink()
+            halves = _bytes_of(table).view(">u8")
+            yield table.take(np.lexsort((halves[:, 1], halves[:, 0])))
+
+
+def _bytes_of(table: pa.Table) -> np.ndarray:
+    """Subjects of the lines, shape (n, 16); zeros where a line names nobody."""
+    column = pa.compute.fill_null(table.column("subject").combine_chunks(), b"\0" * 16)
+    return np.ascontiguousarray(arrow.subject_bytes(column))
+
+
+def _refilled(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same lines in pieces of equal length."""
+    held: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        held.append(table)
+        rows += table.num_rows
+        while rows >= PART_ROWS:
+            whole = pa.concat_tables(held)
+            yield whole.slice(0, PART_ROWS)
+            held, rows = [whole.slice(PART_ROWS)], rows - PART_ROWS
+    if rows:
+        yield pa.concat_tables(held)
+
+
+def _fen(part: pa.Table) -> int:
+    good = part.filter(pa.compute.is_null(part.column("problem")))
+    return int(pa.compute.sum(good.column("amount_fen")).as_py() or 0)
 
 
 def _judged(chunk: pl.DataFrame, known: Ids, *, first: int, paying: bool) -> pa.Table:
@@ -139,16 +226,10 @@ def _where(subjects: np.ndarray, good: np.ndarray) -> pa.Array:
     return pa.compute.if_else(pa.array(good), column, pa.scalar(None, pa.binary(16)))
 
 
-def _by_subject(table: pa.Table) -> pa.Table:
-    column = pa.compute.fill_null(table.column("subject").combine_chunks(), b"\0" * 16)
-    halves = np.ascontiguousarray(arrow.subject_bytes(column)).view(">u8")
-    return table.take(np.lexsort((halves[:, 1], halves[:, 0])))
-
-
 def _each_once(table: pa.Table) -> pa.Table:
     column = table.column("subject").combine_chunks()
     known = column.is_valid().to_numpy(zero_copy_only=False)
-    subjects = arrow.subject_bytes(pa.compute.fill_null(column, b"\0" * 16))
+    subjects = _bytes_of(table)
     again = repeated(subjects, known)
     problem = pa.compute.if_else(pa.array(again), pa.scalar(DUPLICATE), table.column("problem"))
     kept = _where(subjects, known & ~again)
