@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,15 @@ from pydantic import TypeAdapter
 import services.recognition as card
 from services.recognition import api, handlers, programs, tables
 from services.recognition.domain.limits import Policy
-from services.recognition.jobs import BulkLoop, ChaseLoop, MoneyLoop, RunLoop, SealLoop, WaitingLoop
+from services.recognition.jobs import (
+    BulkLoop,
+    ChaseLoop,
+    MoneyLoop,
+    RefusalLoop,
+    RunLoop,
+    SealLoop,
+    WaitingLoop,
+)
 from services.recognition.schemas.clients import ClientFile
 from services.recognition.settings import RecognitionSettings
 from services.recognition.store import clients
@@ -24,14 +32,17 @@ from services.recognition.store.files import Files
 from services.recognition.store.lookups import LOOK_AND_LOG_EACH
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.facing import FaceProvider
-from services.recognition.usecases.limits import Limiter
+from services.recognition.usecases.limits import TOO_FAST, Limiter
+from services.recognition.usecases.partners import Partners
 from services.recognition.usecases.references import References
+from services.recognition.usecases.refusals import Refusals
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.app import Parts, Platform, Service
 from shared.kit.auth import Keys
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import Database
 from shared.kit.http import load_key
+from shared.kit.problems import UnavailableError
 from shared.kit.together import Together
 
 
@@ -53,13 +64,22 @@ def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.Route
         wake_bulk=asyncio.Event(),
         bulk=make_bulk(settings),
         limiter=Limiter(make_policy(settings), platform.database),
+        persons=Limiter(make_policy_of_persons(settings), platform.database, TOO_FAST),
+        refusals=Refusals(platform.database),
         checks=Together(platform.database, LOOK_AND_LOG_EACH, seconds=settings.db_acquire_seconds),
         audit_key=make_audit_key(settings),
         vault=Vault.from_settings(settings.vault_keys),
         chase_hours=settings.recognition_chase_hours,
         plain_webhooks=settings.recognition_plain_webhooks,
+        partners=make_partners(settings, platform.database),
         face=face,
     )
+
+
+def make_partners(settings: RecognitionSettings, database: Database) -> Partners | None:
+    """Learns who the partners are, where an outside issuer gives the tokens and no file lists its clients."""
+    listed = settings.recognition_clients_file or settings.recognition_issuer_key_file
+    return None if listed else Partners(database)
 
 
 def make_policy(settings: RecognitionSettings) -> Policy:
@@ -67,6 +87,15 @@ def make_policy(settings: RecognitionSettings) -> Policy:
     return Policy(
         rate=settings.recognition_requests_per_second,
         burst=settings.recognition_burst,
+        day=settings.recognition_people_per_day,
+    )
+
+
+def make_policy_of_persons(settings: RecognitionSettings) -> Policy:
+    """How much one person may ask."""
+    return Policy(
+        rate=settings.recognition_person_requests_per_second,
+        burst=settings.recognition_person_burst,
         day=settings.recognition_people_per_day,
     )
 
@@ -148,6 +177,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             MoneyLoop(deps),
             SealLoop(deps),
             WaitingLoop(deps),
+            RefusalLoop(deps.refusals),
         )
 
         async def working() -> int:
@@ -159,6 +189,8 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             background=[each.run for each in loops],
             working=working,
         )
+        with suppress(UnavailableError):  # who stops because the database is away has nowhere to write
+            await deps.refusals.flush()
 
 
 SERVICE = Service(

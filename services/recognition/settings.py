@@ -42,6 +42,13 @@ class RecognitionSettings(KitSettings):
         default=None,
         description="hex, 32 to 64 bytes, kept away from the database: chains the usage log",
     )
-    recognition_requests_per_second: Annotated[float, Field(gt=0, description="of one client, in each process")] = 2000
-    recognition_burst: Annotated[int, Field(ge=1, description="requests of one client at once")] = 4000
+    # A process answers about 1,500 single questions a second (docs/benchmarks.md): four clients at their limits, and a
+    # fifth still finds room. Whoever asks about many people has batches, jobs and pay lists.
+    recognition_requests_per_second: Annotated[float, Field(gt=0, description="of one client, in each process")] = 300
+    recognition_burst: Annotated[int, Field(ge=1, description="requests of one client at once")] = 600
+    # Nobody presses so many buttons; whoever reads the data of citizens by one officer's token does.
+    recognition_person_requests_per_second: Annotated[
+        float, Field(gt=0, description="of one citizen, officer or auditor, in each process")
+    ] = 20
+    recognition_person_burst: Annotated[int, Field(ge=1, description="requests of one person at once")] = 200
     recognition_people_per_day: Annotated[int, Field(ge=1, description="one client may ask for")] = 10_000_000

@@ -41,7 +41,10 @@ async def _fuzz(seconds: float) -> int:
         options = StackOptions(
             data=Path(folder), port_base=0, services=("ingest", "recognition"), durable=False, min_free_bytes=2**28,
             clock_at=datetime(2023, 11, 1, 1, tzinfo=UTC), database_url=None, nats_url=None,
-            environment={"WUGAN_RECOGNITION_TOKEN_SECONDS": "900", "WUGAN_RECOGNITION_PEOPLE_PER_DAY": "1000000000"},
+            environment={
+                "WUGAN_RECOGNITION_TOKEN_SECONDS": "900", "WUGAN_RECOGNITION_PEOPLE_PER_DAY": "1000000000",
+                "WUGAN_RECOGNITION_PERSON_REQUESTS_PER_SECOND": "1000", "WUGAN_RECOGNITION_PERSON_BURST": "10000",
+            },
         )  # fmt: skip
         async with LocalStack(options) as stack:
             base, broken = f"{stack.urls['gateway']}/api/recognition", 0

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Security
 
-from services.recognition.api.deps import DepsOf, asker
+from services.recognition.api.deps import DepsOf, admit_person, asker
+from services.recognition.api.route import LoggedRoute
 from services.recognition.schemas.audit import FaultOut, HeadOut, ProofAsked, ProofOut, UsageOut, UsagesOut
 from services.recognition.schemas.common import Instant
 from services.recognition.schemas.partner import ProgramCode
@@ -16,9 +17,9 @@ from services.recognition.usecases import audit
 from shared.kit.auth import Caller, allow
 from shared.kit.problems import PROBLEM_RESPONSES
 
-router = APIRouter(prefix="/v1", tags=["audit"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["audit"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
-Auditor = Annotated[Caller, Security(allow("audit.read"))]
+Auditor = Annotated[Caller, Security(allow("audit.read", met=admit_person))]
 Name = Annotated[str | None, Query(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 
 

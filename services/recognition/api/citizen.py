@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.recognition.api.deps import RouteDeps, asker, deny, deps
+from services.recognition.api.deps import RouteDeps, admit_person, asker, deps
 from services.recognition.domain.clients import CITIZEN
 from services.recognition.store import lookups
 from services.recognition.store.lookups import Asker
@@ -38,18 +38,12 @@ class Citizen:
 
 def citizen(scope: str, action: str) -> Callable[..., Awaitable[Citizen]]:
     """A guard for routes below /v1/me: a citizen's token with this scope, which names the person."""
-    inner = allow(scope, roles=(CITIZEN,))
+    inner = allow(scope, roles=(CITIZEN,), met=admit_person)
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Citizen:
-        found = deps(request)
-        try:
-            caller = await inner(request, credentials)
-            subject = _subject(caller)
-        except ForbiddenError as error:
-            assert credentials is not None
-            known = await request.app.state.platform.guard.caller(credentials.credentials)
-            await deny(found, asker(request, found, known, action, why=None, program=None), error)
-            raise
+        found, request.state.action = deps(request), action
+        caller = await inner(request, credentials)
+        subject = _subject(caller)
         who = asker(request, found, caller, action, why=None, program=None)
         return Citizen(found, subject, caller.client_id, who)
 

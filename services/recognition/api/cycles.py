@@ -7,9 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asker, asking, logged
+from services.recognition.api.deps import (
+    PURPOSE_HEADERS,
+    DepsOf,
+    Officer,
+    Question,
+    asker,
+    asking,
+    logged,
+    officer_only,
+)
 from services.recognition.api.once import ONCE, Answered, once_by
-from services.recognition.api.route import PartnerRoute
+from services.recognition.api.route import LoggedRoute, PartnerRoute
 from services.recognition.domain.cycles import CertificationState
 from services.recognition.schemas.cycles import (
     CycleIn,
@@ -30,11 +39,10 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
 
 partners = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses=PROBLEM_RESPONSES)
-officers = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+officers = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
 CycleQuestion = Annotated[Question, Security(asking("recognition.check", "cycle"))]
 CountQuestion = Annotated[Question, Security(asking("recognition.check", "cycle", lawful=False))]
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 _OPERATOR = "operator"
 _bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
 
@@ -85,10 +93,7 @@ async def list_people(  # noqa: PLR0913, PLR0917  (query parameters)
 
 def _giver() -> Callable[..., Awaitable[Caller]]:
     """Officers for programs of their own, operators for all."""
-    officer, operator = (
-        allow("recognition.manage", roles=("officer",), named=True),
-        allow("operate", roles=(_OPERATOR,)),
-    )
+    officer, operator = officer_only, allow("operate", roles=(_OPERATOR,))
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
         try:

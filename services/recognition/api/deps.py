@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any, cast
 
 import orjson
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials
 from joserfc import jws
 from joserfc.errors import JoseError
 
@@ -18,10 +20,12 @@ from services.recognition.store.lookups import Asker
 from services.recognition.usecases import recognise
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.facing import FaceProvider
-from services.recognition.usecases.limits import Limiter
+from services.recognition.usecases.limits import Limiter, TooManyRequestsError
+from services.recognition.usecases.partners import Partners
+from services.recognition.usecases.refusals import Refusals, denied
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.auth import BearerGuard, Caller, allow
-from shared.kit.problems import ForbiddenError, MalformedError, ProblemError, UnauthorizedError
+from shared.kit.problems import MalformedError, ProblemError
 from shared.kit.telemetry import mask_text
 from shared.kit.together import Together
 
@@ -31,7 +35,11 @@ class RouteDeps(Deps):
     """Dependencies of the verbs, the issuer where it is built in, and the events that wake the loops.
 
     Attributes:
+        limiter: of clients.
+        persons: limits of the people behind a client many share: citizens, officers, auditors.
+        refusals: keeps floods of them out of the usage log, but for their number.
         checks: asks about one person, together with whoever asks at the same moment.
+        partners: learns who they are, where neither file nor issuer of ours says it.
         face: whose word on faces counts; None where no provider is connected.
     """
 
@@ -39,7 +47,10 @@ class RouteDeps(Deps):
     wake_runs: asyncio.Event
     wake_bulk: asyncio.Event
     limiter: Limiter
+    persons: Limiter
+    refusals: Refusals
     checks: Together
+    partners: Partners | None = None
     face: FaceProvider | None = None
 
 
@@ -121,10 +132,43 @@ def asker(
     )
 
 
-async def deny(found: Deps, who: Asker, error: ProblemError) -> None:
-    """Log a refusal in a transaction of its own, before it leaves."""
+async def deny(request: Request, who: Asker, error: ProblemError) -> None:
+    """Log a refusal in a transaction of its own, before it leaves; those beyond a limit as a number once they flood."""
+    found, request.state.refusal_logged = deps(request), True
+    if isinstance(error, TooManyRequestsError):
+        await found.refusals.note(f"{who.client_id} {who.user}", who, error.code)
+        return
     async with found.database.write() as tx:
-        await lookups.log_usage(tx, who, subject=None, answer=f"denied:{error.code}")
+        await lookups.log_usage(tx, who, subject=None, answer=denied(error.code))
+
+
+async def log_refusal(request: Request, route: str, error: ProblemError | RequestValidationError) -> None:
+    """Log what a route refuses and nobody has logged, before it leaves.
+
+    Whoever is known passes his limit first, so each refusal has a row; nobody limits a stranger.
+    """
+    code = error.code if isinstance(error, ProblemError) else MalformedError.code
+    status = error.status if isinstance(error, ProblemError) else MalformedError.status
+    if getattr(request.state, "refusal_logged", False) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return
+    caller: Caller | None = getattr(request.state, "caller", None)
+    action = getattr(request.state, "action", route)
+    found = deps(request)
+    if caller is not None:
+        refused = error if isinstance(error, ProblemError) else MalformedError()
+        await deny(request, asker(request, found, caller, action, why=None, program=None), refused)
+    elif isinstance(error, ProblemError) and (token := _shown(request)):
+        await found.refusals.note(stranger_at(request), stranger(request, found, action, token), code)
+
+
+def _shown(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and token else None
+
+
+def stranger_at(request: Request) -> str:
+    """Whose share of the log somebody unknown takes: that of his address."""
+    return f"@{request.app.state.platform.guard.peer(request)}"
 
 
 def stranger(request: Request, found: Deps, action: str, token: str) -> Asker:
@@ -148,29 +192,21 @@ def stranger(request: Request, found: Deps, action: str, token: str) -> Asker:
     )
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description="private_key_jwt client credentials")
+def admit_client(request: Request, caller: Caller) -> None:
+    """Let a client in at its rate, whatever it may do."""
+    found = deps(request)
+    request.state.limited = (found.limiter, caller.client_id)
+    found.limiter.admit(caller.client_id)
 
 
-def allow_logged(scope: str, action: str) -> Callable[..., Awaitable[Caller]]:
-    """`allow(scope)`, with a usage row for a caller who is known and lacks the scope."""
-    inner = allow(scope)
+def admit_person(request: Request, caller: Caller) -> None:
+    """Let a person in at a rate people can keep; the client in front of him serves a whole city."""
+    deps(request).persons.admit(f"{caller.client_id} {caller.user}")
 
-    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Caller:
-        try:
-            return await inner(request, credentials)
-        except UnauthorizedError as error:
-            if credentials is not None:
-                await deny(deps(request), stranger(request, deps(request), action, credentials.credentials), error)
-            raise
-        except ForbiddenError as error:
-            assert credentials is not None
-            caller = await request.app.state.platform.guard.caller(credentials.credentials)
-            found = deps(request)
-            await deny(found, asker(request, found, caller, action, why=None, program=None), error)
-            raise
 
-    check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
-    return check
+officer_only = allow("recognition.manage", roles=("officer",), named=True, met=admit_person)
+"""A guard for officers, by name; what they ask is limited and what they are refused is logged."""
+Officer = Annotated[Caller, Security(officer_only)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +232,14 @@ def asking(scope: str, action: str, *, lawful: bool = True) -> BearerGuard[Quest
         action: for the usage log.
         lawful: whether purpose and basis must be said; what a caller asked for before needs no new reason.
     """
-    inner = allow_logged(scope, action)
+    inner = allow(scope, met=admit_client)
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Question:
+        request.state.action = action
         caller = await inner(request, credentials)
         found = deps(request)
-        request.state.limited = (found.limiter, caller.client_id)
-        found.limiter.admit(caller.client_id)
+        if found.partners is not None and not found.partners.knows(caller):
+            await found.partners.meet(caller)
         return Question(found, caller, purpose(request) if lawful else None, request, action)
 
     return BearerGuard(check)
@@ -216,5 +253,5 @@ async def logged(question: Question, program: str | None) -> AsyncIterator[None]
             recognise.program_for(question.deps, program, allowed=question.caller.may_program(program))
         yield
     except ProblemError as error:
-        await deny(question.deps, question.asker(program), error)
+        await deny(question.request, question.asker(program), error)
         raise

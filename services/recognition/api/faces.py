@@ -3,18 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Request, Security
 
 from services.recognition.api.citizen import READ, WRITE, Citizen, citizen
+from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.faces import FaceRefusal, FaceState
 from services.recognition.domain.words import OTHER_WAYS
 from services.recognition.schemas.me import AssertionIn, FaceIn, FaceSessionOut
 from services.recognition.store.faces import FaceSession
 from services.recognition.usecases import facing
 from services.recognition.usecases.facing import FaceProvider, NoFaceError
+from services.recognition.usecases.refusals import denied
 from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
 
-router = APIRouter(prefix="/v1/me/face-sessions", tags=["citizen"], responses=PROBLEM_RESPONSES)
+router = APIRouter(
+    prefix="/v1/me/face-sessions", tags=["citizen"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES
+)
 
 _SENTENCES = {
     FaceState.OPEN: "请在几分钟内完成人脸核验；也可以改用其他任何一种方式。",
@@ -57,7 +61,10 @@ async def get_session(
 
 @router.post("/{session_id}:finish")
 async def finish(
-    session_id: UUID, body: AssertionIn, who: Annotated[Citizen, Security(citizen(WRITE, "me.face.finish"))]
+    request: Request,
+    session_id: UUID,
+    body: AssertionIn,
+    who: Annotated[Citizen, Security(citizen(WRITE, "me.face.finish"))],
 ) -> FaceSessionOut:
     """Hand over what the provider signed. It counts once; a refusal changes nothing of the benefits."""
     provider = _provider(who)
@@ -68,8 +75,9 @@ async def finish(
             session = await facing.finish(who.deps, tx, session_id, who.subject, assertion)
             await who.log(tx, str(session.state))
     except ProblemError as error:
+        request.state.refusal_logged = True
         async with who.deps.database.write() as tx:
-            await who.log(tx, f"denied:{error.code}")
+            await who.log(tx, denied(error.code))
         raise _with_ways(error) from error
     return _session(session, provider)
 

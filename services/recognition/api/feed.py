@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
-from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asking, logged
+from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Officer, Question, asker, asking, logged
 from services.recognition.api.once import ONCE, Answered, once
 from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
@@ -27,7 +27,6 @@ from services.recognition.schemas.feed import (
 from services.recognition.store import feed as feed_store
 from services.recognition.store import lookups
 from services.recognition.usecases import corrections, feed, recognise, sandbox, show
-from shared.kit.auth import Caller, allow
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 from shared.kit.telemetry import mask_text
@@ -37,7 +36,6 @@ router = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, res
 FeedQuestion = Annotated[Question, Security(asking("recognition.check", "events", lawful=False))]
 CertificateQuestion = Annotated[Question, Security(asking("recognition.check", "certificate"))]
 CorrectionQuestion = Annotated[Question, Security(asking("recognition.check", "correction", lawful=False))]
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",)))]
 Reference = Annotated[str, Path(min_length=24, max_length=120, pattern=r"^[A-Za-z0-9_=-]+$")]
 
 
@@ -95,11 +93,17 @@ async def take_receipts(request: Request, body: ReceiptsIn, question: FeedQuesti
 
 @router.get("/undelivered")
 async def list_undelivered(
-    caller: Officer, found: DepsOf, after: UUID | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    caller: Officer,
+    found: DepsOf,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> UndeliveredsOut:
-    """Events a partner has rejected or not answered after several tries: somebody has to telephone."""
-    async with found.database.read() as tx:
+    """Events a partner has rejected or not answered after several tries: somebody has to telephone; logged."""
+    who = asker(request, found, caller, "undelivered", why=None, program=None)
+    async with found.database.write() as tx:
         listed = await feed_store.list_shown(tx, feed.programs_of(caller), after, limit)
+        await lookups.log_looks(tx, who, [(each.program, each.subject) for each in listed])
     return UndeliveredsOut(
         items=[UndeliveredOut.model_validate(each) for each in listed],
         next=listed[-1].event_id if len(listed) == limit else None,

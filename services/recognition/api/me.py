@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import APIRouter, Query, Request, Response, Security
 from starlette.concurrency import run_in_threadpool
 
 from services.recognition.api.citizen import READ, WRITE, Citizen, citizen
+from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.citizen_id import normalise
 from services.recognition.schemas.common import Instant
 from services.recognition.schemas.me import (
@@ -28,7 +29,7 @@ from services.recognition.usecases.asking import SELF, StopWish
 from services.recognition.usecases.recognise import subject_of
 from shared.kit.problems import PROBLEM_RESPONSES, MalformedError
 
-router = APIRouter(prefix="/v1/me", tags=["citizen"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1/me", tags=["citizen"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
 _COMING = "已收到。网格员会联系您并上门，请留意；不收取任何费用，不会索要验证码。"
 _CHECKING = "已收到。工作人员核实后会办理，结果会告知您；核实期间您不需要开任何证明。"
@@ -62,7 +63,9 @@ async def list_looks(
     response_class=Response,
     responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def make_proof(body: ProofIn, who: Annotated[Citizen, Security(citizen(READ, "me.proof"))]) -> Response:
+async def make_proof(
+    request: Request, body: ProofIn, who: Annotated[Citizen, Security(citizen(READ, "me.proof"))]
+) -> Response:
     """A page to print. The number given must be one's own; it stands on it masked and is not kept."""
     async with who.deps.database.write() as tx:
         status = await mine.read_status(who.deps, tx, who.subject)
@@ -70,6 +73,7 @@ async def make_proof(body: ProofIn, who: Annotated[Citizen, Security(citizen(REA
         own = plain is not None and who.deps.subjects.one(plain) == who.subject
         await who.log(tx, "seen" if own else "denied:malformed")
     if plain is None or not own:
+        request.state.refusal_logged = True
         raise MalformedError(_NOT_ID)
     made_at = who.deps.clock.now()
     # Shaping a page of Chinese takes most of a second of processor time; requests go on beside it.

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import APIRouter, Query, Request, Response
 
-from services.recognition.api.deps import DepsOf, asker
+from services.recognition.api.deps import DepsOf, Officer, asker
 from services.recognition.api.once import ONCE, Answered, once_by
+from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.overpayments import OverpaymentState, late_fen
 from services.recognition.schemas.money import (
     InstalmentOut,
@@ -21,32 +22,33 @@ from services.recognition.schemas.money import (
     ReferIn,
 )
 from services.recognition.store import overpayments
-from services.recognition.store.lookups import log_usage
+from services.recognition.store.lookups import log_looks, log_usage
 from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases import recovering
 from services.recognition.usecases.recovering import Coming
-from shared.kit.auth import Caller, allow
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
-router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.get("/overpayments")
 async def list_overpayments(
+    request: Request,
     caller: Officer,
     found: DepsOf,
     state: OverpaymentState | None = None,
     after: UUID | None = None,
     limit: Limit = 50,
 ) -> OverpaymentsOut:
-    """Overpayments of the officer's programs, oldest first."""
+    """Overpayments of the officer's programs, oldest first; each look is logged."""
     programs = [code for code in found.programs if caller.may_program(code)]
-    async with found.database.read() as tx:
+    who = asker(request, found, caller, "overpayment", why=None, program=None)
+    async with found.database.write() as tx:
         listed = await overpayments.list_overpayments(tx, programs, state=state, after=after, limit=limit)
+        await log_looks(tx, who, [(each.program, each.subject) for each in listed])
     items = [OverpaymentOut.model_validate(_plain(each)) for each in listed]
     return OverpaymentsOut(items=items, next=items[-1].overpayment_id if len(items) == limit else None)
 

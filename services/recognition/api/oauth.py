@@ -7,9 +7,8 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.recognition.api.deps import DepsOf, RouteDeps, stranger
+from services.recognition.api.deps import DepsOf, RouteDeps, stranger, stranger_at
 from services.recognition.schemas.operation import OAuthErrorOut, TokenOut
-from services.recognition.store import lookups
 from services.recognition.usecases import tokens
 from services.recognition.usecases.tokens import Issuer, OAuthError
 from shared.kit.http import ASSERTION_TYPE
@@ -81,9 +80,7 @@ async def metadata(found: DepsOf) -> dict[str, Any]:
 
 async def _log_refused(request: Request, found: RouteDeps, assertion: str, error: OAuthError) -> None:
     # An assertion names its client as issuer; nobody believes it, but an auditor wants to see who was tried.
-    who = stranger(request, found, "token", assertion)
-    async with found.database.write() as tx:
-        await lookups.log_usage(tx, who, subject=None, answer=f"denied:{error.error}")
+    await found.refusals.note(stranger_at(request), stranger(request, found, "token", assertion), error.error)
 
 
 def _issuer(found: RouteDeps) -> Issuer:

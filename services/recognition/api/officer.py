@@ -3,40 +3,42 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import APIRouter, Query, Request, Response
 
-from services.recognition.api.deps import DepsOf, asker
+from services.recognition.api.deps import DepsOf, Officer, asker
 from services.recognition.api.once import ONCE, Answered, once_by
+from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.states import ProposalState
 from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
 from services.recognition.schemas.peers import RevokedOut, RevokeIn
 from services.recognition.store import decisions
 from services.recognition.store.certificates import Revocation
-from services.recognition.store.lookups import log_usage
+from services.recognition.store.lookups import log_looks, log_usage
 from services.recognition.usecases import decide, lifting, revoking, stopping
 from services.recognition.usecases.lifting import Lift, Lifted
-from shared.kit.auth import Caller, allow
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
-router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.get("/proposals")
 async def list_proposals(
+    request: Request,
     caller: Officer,
     found: DepsOf,
     state: ProposalState = ProposalState.OPEN,
     after: UUID | None = None,
     limit: Limit = 50,
 ) -> ProposalsOut:
-    """Proposals of the officer's programs, oldest first."""
+    """Proposals of the officer's programs, oldest first; each look is logged."""
     programs = [code for code in found.programs if caller.may_program(code)]
-    async with found.database.read() as tx:
+    who = asker(request, found, caller, "proposal", why=None, program=None)
+    async with found.database.write() as tx:
         listed = await decisions.list_proposals(tx, programs=programs, state=state, after=after, limit=limit)
+        await log_looks(tx, who, [(each.program, each.subject) for each in listed])
     items = [ProposalOut.model_validate(each) for each in listed]
     return ProposalsOut(items=items, next=items[-1].proposal_id if len(items) == limit else None)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Response, Security
 
-from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, allow_logged, asking, deny
+from services.recognition.api.deps import PURPOSE_HEADERS, Question, asking, deny
 from services.recognition.api.route import PartnerRoute, QuestionRoute
 from services.recognition.domain.programs import Program
 from services.recognition.schemas.partner import (
@@ -18,13 +18,12 @@ from services.recognition.schemas.partner import (
 )
 from services.recognition.usecases import batches, recognise, sandbox
 from services.recognition.usecases.deps import Deps
-from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, MalformedError, ProblemError
 
 router = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses=PROBLEM_RESPONSES)
 questions = APIRouter(prefix="/v1", tags=["partner"], route_class=QuestionRoute, responses=PROBLEM_RESPONSES)
 
-CheckCaller = Annotated[Caller, Security(allow_logged("recognition.check", "check"))]
+ProgramQuestion = Annotated[Question, Security(asking("recognition.check", "programs", lawful=False))]
 CheckQuestion = Annotated[Question, Security(asking("recognition.check", "check"))]
 BatchQuestion = Annotated[Question, Security(asking("recognition.batch", "batch"))]
 
@@ -41,7 +40,7 @@ async def check(body: QuestionIn, question: CheckQuestion) -> Response:
                 return _json(await sandbox.check(found, tx, who, program, body.citizen_id, body.max_age_days))
         said = await recognise.check(found, found.checks.ask, who, program, body.citizen_id, body.max_age_days)
     except ProblemError as error:
-        await deny(found, who, error)
+        await deny(question.request, who, error)
         raise
     return _json(said)
 
@@ -55,7 +54,7 @@ async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
         _check_size(found, len(body.items))
         await found.limiter.count(caller.client_id, len(body.items))
     except ProblemError as error:
-        await deny(found, who, error)
+        await deny(question.request, who, error)
         raise
     ids = [each.citizen_id for each in body.items]
     if program.sandbox:
@@ -66,16 +65,18 @@ async def check_many(body: BatchIn, question: BatchQuestion) -> Response:
 
 
 @router.get("/programs")
-async def list_programs(caller: CheckCaller, found: DepsOf) -> ProgramsOut:
+async def list_programs(question: ProgramQuestion) -> ProgramsOut:
     """Programs the token speaks for."""
+    found, caller = question.deps, question.caller
     items = [_program(found, each) for code, each in found.programs.items() if caller.may_program(code)]
     return ProgramsOut(items=items)
 
 
 @router.get("/programs/{code}")
-async def get_program(code: str, caller: CheckCaller, found: DepsOf) -> ProgramOut:
+async def get_program(code: str, question: ProgramQuestion) -> ProgramOut:
     """One program under the rule in force today."""
-    program = recognise.program_for(found, code, allowed=caller.may_program(code))
+    found = question.deps
+    program = recognise.program_for(found, code, allowed=question.caller.may_program(code))
     return _program(found, program)
 
 

@@ -7,8 +7,10 @@ from email.utils import format_datetime
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from services.recognition.api.deps import log_refusal
 from services.recognition.usecases.limits import Limiter
 from shared.kit.hot import HotRoute
 from shared.kit.problems import ProblemError
@@ -58,7 +60,25 @@ _LIMITS = {
 _AGAIN = {"Retry-After": {"description": "seconds until it is worth asking again", **_TEXT}}
 
 
-class PartnerRoute(APIRoute):
+class LoggedRoute(APIRoute):
+    """No refusal of it leaves unlogged, whoever made it: the guard, the shape of the request, or what it asks for."""
+
+    def get_route_handler(  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except (ProblemError, RequestValidationError) as error:
+                await log_refusal(request, self.name, error)
+                raise
+
+        return handle
+
+
+class PartnerRoute(LoggedRoute):
     """Adds RateLimit fields for whoever passed a limiter, and says what will go."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401  (FastAPI's own)

@@ -7,8 +7,19 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Question, asker, deny, deps, purpose
+from services.recognition.api.deps import (
+    PURPOSE_HEADERS,
+    DepsOf,
+    Officer,
+    Question,
+    admit_person,
+    asker,
+    deps,
+    officer_only,
+    purpose,
+)
 from services.recognition.api.once import ONCE, Answered, once_by
+from services.recognition.api.route import LoggedRoute
 from services.recognition.schemas.work import (
     AnswerIn,
     HistoryOut,
@@ -21,13 +32,12 @@ from services.recognition.schemas.work import (
 from services.recognition.store import lookups, objections, worklist
 from services.recognition.usecases import histories, objecting
 from services.recognition.usecases.histories import UnknownPersonError
-from shared.kit.auth import Caller, allow
+from shared.kit.auth import allow
 from shared.kit.db import WriteTx
-from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, MalformedError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
 
-router = APIRouter(prefix="/v1", tags=["officer"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
-Officer = Annotated[Caller, Security(allow("recognition.manage", roles=("officer",), named=True))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 _AUDITOR = "auditor"
@@ -51,14 +61,19 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="RFC 9068 JWT", description=
 
 
 @router.get("/work")
-async def list_work(caller: Officer, found: DepsOf, limit: Limit = 100) -> WorkOut:
-    """What waits in the officer's programs: deadlines first, then the oldest; not what somebody else has to do."""
+async def list_work(request: Request, caller: Officer, found: DepsOf, limit: Limit = 100) -> WorkOut:
+    """What waits in the officer's programs: deadlines first, then the oldest; not what somebody else has to do.
+
+    Each look is logged.
+    """
     programs = [code for code in found.programs if caller.may_program(code)]
     today = found.clock.today()
     channels = found.policies.on(today).notice_channels
-    async with found.database.read() as tx:
+    who = asker(request, found, caller, "work", why=None, program=None)
+    async with found.database.write() as tx:
         rows = await worklist.list_waiting(tx, programs, today=today, channels=channels, user=caller.user, limit=limit)
         counts = await worklist.count_waiting(tx, programs, today=today, channels=channels)
+        await lookups.log_looks(tx, who, [(row["program"], row["subject"]) for row in rows])
     items = [WaitingOut(**{name: row[name] for name in _SHOWN}, next_step=_NEXT[row["kind"]]) for row in rows]
     return WorkOut(items=items, counts=counts)
 
@@ -93,44 +108,34 @@ async def answer_objection(
 
 def _historian() -> Callable[..., Awaitable[Question]]:
     """Officers of the person's programs, and auditors; a refusal is logged, and a purpose has to be said."""
-    officer = allow("recognition.manage", roles=("officer",), named=True)
-    auditor = allow("audit.read", roles=(_AUDITOR,))
+    officer = officer_only
+    auditor = allow("audit.read", roles=(_AUDITOR,), met=admit_person)
 
     async def check(request: Request, credentials: HTTPAuthorizationCredentials | None = Security(_bearer)) -> Question:
-        found = deps(request)
+        request.state.action = "history"
         try:
             caller = await auditor(request, credentials)
         except ForbiddenError:
-            caller = await _officer(request, credentials)
-        return Question(found, caller, purpose(request), request, "history")
-
-    async def _officer(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Caller:
-        try:
-            return await officer(request, credentials)
-        except ForbiddenError as error:
-            assert credentials is not None
-            known = await request.app.state.platform.guard.caller(credentials.credentials)
-            await deny(deps(request), asker(request, deps(request), known, "history", why=None, program=None), error)
-            raise
+            caller = await officer(request, credentials)
+        return Question(deps(request), caller, purpose(request), request, "history")
 
     check.is_guard = True  # type: ignore[attr-defined]  # a mark for the guard test
     return check
 
 
 @router.post("/people:history", openapi_extra=PURPOSE_HEADERS)
-async def read_history(body: PersonIn, question: Annotated[Question, Security(_historian())]) -> HistoryOut:
+async def read_history(
+    request: Request, body: PersonIn, question: Annotated[Question, Security(_historian())]
+) -> HistoryOut:
     """Certificates, decisions, notices, payments of one person: an officer sees his programs, an auditor everything."""
     found, caller, who = question.deps, question.caller, question.asker(None)
     audits = caller.role == _AUDITOR
-    try:
-        subject = histories.person(found, body.subject, body.citizen_id)
-    except MalformedError as error:
-        await deny(found, who, error)
-        raise
+    subject = histories.person(found, body.subject, body.citizen_id)
     programs = None if audits else [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
         history = await histories.read_history(found, tx, subject, who, programs=programs, with_looks=audits)
     if history is None:
+        request.state.refusal_logged = True  # with whose history it was
         detail = "No person of your programs stands behind this."
         raise UnknownPersonError(detail)
     return HistoryOut.model_validate(history)

@@ -14,7 +14,7 @@ from shared.contracts.vocabulary import Channel, Claim, Strength, VisitResult
 NO_CAP = 0
 """Key of certificates a rule set does not cap."""
 
-IN_PERSON = frozenset({Channel.HOME, Channel.COUNTER, Channel.FACE, Channel.REMOTE})
+IN_PERSON = frozenset({Channel.HOME, Channel.COUNTER, Channel.FACE, Channel.REMOTE, Channel.PARTNER})
 """Channels in which somebody saw the person."""
 
 _ID_BYTES = 16
@@ -48,9 +48,15 @@ class Certificate:
         return valid_until(self.as_of, cycle_months, self.cap_months)
 
 
-def certificate_id(subject: UUID, claim: Claim, as_of: date, channel: Channel, cap_months: int = NO_CAP) -> UUID:
-    """Name of a certificate; the same facts give the same name."""
-    text = f"{claim}|{as_of.isoformat()}|{channel}|{cap_months}".encode()
+def certificate_id(
+    subject: UUID, claim: Claim, as_of: date, channel: Channel, cap_months: int = NO_CAP, origin: UUID | None = None
+) -> UUID:
+    """Name of a certificate; the same facts give the same name.
+
+    `origin` is given for a sighting after the certificate of the other facts was revoked, and only then.
+    """
+    again = f"|{origin.hex}" if origin else ""
+    text = f"{claim}|{as_of.isoformat()}|{channel}|{cap_months}{again}".encode()
     return UUID(bytes=blake2b(subject.bytes + text, digest_size=_ID_BYTES, person=b"certificate").digest())
 
 

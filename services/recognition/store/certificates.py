@@ -133,8 +133,15 @@ async def revoke(tx: WriteTx, one: Revocation, at: datetime) -> bool:
 
 async def is_revoked(tx: ReadTx, subject: UUID, certificate_id: UUID) -> bool:
     """Whether a certificate has been taken back."""
-    rows = await tx.fetch("SELECT FROM revocation WHERE subject = $1 AND certificate_id = $2", subject, certificate_id)
-    return bool(rows)
+    return await revoked_at(tx, subject, certificate_id) is not None
+
+
+async def revoked_at(tx: ReadTx, subject: UUID, certificate_id: UUID) -> datetime | None:
+    """When a certificate was taken back; None where it was not."""
+    rows = await tx.fetch(
+        "SELECT revoked_at FROM revocation WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+    )
+    return rows[0]["revoked_at"] if rows else None
 
 
 async def forget_announced(tx: WriteTx, subject: UUID) -> None:

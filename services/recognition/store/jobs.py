@@ -145,6 +145,12 @@ async def count_open(tx: ReadTx, client_id: str | None = None) -> int:
     return int(rows[0]["open"])
 
 
+async def count_listed(tx: ReadTx, program: str) -> int:
+    """People of a program."""
+    rows = await tx.fetch("SELECT count(*) AS people FROM enrolment WHERE program = $1 AND listed", program)
+    return int(rows[0]["people"])
+
+
 async def advance(tx: WriteTx, job_id: UUID, *, people: int, counts: Mapping[str, int]) -> None:
     """Note that one more part is done."""
     await tx.run(

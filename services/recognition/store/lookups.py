@@ -1,13 +1,13 @@
 """The question every partner asks: lookup and usage log in one statement, so that no answer leaves unlogged."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
 
-from shared.kit.db import ReadTx, WriteTx
+from shared.kit.db import Database, ReadTx, WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,12 @@ def question(asker: Asker, cycle_months: int, today: date, max_age_days: int | N
 
 async def log_usage(tx: WriteTx, asker: Asker, *, subject: UUID | None, answer: str) -> None:
     """One row of the usage log: an answer without a lookup, or a denial."""
-    await tx.run(
+    await log_usage_by(tx.fetch, asker, subject=subject, answer=answer)
+
+
+async def log_usage_by(fetch: Fetch, asker: Asker, *, subject: UUID | None, answer: str) -> None:
+    """The same by one statement of its own."""
+    await fetch(
         _DENIED,
         asker.at,
         asker.client_id,
@@ -148,6 +153,25 @@ async def log_usage(tx: WriteTx, asker: Asker, *, subject: UUID | None, answer: 
         answer,
         asker.request_id,
     )
+
+
+async def log_refusal(database: Database, asker: Asker, answer: str) -> None:
+    """A denial in a transaction of its own."""
+    await log_usage_by(database.at_once, asker, subject=None, answer=answer)
+
+
+_LOOKS = f"""
+INSERT INTO usage ({_USAGE})
+SELECT u.program, u.subject, $3, {", ".join(f"${at}::{kind}" for at, (_, kind) in enumerate(_ASKER, start=4))}
+FROM unnest($1::text[], $2::uuid[]) AS u (program, subject)
+"""  # noqa: S608  (words of our own)
+
+
+async def log_looks(tx: WriteTx, asker: Asker, seen: Sequence[tuple[str, UUID]]) -> None:
+    """A row of the usage log for each program and person a list shows."""
+    words = (asker.at, asker.client_id, asker.user, asker.department, asker.action, asker.purpose, asker.legal_basis,
+             asker.case_ref, asker.request_id)  # fmt: skip
+    await tx.run(_LOOKS, [program for program, _ in seen], [subject for _, subject in seen], "seen", *words)
 
 
 async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:

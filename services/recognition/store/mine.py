@@ -35,12 +35,13 @@ async def list_benefits(tx: ReadTx, subject: UUID, codes: Sequence[str], cycles:
 async def list_looks(tx: ReadTx, subject: UUID, *, before: datetime | None, limit: int) -> list[asyncpg.Record]:
     """Who looked at a person, newest first: organisation, action, program and purpose, never an official.
 
-    The person's own looks are left out.
+    The person's own looks are left out. A moment is never torn apart: rows of one transaction share theirs, and a page
+    that ended among them would lose the rest.
     """
     return await tx.fetch(
-        "SELECT logged_at, at, department, action, program, purpose, answer FROM usage "
+        "SELECT * FROM (SELECT usage_id, logged_at, at, department, action, program, purpose, answer FROM usage "
         "WHERE subject = $1 AND action NOT LIKE 'me.%' AND ($2::timestamptz IS NULL OR logged_at < $2) "
-        "ORDER BY logged_at DESC, usage_id DESC LIMIT $3",
+        "ORDER BY logged_at DESC FETCH FIRST $3 ROWS WITH TIES) u ORDER BY logged_at DESC, usage_id DESC",
         subject,
         before,
         limit,

@@ -1,15 +1,29 @@
 """How many people each client has asked for on a day."""
 
-from shared.kit.db import Database
+from services.recognition.store.lookups import Fetch
+from shared.kit.db import Database, WriteTx
+
+_RESERVE = """
+INSERT INTO quota (client_id, day, people) SELECT $1, $2, $3 WHERE $3::bigint <= $4::bigint
+ON CONFLICT (client_id, day) DO UPDATE SET people = quota.people + excluded.people
+WHERE quota.people + excluded.people <= $4
+RETURNING people
+"""
 
 
-async def reserve(database: Database, client_id: str, day: int, people: int) -> int:
-    """Count people for a client and day (days since 1970); the count so far, these included."""
-    rows = await database.at_once(
-        "INSERT INTO quota (client_id, day, people) VALUES ($1, $2, $3) "
-        "ON CONFLICT (client_id, day) DO UPDATE SET people = quota.people + excluded.people RETURNING people",
-        client_id,
-        day,
-        people,
-    )
-    return int(rows[0]["people"])
+async def reserve(database: Database, client_id: str, day: int, people: int, most: int) -> int | None:
+    """Count people for a client and day (days since 1970); the count so far, these included.
+
+    None where they would be more than `most`: then nothing is counted.
+    """
+    return await _reserve(database.at_once, client_id, day, people, most)
+
+
+async def reserve_in(tx: WriteTx, client_id: str, day: int, people: int, most: int) -> int | None:
+    """The same within what is done for them."""
+    return await _reserve(tx.fetch, client_id, day, people, most)
+
+
+async def _reserve(fetch: Fetch, client_id: str, day: int, people: int, most: int) -> int | None:
+    rows = await fetch(_RESERVE, client_id, day, people, most)
+    return int(rows[0]["people"]) if rows else None

@@ -10,12 +10,13 @@ import polars as pl
 
 from services.recognition.domain.lists import BAD_ID, normalise_many
 from services.recognition.domain.programs import Program
-from services.recognition.store import bulk
+from services.recognition.store import bulk, lookups
 from services.recognition.store.bulk import ANSWERS, CHANNELS, Rule, days
 from services.recognition.store.lookups import Asker, Fetch
 from services.recognition.usecases import wording
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import BAD_ID_SENTENCE, Known, Speaker
+from services.recognition.usecases.refusals import denied
 from shared.contracts.vocabulary import Answer
 from shared.kit.clock import day_of
 
@@ -51,6 +52,8 @@ async def check_many(
     version = program.in_force(today)
     rule = Rule(program=program.code, cycle_months=version.cycle_months, today=today)
     seen = await bulk.look_and_log(fetch, asker, rule, deps.subjects.many(ids.filter(known)), max_age_days)
+    if bad := len(ids) - int(known.sum()):
+        await lookups.log_usage_by(fetch, asker, subject=None, answer=denied(BAD_ID, bad))
     said = _said(deps, asker.client_id, Speaker(deps, asker, program, version), seen)
     return f"[{','.join([next(said) if good else _BAD_ITEM for good in known.to_list()])}]".encode()
 

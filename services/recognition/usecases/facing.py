@@ -18,6 +18,7 @@ from services.recognition.store.faces import FaceSession
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce, shard_of
 from services.recognition.usecases.recognise import subject_of
+from services.recognition.usecases.sightings import keep_sighting
 from shared.contracts.vocabulary import Channel, Claim, Strength
 from shared.kit.auth import ALGORITHMS, Keys
 from shared.kit.clock import wall
@@ -214,6 +215,8 @@ async def _certify(deps: Deps, tx: WriteTx, subject: UUID, session_id: UUID) -> 
         evidence_ids=(),
         evidence_class=("in_person",),
     )
-    await certificates.save_certificate(tx, made, issued_on=today, origin=session_id)
+    # She stands before the camera now: whatever was taken back of today was taken back before.
+    kept = await keep_sighting(deps, tx, made, origin=session_id, at=deps.clock.now())
+    assert kept is not None
     await announce(deps, tx, [subject])
-    return made.certificate_id
+    return kept

@@ -14,6 +14,7 @@ from services.recognition.domain.standing import Finding, finding_of
 from services.recognition.store import certificates, cycles, decisions, hearing, proposals
 from services.recognition.usecases import asking, corrections, proposing
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.sightings import keep_sighting
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
 from shared.contracts.vocabulary import (
     CaseConclusion,
@@ -104,26 +105,21 @@ async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
     channel = channel_of(fact.result)
     if channel is None:
         return
-    today = deps.clock.today()
     await certificates.lock_shard(tx, shard_of(fact.subject))
-    await certificates.save_certificate(
-        tx,
-        Certificate(
-            certificate_id=certificate_id(fact.subject, Claim.ALIVE, fact.visited_on, channel),
-            subject=fact.subject,
-            claim=Claim.ALIVE,
-            as_of=fact.visited_on,
-            channel=channel,
-            strength=Strength.STRONG,
-            rule_set=_VISIT_RULE,
-            cap_months=None,
-            evidence_ids=(),
-            evidence_class=("in_person",),
-        ),
-        issued_on=today,
-        origin=fact.visit_id,
+    seen = Certificate(
+        certificate_id=certificate_id(fact.subject, Claim.ALIVE, fact.visited_on, channel),
+        subject=fact.subject,
+        claim=Claim.ALIVE,
+        as_of=fact.visited_on,
+        channel=channel,
+        strength=Strength.STRONG,
+        rule_set=_VISIT_RULE,
+        cap_months=None,
+        evidence_ids=(),
+        evidence_class=("in_person",),
     )
-    await announce(deps, tx, [fact.subject])
+    if await keep_sighting(deps, tx, seen, origin=fact.visit_id, at=fact.visited_at):
+        await announce(deps, tx, [fact.subject])
 
 
 async def hear_tasks(tx: WriteTx, table: pa.Table, *, shard: str) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import structlog
 
 from services.recognition.domain.payruns import advise
-from services.recognition.domain.programs import period_months
+from services.recognition.domain.programs import Program, period_months
 from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
 from services.recognition.store.bulk import Rule, Within
@@ -57,6 +57,11 @@ async def add_job(deps: Deps, tx: WriteTx, job: Job) -> None:
         detail = f"Your client has {deps.bulk.open_jobs} jobs under way; wait for one to end, or cancel one."
         raise TooManyJobsError(detail, headers={"Retry-After": "30"})
     await jobs.add_job(tx, job)
+
+
+async def count_people(tx: ReadTx, program: Program) -> int:
+    """How many people a job about a whole program asks for."""
+    return len(program.people) if program.sandbox else await jobs.count_listed(tx, program.code)
 
 
 async def get_job(tx: ReadTx, job_id: UUID, client_id: str, *, payrun: bool = False) -> Job:

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from services.recognition.domain.limits import Bucket, Policy
+from services.recognition.domain.limits import Buckets, Policy
 from services.recognition.store import quotas
 from shared.kit.clock import wall
-from shared.kit.db import Database
+from shared.kit.db import Database, WriteTx
 from shared.kit.problems import ProblemError
 
 _DAY = 86_400
 _STEP = 500
-_MOST_CLIENTS = 10_000
+AT_ONCE = "Too many requests at once; wait, or ask for many people in one batch, job or pay list."
+TOO_FAST = "操作过于频繁，请稍候再试。"
+"""What a person is told."""
 
 
 class TooManyRequestsError(ProblemError):
@@ -32,16 +34,22 @@ class _Day:
 
 @dataclass(slots=True)
 class Limiter:
-    """Limits of all clients; each process lets in its own bursts, the day is one for all."""
+    """Limits of all clients; each process lets in its own bursts, the day is one for all.
+
+    Attributes:
+        advice: what to do about too many requests at once.
+    """
 
     policy: Policy
     database: Database
-    _buckets: dict[str, Bucket] = field(default_factory=dict)
+    advice: str = AT_ONCE
+    _buckets: Buckets = field(init=False)
     _days: dict[str, _Day] = field(default_factory=dict)
     _said: str = field(init=False)
 
     def __post_init__(self) -> None:
         self._said = self.policy.header()
+        self._buckets = Buckets(self.policy)
 
     def admit(self, client_id: str) -> None:
         """Let one request in.
@@ -49,38 +57,60 @@ class Limiter:
         Raises:
             TooManyRequestsError: it comes too early.
         """
-        if len(self._buckets) > _MOST_CLIENTS:
-            self._buckets.clear()
-        bucket = self._buckets.setdefault(client_id, Bucket())
-        if wait := bucket.take(self.policy, wall()):
-            detail = "Too many requests at once; wait, or ask for many people in one batch, job or pay list."
-            raise TooManyRequestsError(detail, headers=self.headers(client_id) | {"Retry-After": str(int(wait) + 1)})
+        if wait := self._buckets.take(client_id, wall()):
+            headers = self.headers(client_id) | {"Retry-After": str(int(wait) + 1)}
+            raise TooManyRequestsError(self.advice, headers=headers)
 
     async def count(self, client_id: str, people: int = 1) -> None:
-        """Count people asked for.
+        """Count people asked for; where they are refused nothing is counted.
 
         Raises:
             TooManyRequestsError: they are more than a day allows.
         """
+        known = self._today(client_id)
+        while known.reserved < people:
+            needed = people - known.reserved
+            if not (await self._reserve(known, client_id, max(needed, _STEP))
+                    or await self._reserve(known, client_id, needed)):  # fmt: skip
+                raise self._spent(client_id, known.day)
+        known.reserved -= people
+
+    async def count_in(self, tx: WriteTx, client_id: str, people: int) -> None:
+        """The same within what is done for them: if that is not kept, they do not count.
+
+        Raises:
+            TooManyRequestsError: they are more than a day allows.
+        """
+        known = self._today(client_id)
+        counted = await quotas.reserve_in(tx, client_id, known.day, people, self.policy.day)
+        if counted is None:
+            raise self._spent(client_id, known.day)
+        known.counted = counted
+
+    def _today(self, client_id: str) -> _Day:
         today = int(wall()) // _DAY
         known = self._days.setdefault(client_id, _Day())
         if known.day != today:
             known.day, known.reserved, known.counted = today, 0, 0
-        if known.reserved < people:
-            step = max(people, _STEP)
-            known.counted = await quotas.reserve(self.database, client_id, today, step)
-            known.reserved += step
-        if known.counted - known.reserved + people > self.policy.day:
-            detail = f"A client may ask for {self.policy.day} people a day; go on tomorrow (UTC)."
-            retry = str((today + 1) * _DAY - int(wall()))
-            raise TooManyRequestsError(detail, headers=self.headers(client_id) | {"Retry-After": retry})
-        known.reserved -= people
+        return known
+
+    async def _reserve(self, known: _Day, client_id: str, people: int) -> bool:
+        counted = await quotas.reserve(self.database, client_id, known.day, people, self.policy.day)
+        if counted is not None:
+            known.counted = counted
+            known.reserved += people
+        return counted is not None
+
+    def _spent(self, client_id: str, today: int) -> TooManyRequestsError:
+        detail = f"A client may ask for {self.policy.day} people a day; go on tomorrow (UTC)."
+        retry = str((today + 1) * _DAY - int(wall()))
+        return TooManyRequestsError(detail, headers=self.headers(client_id) | {"Retry-After": retry})
 
     def headers(self, client_id: str) -> dict[str, str]:
         """RateLimit fields: what is left."""
         now = wall()
-        bucket, day = self._buckets.get(client_id) or Bucket(), self._days.get(client_id) or _Day()
-        burst = bucket.left(self.policy, now)
+        day = self._days.get(client_id) or _Day()
+        burst = self._buckets.left(client_id, now)
         left = max(0, self.policy.day - (day.counted - day.reserved if day.day == int(now) // _DAY else 0))
         until = _DAY - int(now) % _DAY
         return {

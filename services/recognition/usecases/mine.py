@@ -108,7 +108,7 @@ async def read_looks(
 ) -> tuple[list[dict[str, Any]], datetime | None]:
     """Who looked at the person, newest first: organisation and purpose; and where to go on."""
     rows = await mine.list_looks(tx, subject, before=before, limit=limit)
-    return [_look(deps.programs, row) for row in rows], rows[-1]["logged_at"] if len(rows) == limit else None
+    return [_look(deps.programs, row) for row in rows], rows[-1]["logged_at"] if len(rows) >= limit else None
 
 
 def _look(programs: Mapping[str, Program], row: asyncpg.Record) -> dict[str, Any]:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 def officer(issuer):
-    return issuer.headers("recognition.manage", role="officer", programs=["*"], client_id="o-1")
+    return issuer.headers("recognition.manage", role="officer", programs=["*"], client_id="o-1", user="officer-1")
 
 
 async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(world, http, partner, officer):

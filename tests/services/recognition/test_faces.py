@@ -14,6 +14,7 @@ from services.recognition.usecases.facing import FACE_TYPE, FaceProvider
 from shared.contracts.events import CERTIFICATES_ISSUED
 from shared.kit.auth import Keys
 from shared.kit.clock import wall
+from tests.services.recognition.rights import Officers
 from tests.services.recognition.world import TODAY, World, enrolled, enrolment, make_deps
 
 pytestmark = pytest.mark.db
@@ -85,6 +86,30 @@ async def test_a_live_face_of_her_own_certifies_her_from_today(world, ask, she):
     [kept] = await world.rows("SELECT * FROM face_session")
     assert kept["assisted"] is True
     assert HER_ID not in str(kept)
+
+
+async def test_a_face_shown_after_todays_certificate_was_revoked_certifies_again(world, ask, she, http, issuer):
+    await world.hear(enrolled(enrolment(she)))
+    held = []
+    for number in (1, 2):
+        session = await opened(ask, she)
+        said = signed(session["nonce"], jti=f"assertion-{number}")
+        await ask(she, "POST", f"/{session['session_id']}:finish", said)
+        [holding] = await world.rows("SELECT certificate_id FROM holding")
+        held.append(holding["certificate_id"])
+        if number == 1:
+            body = {
+                "subject": str(she),
+                "certificate_id": str(held[0]),
+                "reason": "wrong_person",
+                "grounds": "冒用他人身份",
+            }
+            answer = await Officers(http, issuer).post("/v1/certificate-revocations", body=body)
+            assert answer.status_code == 201, answer.text
+            assert await world.rows("SELECT 1 FROM holding") == []
+    assert held[0] != held[1]
+    [kept] = await world.rows("SELECT certificate_id FROM face_session ORDER BY session_id DESC LIMIT 1")
+    assert kept["certificate_id"] == held[1]
 
 
 @pytest.mark.parametrize(

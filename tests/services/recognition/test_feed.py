@@ -33,7 +33,7 @@ URL = "https://hooks.partner.example/wugan"
 
 @pytest.fixture
 def officer(issuer):
-    return issuer.headers("recognition.manage", role="officer", programs=["*"], client_id="o-1")
+    return issuer.headers("recognition.manage", role="officer", programs=["*"], client_id="o-1", user="officer-1")
 
 
 async def revoke(world, who, **changes):

@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.recognition.store.certificates import Revocation
+from services.recognition.usecases.revoking import take_back
 from shared.contracts.events import CERTIFICATES_ISSUED
 from tests.services.recognition.world import (
     NOW,
@@ -242,6 +244,25 @@ STANDINGS = [
 async def test_any_order_of_events_gives_the_same_standing(world, seed):
     await world.hear(*random.Random(seed).sample(STORY, len(STORY)))
     assert await world.rows(STATE) == STANDINGS
+
+
+async def test_who_is_visited_again_after_that_days_certificate_was_revoked_is_certified_again(world):
+    she, first = subject(1), uuid4()
+    await world.hear(enrolled(enrolment(she)), visited(she, visit_id=first))
+    [wrong] = await world.rows("SELECT certificate_id FROM holding")
+    world.deps.clock.move(timedelta(hours=1))
+    async with world.deps.database.write() as tx:
+        made = Revocation(subject=she, certificate_id=wrong["certificate_id"], reason="wrong_person", revoked_by="o-1")
+        await take_back(world.deps, tx, made)
+    await world.hear(visited(she, visit_id=first), visited(she))
+    assert await world.rows("SELECT FROM holding") == [], "what was seen before it was taken back stays taken back"
+    later = uuid4()
+    for _ in range(2):
+        await world.hear(visited(she, visit_id=later, at=NOW + timedelta(hours=2)))
+        [holding] = await world.rows("SELECT certificate_id, as_of FROM holding")
+        assert holding["as_of"] == TODAY
+        assert holding["certificate_id"] != wrong["certificate_id"]
+    assert len(await world.rows("SELECT FROM certificate")) == 2
 
 
 async def test_a_certificate_row_cannot_be_changed(world):

@@ -1,6 +1,7 @@
 """The citizen's API: plain words about oneself, and nobody else's data by any route."""
 
 from datetime import date, timedelta
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -97,6 +98,26 @@ async def test_who_looked_is_shown_by_organisation_and_purpose_never_by_name(wor
     assert "p-1" not in str(said)
 
 
+async def test_looks_of_one_moment_are_not_lost_between_two_pages(world, ask, she):
+    async with world.deps.database.write() as tx:
+        for moment, number in ((1, 2), (2, 4), (3, 1)):
+            await tx.run(
+                "INSERT INTO usage (logged_at, at, client_id, user_ref, action, subject, answer, request_id) "
+                "SELECT now() - make_interval(hours => $1), now(), 'p-1', 'p-1', 'check', $2, 'unknown', 'r' "
+                "FROM generate_series(1, $3)",
+                moment,
+                she,
+                number,
+            )
+    pages: list[int] = []
+    before: str | None = ""
+    while before is not None:
+        said = (await ask(she, "GET", f"/looks?limit=3{before and '&before=' + quote(before)}")).json()
+        pages.append(len(said["items"]))
+        before = said["before"]
+    assert pages == [6, 1]
+
+
 async def test_every_look_of_her_own_is_logged_before_the_answer(world, ask, she):
     paths = ["", "/looks", "/objections", "/requests"]
     for path in paths:
@@ -121,8 +142,9 @@ async def test_every_look_of_her_own_is_logged_before_the_answer(world, ask, she
 )
 async def test_only_a_citizens_token_that_names_him_opens_it(world, ask, she, changes, status):
     assert (await ask(she, "GET", "", **changes)).status_code == status
-    logged = await world.rows("SELECT answer FROM usage")
-    assert logged == ([{"answer": "denied:forbidden"}] if status == 403 else [])
+    logged = await world.rows("SELECT action, answer FROM usage")
+    code = {401: "unauthorized", 403: "forbidden"}[status]
+    assert logged == [{"action": "me.status", "answer": f"denied:{code}"}]
 
 
 ROUTES = sorted(

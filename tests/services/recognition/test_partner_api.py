@@ -218,7 +218,8 @@ async def test_a_batch_answers_each_item_in_its_place(world, http, partner):
         "bad_citizen_id",
         "recognised",
     ]
-    assert [row["answer"] for row in await usage(world)] == ["unknown", "recognised", "recognised"]
+    logged = [row["answer"] for row in await usage(world)]
+    assert logged == ["unknown", "recognised", "recognised", "denied:bad_citizen_id"]
 
 
 async def test_a_batch_says_of_each_what_a_check_says(world, http, partner):

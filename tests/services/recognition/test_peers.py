@@ -54,6 +54,7 @@ async def test_what_one_department_certified_every_program_recognises_from_the_d
     assert made.status_code == 201, made.text
     shown = await http.get(made.headers["Location"], headers=veterans)
     assert (shown.json()["as_of"], shown.json()["revoked_at"]) == ("2023-08-20", None)
+    assert shown.json()["evidence_class"] == "in_person"
     said = await heard(http, hrss)
     assert (said["answer"], said["valid_until"]) == ("recognised", "2024-08-31")  # came in November, counts from August
     [row] = await world.rows("SELECT subject, channel, strength, cap_months, rule_set FROM certificate")

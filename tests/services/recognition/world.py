@@ -19,6 +19,7 @@ from services.recognition.store.lookups import LOOK_AND_LOG_EACH
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.references import References
+from services.recognition.usecases.refusals import Refusals
 from shared.contracts.events import (
     ASSESSMENTS_CHANGED,
     CASE_CONCLUDED,
@@ -63,6 +64,8 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "wake_runs": asyncio.Event(),
         "wake_bulk": asyncio.Event(),
         "limiter": Limiter(Policy(rate=1000, burst=1000, day=1_000_000), database),
+        "persons": Limiter(Policy(rate=1000, burst=1000, day=1), database),
+        "refusals": Refusals(database),
         "checks": Together(database, LOOK_AND_LOG_EACH),
         "bulk": make_bulk(),
         "audit_key": bytes(32),
@@ -153,14 +156,16 @@ def enrolled(*rows: dict[str, Any], program: str = "resident_pension", received_
     return table_message(ENROLMENTS_CHANGED, list(rows), attributes)
 
 
-def visited(who: UUID, result: str = "seen_alive", on: date = TODAY, visit_id: UUID | None = None) -> Message:
+def visited(
+    who: UUID, result: str = "seen_alive", on: date = TODAY, visit_id: UUID | None = None, at: datetime = NOW
+) -> Message:
     fact = VisitConcluded(
         visit_id=visit_id or uuid4(),
         task_id=uuid4(),
         subject=who,
         result=result,
         visited_on=on,
-        visited_at=NOW,
+        visited_at=at,
         division=DIVISION,
         worker_id="w-1",
         id_card_read=True,

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.recognition.domain.answers import EvidenceClass, evidence_class
 from services.recognition.domain.certificates import (
     Certificate,
     best_until,
@@ -56,8 +57,14 @@ def test_a_name_changes_with_each_of_its_facts():
         certificate_id(one, Claim.ALIVE, date(2023, 1, 2), Channel.DATA),
         certificate_id(one, Claim.ALIVE, date(2023, 1, 1), Channel.HOME),
         certificate_id(one, Claim.ALIVE, date(2023, 1, 1), Channel.DATA, 6),
+        certificate_id(one, Claim.ALIVE, date(2023, 1, 1), Channel.DATA, origin=UUID(int=9)),
     }
-    assert len(names) == 6
+    assert len(names) == 7
+
+
+def test_only_data_is_no_meeting_in_person():
+    said = {each: evidence_class(each) for each in Channel}
+    assert {each for each, kind in said.items() if kind is EvidenceClass.DATA} == {Channel.DATA}
 
 
 @given(st.lists(certificates, max_size=6), certificates, st.integers(1, 24))

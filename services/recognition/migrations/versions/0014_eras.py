@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "recognition_0012"
-down_revision = "recognition_0011"
+revision = "recognition_0014"
+down_revision = "recognition_0013"
 branch_labels = None
 depends_on = None
 
