@@ -43,7 +43,7 @@ class Letter:
 
     Attributes:
         to: name, or the family of a name.
-        reference: by which the village confirms it.
+        reference: numbers by which the village confirms it.
         large: in large print.
     """
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 LETTER = "letter"
 LOUDSPEAKER = "loudspeaker"
+_PROGRAMS = "programs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,12 @@ class Spoken:
     """A message with its words filled in.
 
     Attributes:
+        ids: of the messages it brings.
         name: of the person.
     """
 
     row: VillageRow
+    ids: Sequence[UUID]
     name: str
     title: str
     text: str
@@ -52,13 +55,31 @@ async def take(  # noqa: PLR0913  (what to take)
     """
     rights.check_village(caller, division)
     rows = await villages.list_of(tx, division, channel, ids=ids, limit=limit)
-    found = [spoken for row in rows if (spoken := _speak(deps, channel, row)) is not None]
+    together = _together(rows) if channel == LETTER else [(row, [row.message_id]) for row in rows]
+    found = [spoken for row, ids in together if (spoken := _speak(deps, channel, row, ids)) is not None]
     seen = Counter(each.row.subject for each in found)
     await readings.note_looks(tx, seen, client_id=caller.client_id, who=caller.user, at=deps.clock.now())
     return found
 
 
-def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
+def _together(rows: Sequence[VillageRow]) -> list[tuple[VillageRow, list[UUID]]]:
+    """What is said alike of several programs of a person as one, in the place of the first; with the ids of all."""
+    alike: dict[object, list[VillageRow]] = {}
+    for row in rows:
+        rest = {name: value for name, value in row.variables.items() if name != _PROGRAMS}
+        said = (row.subject, row.template, row.version, row.to_family, orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
+        alike.setdefault(said if isinstance(row.variables.get(_PROGRAMS), list) else row.message_id, []).append(row)
+    return [(_of_all(some), [row.message_id for row in some]) for some in alike.values()]
+
+
+def _of_all(rows: Sequence[VillageRow]) -> VillageRow:
+    named = [row.variables[_PROGRAMS] for row in rows] if len(rows) > 1 else []
+    programs = [code for each in named if isinstance(each, list) for code in each]
+    first = rows[0]
+    return replace(first, variables={**first.variables, _PROGRAMS: list(dict.fromkeys(programs))}) if named else first
+
+
+def _speak(deps: Deps, channel: str, row: VillageRow, ids: Sequence[UUID]) -> Spoken | None:
     try:
         version = deps.templates[row.template].version(row.version)
         said = version.channels[channel]
@@ -74,7 +95,7 @@ def _speak(deps: Deps, channel: str, row: VillageRow) -> Spoken | None:
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)
         return None
     return (
-        Spoken(row=row, name=str(filled["name"]), title=fill(title, values), text=fill(words, values))
+        Spoken(row=row, ids=ids, name=str(filled["name"]), title=fill(title, values), text=fill(words, values))
         if words
         else None
     )
@@ -89,7 +110,7 @@ def print_letters(deps: Deps, spoken: Sequence[Spoken], made_at: datetime) -> by
             to=f"{each.name}的家属" if each.row.to_family else each.name,
             title=each.title,
             text=each.text,
-            reference=str(each.row.message_id),
+            reference="、".join(str(message_id) for message_id in each.ids),
             written_at=each.row.handed_at,
             large=each.row.large_print,
         )

@@ -42,6 +42,7 @@ from tests.services.notify.world import (
     hear,
     notice,
     rows_of,
+    said,
     subject,
     suspicions,
     table_message,
@@ -80,6 +81,29 @@ class TestVillage:
         assert [(row["status"], row["reason"]) for row in await deliveries(database) if row["channel"] == "letter"] == [
             ("delivered", None), ("failed", "not_met"),
         ]  # fmt: skip
+
+    async def test_several_programs_stopped_alike_are_one_letter_and_each_notice_has_its_proof(
+        self, http, deps, database, village, clock
+    ):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
+        programs = (["old_age_allow"], ["dibao"], ["orphan", "dibao"])
+        for number, some in enumerate(programs):
+            await hear(deps, notice(number, subject(1), programs=some))
+        await hear(deps, notice(9, subject(1), reason="imprisonment"))
+        await drain(deps, "letter")
+        caller = SimpleNamespace(client_id="v", user="v", divisions=[VILLAGE], may_division=lambda _: True)
+        async with database.write() as tx:
+            one, other = await villages.take(tx, deps, caller, VILLAGE, "letter", ids=None, limit=9)  # type: ignore[arg-type]
+        assert one.text.startswith("您的高龄津贴等3项待遇拟暂停发放，原因：登记信息显示已去世。")
+        assert "您的高龄津贴拟暂停发放，原因：登记信息显示正在服刑" in other.text
+        assert (len(one.ids), len(other.ids)) == (3, 1)
+        made = await http.post(f"/v1/villages/{VILLAGE}/letters:print", json={}, headers=village)
+        assert made.content.count(b"/Type /Page\n") == 2
+        told = {"items": [{"id": str(each), "delivered": True} for each in one.ids]}
+        answer = await http.post(f"/v1/villages/{VILLAGE}/letters:confirm", json=told, headers=village)
+        assert answer.json() == {"taken": 3, "new": 3}
+        proofs = await said(database)
+        assert {UUID(bytes=row["about"]).int for row in proofs} == {0, 1, 2}
 
     async def test_another_village_sees_and_confirms_nothing(self, http, deps, database, issuer, village):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
