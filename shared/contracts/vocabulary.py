@@ -153,6 +153,7 @@ class LateMatter(StrEnum):
 
     STOP_REQUEST = "stop_request"
     TIP = "tip"
+    UNPLACED_TASK = "unplaced_task"
 
 
 class TaskStage(StrEnum):

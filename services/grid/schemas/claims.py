@@ -57,7 +57,7 @@ class StopRequestsOut(Out):
 class TipIn(In):
     """What somebody reports; without name and phone he stays anonymous."""
 
-    report_id: UUID | None = Field(default=None, description="made by the sender, so that sending twice is one tip")
+    report_id: UUID = Field(description="made by the sender at random, so that sending twice is one tip")
     subject: UUID
     kind: SuspicionKind
     text: Text

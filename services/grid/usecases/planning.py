@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -14,6 +14,7 @@ from services.grid.domain.claims import STOP_TURNS
 from services.grid.domain.priority import risk_priority
 from services.grid.domain.tasks import RUNGS
 from services.grid.store import cases, locks, planning, stops, tips, upkeep
+from services.grid.store.upkeep import Late
 from services.grid.usecases.deps import Deps
 from shared.contracts.events.grid import (
     CASE_OVERDUE,
@@ -44,6 +45,9 @@ async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
     await locks.lock_shard(tx, shard)
     late = await upkeep.escalate(tx, shard, deadlines, today=today, now=now)
     for each in late:
+        if each.division is None:
+            await deps.outbox.say(tx, CASE_OVERDUE, _unplaced(each, now))
+            continue
         fact = TaskOverdue(
             task_id=each.task_id,
             subject=each.subject,
@@ -56,6 +60,19 @@ async def escalate(tx: WriteTx, deps: Deps, shard: str) -> int:
         )
         await deps.outbox.say(tx, TASK_OVERDUE, fact)
     return len(late)
+
+
+def _unplaced(late: Late, now: datetime) -> CaseOverdue:
+    """No village can be told of somebody whose address nobody has said: the city's office has to find it out."""
+    return CaseOverdue(
+        case_id=late.task_id,
+        subject=late.subject,
+        kind=LateMatter.UNPLACED_TASK,
+        waits_for=CaseParty.AGENCY,
+        division=None,
+        deadline_on=late.deadline_on,
+        overdue_at=now,
+    )
 
 
 async def tell_overdue(tx: WriteTx, deps: Deps) -> int:

@@ -1,7 +1,6 @@
 """Tips: who reported is sealed and never reaches the village; the first reporter of a proved one is owed."""
 
 import base64
-import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -38,7 +37,7 @@ class Reporter:
 
 
 async def receive(
-    tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, reporter: Reporter, *, report_id: UUID | None
+    tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, reporter: Reporter, *, report_id: UUID
 ) -> tuple[Tip, str]:
     """Keep a tip, named or anonymous; returns it with the code its reporter keeps.
 
@@ -270,10 +269,8 @@ def _case(deps: Deps, tip: Tip) -> Case:
     )
 
 
-def _code(deps: Deps, report_id: UUID | None) -> str:
+def _code(deps: Deps, report_id: UUID) -> str:
     # The id alone opens nothing: only who has the key can tell which code belongs to it.
-    if report_id is None:
-        return secrets.token_urlsafe(_CODE_BYTES)
     return base64.urlsafe_b64encode(deps.name_keys.one(f"tip {report_id}").bytes[:_CODE_BYTES]).decode()
 
 

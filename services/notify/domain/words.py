@@ -16,7 +16,12 @@ SUSPICIONS: Final[Mapping[str, str]] = {
     "duplicate_receipt": "疑似重复领取",
     "conflict": "数据互相矛盾",
 }
-MATTERS: Final[Mapping[str, str]] = {**SUSPICIONS, "stop_request": "停发申请", "tip": "举报"}
+MATTERS: Final[Mapping[str, str]] = {
+    **SUSPICIONS,
+    "stop_request": "停发申请",
+    "tip": "举报",
+    "unplaced_task": "住址不明的上门任务",
+}
 
 CONFIDENCES: Final[Mapping[str, str]] = {"hint": "线索", "probable": "较可信", "conclusive": "两个登记相互印证"}
 

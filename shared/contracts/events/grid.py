@@ -77,7 +77,7 @@ class TaskOverdue(Fact):
     subject: UUID
     reason: TaskReason
     stage: TaskStage  # to whom it went
-    division: str | None  # none: nobody has said where the person lives
+    division: str
     worker_id: str | None  # who had it
     deadline_on: date
     overdue_at: datetime
@@ -87,9 +87,9 @@ TASK_OVERDUE = FactEvent(name="grid.task.overdue.v1", model=TaskOverdue, doc="A 
 
 
 class CaseOverdue(Fact):
-    """A case, a request to stop or a tip is not finished in time; said once for each of its deadlines."""
+    """A case, a request, a tip or a task of an unknown place is not done in time; said once for each deadline."""
 
-    case_id: UUID  # of the request or the tip, where it is one
+    case_id: UUID  # of the request, the tip or the task, where it is one
     subject: UUID
     kind: SuspicionKind | LateMatter
     waits_for: CaseParty
@@ -98,7 +98,11 @@ class CaseOverdue(Fact):
     overdue_at: datetime
 
 
-CASE_OVERDUE = FactEvent(name="grid.case.overdue.v1", model=CaseOverdue, doc="A case has passed its deadline.")
+CASE_OVERDUE = FactEvent(
+    name="grid.case.overdue.v1",
+    model=CaseOverdue,
+    doc="A case, or what else an office has to finish, has passed its deadline.",
+)
 
 
 class ConfirmedPerson(Fact):

@@ -37,7 +37,7 @@ async def ids(town: Town) -> dict[str, str]:
 async def a_tip(town: Town) -> UUID:
     """A tip about Anna; made once."""
     if not await town.rows("SELECT FROM tips"):
-        body = {"subject": str(ANNA), "kind": "suspected_death", "text": "某事"}
+        body = {"report_id": str(uuid4()), "subject": str(ANNA), "kind": "suspected_death", "text": "某事"}
         headers = town.issuer.headers("me.read", role="citizen", user="back-end")
         await town.ask("POST", "/v1/tips", headers=headers, json=body)
     return UUID(str((await town.rows("SELECT tip_id FROM tips"))[0]["tip_id"]))

@@ -66,13 +66,14 @@ class TestEscalation:
         said = [fact for fact in await town.said("grid.task.overdue.v1") if fact["worker_id"] is None]
         assert [(fact["stage"], fact["division"]) for fact in said] == [("town", VILLAGE)]
 
-    async def test_a_task_of_somebody_whose_address_nobody_has_said_becomes_the_towns(self, town, member):
+    async def test_the_city_is_told_of_a_late_task_of_somebody_whose_address_nobody_has_said(self, town, member):
         told = VisitRequested(request_id=uuid4(), subject=subject(3), reason="bedridden", requested_at=NOW)
         await town.hear(fact(VISIT_REQUESTED, told))
         town.clock.move(timedelta(days=15))
         await go_round(town.deps)
-        said = [each for each in await town.said("grid.task.overdue.v1") if each["subject"] == str(subject(3))]
-        assert [(each["stage"], each["division"]) for each in said] == [("town", None)]
+        said = [(each["kind"], each["waits_for"], each["division"]) for each in await town.said("grid.case.overdue.v1")]
+        assert said == [("unplaced_task", "agency", None)]
+        assert [row["rung"] for row in await town.rows("SELECT rung FROM tasks WHERE reason = 'request'")] == ["town"]
 
     async def test_nothing_climbs_before_its_day_or_twice_a_day(self, town, member):
         assert (await go_round(town.deps)).escalated == 0
