@@ -151,11 +151,8 @@ def test_services_killed_in_the_middle_leave_no_trace(city, disturbed):
 def _steady(result):
     """Figures of all services without what chance may change."""
     figures = result.figures
-    # A service that starts again at noon goes its daily round at noon, and finds more to take up and to draw.
-    tasks = {name: n for name, n in figures["grid"]["tasks_open"].items() if name not in {"take_up", "sample"}}
     return {
-        **{name: figures[name] for name in ("ingest", "scoring")},
-        "grid": {**figures["grid"], "tasks_open": tasks, "tasks_closed": None},
+        **{name: figures[name] for name in ("ingest", "scoring", "grid")},
         **{name: figures["recognition"][name] for name in ("certified_people", "under_review")},
         "messages": {name: n for name, n in figures["notify"]["messages"].items() if name != "certified"},
     }
@@ -233,10 +230,6 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
         after = await drill.Known.ask(caller, people)
         checks = [known.figures["recognition"].pop("checks") for known in (before, after)]
         assert checks[1] - checks[0] == len(people)
-        for known in (before, after):
-            # What the daily round opens by itself: it went once more when the restored grid started.
-            for reason in ("take_up", "sample"):
-                known.figures["grid"]["tasks_open"].pop(reason, None)
         assert after.figures == before.figures
         assert after.answers.equals(before.answers)
         assert drill.sent(elsewhere) == texts

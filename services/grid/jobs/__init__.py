@@ -6,7 +6,7 @@ from datetime import date
 
 import structlog
 
-from services.grid.jobs.upkeep import go_round, order_visits, tell_morning
+from services.grid.jobs.upkeep import go_todays_round, order_visits, tell_morning
 from services.grid.usecases.deps import Deps
 
 log = structlog.get_logger(__name__)
@@ -31,9 +31,9 @@ class DailyRound:
         """One look at the clock."""
         today = self._deps.clock.today()
         if self._done_on != today:
-            done = await go_round(self._deps)
+            if done := await go_todays_round(self._deps):
+                log.info("daily_round", **asdict(done))
             self._done_on = today
-            log.info("daily_round", **asdict(done))
         if self._told_on != today and await tell_morning(self._deps):
             self._told_on = today
             log.info("workday_told")

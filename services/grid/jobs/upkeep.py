@@ -39,6 +39,18 @@ class Round:
     taken_up: int
 
 
+async def go_todays_round(deps: Deps) -> Round | None:
+    """Go the round of a day that has not been gone; one broken off is gone again. None where it has been."""
+    today = deps.clock.today()
+    async with deps.database.read() as tx:
+        if await upkeep.was_round(tx, today):
+            return None
+    done = await go_round(deps)
+    async with deps.database.write() as tx:
+        await upkeep.note_round(tx, today)
+    return done
+
+
 async def go_round(deps: Deps) -> Round:
     """Do everything a new day asks for; doing it twice a day changes nothing more.
 

@@ -191,3 +191,14 @@ async def knocks(tx: ReadTx, subject: UUID, since: datetime) -> list[date]:
         since,
     )
     return [row["day"] for row in rows]
+
+
+async def was_round(tx: ReadTx, day: date) -> bool:
+    """Whether the round of a day has been gone."""
+    return bool(await tx.fetch("SELECT FROM rounds WHERE day = $1", day))
+
+
+async def note_round(tx: WriteTx, day: date) -> None:
+    """The round of a day has been gone; older days are of no use any more."""
+    await tx.run("DELETE FROM rounds WHERE day < $1", day)
+    await tx.run("INSERT INTO rounds (day) VALUES ($1) ON CONFLICT DO NOTHING", day)

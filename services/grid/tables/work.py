@@ -115,14 +115,6 @@ RELOCATIONS = sa.Table(
     comment="corrections by members who said «not mine»",
 )
 
-WORKDAYS = sa.Table(
-    "workdays",
-    METADATA,
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("planned_at", AT, nullable=False),
-    comment="mornings whose work has been told",
-)
-
 CERTIFIED = sa.Table(
     "certified",
     METADATA,

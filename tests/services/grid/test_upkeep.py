@@ -7,7 +7,7 @@ import pytest
 
 from services.grid.domain.doubts import metres, prompt_for
 from services.grid.jobs import DailyRound
-from services.grid.jobs.upkeep import go_round
+from services.grid.jobs.upkeep import go_round, go_todays_round
 from services.grid.policies import Policies
 from services.grid.usecases.visiting import prompt_of
 from shared.contracts.events.recognition import VISIT_REQUESTED, VisitRequested
@@ -88,6 +88,13 @@ class TestEscalation:
         await round_.look()
         await round_.look()
         assert (await anna(town))["rung"] == "leader"
+
+    async def test_a_service_that_starts_again_at_noon_does_not_go_the_mornings_round_once_more(self, town, member):
+        await DailyRound(town.deps, seconds=1).look()
+        town.clock.move(timedelta(hours=3))
+        assert await go_todays_round(town.deps) is None
+        town.clock.move(timedelta(days=1))
+        assert await go_todays_round(town.deps) is not None
 
 
 async def test_a_crowded_member_is_relieved_by_his_village(town, member):
