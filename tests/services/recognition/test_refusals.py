@@ -1,7 +1,7 @@
 """No refusal leaves unlogged, and no flood of them fills the log: beyond a few, their number stands for them."""
 
 from datetime import date, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.services.recognition.world import WHY, concluded, enrolled, enrolment
 
 pytestmark = pytest.mark.db
 CHECK = {"program": "resident_pension", "citizen_id": ID}
-SOME = uuid4()
+SOME = UUID(int=4)
 
 
 async def logged(world) -> dict[tuple[str, str, str], int]:
