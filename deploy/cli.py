@@ -186,6 +186,26 @@ def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> No
     raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base)))
 
 
+@app.command("streams")
+def make_streams() -> None:
+    """Make the streams of all services on the broker of WUGAN_NATS_URL, as its operator; again after an upgrade."""
+    import asyncio  # noqa: PLC0415  (loaded when called)
+
+    from pydantic import ValidationError  # noqa: PLC0415  (loaded when called)
+
+    from deploy.streams import BrokerSettings, make  # noqa: PLC0415  (loaded when called)
+    from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
+
+    try:
+        told = BrokerSettings()
+        url = told.nats_url.get_secret_value()
+        asyncio.run(make(url, replicas=told.stream_replicas, ca_file=told.nats_ca_file))
+    except (ValidationError, ProblemError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo("wugan: the streams are as this version declares them")
+
+
 Operator = Annotated[str, typer.Option("--client-id", help="Registered client with the scope operate.")]
 Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
 

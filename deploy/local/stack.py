@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from deploy import streams
 from deploy.local import caddy, database, nats, postgres, sandbox, services
 from deploy.local.clients import CLIENTS, SERVICES, ClientCard
 from deploy.local.errors import FreshNatsError, MigrationError, PortInUseError, StackError, UnknownProcessError
@@ -20,6 +21,7 @@ from deploy.local.probes import is_free
 from deploy.local.processes import Child, ChildSpec, run_once
 from deploy.local.secrets import ADMIN, OPERATOR, ClientKey, Secrets, load_or_make
 from shared.kit.clock import set_clock
+from shared.kit.problems import UnavailableError
 
 _LEFTOVERS_SECONDS = 20.0
 
@@ -279,8 +281,16 @@ class LocalStack:
         return await database.read_marks(server, self._database)
 
     async def _start_nats(self) -> None:
-        if not self.options.own_nats:
-            return
+        if self.options.own_nats:
+            await self._start_own_nats()
+        if self.options.nats and self.options.services:
+            replicas = self.options.environment.get("WUGAN_STREAM_REPLICAS", "1")
+            try:
+                await streams.make(self.nats_url(), replicas=int(replicas))
+            except UnavailableError as error:
+                raise StackError(error.detail) from error
+
+    async def _start_own_nats(self) -> None:
         ports = self.ports
         spec = nats.spec(
             self.folder.nats,

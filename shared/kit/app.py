@@ -18,7 +18,6 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.contracts.events import EVENTS
 from shared.kit import described, docs_page, keeping, migrations, problems, telemetry, trace
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription, prove_synced
@@ -133,9 +132,6 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
         await bus.connect()
         client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
         await prove_synced(client, list(filter(None, settings.nats_monitor_urls.split(","))), bus.servers)
-        # Its own only: whoever may change a stream can make it forget.
-        own = [event for event in EVENTS if event.stream == service.name.upper()]
-        await bus.reconcile_streams(own, replicas=settings.stream_replicas)
         clock = clock_from(settings.clock_file)
         yield Platform(
             settings=settings,

@@ -57,7 +57,6 @@ class KitSettings(BaseSettings):
     db_statement_seconds: Annotated[float, Field(gt=0)] = 60.0
     outbox_days: Annotated[int, Field(ge=30, description="how far back streams can be rebuilt from the outbox")] = 92
     inbox_days: Annotated[int, Field(ge=92, description="longer than any stream keeps a message")] = 120
-    stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
     consumers_enabled: bool = Field(default=True, description="false: this process only answers HTTP")
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(default=1_048_576, description="for bodies read whole")
     shutdown_seconds: Annotated[int, Field(ge=1)] = 25

@@ -22,7 +22,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Security
 from sqlalchemy.exc import DBAPIError
 
-from deploy import certificates
+from deploy import certificates, streams
 from deploy.certificates import Pair
 from deploy.local import caddy, database
 from deploy.local import nats as local_nats
@@ -106,11 +106,10 @@ async def tls_nats(tmp_path, made) -> AsyncIterator[dict[str, str]]:
 
 
 async def test_a_service_speaks_to_nats_over_tls_and_trusts_our_authority_only(tls_nats, made):
+    await streams.make(tls_nats["operator"], replicas=1, ca_file=made / "inside.crt")
     bus = Bus(tls_nats["ingest"], name="test", ca_file=made / "inside.crt")
     await bus.connect(attempts=3)
-    await bus.context.add_stream(name="INGEST", subjects=["ingest.>"])
     await bus.publish("ingest.x", b"facts", {}, message_id="1")
-    assert (await bus.context.stream_info("INGEST")).state.messages == 1
     await bus.close()
     for authority in (None, made / "strangers" / "inside.crt"):
         with pytest.raises(UnavailableError):

@@ -91,12 +91,12 @@ def nats_users() -> str:
     lines = [
         "# Recorded by `make schema` from what each service says and hears; nats-server.conf includes it. NATS cannot tell",
         "# consumers apart by a beginning of their name, so each stands here: what makes it, pulls from it, acknowledges to it.",
+        "# Streams are made by the operator alone: who may change his own can have it copied over anything of another's.",
         "users: [",
     ]
     for service in SERVICES:
         own, its = service.upper(), consumers(service)
         allowed = [[f"{service}.>", "$JS.API.INFO"]]
-        allowed.append([f"$JS.API.STREAM.{verb}.{own}" for verb in ("CREATE", "UPDATE", "INFO")])
         allowed.append([f"$JS.API.CONSUMER.LIST.{stream}" for stream in sorted({stream for stream, _, _ in its})])
         allowed += [
             [

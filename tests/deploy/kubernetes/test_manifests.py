@@ -21,6 +21,7 @@ from deploy.local.programs import DEPLOY, ROOT, beside_python
 from deploy.local.secrets import OPERATOR
 from deploy.local.services import MEMORY
 from deploy.monitoring.looking import Inside
+from deploy.streams import BrokerSettings
 from shared.kit.settings import KitSettings
 
 BASE = DEPLOY / "kubernetes" / "base"
@@ -189,6 +190,23 @@ def test_the_exporter_is_told_whom_to_ask_and_nothing_more():
     assert "--inside" in container["args"]
     assert container["args"] == COMPOSE["services"]["exporter"]["command"]
     assert {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each} == {"wugan-operator"}
+
+
+def test_streams_are_made_by_the_operator_and_by_nobody_else():
+    wanted = {f"WUGAN_{name.upper()}" for name in BrokerSettings.model_fields}
+    (container,) = of_kind("Job")["streams"]["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each for each in container["env"]}
+    assert wanted == set(told) - {"OPERATOR_PASSWORD"}
+    assert told["OPERATOR_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "wugan-nats-users", "key": OPERATOR}
+    assert told["WUGAN_NATS_URL"]["value"].startswith(f"tls://{OPERATOR}:$(OPERATOR_PASSWORD)@")
+    assert list(told).index("OPERATOR_PASSWORD") < list(told).index("WUGAN_NATS_URL")  # else it is not put in
+    host = COMPOSE["services"]["streams"]
+    assert set(host["environment"]) == wanted - {"WUGAN_STREAM_REPLICAS"}
+    assert host["command"] == container["args"] == ["deploy.cli", "streams"]
+    for service in SERVICES:
+        waits = COMPOSE["services"][service]["depends_on"]
+        assert waits["streams"] == {"condition": "service_completed_successfully"}
+        assert "OPERATOR" not in yaml.safe_dump([COMPOSE["services"][service], of_kind("Deployment")[service]])
 
 
 def test_prometheus_has_somebody_to_ask_on_a_host_and_in_a_cluster():

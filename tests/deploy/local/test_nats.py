@@ -11,7 +11,10 @@ import pytest
 from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import NoStreamResponseError
+from typer.testing import CliRunner
 
+from deploy import streams
+from deploy.cli import app
 from deploy.local.clients import SERVICES
 from deploy.local.errors import UnsafeNatsError
 from deploy.local.journal import Journal
@@ -21,7 +24,6 @@ from deploy.local.probes import answers, free_ports, get_json
 from deploy.local.processes import Child, ChildSpec
 from deploy.local.programs import beside_python
 from deploy.local.stack import LocalStack
-from shared.contracts.events import EVENTS
 from shared.kit.bus import Bus
 from tests.support.record import NATS_USERS, consumers, nats_users
 
@@ -63,6 +65,19 @@ async def test_a_server_that_may_forget_is_refused(tmp_path):
     journal.close()
 
 
+async def test_the_operators_command_makes_the_streams_and_says_why_it_cannot(own_nats, monkeypatch):
+    command = CliRunner()
+    monkeypatch.delenv("WUGAN_NATS_URL", raising=False)
+    refused = await asyncio.to_thread(command.invoke, app, ["streams"])
+    assert refused.exit_code == 1
+    assert "nats_url" in refused.stderr
+    told = {"WUGAN_NATS_URL": own_nats.nats_url(), "WUGAN_STREAM_REPLICAS": "1"}
+    for _ in range(2):
+        assert (await asyncio.to_thread(command.invoke, app, ["streams"], env=told)).exit_code == 0
+    for service in SERVICES:
+        assert await messages_of(own_nats, service.upper()) == 0
+
+
 async def test_a_service_says_only_what_is_its_own_to_say(own_nats):
     async with connected(own_nats, "operator") as (operator, _):
         for service in SERVICES:
@@ -84,12 +99,8 @@ def test_the_users_are_as_recorded():
 
 @pytest.fixture
 async def speaking(own_nats: LocalStack) -> LocalStack:
-    """A broker on which every service has made its stream and every consumer it may have, each as its own user."""
-    for service in SERVICES:
-        bus = Bus(own_nats.nats_url(service), name="test")
-        await bus.connect()
-        await bus.reconcile_streams([event for event in EVENTS if event.stream == service.upper()], replicas=1)
-        await bus.close()
+    """A broker on which the operator has made the streams, and every service each consumer it may have, as its own user."""
+    await streams.make(own_nats.nats_url(), replicas=1)
     for service in SERVICES:
         bus = Bus(own_nats.nats_url(service), name="test")
         await bus.connect()
@@ -147,10 +158,9 @@ async def test_no_service_touches_what_is_anothers(speaking):
             tried = [
                 (subject, body)
                 for other in SERVICES
-                if other != service
                 for subject, body in (
-                    *stream_requests(other.upper()),
-                    *(each for stream, durable, subject in consumers(other)[:3] + consumers(other)[-3:]
+                    *stream_requests(other.upper()),  # its own stream as well: by it, it could reach any other
+                    *(each for stream, durable, subject in (consumers(other)[:3] + consumers(other)[-3:] if other != service else ())
                       for each in consumer_requests(stream, durable, subject)),
                 )
             ] + [(f"$JS.API.CONSUMER.CREATE.INGEST.{service}-x", {"stream_name": "INGEST", "config": {"name": f"{service}-x"}}),
@@ -180,7 +190,10 @@ async def test_no_service_touches_what_is_anothers(speaking):
 
 
 def stream_requests(stream: str) -> list[tuple[str, object]]:
-    short: object = {"name": stream, "subjects": [f"{stream.lower()}.>"], "max_age": 10**9, "storage": "file"}
+    short: object = {
+        "name": stream, "subjects": [f"{stream.lower()}.>"], "max_age": 10**9, "storage": "file",
+        "republish": {"src": f"{stream.lower()}.x", "dest": "$JS.API.STREAM.DELETE.INGEST"},
+    }  # fmt: skip
     verbs = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "MSG.GET", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN")
     return [(f"$JS.API.STREAM.{verb}.{stream}", short) for verb in verbs] + [
         (f"$JS.API.DIRECT.GET.{stream}", {"seq": 1})
@@ -211,15 +224,19 @@ async def test_nobody_listens_in(own_nats):
 
 
 async def test_a_service_cannot_take_away_what_was_said(own_nats):
+    await streams.make(own_nats.nats_url(), replicas=1)
     async with connected(own_nats, "ingest") as (client, said):
-        jetstream = client.jetstream()
-        await jetstream.add_stream(name="INGEST", subjects=["ingest.>"])
-        await jetstream.publish("ingest.x", b"kept")
+        await client.jetstream().publish("ingest.x", b"kept")
         for verb in ("PURGE", "DELETE", "MSG.DELETE", "SNAPSHOT"):
             with pytest.raises(nats.errors.TimeoutError):
                 await client.request(f"$JS.API.STREAM.{verb}.INGEST", b'{"seq": 1}', timeout=0.1)
         assert len(said) == 4
-        assert (await jetstream.stream_info("INGEST")).state.messages == 1
+    assert await messages_of(own_nats, "INGEST") == 1
+
+
+async def messages_of(stack: LocalStack, stream: str) -> int:
+    async with connected(stack, "operator") as (operator, _):
+        return (await operator.jetstream().stream_info(stream)).state.messages
 
 
 async def test_without_the_password_nobody_enters(own_nats):
@@ -231,11 +248,43 @@ async def test_without_the_password_nobody_enters(own_nats):
 
 
 async def test_what_was_acknowledged_is_there_after_kill_9(own_nats):
+    await streams.make(own_nats.nats_url(), replicas=1)
     async with connected(own_nats, "ingest") as (client, _):
-        await client.jetstream().add_stream(name="INGEST", subjects=["ingest.>"])
         for number in range(50):
             await client.jetstream().publish("ingest.x", str(number).encode())
     own_nats.kill("nats")
     await own_nats.wait_ready("nats")
-    async with connected(own_nats, "ingest") as (client, _):
-        assert (await client.jetstream().stream_info("INGEST")).state.messages == 50
+    assert await messages_of(own_nats, "INGEST") == 50
+
+
+async def test_what_a_consumer_is_told_to_deliver_reaches_nobody_but_its_service(own_nats):
+    """A consumer may be made to push; what it pushes goes to clients that listen, never into a stream or to the API."""
+    await streams.make(own_nats.nats_url(), replicas=1)
+    stream, durable, subject = next(
+        each for each in consumers("recognition") if each[0] == "RECOGNITION" and "*" not in each[2]
+    )
+    async with connected(own_nats, "recognition") as (client, _):
+        heard = consumers("scoring")[-1]
+        bus = Bus(own_nats.nats_url("scoring"), name="test")
+        await bus.connect()
+        await bus.keep_consumer(heard[0], config(heard[1], heard[2]))
+        await bus.close()
+        for target in (
+            "ingest.evidence.accepted.v1.0",
+            "$JS.API.STREAM.DELETE.INGEST",
+            f"$JS.ACK.{heard[0]}.{heard[1]}.1.1.1.1.0",
+        ):
+            wanted = {
+                "name": durable,
+                "durable_name": durable,
+                "filter_subject": subject,
+                "deliver_subject": target,
+                "ack_policy": "none",
+            }
+            place = f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.{subject}"
+            await client.request(place, json.dumps({"stream_name": stream, "config": wanted}).encode())
+            await client.jetstream().publish(subject, b"")
+            await asyncio.sleep(0.3)
+            assert await messages_of(own_nats, "INGEST") == 0
+            async with connected(own_nats, "operator") as (operator, _):
+                await operator.jetstream().delete_consumer(stream, durable)
