@@ -57,7 +57,8 @@ def _assess_piece(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
 
 def _others(signals: Signals, scale: Scale) -> Array:
     """Positions of the people of whom anything but positive evidence is known."""
-    rows = np.flatnonzero((signals.kind != Kind.SEEN) & (signals.day <= scale.until))
+    known = (signals.day <= scale.until) | (signals.kind == Kind.TAKEN_BACK)  # whichever clock is a day ahead
+    rows = np.flatnonzero((signals.kind != Kind.SEEN) & known)
     return np.unique(np.searchsorted(signals.starts, rows, side="right") - 1)
 
 

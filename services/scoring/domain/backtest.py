@@ -1,7 +1,7 @@
 """Back-tests: what a rule set would have decided on past days, beside what is known to have happened.
 
-A signal counts from the day it was delivered, where that is known. What people concluded does not count: it is what the
-rules are held against, not what they decide by. What a department took back counts as if it had never come.
+A signal counts from the day it was delivered, where that is known, until the day it was taken back. What people
+concluded does not count: it is what the rules are held against, not what they decide by.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

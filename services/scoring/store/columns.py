@@ -99,7 +99,7 @@ def read_message(body: bytes) -> Heard:
     )
     said = arrow.attributes_of(table)
     urgent = bool((kind != Kind.SEEN).any())
-    return Heard(origin=_origin(said), rows=rows, urgent=urgent, received_on=_received_on(said))
+    return Heard(origin=_origin(said), rows=rows, urgent=urgent, received_on=_day_in(said, "received_at"))
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
@@ -124,13 +124,13 @@ def _origin(said: dict[str, str]) -> Origin:
         raise UnreadableError(msg) from error
 
 
-def _received_on(said: dict[str, str]) -> date | None:
-    # What a department takes back and what people conclude comes without: neither is a batch.
-    at = said.get("received_at")
+def _day_in(said: dict[str, str], name: str) -> date | None:
+    """The day of an instant among the attributes; None where it is not there, as with what people conclude."""
+    at = said.get(name)
     try:
         return datetime.fromisoformat(at).astimezone(SHANGHAI).date() if at else None
     except ValueError as error:
-        msg = "the message does not say when it was received"
+        msg = f"{name} of the message is no instant"
         raise UnreadableError(msg) from error
 
 
@@ -256,13 +256,16 @@ def suspicion_columns(found: Sequence[Suspicion]) -> dict[str, pa.Array]:
 
 
 def correction_body(table: pa.Table) -> bytes:
-    """A message of corrections as signals: one fact a record that its department took back.
+    """A message of corrections as signals: one fact a record that its department took back, of the day it did so.
 
     Raises:
         UnreadableError: an absent value, or no department.
     """
     said = arrow.attributes_of(table)
     attributes = {"source": "evidence_correction", "department": said.get("department", ""), "strength": "strong"}
+    if corrected_on := _day_in(said, "corrected_at"):
+        days = pa.array([corrected_on] * table.num_rows, pa.date32())
+        table = table.set_column(table.column_names.index("occurred_on"), "occurred_on", days)
     return _facts_body(table, Kind.TAKEN_BACK, attributes)
 
 

@@ -166,7 +166,7 @@ def message_of(saws: Sequence[Saw], *, shard: int = 0, received_on: date | None 
     return arrow.encode(arrow.conform(EVIDENCE_ACCEPTED, table, attributes))
 
 
-def correction_of(saws: Sequence[Saw], *, shard: int = 0) -> pa.Table:
+def correction_of(saws: Sequence[Saw], *, shard: int = 0, on: date = TODAY) -> pa.Table:
     """A message that takes back what these saws said, all of one source."""
     table = pa.table(
         {
@@ -181,7 +181,7 @@ def correction_of(saws: Sequence[Saw], *, shard: int = 0) -> pa.Table:
         "source": saws[0].source,
         "department": ORIGINS.items[NUMBER[saws[0].source]].department,
         "reason": "entered for the wrong person",
-        "corrected_at": "2023-11-01T00:00:00+00:00",
+        "corrected_at": f"{on.isoformat()}T00:00:00+00:00",
     }
     return arrow.conform(EVIDENCE_CORRECTED, table, attributes)
 

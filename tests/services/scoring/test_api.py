@@ -247,6 +247,16 @@ async def test_a_backtest_without_outcomes_knows_what_people_confirmed(world, cl
     ]
 
 
+async def test_a_backtest_knows_of_no_correction_before_it_came(world, client) -> None:
+    death = Saw(source="police_hukou_cancel", on=date(2023, 6, 2), kind=Kind.DIED, evidence=1)
+    await world.hear([death])
+    await world.correct(death, on=date(2023, 8, 15))
+    await world.sweep()
+    assert (await world.assessment()).decision == "insufficient"
+    rows = (await client.post("/v1/backtests", json={"begin": "2023-06-01", "end": "2023-09-30"})).json()["rows"]
+    assert [row["suspected"] for row in rows] == [1, 1, 0, 0]
+
+
 async def test_more_new_sources_than_scoring_can_number_are_refused(world, client) -> None:
     supposed = [
         {"source": f"new_{number}", "occurred_on": "2023-09-04", "department": "rail", "strength": "weak"}

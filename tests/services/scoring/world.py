@@ -32,7 +32,7 @@ from shared.kit.clock import FixedClock
 from shared.kit.db import Database
 from shared.kit.http import Peers
 from shared.kit.outbox import Outbox
-from tests.services.scoring.people import RULES, Saw, correction_of, hint_of, message_of, subject_of
+from tests.services.scoring.people import RULES, TODAY, Saw, correction_of, hint_of, message_of, subject_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,9 +77,9 @@ class World:
         async with self.database.write() as tx:
             await handlers.on_evidence_accepted(tx, message)
 
-    async def correct(self, *saws: Saw, shard: int = 0) -> None:
+    async def correct(self, *saws: Saw, shard: int = 0, on: date = TODAY) -> None:
         """The department takes back what it said."""
-        await self.take_correction(correction_of(saws, shard=shard), shard=shard)
+        await self.take_correction(correction_of(saws, shard=shard, on=on), shard=shard)
 
     async def take_correction(self, table: pa.Table, *, shard: int) -> None:
         async with self.database.write() as tx:
