@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from services.notify.usecases.deps import Deps
-from services.notify.usecases.rights import CITIZEN, LOOKERS
+from services.notify.usecases.rights import CITIZEN, EVERYBODYS, LOOKERS
 from shared.kit.auth import Caller, GuardFunction, allow
 from shared.kit.problems import ForbiddenError
 
@@ -34,7 +34,8 @@ Wired = Annotated[Deps, Depends(deps_of)]
 Reader = Annotated[Caller, Security(allow("notify.read"))]
 Looker = Annotated[Caller, Security(allow("notify.read", roles=sorted(LOOKERS)))]
 """Who may look at a person, himself among them; at which one depends on the token."""
-Manager = Annotated[Caller, Security(allow("notify.manage"))]
+Manager = Annotated[Caller, Security(allow("notify.manage", roles=sorted(EVERYBODYS | {"officer"})))]
+"""Who may have people written to in the name of the office."""
 Preferrer = Annotated[Caller, Security(either(allow("notify.manage"), allow("notify.read", roles=(CITIZEN,))))]
 """Who may say how a person wants to be told: who manages messages, and the person himself."""
 Printer = Annotated[Caller, Security(either(allow("notify.read"), allow("notify.village")))]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, status
 from services.notify.api.common import Looker, Manager, Reader, Wired
 from services.notify.schemas import AskedOut, AskRequest, DeliveryOut, MessageOut, MessagesOut, SearchRequest
 from services.notify.store.readings import DeliveryRow
-from services.notify.usecases import ask, read
+from services.notify.usecases import ask, read, rights
 from services.notify.usecases.deps import Deps
 from services.notify.usecases.read import Page, Shown
 from shared.contracts.vocabulary import Audience
@@ -42,9 +42,10 @@ async def list_inbox(
 
 
 @router.post("/messages", status_code=status.HTTP_202_ACCEPTED)
-async def ask_message(wired: Wired, _caller: Manager, body: AskRequest) -> AskedOut:
+async def ask_message(wired: Wired, caller: Manager, body: AskRequest) -> AskedOut:
     """Tell one person something that a decision asks for; under one key once, however often it is asked."""
     async with wired.database.write() as tx:
+        await rights.check_person(tx, caller, body.subject)
         message_id, fresh = await ask.ask_message(
             tx, wired, template=body.template, subject=body.subject, key=body.key, variables=body.variables
         )

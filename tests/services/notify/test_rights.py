@@ -106,3 +106,25 @@ async def test_a_villages_letters_are_printed_with_a_token_that_names_it(http, i
     told = {"items": [{"id": str(uuid4()), "delivered": True}]}
     answer = await http.post(f"/v1/villages/{VILLAGE}/letters:confirm", json=told, headers=headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ({"role": "officer", "divisions": ["341602"]}, 202),
+        ({"role": "officer", "divisions": ["341621"]}, 404),
+        ({"role": "service"}, 202),
+        ({"role": "citizen", "user": str(subject(1))}, 403),
+        ({"role": "village", "divisions": [VILLAGE]}, 403),
+        ({"role": "partner"}, 403),
+    ],
+)
+async def test_only_an_office_has_people_written_to_in_its_name(http, issuer, database, who, status):
+    asked = {
+        "template": "stop_notice", "subject": str(subject(1)), "key": "proposal-0001",
+        "variables": {"program": "高龄津贴", "reason": "认证到期", "stop_on": "2024-01-01", "answer_by": "2023-12-15"},
+    }  # fmt: skip
+    answer = await http.post("/v1/messages", json=asked, headers=issuer.headers("notify.manage", **who))
+    assert answer.status_code == status
+    written = await rows_of(database, "SELECT FROM message WHERE template = 'stop_notice'")
+    assert len(written) == (status == 202)
