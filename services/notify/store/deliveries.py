@@ -90,7 +90,7 @@ WITH said AS (
     ON CONFLICT DO NOTHING
 )
 SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, s.reason,
-       d.outcome = 'delivered' AS delivered, d.outcome <> 'impossible' AS tried
+       d.outcome = 'delivered' AS delivered, d.outcome IN ('delivered', 'rejected') OR s.unsure AS tried
 FROM done d JOIN message m ON m.id = d.message_id JOIN said s ON s.message_id = d.message_id
 WHERE d.outcome IN ('delivered', 'rejected', 'impossible') OR (d.outcome = 'again' AND d.again_at IS NULL)
 """

@@ -99,7 +99,7 @@ class Ended:
     Attributes:
         about: what the message tells of, where that is one thing.
         reason: why it failed.
-        tried: somebody was asked to take it to the person; False where there was nobody to send it to.
+        tried: somebody has tried to bring it to the person; False where there was nobody to send to, or nobody took it.
     """
 
     message_id: UUID

@@ -104,6 +104,21 @@ class TestProof:
         (missed,) = await said(database, MESSAGE_FAILED)
         assert (missed["channel"], missed["about"], missed["reason"]) == ("sms", NOTICE.bytes, "rejected")
 
+    @pytest.mark.parametrize(
+        ("answer", "attempts"), [("refuse", []), ("busy", []), ("error", ["sms"]), ("reject", ["sms"])]
+    )
+    async def test_a_gateway_that_never_took_it_has_tried_nothing(
+        self, deps, database, clock, sandbox, answer, attempts
+    ):
+        sandbox.state.gateways.behaviours[1] = Behaviour(answer=answer)
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(77, subject(1)))
+        for _ in range(8):
+            await drain(deps)
+            clock.move(timedelta(hours=1))
+        assert [row["status"] for row in await deliveries(database) if row["channel"] == "sms"][-1] == "failed"
+        assert [row["channel"] for row in await said(database, MESSAGE_FAILED)] == attempts
+
     async def test_where_there_was_nobody_to_send_to_nothing_is_proved(self, deps, database):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
         await hear(deps, notice(77, subject(1)))
