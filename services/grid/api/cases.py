@@ -1,5 +1,6 @@
 """The village's, the town's and the agency's routes: cases and their steps."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -95,8 +96,9 @@ async def post_conclusion(deps: Parts, caller: Officer, case_id: UUID, body: Con
 async def post_recusal(deps: Parts, caller: Involved, case_id: UUID, body: RecusalIn) -> CaseOut:
     """The caller withdraws, e.g. as family; he can take no step in this case any more."""
     async with deps.database.write() as tx:
-        view = await view_of(tx, caller, deps.clock.today())
-        return CaseOut.model_validate(await casework.withdraw(tx, deps, caller, case_id, view, body.note))
+        view = await view_of(tx, caller, deps.clock.today(), named=body.worker_id)
+        who = replace(caller, user=view.worker_ids[0]) if view.worker_ids else caller
+        return CaseOut.model_validate(await casework.withdraw(tx, deps, who, case_id, view, body.note))
 
 
 def _basis(given: tuple[BasisIn, ...]) -> tuple[Basis, ...]:

@@ -18,7 +18,9 @@ Reader = Annotated[Caller, Security(allow("grid.read"))]
 Officer = Annotated[Caller, Security(allow("grid.manage", roles=("officer",)))]
 Manager = Annotated[Caller, Security(allow("grid.manage"))]
 Party = Annotated[Caller, Security(allow("grid.read", roles=("village", "grid_leader", "officer")))]
-Involved = Annotated[Caller, Security(allow("grid.read", roles=("village", "grid_leader", "grid_worker", "officer")))]
+Involved = Annotated[
+    Caller, Security(allow("grid.read", roles=("village", "grid_leader", "grid_worker", "officer", "citizen")))
+]
 Citizen = Annotated[Caller, Security(allow("me.read", roles=("citizen",)))]
 Service = Annotated[Caller, Security(allow("grid.read", roles=("service",)))]
 Operator = Annotated[Caller, Security(allow("operate"))]

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from services.grid.domain.cases import CaseAction, CaseState, Finding
-from services.grid.schemas.base import EventDay, In, Out, Reference, Text, Word
+from services.grid.schemas.base import EventDay, In, Out, Reference, Text, Word, WorkerId
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 
@@ -49,6 +49,7 @@ class ConclusionIn(In):
 class RecusalIn(In):
     """Why somebody withdraws from a case."""
 
+    worker_id: WorkerId | None = Field(default=None, description="who withdraws, where a back end says it for a member")
     note: Text | None = None
 
 

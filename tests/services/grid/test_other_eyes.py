@@ -76,23 +76,6 @@ class TestSecondLook:
             assert answer["reception"] == reception
             village.clock.move(timedelta(days=1))
 
-    async def test_an_import_does_not_hand_it_to_who_was_there(self, village):
-        first = await village.member_of(FIRST)
-        look = await second_look(village, village.member(first))
-        holders = await village.rows("SELECT grid_code FROM grids WHERE member_id = $1", look["worker_id"])
-        number = int(holders[0]["grid_code"][-3:])
-        lines = roll_csv(VILLAGE, groups=3).decode().splitlines()
-        lines[number] = lines[number].replace(*names(lines, number, 1))
-        await village.import_grids("\n".join(lines).encode())
-        assert await village.member_of(f"{VILLAGE}{number:03}") == first
-        assert (await task(village, "sample"))["worker_id"] == look["worker_id"]
-
-
-def names(lines: list[str], one: int, other: int) -> tuple[str, str]:
-    """Name and phone of a grid's member as they stand in the list, and another's."""
-    mine, his = (",".join(lines[place].split(",")[5:7]) for place in (one, other))
-    return mine, his
-
 
 class TestReturned:
     async def odd(self, town: Town, worker: str) -> dict[str, Any]:
@@ -159,11 +142,17 @@ class TestCase:
         answer = await step(village, "finding", village.village(), **FOUND_DEAD)
         assert answer.json()["code"] == "basis_missing"
 
-    async def test_a_member_who_withdraws_is_relieved_and_what_he_tells_proves_nothing(self, village):
+    @pytest.mark.parametrize("through", ["his own token", "the mobile back end"])
+    async def test_a_member_who_withdraws_is_relieved_and_what_he_tells_proves_nothing(self, village, through):
         await village.hear(suspected(ANNA))
         found = await task(village, "suspicion")
         member = village.member(found["worker_id"])
-        assert (await step(village, "recusal", member, note="堂兄")).status_code == 200
+        if through == "his own token":
+            answer = await step(village, "recusal", member, note="堂兄")
+        else:
+            back_end = village.issuer.headers("grid.read", role="citizen", user="demo-mobile")
+            answer = await step(village, "recusal", back_end, worker_id=found["worker_id"])
+        assert answer.status_code == 200
         after = await task(village, "suspicion")
         assert after["worker_id"] != found["worker_id"]
         assert (await village.rows("SELECT worker_id FROM cases"))[0]["worker_id"] == after["worker_id"]
@@ -172,3 +161,16 @@ class TestCase:
         await told(village, member, task_id=(await task(village, "unmatched"))["task_id"], result="dead")
         answer = await step(village, "finding", village.village(), **FOUND_DEAD)
         assert answer.json()["code"] == "basis_missing"
+
+    async def test_an_import_hands_nothing_to_a_leader_who_withdrew(self, village):
+        await village.hear(suspected(ANNA))
+        leader = await village.holder_of(FIRST, "leader")
+        assert (await step(village, "recusal", village.leader(leader), note="堂兄")).status_code == 200
+        before = await task(village, "suspicion")
+        lines = roll_csv(VILLAGE, groups=3).decode().splitlines()
+        member, chosen = (",".join(lines[1].split(",")[place : place + 2]) for place in (5, 7))
+        lines[1] = lines[1].replace(member, chosen, 1)
+        await village.import_grids("\n".join(lines).encode())
+        assert await village.member_of(FIRST) == leader
+        assert (await task(village, "suspicion"))["worker_id"] == before["worker_id"]
+        assert (await task(village, "unmatched"))["worker_id"] == leader
