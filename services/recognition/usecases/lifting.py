@@ -40,6 +40,7 @@ from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
 from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
 from shared.contracts.vocabulary import Channel, Claim, NoticeKind, Strength
@@ -290,8 +291,9 @@ async def _certify(deps: Deps, tx: WriteTx, decided: Decided, seen_on: date) -> 
         evidence_ids=(),
         evidence_class=("in_person",),
     )
-    await certificates.save_certificate(tx, made, issued_on=today, origin=decided.decision_id)
-    return made.certificate_id
+    kept = await keep_sighting(deps, tx, made, origin=decided.decision_id, at=deps.clock.now())
+    assert kept is not None  # whatever was taken back of that day was taken back before
+    return kept
 
 
 async def _apologise(deps: Deps, tx: WriteTx, first: Decided, fallen: Sequence[Decided]) -> None:

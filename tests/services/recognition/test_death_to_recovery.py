@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from services.recognition.domain.certificates import certificate_id
 from services.recognition.jobs import MoneyLoop
-from services.recognition.store import lookups
+from services.recognition.store import certificates, lookups
+from services.recognition.store.certificates import Revocation
 from shared.contracts.events.grid import ConfirmedPerson
 from shared.contracts.events.recognition import (
     CERTIFICATE_REVOKED,
@@ -16,6 +18,7 @@ from shared.contracts.events.recognition import (
     NOTICE_GIVEN,
     OVERPAYMENT_CHANGED,
 )
+from shared.contracts.vocabulary import Channel, Claim
 from tests.services.recognition.rights import Officers, facts, locked, pay, tell
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, message, subject
 
@@ -174,6 +177,20 @@ async def test_a_case_found_false_meanwhile_cannot_be_carried_out(world, officer
     answer = await officers.post(f"/v1/decisions/{decision}:carry-out")
     assert (answer.status_code, answer.json()["code"]) == (409, "cleared")
     assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "notice_of_intended_stop"
+
+
+async def test_whoever_lives_is_certified_though_that_days_certificate_was_revoked(world, officers):
+    await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
+    decision = await stopped(world, officers)
+    revoked = certificate_id(SHE, Claim.ALIVE, date(2023, 12, 2), Channel.COUNTER)
+    async with world.deps.database.write() as tx:
+        made = Revocation(subject=SHE, certificate_id=revoked, reason="wrong_person", revoked_by="officer-1")
+        await certificates.revoke(tx, made, world.deps.clock.now())
+    body = {"reason": "false_death", "passed_on": "2023-12-02"}
+    assert (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).status_code == 200
+    [holding] = await world.rows("SELECT certificate_id, as_of FROM holding WHERE subject = $1", SHE)
+    assert holding["as_of"] == date(2023, 12, 2)
+    assert holding["certificate_id"] != revoked
 
 
 async def test_refunds_of_a_false_death_come_back_with_the_arrears(world, officers):
