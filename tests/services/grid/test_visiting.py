@@ -88,6 +88,11 @@ class TestWorklist:
         assert [item["subject"] for item in delta["items"]] == [str(BERT)]  # once more: his name could not be had
         assert delta["gone"] == [str(await task_of(town, ANNA))]
 
+    @pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+    async def test_a_delta_since_before_all_time_is_refused(self, town, member, since):
+        answer = await town.ask("GET", "/v1/worklist", headers=town.member(member), params={"since": since})
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed"), answer.text
+
     async def test_work_is_spread_over_working_days(self, town, member):
         await town.hear(due(*[subject(number) for number in range(10, 30)]))
         answer = (await town.ask("GET", "/v1/worklist", headers=town.member(member))).json()

@@ -109,6 +109,7 @@ class TestTheApi:
         rest = (await http.get(f"{path}/posts", params={"before": first["next_before"]}, headers=owner)).json()
         assert [UUID(item["event_id"]).int for item in first["items"] + rest["items"]] == [3, 2, 1]
         assert (await http.get(f"{path}/posts", headers=other)).status_code == 404
+        assert (await http.get(f"{path}/posts?before={10**20}", headers=owner)).status_code == 422
         assert (
             await http.post(f"{path}:replay", json={"since": "2023-11-01T00:00:00Z"}, headers=other)
         ).status_code == 404

@@ -36,6 +36,17 @@ async def refused(answer):
     return problem
 
 
+async def test_what_no_database_keeps_is_refused_and_leaves_no_trace(town):
+    before = await town.traces()
+    assert (await refused(await town.send(GOOD, filename="a\0b")))["code"] == "malformed"
+    assert (await refused(await town.get(f"/v1/evidence/{2**96}", "audit.read")))["code"] == "malformed"
+    headers = town.issuer.headers("ingest.upload")
+    event = {"citizen_id": IDS[0], "occurred_on": "2023-10-31", "values": {IDS[1]: 5}}
+    said = await town.client.post("/v1/sources/medins_pharmacy/events", json=event, headers=headers)
+    assert {each["pointer"] for each in (await refused(said))["errors"]} == {"/body/values/*"}
+    assert await town.traces() == before
+
+
 @pytest.mark.parametrize("case", FILES)
 async def test_a_bad_file_is_refused_and_leaves_no_trace(town, case):
     before = await town.traces()
