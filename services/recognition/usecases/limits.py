@@ -70,8 +70,11 @@ class Limiter:
         known = self._today(client_id)
         while known.reserved < people:
             needed = people - known.reserved
-            if not (await self._reserve(known, client_id, max(needed, _STEP))
-                    or await self._reserve(known, client_id, needed)):  # fmt: skip
+            found = await self._reserve(known, client_id, max(needed, _STEP)) or await self._reserve(
+                known, client_id, needed
+            )
+            # Whoever asked at the same moment may have reserved the last of the day, and more than he needs.
+            if not found and known.reserved < people:
                 raise self._spent(client_id, known.day)
         known.reserved -= people
 

@@ -96,6 +96,16 @@ async def test_a_day_holds_so_many_people_over_all_ways_of_asking(app, world, ht
 
 
 @pytest.mark.db
+async def test_who_asks_at_the_same_moment_shares_what_is_left_of_the_day(world):
+    limiter = Limiter(Policy(rate=1, burst=1, day=1000), world.deps.database)
+    told = await asyncio.gather(*(limiter.count("p-1") for _ in range(40)), return_exceptions=True)
+    assert told == [None] * 40
+    told = await asyncio.gather(*(limiter.count("p-1", 10) for _ in range(100)), return_exceptions=True)
+    assert told.count(None) == 96
+    assert [row["people"] for row in await world.rows("SELECT people FROM quota")] == [1000]
+
+
+@pytest.mark.db
 async def test_a_job_about_a_whole_program_counts_everybody_in_it_once(app, world, http, partner):
     limited(app, world, day=5)
     await world.hear(enrolled(*(enrolment(subject(number)) for number in range(3))))
