@@ -84,13 +84,15 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
         yield running
 
 
-async def say(stack: LocalStack, service: str, subject: str, body: bytes, kind: str = "application/json") -> None:
+async def say(
+    stack: LocalStack, service: str, event: str, body: bytes, kind: str = "application/json", shard: str = ""
+) -> None:
     """A word of a service that is not asked here."""
     bus, event_id = Bus(stack.nats_url(service), name=service), str(uuid4())
     await bus.connect()
-    headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": subject, "ce-source": f"/wugan/{service}",
+    headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": event, "ce-source": f"/wugan/{service}",
                "ce-time": AT.isoformat(), "content-type": kind}  # fmt: skip
-    await bus.publish(subject, body, headers, message_id=event_id)
+    await bus.publish(f"{event}.{shard}" if shard else event, body, headers, message_id=event_id)
     await bus.close()
 
 
@@ -101,7 +103,7 @@ async def hand_out(stack: LocalStack, who: UUID, notice_id: str) -> None:
     columns = {name: pa.array(row[name], pa.string() if pa.types.is_dictionary(kind) else kind)
                for name, kind in MESSAGE_DELIVERED.columns.items()}  # fmt: skip
     table = arrow.conform(MESSAGE_DELIVERED, pa.table(columns), {})
-    await say(stack, "notify", f"{MESSAGE_DELIVERED.name}.{who.hex[0]}", arrow.encode(table), ARROW_TYPE)
+    await say(stack, "notify", MESSAGE_DELIVERED.name, arrow.encode(table), ARROW_TYPE, who.hex[0])
 
 
 @asynccontextmanager
