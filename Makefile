@@ -24,7 +24,7 @@ up: setup ## the five services with PostgreSQL, NATS and gateway on this machine
 	$(BIN)/wugan up
 
 test: setup ## the whole suite (under 5 minutes)
-	$(BIN)/python -m pytest -n 3 --dist loadfile -q
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q
 
 check: setup ## lint, types, layers, spelling, dependencies
 	$(BIN)/ruff check .

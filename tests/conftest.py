@@ -2,7 +2,10 @@
 
 pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs"]
 
+_LONG = ("flows/test_city", "flows/test_demo", "bench/test_sections", "flows/", "jobs/test_killed", "local/test_stack",
+         "bench/", "test_year", "test_cluster", "backup/", "test_wrong_tokens", "notify/test_villages")  # fmt: skip
+
 
 def pytest_collection_modifyitems(items):
-    """Long stories begin first, so that two workers end together; the rest stays in its random order."""
-    items.sort(key=lambda item: "tests/flows/test_city" not in item.nodeid)
+    """Long stories begin first, so that all workers end together; the rest stays in its random order."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)))
