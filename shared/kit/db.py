@@ -235,13 +235,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:
-        """A read-only transaction.
+        """A read-only transaction in which every statement sees the same moment: no answer is put together from two.
 
         Raises:
             UnavailableError: no free connection in time.
         """
         async with self._connect() as (connection, driver):
-            transaction = driver.transaction(readonly=True)
+            transaction = driver.transaction(isolation="repeatable_read", readonly=True)
             await _or_given_up(driver, transaction.start())
             try:
                 yield ReadTx(connection, driver)

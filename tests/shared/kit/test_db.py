@@ -70,6 +70,20 @@ async def test_a_table_changed_under_a_prepared_statement_costs_a_reader_nothing
     await one.close()
 
 
+async def test_what_is_written_between_two_statements_of_a_reader_is_seen_by_both_or_by_none(database):
+    async with database.write() as tx:
+        await tx.run("CREATE TABLE kit.run (state text)")
+        await tx.run("CREATE TABLE kit.job (state text)")
+    async with database.read() as reader:
+        assert not await reader.fetch("SELECT state FROM kit.job")
+        async with database.write() as tx:
+            await tx.run("INSERT INTO kit.job VALUES ('succeeded')")
+            await tx.run("INSERT INTO kit.run VALUES ('advised')")
+        assert not await reader.fetch("SELECT state FROM kit.run"), "a pay list would be advised and have no result"
+    async with database.read() as reader:
+        assert await reader.fetch("SELECT state FROM kit.run")
+
+
 async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, service_databases):
     hasty = Database(service_databases.url(), schema="kit", statement_seconds=0.05)
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
