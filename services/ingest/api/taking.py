@@ -5,10 +5,12 @@ nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import polars as pl
 
@@ -32,6 +34,9 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 
 _ROSTER_ROWS = 100_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HeldError(ConflictError):
@@ -105,6 +110,19 @@ async def _undone(deps: IngestDeps, batch: Batch) -> AsyncIterator[None]:
         raise
 
 
+def _begun_again(take: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Take a file from its beginning once more when its batch was forgotten meanwhile: its sender did nothing wrong."""
+
+    @wraps(take)
+    async def taken(*args: P.args, **options: P.kwargs) -> T:
+        with suppress(batches.ForgottenError):
+            return await take(*args, **options)
+        return await take(*args, **options)
+
+    return taken
+
+
+@_begun_again
 async def take_source(
     deps: IngestDeps, source: Source, received: Received, new: NewBatch, *, confirmed: bool = False
 ) -> tuple[Batch, bool]:
@@ -235,6 +253,7 @@ class RosterAsked:
     by_household: bool
 
 
+@_begun_again
 async def take_roster(
     deps: IngestDeps, program: str, received: Received, new: NewBatch, asked: RosterAsked
 ) -> tuple[Batch, bool]:

@@ -25,6 +25,10 @@ _COLUMNS = (
 _QUARANTINE = pa.schema([("row_no", pa.uint32()), ("reason", pa.string())])
 
 
+class ForgottenError(ConflictError):
+    """A batch of which nothing was kept is gone: who else took the same file was refused, or found none to complete."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A file that came in.
@@ -239,7 +243,7 @@ async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
     """The batch as it is now, held against another process taking the same file, and its source held too.
 
     Raises:
-        ConflictError: another process has just refused the same file.
+        ForgottenError: another process has just forgotten it.
     """
     await lock_source(tx, batch.code)
     rows = await tx.fetch(
@@ -247,8 +251,8 @@ async def lock_batch(tx: WriteTx, batch: Batch) -> Batch:
         batch.batch_no,
     )
     if not rows:
-        detail = "The same file was refused a moment ago; see that answer, mend the file and send it again."
-        raise ConflictError(detail)
+        detail = "The same file was refused at the same time; see that answer, mend the file and send it again."
+        raise ForgottenError(detail)
     return _batch(rows[0])
 
 

@@ -26,7 +26,9 @@ _CELLS = 65_536  # rows of Parquet opened at once
 _LONGEST_CELL = 4096
 _DELIMITERS = ",;\t|"
 _PARQUET = b"PAR1"
-_DAMAGED = (pl.exceptions.PolarsError, pa.ArrowException, fastexcel.FastExcelError, OSError, OverflowError)
+_DAMAGED = (
+    pl.exceptions.PolarsError, pa.ArrowException, fastexcel.FastExcelError, OSError, OverflowError, UnicodeDecodeError,
+)  # fmt: skip
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _TEXTUAL = (
     *_TEXTS, pa.types.is_integer, pa.types.is_floating,

@@ -4,8 +4,9 @@ import asyncio
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
-from services.ingest.store.batches import find_batch
+from services.ingest.store.batches import delete_untouched, find_batch
 from services.ingest.store.raw import RawStore
 from tests.services.ingest.world import IDS, csv_of, make_world, pharmacy, roster, with_deps
 
@@ -158,3 +159,38 @@ async def test_the_same_roster_sent_twice_at_once_is_taken_once(real_town):
     assert {answer.status_code for answer in answers} <= {200, 201}
     changes = [row["change"] for row in await real_town.said("ingest.enrolments.changed.v1")]
     assert changes.count("new") == 40
+
+
+class Forgetful(RawStore):
+    """A raw store; while the first file is put there, who looks for it finds none, and forgets its batch."""
+
+    def begin(self, world) -> "Forgetful":
+        self._world, self._loop, self.forgotten = world, asyncio.get_running_loop(), False
+        return self
+
+    @override
+    def keep(self, received) -> None:
+        if not self.forgotten:
+            asyncio.run_coroutine_threadsafe(self._forget(), self._loop).result()
+        super().keep(received)
+
+    async def _forget(self) -> None:
+        async with self._world.deps.platform.database.write() as tx:
+            (row,) = await tx.fetch("SELECT batch_id FROM batch WHERE status = 'taking'")
+            found = await find_batch(tx, row["batch_id"])
+            assert found is not None
+            await delete_untouched(tx, found)
+        self.forgotten = True
+
+
+@pytest.mark.parametrize("kind", ["source", "roster"])
+async def test_a_batch_forgotten_while_its_file_comes_again_is_begun_again(real_town, undisturbed, tmp_path, kind):
+    """As after a kill: whoever completes what was cut off finds no file yet, while its sender sends it once more."""
+    raw = Forgetful(f"file://{tmp_path}", tmp_path / "scratch").begin(real_town)
+    town = with_deps(real_town, raw=raw)
+    if kind == "source":
+        assert (await town.send(many_rows())).status_code == 201
+        assert await state(town) == undisturbed
+    else:
+        assert (await town.enrol(roster(range(25, 40)), confirm=True)).json()["new"] == 10
+    assert raw.forgotten

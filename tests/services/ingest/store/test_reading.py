@@ -283,6 +283,7 @@ BAD = {
     "xlsx with a hole": (XLSX[:1500] + b"\x00" * 200 + XLSX[1700:], UnreadableFileError),
     "cut parquet": (PARQUET[: len(PARQUET) // 2], UnreadableFileError),
     "parquet with a hole": (PARQUET[:8] + b"\xff" * 40 + PARQUET[48:], UnreadableFileError),
+    "parquet with a header that is no text": (PARQUET.replace("证件号".encode(), b"\xff" * 9), UnreadableFileError),
     "parquet head": (b"PAR1", UnreadableFileError),
     "cut gzip": (gzip.compress(CSV)[:-20], UnreadableFileError),
     "gzip with a hole": (gzip.compress(CSV)[:40] + b"\xff\xff\xff" + gzip.compress(CSV)[43:], UnreadableFileError),
