@@ -56,6 +56,9 @@ def demo(  # noqa: PLR0913  (options of a command)
     seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 2023,
     port_base: PortBase = 8000,
     stay: Annotated[bool, typer.Option(help="Keep everything up at the end, on a terminal.")] = True,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only the files of this source, for a quicker look; may be repeated.")
+    ] = None,
     kill: Annotated[
         list[str] | None, typer.Option(help="Process to kill -9 in the middle, e.g. scoring; may be repeated.")
     ] = None,
@@ -64,15 +67,19 @@ def demo(  # noqa: PLR0913  (options of a command)
     ] = False,
 ) -> None:
     """Send the demo city through the whole platform and hold the outcome against the truth."""
+    from deploy.demo.city.deliveries import read_deliveries  # noqa: PLC0415  (loaded when called)
     from deploy.demo.run import DemoOptions, Kills, database_of  # noqa: PLC0415  (loaded when called)
     from deploy.demo.run import main as run_demo  # noqa: PLC0415  (loaded when called)
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
 
+    declared = {delivery.code for delivery in read_deliveries()}
+    if strange := set(source or ()) - declared:
+        raise typer.BadParameter(f"no source is called {', '.join(sorted(strange))}: {', '.join(sorted(declared))}")
     disturb = Kills(kill) if kill else None
     try:
         options = DemoOptions(
             data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb, traces=traces,
-            database_url=database_of(os.environ),
+            sources=frozenset(source) if source else None, database_url=database_of(os.environ),
         )  # fmt: skip
         code = run_demo(options)
     except StackError as error:

@@ -1,4 +1,4 @@
-"""`wugan demo` as a newcomer types it: on a terminal, all sources and programs, until he presses Ctrl-C."""
+"""`wugan demo` as a newcomer types it: on a terminal, all programs and a source of each kind, until he presses Ctrl-C."""
 
 import os
 import pty
@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+SOURCES = ("medins_pharmacy", "bank_self_service", "police_hukou_cancel", "prison_custody")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -48,7 +49,8 @@ def read_until(terminal: int, word: str) -> str:
 
 
 def test_the_demo_draws_its_bars_shows_its_screen_stays_up_and_ends_by_ctrl_c(tmp_path: Path) -> None:
-    words = ("demo", "--data", str(tmp_path), "--scale", "0.001", "--port-base", "0")
+    chosen = [word for source in SOURCES for word in ("--source", source)]
+    words = ("demo", "--data", str(tmp_path), "--scale", "0.001", "--port-base", "0", *chosen)
     with on_a_terminal(*words) as (process, terminal):
         said = read_until(terminal, "Ctrl-C stops it")
         assert "Ctrl-C stops it" in said, said[-2000:]
