@@ -28,6 +28,10 @@ up: setup ## the five services with PostgreSQL, NATS and gateway on this machine
 test: setup ## the whole suite (under 5 minutes)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q
 
+cover: setup ## which lines the suite does not reach, in its own processes and in those it starts
+	@mkdir -p var/coverage
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term-missing:skip-covered
+
 check: setup ## lint, types, layers, spelling, dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -96,4 +100,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test check fmt fuzz account limits bench accuracy city profile year chaos scaling audit webhooks spectral migrate schema lock
+.PHONY: help setup demo up test cover check fmt fuzz account limits bench accuracy city profile year chaos scaling audit webhooks spectral migrate schema lock

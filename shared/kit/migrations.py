@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from importlib import resources
+from io import StringIO
 
 import asyncpg
 import sqlalchemy as sa
@@ -46,6 +47,20 @@ async def upgrade(service: str, url: str, *, revision: str = "head") -> None:
         await engine.dispose()
 
 
+def sql_of(service: str, before: str, revision: str) -> str:
+    """The statements that bring the schema of `service` from one revision to another, run by nobody."""
+    config = _config(service)
+    config.output_buffer = StringIO()
+    command.upgrade(config, f"{before}:{revision}", sql=True)
+    return config.output_buffer.getvalue()
+
+
+def revisions(service: str) -> list[str]:
+    """Every revision, oldest first."""
+    walked = ScriptDirectory.from_config(_config(service)).walk_revisions()
+    return [script.revision for script in walked][::-1]
+
+
 def head(service: str) -> str:
     """The revision this code expects."""
     found = ScriptDirectory.from_config(_config(service)).get_current_head()
@@ -67,18 +82,21 @@ async def current(database: Database) -> str | None:
 
 def run_env(metadata: sa.MetaData) -> None:
     """Body of a service's `migrations/env.py`."""
-    connection: sa.Connection = context.config.attributes["connection"]
     schema = context.config.attributes["service"]
-    # A migration that waits for a lock would stop everybody behind it.
-    connection.execute(sa.text("SET lock_timeout = '5s'"))
-    connection.execute(sa.text("SET statement_timeout = '0'"))
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        version_table_schema=schema,
-        include_schemas=True,
-        transactional_ddl=True,
-    )
+    if context.is_offline_mode():
+        context.configure(dialect_name="postgresql", version_table_schema=schema)
+    else:
+        connection: sa.Connection = context.config.attributes["connection"]
+        # A migration that waits for a lock would stop everybody behind it.
+        connection.execute(sa.text("SET lock_timeout = '5s'"))
+        connection.execute(sa.text("SET statement_timeout = '0'"))
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table_schema=schema,
+            include_schemas=True,
+            transactional_ddl=True,
+        )
     with context.begin_transaction():
         context.run_migrations()
 
