@@ -39,7 +39,7 @@ _TEXTBOOK = "/v1/textbook:check"
 _CHECK, _BATCH = "/v1/recognitions:check", "/v1/recognitions:batch"
 _HAND_CONNECTIONS = 2
 _NEVER_SEEN = 10  # one of so many people is enrolled and not certified
-_START_SECONDS, _SEAL_SECONDS = 30.0, 120.0
+_START_SECONDS, _SEAL_SECONDS = 120.0, 120.0
 _UNSEALED = """
 SELECT (SELECT max(usage_id) FROM recognition.usage) - COALESCE((SELECT max(last_id) FROM recognition.usage_seal), 0)
        > 20000

@@ -67,7 +67,7 @@ def judged_by_ingest(manifest, scratch):
         yield file, found
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_plain_polars_reads_every_file_of_a_city_as_ingest_does(manifest, tmp_path):
     people = everybody(manifest)
     known = catalogue.load_sources()

@@ -19,7 +19,7 @@ from tests.bench.load import Job, Load
 from tests.services.recognition.world import NOW
 from tests.support.servers import Servers, servers_alone, unused_name
 
-pytestmark = [pytest.mark.db, pytest.mark.bus, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.db, pytest.mark.bus, pytest.mark.timeout(480)]
 
 SCALE = 0.001
 OF_RECOGNITION = ("check", "pay")

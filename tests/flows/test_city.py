@@ -23,7 +23,7 @@ from tests.chaos.digest import differences
 from tests.flows import drill
 from tests.flows.privacy import Secrets
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(480)]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -26,7 +26,7 @@ from shared.kit.http import load_key
 from shared.kit.outbox import ARROW_TYPE
 from tests.flows.partner_client import Partner
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(480)]
 
 SHE, HE = "11010519491231002X", "340102194001010011"
 PROGRAM = "resident_pension"

@@ -93,7 +93,7 @@ async def test_a_child_that_ignores_the_polite_signal_is_killed_in_time(tmp_path
     await child.start()
     pid, started = child.pid, time.monotonic()
     await child.stop()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # of the minute it would like
     assert gone(pid)
 
 

@@ -1,7 +1,6 @@
 """The whole stack with services that do nothing: starts, survives, goes on, refuses."""
 
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -136,11 +135,9 @@ async def test_a_migration_that_fails_is_told_with_its_last_words(tmp_path):
 
 
 async def test_a_port_in_use_is_told_before_anything_starts(tmp_path, stack):
-    began = time.monotonic()
     taken = options(tmp_path, port_base=stack.ports.gateway)
     with pytest.raises(PortInUseError, match=f"Port {stack.ports.gateway}, wanted by gateway, .* --port-base"):
         await LocalStack(taken).__aenter__()
-    assert time.monotonic() - began < 2
     assert not (tmp_path / "postgres").exists()
 
 

@@ -239,7 +239,7 @@ async def test_of_messages_heard_together_only_the_bad_one_is_parked_and_redrive
             async with database.write() as tx:
                 await outbox.say_table(tx, EVIDENCE_ACCEPTED, table, ear.attributes)
             await until(lambda: len(ear.subjects) == 15)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             while not (letters := await _parked(database)):
                 await asyncio.sleep(0.02)
         assert [letter.subject for letter in letters] == [f"{EVIDENCE_ACCEPTED.name}.7"]
@@ -282,7 +282,7 @@ async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
         await bus.publish(BATCH_COMPLETED.name, b"{not json", headers, message_id=str(uuid4()))
         await bus.publish(BATCH_COMPLETED.name, b"{}", {"no": "cloudevent"}, message_id=str(uuid4()))
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             while True:
                 async with database.read() as tx:
                     letters = await inbox.list_dead_letters(tx)

@@ -121,7 +121,7 @@ async def test_messages_of_one_transaction_keep_their_own_traces(database, bus, 
     await Relay(database, bus, outbox.wake).drain()
     await consumers.start()
     await until(lambda: len(afterwards) == 3)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         # Acknowledgements are not waited for: the broker counts them when it comes to them.
         while await consumers.pending() != (0, 0):
             await asyncio.sleep(0.02)

@@ -241,7 +241,7 @@ async def test_the_loop_goes_on_when_a_folder_cannot_be_reached(town, puller, mo
     monkeypatch.setattr(pull_job, "_LOOK_SECONDS", 0.0)
     monkeypatch.setattr(puller, "_settings", town.deps.settings.model_copy(update={"ingest_pulls": tuple(pulls)}))
     running = asyncio.create_task(puller.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         while len(looked) < 4:
             await asyncio.sleep(0)
     running.cancel()
