@@ -342,6 +342,19 @@ def replay_outboxes(
     raise typer.Exit(run_replay(data, service or [], days=days))
 
 
+@app.command("reconcile")
+def reconcile_boxes(
+    *,
+    data: Data = Path("var/stack"),
+    days: Annotated[int, typer.Option(min=1, max=14, help="How far back.")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Have said again what somebody misses.")] = False,
+) -> None:
+    """Hold what was said against what was heard, once a day; ends with 1 where something is missing."""
+    from deploy.backup.cli import run_reconcile  # noqa: PLC0415  (loaded when called)
+
+    raise typer.Exit(run_reconcile(data, days=days, again=again))
+
+
 def parse_workers(words: list[str]) -> dict[str, int]:
     """`["2", "scoring=4"]` as processes by service.
 

@@ -1,4 +1,4 @@
-"""`wugan backup`, `wugan restore` and `wugan replay` with a person in front of them."""
+"""`wugan backup`, `wugan restore`, `wugan replay` and `wugan reconcile` with a person in front of them."""
 
 import asyncio
 import signal
@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from rich.console import Console
+from rich.table import Column, Table
 
 from deploy.backup.place import BackupError, Place
+from deploy.backup.reconciling import Account, Told, places, reconcile, say_again
 from deploy.backup.replaying import replay
 from deploy.backup.restoring import restore
 from deploy.backup.taking import follow as follow_server
@@ -18,6 +21,7 @@ from deploy.backup.taking import origin, take
 from deploy.local.clients import SERVICES
 from deploy.local.database import DEFAULT_DATABASE
 from deploy.local.errors import StackError
+from shared.kit.problems import ProblemError
 
 
 def run_backup(data: Path, to: Path, *, follow: bool, keep: int) -> int:
@@ -68,6 +72,45 @@ def run_replay(data: Path, services: Sequence[str], *, days: int | None) -> int:
     return _told(work())
 
 
+def run_reconcile(data: Path, *, days: int, again: bool) -> int:
+    """The exit code: 1 where something is missing and was not said again."""
+    missing = 0
+
+    async def work() -> None:
+        nonlocal missing
+        where = places(data, Told())
+        books = await reconcile(where, days=days)
+        Console().print(_table(list(books.accounts.values())))
+        missing = sum(map(len, books.lost.values()))
+        behind = sum(each.waiting > 0 for each in books.accounts.values())
+        if behind:
+            _say(f"{behind} consumers are behind: look again when they have caught up")
+        if not missing:
+            _say(f"nothing is missing of what was said in {days} days")
+        elif again:
+            for service, count in (await say_again(where, books.lost)).items():
+                _say(f"{service}: {count} messages are said again; look again in an hour or two")
+        else:
+            _say(f"{missing} messages never reached somebody they were for: `wugan reconcile --again` says them again")
+
+    return _told(work()) or int(missing > 0 and not again)
+
+
+def _table(accounts: Sequence[Account]) -> Table:
+    table = Table(
+        "consumer",
+        *(Column(each, justify="right") for each in ("said", "heard", "parked", "missing")),
+        "note",
+        box=None,
+    )
+    for each in sorted(accounts, key=lambda account: account.consumer):
+        if each.said or each.waiting:
+            counts = (each.said, each.heard, each.parked, each.missing)
+            note = f"behind: {each.waiting:,} wait" if each.waiting else ""
+            table.add_row(each.consumer, *(f"{count:,}" for count in counts), note, style="red" if each.missing else "")
+    return table
+
+
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
@@ -90,7 +133,7 @@ def _say(text: str) -> None:
 def _told(work: Coroutine[Any, Any, None]) -> int:
     try:
         asyncio.run(work)
-    except (StackError, OSError, asyncpg.PostgresError) as error:
+    except (StackError, ProblemError, OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"wugan: {error}\n")
         return 1
     return 0

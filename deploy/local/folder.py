@@ -55,6 +55,11 @@ class DataFolder:
         """The movable business time; absent while the time is as it is."""
         return self.root / "clock.json"
 
+    @property
+    def running(self) -> Path:
+        """There while a stack runs, or until the next one where it was killed; names the port of its own NATS."""
+        return self.root / "running"
+
     def of_service(self, name: str) -> Path:
         """Files of one service."""
         return self.root / "services" / name

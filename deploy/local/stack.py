@@ -213,15 +213,11 @@ class LocalStack:
             await asyncio.gather(*(child.stop() for child in here))
         self.children.clear()
         if self._ports:
-            self._running_mark.unlink(missing_ok=True)
+            self.folder.running.unlink(missing_ok=True)
         self.journal.close()
         self.folder.close()
 
     # ---- how it starts -------------------------------------------------------------------------------------------
-
-    @property
-    def _running_mark(self) -> Path:
-        return self.folder.root / "running"
 
     async def _start(self) -> None:
         options = self.options
@@ -235,7 +231,7 @@ class LocalStack:
         ports = plan(options.port_base, options.services, options.workers)
         await self._refuse_taken(ports)
         self._ports = ports
-        self._running_mark.touch()
+        self.folder.running.write_text(str(ports.nats) if options.own_nats else "", encoding="ascii")
         if options.clock_at:
             self.set_clock(options.clock_at)
         if not options.database_url:
@@ -258,7 +254,7 @@ class LocalStack:
         options = self.options
         ours = {postgres.NAME: options.own_postgres, nats.NAME: options.own_nats, caddy.NAME: options.gateway}
         # What a run that was killed has left behind is still on its way out.
-        until = time.monotonic() + (_LEFTOVERS_SECONDS if self._running_mark.exists() else 0.0)
+        until = time.monotonic() + (_LEFTOVERS_SECONDS if self.folder.running.exists() else 0.0)
         for name, port in ports.named():
             while ours.get(name, True) and not is_free(HOST, port):
                 if time.monotonic() >= until:

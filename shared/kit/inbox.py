@@ -120,5 +120,9 @@ async def mark_redriven(tx: WriteTx, dead_letter_id: int) -> None:
 
 
 async def discard(tx: WriteTx, dead_letter_id: int) -> None:
-    """Forget a parked message; its inbox row stays, so that it never takes effect."""
-    await tx.run("DELETE FROM dead_letter WHERE id = $1", dead_letter_id)
+    """Forget a parked message; it counts as handled, so that it never takes effect, however often it comes again."""
+    await tx.run(
+        "WITH gone AS (DELETE FROM dead_letter WHERE id = $1 RETURNING consumer, event_id) "
+        "INSERT INTO inbox (consumer, event_id) SELECT consumer, event_id FROM gone ON CONFLICT DO NOTHING",
+        dead_letter_id,
+    )

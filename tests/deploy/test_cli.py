@@ -15,7 +15,7 @@ from deploy.local.secrets import load_or_make
 
 def test_help_names_every_command():
     said = CliRunner().invoke(app, ["--help"]).stdout
-    assert all(name in said for name in ("up", "migrate", "city", "demo", "accuracy"))
+    assert all(name in said for name in ("up", "migrate", "city", "demo", "accuracy", "reconcile"))
 
 
 def test_help_loads_no_service_and_nothing_heavy():

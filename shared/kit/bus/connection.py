@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,6 +58,37 @@ class NoStreamError(UnavailableError):
     """The service that says these messages has not made its stream yet."""
 
     title = "Nobody has spoken here yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerState:
+    """A consumer as the broker sees it.
+
+    Attributes:
+        filters: subjects it hears; none: all of its stream.
+        waiting: messages that are still to be given to it, or to be acknowledged by it.
+        created: when it was made.
+        from_start: whether it was to be given everything the stream held then.
+    """
+
+    name: str
+    filters: tuple[str, ...]
+    waiting: int
+    created: datetime
+    from_start: bool
+
+    def hears(self, subject: str) -> bool:
+        """Whether a message on a subject is for this consumer."""
+        return not self.filters or any(_matches(each.split("."), subject.split(".")) for each in self.filters)
+
+
+def _matches(wanted: list[str], words: list[str]) -> bool:
+    if wanted[-1] == ">":
+        wanted, rest = wanted[:-1], words[len(wanted) - 1 :]
+        if not rest:
+            return False
+        words = words[: len(wanted)]
+    return len(wanted) == len(words) and all(each in {"*", word} for each, word in zip(wanted, words, strict=True))
 
 
 class Bus:
@@ -254,29 +287,52 @@ class Bus:
     async def pending(self, stream: str, durables: Collection[str]) -> dict[str, tuple[int, int]]:
         """By consumer: messages of a stream not yet delivered to it, and delivered but not yet acknowledged.
 
-        One question for a page of consumers: one for each would keep the server busy with nothing else.
-
         Raises:
             UnavailableError: the broker is away, or has no leader, or a consumer is still to be made.
         """
-        found: dict[str, tuple[int, int]] = {}
-        offset = 0
-        while True:
-            try:
-                page = await self.context.consumers_info(stream, offset=offset)
-            except (NatsError, TimeoutError) as error:
-                detail = "JetStream does not answer; what was said waits in the outboxes."
-                raise UnavailableError(detail) from error
-            for info in page:
-                if info.name in durables:
-                    found[info.name] = (info.num_pending or 0, info.num_ack_pending or 0)
-            offset += len(page)
-            if len(page) < _PAGE:
-                break
+        found = {
+            info.name: (info.num_pending or 0, info.num_ack_pending or 0)
+            for info in await self._consumers_of(stream)
+            if info.name in durables
+        }
         if len(found) < len(set(durables)):
             detail = f"Consumers of stream {stream} are still to be made."
             raise UnavailableError(detail)
         return found
+
+    async def consumers(self, stream: str) -> list[ConsumerState]:
+        """Every consumer of a stream, whoever made it.
+
+        Raises:
+            NoStreamError: there is no such stream.
+            UnavailableError: the broker is away, or has no leader.
+        """
+        return [
+            ConsumerState(
+                name=info.name,
+                filters=tuple(info.config.filter_subjects or filter(None, [info.config.filter_subject])),
+                waiting=(info.num_pending or 0) + (info.num_ack_pending or 0),
+                created=info.created,
+                from_start=info.config.deliver_policy == api.DeliverPolicy.ALL,
+            )
+            for info in await self._consumers_of(stream)
+        ]
+
+    async def _consumers_of(self, stream: str) -> list[api.ConsumerInfo]:
+        """One question for a page of consumers: one for each would keep the server busy with nothing else."""
+        found: list[api.ConsumerInfo] = []
+        while True:
+            try:
+                page = await self.context.consumers_info(stream, offset=len(found))
+            except (NatsError, TimeoutError) as error:
+                if isinstance(error, APIError) and error.err_code == _NO_STREAM:
+                    detail = f"Stream {stream} is not there: make it with `wugan streams`."
+                    raise NoStreamError(detail) from error
+                detail = "JetStream does not answer; what was said waits in the outboxes."
+                raise UnavailableError(detail) from error
+            found += page
+            if len(page) < _PAGE:
+                return found
 
     async def close(self) -> None:
         """Send what is buffered and close; consumers must have been stopped before."""

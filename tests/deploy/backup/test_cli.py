@@ -32,6 +32,9 @@ def test_a_backup_or_replay_without_a_running_stack_is_told(tmp_path, capfd, mon
     code, said = asked(capfd, "backup", "--to", tmp_path / "backups", "--data", data)
     assert (code, "start the stack first" in said) == (1, True)
     assert "start the stack first" in asked(capfd, "replay", "--data", data)[1]
+    monkeypatch.delenv("WUGAN_NATS_URL", raising=False)
+    code, said = asked(capfd, "reconcile", "--data", data)
+    assert (code, "start the stack first" in said) == (1, True)
     assert "There is no service weather" in asked(capfd, "replay", "weather", "--data", data)[1]
 
 

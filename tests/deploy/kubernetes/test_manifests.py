@@ -15,6 +15,7 @@ import pytest
 import yaml
 from hatchling.builders.wheel import WheelBuilder
 
+from deploy.backup.reconciling import Told
 from deploy.installing import environment
 from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, ROOT, beside_python
@@ -43,7 +44,9 @@ def of_kind(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def pods() -> list[dict[str, Any]]:
-    return [each["spec"]["template"] for kind in ("Deployment", "Job") for each in of_kind(kind).values()]
+    jobs = [each["spec"]["jobTemplate"] for each in of_kind("CronJob").values()]
+    alike = [*of_kind("Deployment").values(), *of_kind("Job").values(), *jobs]
+    return [each["spec"]["template"] for each in alike]
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -207,6 +210,38 @@ def test_streams_are_made_by_the_operator_and_by_nobody_else():
         waits = COMPOSE["services"][service]["depends_on"]
         assert waits["streams"] == {"condition": "service_completed_successfully"}
         assert "OPERATOR" not in yaml.safe_dump([COMPOSE["services"][service], of_kind("Deployment")[service]])
+
+
+def test_what_was_said_is_held_against_what_was_heard_every_night_by_each_services_own_role():
+    cron = of_kind("CronJob")["reconcile"]["spec"]
+    hour = int(cron["schedule"].split()[1])
+    assert (cron["timeZone"], hour < 6, cron["jobTemplate"]["spec"]["backoffLimit"]) == ("Asia/Shanghai", True, 0)
+    (container,) = cron["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each for each in container["env"]}
+    wanted = {f"WUGAN_{name.upper()}" for name in Told.model_fields} - {"WUGAN_DATABASE_URL"}
+    assert set(told) - {"OPERATOR_PASSWORD", "COLUMNS"} == wanted
+    for service in SERVICES:
+        place = {"name": f"wugan-{service}", "key": "database-url"}
+        assert told[f"WUGAN_DATABASE_URL_{service.upper()}"]["valueFrom"]["secretKeyRef"] == place
+    (made,) = of_kind("Job")["streams"]["spec"]["template"]["spec"]["containers"]
+    broker = [each for each in made["env"] if each["name"] != "WUGAN_STREAM_REPLICAS"]
+    assert [told[each["name"]] for each in broker] == broker
+    assert list(told).index("OPERATOR_PASSWORD") < list(told).index("WUGAN_NATS_URL")  # else it is not put in
+    assert container["volumeMounts"] == made["volumeMounts"]
+    assert container["args"] == ["deploy.cli", "reconcile"]
+
+
+def test_the_reconciliation_reaches_databases_and_broker_and_nobody_else():
+    policies = of_kind("NetworkPolicy")
+    ends = {"postgres": {"cnpg.io/cluster": "wugan-postgres"}, "nats": {"app.kubernetes.io/name": "nats"}}
+    egress = policies["reconcile"]["spec"]["egress"]
+    assert [rule["to"] for rule in egress] == [
+        [{"podSelector": {"matchLabels": ends[end]}}] for end in ("nats", "postgres")
+    ]
+    for end, labels in ends.items():
+        spec = policies[end]["spec"]
+        assert spec["podSelector"] == {"matchLabels": labels}
+        assert "reconcile" in spec["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0]["values"]
 
 
 def test_prometheus_has_somebody_to_ask_on_a_host_and_in_a_cluster():

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox
-from shared.kit.bus import Bus, Consumers, Message, PoisonError, Subscription
+from shared.kit.bus import Bus, Consumers, ConsumerState, Message, PoisonError, Subscription
 from shared.kit.bus.consumer import StillBadError
 from shared.kit.bus.message import message_of
 from shared.kit.clock import FixedClock
@@ -381,3 +381,24 @@ async def test_who_starts_before_his_speaker_waits_for_his_stream_and_then_hears
                 await asyncio.sleep(0.01)
     await bus.close()
     assert [each["event"] for each in said if each["log_level"] == "warning"] == []  # the usual first start, no trouble
+
+
+@pytest.mark.parametrize(
+    ("filters", "subject", "hears"),
+    [
+        ((), "grid.x.v1", True),
+        (("grid.x.v1",), "grid.x.v1", True),
+        (("grid.x.v1",), "grid.x.v1.0", False),
+        (("grid.x.v1.*",), "grid.x.v1.0", True),
+        (("grid.x.v1.*",), "grid.x.v1", False),
+        (("grid.*.v1",), "grid.x.v2", False),
+        (("grid.>",), "grid.x.v1", True),
+        (("grid.>",), "grid", False),
+        (("grid.>",), "notify.x", False),
+        ((">",), "grid", True),
+        (("grid.y", "grid.x"), "grid.x", True),
+    ],
+)
+def test_a_consumer_hears_what_its_filters_name(filters, subject, hears):
+    state = ConsumerState(name="c", filters=filters, waiting=0, created=NOW, from_start=True)
+    assert state.hears(subject) is hears
