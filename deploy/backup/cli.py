@@ -19,7 +19,6 @@ from deploy.backup.restoring import restore
 from deploy.backup.taking import follow as follow_server
 from deploy.backup.taking import origin, take
 from deploy.local.clients import SERVICES
-from deploy.local.database import DEFAULT_DATABASE
 from deploy.local.errors import StackError
 from shared.kit.problems import ProblemError
 
@@ -65,7 +64,8 @@ def run_replay(data: Path, services: Sequence[str], *, days: int | None) -> int:
         if unknown := [each for each in services if each not in SERVICES]:
             msg = f"There is no service {unknown[0]}: they are {', '.join(SERVICES)}."
             raise BackupError(msg)
-        url = origin(data).server.url(DEFAULT_DATABASE)
+        source = origin(data)
+        url = source.server.url(source.database)
         for service, count in (await replay(url, services=services or SERVICES, days=days)).items():
             _say(f"{service}: {count} messages are said again")
 

@@ -15,7 +15,7 @@ import asyncpg
 
 from deploy.backup.place import BackupError, Base, Facts, Place, fingerprint
 from deploy.local.clients import SERVICES
-from deploy.local.database import Server, parse_url
+from deploy.local.database import DEFAULT_DATABASE, Server, parse_url
 from deploy.local.folder import DataFolder
 from deploy.local.processes import RunAs, launcher
 from deploy.local.programs import postgres_program
@@ -33,11 +33,12 @@ Told = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What is backed up: a server with an administrator of it, the folder of a stack, and its keys."""
+    """What is backed up: a server with an administrator of it, the folder of a stack, its keys, and its database."""
 
     server: Server
     folder: DataFolder
     secrets: Secrets
+    database: str = DEFAULT_DATABASE
 
 
 def origin(data: Path) -> Origin:
@@ -52,7 +53,8 @@ def origin(data: Path) -> Origin:
         raise BackupError(msg)
     secrets = load_or_make(folder.secrets)
     if url := os.environ.get("WUGAN_DATABASE_URL"):
-        return Origin(server=parse_url(url)[0], folder=folder, secrets=secrets)
+        server, database = parse_url(url)
+        return Origin(server=server, folder=folder, secrets=secrets, database=database)
     return Origin(server=running_server(folder, secrets), folder=folder, secrets=secrets)
 
 

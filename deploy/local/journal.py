@@ -48,8 +48,10 @@ class Journal:
         self.line(STACK, text)
 
     def last(self, name: str) -> str:
-        """The last thing a process said that is not blank."""
-        return next((line.strip() for line in reversed(self._last.get(name, ())) if line.strip()), "")
+        """The last error a process told, or whatever it said last: its farewell does not say why it goes."""
+        said = [line.strip() for line in self._last.get(name, ()) if line.strip()]
+        errors = [line for line in said if '"level":"error"' in line and "Exiting." not in line]
+        return (errors or said or [""])[-1]
 
     def close(self) -> None:
         """Close the files; a later line opens its file again."""

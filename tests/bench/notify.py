@@ -25,6 +25,7 @@ import pyarrow as pa
 import uvicorn
 import uvloop
 
+from deploy.local.probes import free_ports
 from services.notify.domain.delivery import Outgoing, Result
 from services.notify.jobs import Hooks, Sender
 from shared.contracts.events import CERTIFICATES_ISSUED, CONTACTS_CHANGED
@@ -77,11 +78,7 @@ def _serve(port: int, noted: str) -> None:
 
 @contextmanager
 def _gateway(noted: Path) -> Iterator[str]:
-    import socket  # noqa: PLC0415
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports("127.0.0.1", 1)
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, str(noted)), daemon=True)
     process.start()
     url = f"http://127.0.0.1:{port}"

@@ -131,12 +131,12 @@ class Bus:
                     self.servers, name=self._name, allow_reconnect=False, connect_timeout=2, **self._access
                 )
                 await probe.close()
+                self._client = await connect(self.servers, **self._options())
             except (NoServersError, OSError, NatsError, TimeoutError):
                 if attempt == attempts - 1:
                     break
                 await asyncio.sleep(seconds)
                 continue
-            self._client = await connect(self.servers, **self._options())
             self._context = self._client.jetstream(timeout=_MANAGE_SECONDS)
             return
         detail = "NATS does not answer; check WUGAN_NATS_URL."

@@ -1,7 +1,9 @@
 """A proof that JetStream keeps what it acknowledges: asked of the server itself, not read from a file."""
 
+import asyncio
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,6 +13,7 @@ from nats.js import api
 from shared.kit.problems import UnavailableError
 
 log = structlog.get_logger(__name__)
+_TRIES, _PAUSE = 5, 0.5
 
 
 class UnsafeBusError(UnavailableError):
@@ -36,15 +39,24 @@ async def prove_synced(client: httpx.AsyncClient, monitors: Sequence[str], serve
     if not monitors and not all(_is_here(each) for each in servers):
         log.warning("bus_unproved", detail="Set WUGAN_NATS_MONITOR_URLS: nothing proves that NATS has sync_always on.")
     for each in monitors:
-        try:
-            answer = await client.get(f"{each.rstrip('/')}/varz", timeout=5.0)
-            said = answer.raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            detail = "The monitoring of NATS does not answer; check WUGAN_NATS_MONITOR_URLS."
-            raise UnsafeBusError(detail) from error
+        said = await _said(client, f"{each.rstrip('/')}/varz")
         if said.get("jetstream", {}).get("config", {}).get("sync_always") is not True:
             detail = "NATS acknowledges before it has written: set `sync_interval: always` in its jetstream block."
             raise UnsafeBusError(detail)
+
+
+async def _said(client: httpx.AsyncClient, url: str) -> Any:  # noqa: ANN401  (JSON)
+    """What a server tells of itself; one that has just started, as we have, gets some tries."""
+    for attempt in range(_TRIES):
+        try:
+            answer = await client.get(url, timeout=5.0)
+            return answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            if attempt == _TRIES - 1:
+                detail = "The monitoring of NATS does not answer; check WUGAN_NATS_MONITOR_URLS."
+                raise UnsafeBusError(detail) from error
+        await asyncio.sleep(_PAUSE)
+    return None
 
 
 def _is_here(server: str) -> bool:

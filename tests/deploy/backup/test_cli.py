@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.backup.place import Place
+from deploy.backup.taking import origin
 from deploy.cli import app
 from deploy.local.secrets import load_or_make
 
@@ -36,6 +37,15 @@ def test_a_backup_or_replay_without_a_running_stack_is_told(tmp_path, capfd, mon
     code, said = asked(capfd, "reconcile", "--data", data)
     assert (code, "start the stack first" in said) == (1, True)
     assert "There is no service weather" in asked(capfd, "replay", "weather", "--data", data)[1]
+
+
+def test_what_is_replayed_lies_in_the_database_the_environment_names(tmp_path, monkeypatch):
+    (tmp_path / "secrets").mkdir()
+    load_or_make(tmp_path / "secrets")
+    monkeypatch.setenv("WUGAN_DATABASE_URL", "postgresql://admin:secret@db.example:5432/bozhou")
+    assert origin(tmp_path).database == "bozhou"
+    monkeypatch.setenv("WUGAN_DATABASE_URL", "postgresql://admin:secret@db.example:5432/postgres")
+    assert origin(tmp_path).database == "wugan"
 
 
 def test_an_installation_is_told_its_secrets_and_gets_certificates(tmp_path, capfd):

@@ -104,6 +104,27 @@ async def test_lines_of_any_length_reach_the_journal(tmp_path, journal):
     assert journal.path("child").read_text().count("a") == 3_000_000
 
 
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (
+            [
+                '{"event":"up","level":"info"}',
+                '{"event":"port in use","level":"error"}',
+                '{"event":"bye","level":"info"}',
+            ],
+            1,
+        ),
+        (['{"event":"no key","level":"error"}', '{"event":"startup failed. Exiting.","level":"error"}'], 0),
+        (["settings are not usable", ""], 0),
+    ],
+)
+def test_the_last_error_is_told_not_the_farewell(journal, lines, why):
+    for line in lines:
+        journal.line("child", line)
+    assert journal.last("child") == lines[why]
+
+
 async def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path):
     code = f"""
 import asyncio, os, sys, time
