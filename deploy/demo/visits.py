@@ -16,7 +16,7 @@ from deploy.demo.city.manifest import TRUTH
 from deploy.demo.client import Client, RefusedError
 from shared.kit.clock import wall
 
-_FEWEST, _MOST, _ONE_IN = 4, 40, 33
+_FEWEST, _MOST, _ONE_IN = 4, 20, 33
 """Grids whose members knock: a small city pays few visits, a large one no more than can be watched."""
 _AT_ONCE = 4
 _ASK_AGAIN_SECONDS = 0.5
