@@ -103,21 +103,20 @@ async def was_cleared(tx: ReadTx, subject: UUID, reason: EndingEvent, since: dat
     return bool(rows)
 
 
+# By the person, whatever the statistics of a city that is just being filled say: `|| ''` keeps out the index of
+# programs, through which each person was once looked for among everybody of his program.
+_DOUBLE = """
+SELECT e.subject, e.started_on, o.program AS other, o.started_on AS other_started_on
+FROM (SELECT DISTINCT subject FROM heard_enrolment WHERE listed) h
+JOIN enrolment e ON e.subject = h.subject AND (e.program || '') = $1 AND e.listed AND e.status <> 'terminated'
+JOIN enrolment o ON o.subject = h.subject AND (o.program || '') = ANY ($2) AND o.listed AND o.status <> 'terminated'
+ORDER BY e.subject, o.program
+"""
+
+
 async def list_double(tx: WriteTx, program: str, others: Sequence[str]) -> list[asyncpg.Record]:
     """People of the roster just taken in who draw one of these other benefits too, with the days both began."""
-    # By the person, whatever the statistics of a city that is just being filled say: `|| ''` keeps out the index of
-    # programs, through which each person was once looked for among everybody of his program.
-    return await tx.fetch(
-        "SELECT e.subject, e.started_on, o.program AS other, o.started_on AS other_started_on "
-        "FROM (SELECT DISTINCT subject FROM heard_enrolment WHERE listed) h "
-        "JOIN enrolment e ON e.subject = h.subject AND (e.program || '') = $1 "
-        "AND e.listed AND e.status <> 'terminated' "
-        "JOIN enrolment o ON o.subject = h.subject AND (o.program || '') = ANY ($2) "
-        "AND o.listed AND o.status <> 'terminated' "
-        "ORDER BY e.subject, o.program",
-        program,
-        list(others),
-    )
+    return await tx.fetch(_DOUBLE, program, list(others))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

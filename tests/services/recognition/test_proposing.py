@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from services.recognition.jobs import RunLoop
+from services.recognition.store import hearing, proposals
 from services.recognition.usecases.runs import request_run
 from shared.contracts.events.grid import ConfirmedPerson
 from shared.contracts.events.recognition import ENROLMENT_SUSPENDED
@@ -23,6 +24,13 @@ from tests.services.recognition.world import (
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
+
+
+_FILL = """
+INSERT INTO enrolment (subject, program, status, listed, amount_fen, division, received_at)
+SELECT md5(n::text || p)::uuid, p, 'active', true, 100, '341602001001', now()
+FROM generate_series(1, 3000) n, unnest(ARRAY['resident_pension', 'ue_pension']) p
+"""
 
 
 @pytest.fixture
@@ -205,3 +213,15 @@ async def test_a_zero_report_and_a_person_no_roster_lists_propose_nothing(world)
     person = ConfirmedPerson(subject=SHE, kind="suspected_death", case_id=None, event_on=TODAY)
     await world.hear(locked(), locked(person))
     assert await proposed(world) == []
+
+
+async def test_double_receipts_are_looked_for_by_the_person_however_a_city_is_being_filled(world):
+    """Through the index of programs each person was looked for among everybody of his program, for minutes."""
+    async with world.deps.database.write() as tx:
+        await tx.run(hearing._HEARD_ENROLMENTS)
+        await tx.run(_FILL)
+        await tx.run("ANALYZE enrolment")  # many rows of one program and few people heard: a roster of changes
+        plan = await tx.fetch(f"EXPLAIN {proposals._DOUBLE}", "resident_pension", ["ue_pension"])
+    steps = "\n".join(row[0] for row in plan)
+    assert "pk_enrolment" in steps
+    assert "ix_enrolment_program_subject" not in steps
