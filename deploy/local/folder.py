@@ -11,6 +11,7 @@ from typing import TextIO
 from deploy.local.errors import FolderBusyError, ForeignFolderError, NoSpaceError, UnwritableFolderError
 
 _MARKER = "wugan.json"
+_DRAFT = "wugan.json.draft"
 _LOCK = "lock"
 _FORMAT = 1
 
@@ -77,12 +78,13 @@ class DataFolder:
             self.root.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign()
             self._take()
+            # Before anything else: a folder that is cut off while it is filled or emptied is still known as ours.
+            self._mark()
             if fresh:
                 self._empty()
             for each in (self.logs, self.nats, self.gateway):
                 each.mkdir(exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
-            (self.root / _MARKER).write_text(json.dumps({"format": _FORMAT}), encoding="utf-8")
         except OSError as error:
             self.close()
             raise UnwritableFolderError(self.root, error.strerror or "input/output error") from error
@@ -99,7 +101,7 @@ class DataFolder:
 
     def _refuse_foreign(self) -> None:
         present = {each.name for each in self.root.iterdir()}
-        if present - {_LOCK} and _MARKER not in present:
+        if present - {_LOCK, _DRAFT} and _MARKER not in present:
             raise ForeignFolderError(self.root)
 
     def _take(self) -> None:
@@ -116,9 +118,14 @@ class DataFolder:
         file.flush()
         self._lock = file
 
+    def _mark(self) -> None:
+        draft = self.root / _DRAFT
+        draft.write_text(json.dumps({"format": _FORMAT}), encoding="utf-8")
+        draft.replace(self.root / _MARKER)
+
     def _empty(self) -> None:
         for each in self.root.iterdir():
-            if each.name == _LOCK:
+            if each.name in {_LOCK, _MARKER}:
                 continue
             if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each)

@@ -1,6 +1,8 @@
 """The data folder refuses what would lose somebody's work."""
 
+import shutil
 from pathlib import Path
+from typing import Any, Never
 
 import pytest
 
@@ -40,6 +42,45 @@ def test_fresh_forgets_everything_and_keeps_the_lock(tmp_path):
     with pytest.raises(FolderBusyError):
         opened(tmp_path)
     second.close()
+
+
+class CutOffError(BaseException):
+    """Ends a start in the middle, as kill -9 does."""
+
+
+def cut_off(*_args: object, **_options: object) -> Never:
+    raise CutOffError
+
+
+def test_emptying_that_was_cut_off_is_taken_up_again(tmp_path, monkeypatch):
+    opened(tmp_path).close()
+    listed = Path.iterdir
+    cut = DataFolder(tmp_path)
+    with monkeypatch.context() as patch:
+        # A directory has no order: here the marker would be the first to go.
+        patch.setattr(Path, "iterdir", lambda path: iter(sorted(listed(path), reverse=True)))
+        patch.setattr(shutil, "rmtree", cut_off)
+        with pytest.raises(CutOffError):
+            cut.open(fresh=True, min_free_bytes=0)
+    cut.close()
+    opened(tmp_path, fresh=True).close()
+
+
+def test_a_first_start_that_was_cut_off_is_taken_up_again(tmp_path, monkeypatch):
+    cut = DataFolder(tmp_path)
+    made = Path.mkdir
+
+    def mkdir(path: Path, **options: Any) -> None:
+        if path.name == "nats":
+            raise CutOffError
+        made(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", mkdir)
+        with pytest.raises(CutOffError):
+            cut.open(fresh=False, min_free_bytes=0)
+    cut.close()
+    opened(tmp_path).close()
 
 
 def test_too_little_room_is_said_in_one_sentence_and_lets_go_of_the_folder(tmp_path):
