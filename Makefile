@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ITS_VERSION := import sys; print(sys.version_info)
 # The suite starts services as processes by the dozen: whoever forbids compiled files has every one of them compile everything.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -11,7 +12,12 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c '$(ITS_VERSION); sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || { \
+		echo "wugan needs Python 3.11 or newer, and $(PYTHON) is none: name one that is, as in: make PYTHON=python3.11 demo" >&2; exit 1; }
+	@test "$$($(BIN)/python -c 'import pip; $(ITS_VERSION)' 2>/dev/null)" = "$$($(PYTHON) -c '$(ITS_VERSION)')" || { \
+		$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+			echo "$(PYTHON) makes no virtual environments; on Debian and Ubuntu: apt install $(notdir $(PYTHON))-venv" >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check --quiet
