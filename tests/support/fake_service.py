@@ -5,8 +5,11 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import asyncpg
+
+from shared.kit.clock import clock_from
 
 NAME = os.environ.get("WUGAN_CLIENT_ID", "").removeprefix("service-")
 
@@ -33,9 +36,13 @@ async def serve() -> None:
     starts = await connection.fetchval("SELECT count(*) FROM starts")
     await connection.close()
 
+    told = os.environ.get("WUGAN_CLOCK_FILE")
+    clock = clock_from(Path(told) if told else None)
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps({"service": NAME, "pid": os.getpid(), "starts": starts, "head": head.decode()}).encode()
+        known = {"service": NAME, "pid": os.getpid(), "starts": starts, "day": clock.today().isoformat()}
+        body = json.dumps({**known, "head": head.decode()}).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n")
         writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()

@@ -93,8 +93,10 @@ async def test_the_clock_can_stand_before_any_service_starts(tmp_path):
 
 
 async def test_the_clock_is_moved_for_everybody(stack):
-    stack.set_clock(datetime(2023, 11, 1, 1, tzinfo=UTC))
-    assert MovableClock(stack.folder.clock).today().isoformat() == "2023-11-01"
+    for day in ("2023-11-01", "2023-11-02"):
+        stack.set_clock(datetime.fromisoformat(f"{day}T01:00:00Z"))
+        assert {(await asked(stack, f"/api/{service}/x"))[1]["day"] for service in SERVICES} == {day}
+        assert {(await asked(stack, "/api/scoring/x"))[1]["day"] for _ in range(8)} == {day}, "of each of its processes"
 
 
 async def test_only_the_issuer_gets_the_issuers_key(stack):
