@@ -27,7 +27,8 @@ from shared.contracts.events.recognition import (
     StopRequested,
     VisitRequested,
 )
-from shared.kit.bus import Message, Subscription
+from shared.kit.bus import Message, PoisonError, Subscription
+from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
 
 FactT = TypeVar("FactT", bound=Fact)
@@ -66,12 +67,20 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=CERTIFICATE_REVOKED, handler=_told(deps, CertificateRevoked, hearing.note_revoked)),
         Subscription(event=SUSPICION_RAISED, handler=on_suspicion_raised),
         Subscription(event=VISIT_REQUESTED, handler=_told(deps, VisitRequested, asking.take_request)),
-        Subscription(event=STOP_REQUESTED, handler=_told(deps, StopRequested, stopping.take)),
+        Subscription(event=STOP_REQUESTED, handler=_told(deps, StopRequested, _taking_stop)),
         Subscription(event=OVERPAYMENT_CHANGED, handler=_told(deps, OverpaymentChanged, tipping.hear_recovery)),
         Subscription(event=ENROLMENT_SUSPENDED, handler=_noting(deps, "suspended")),
         Subscription(event=ENROLMENT_RESUMED, handler=_noting(deps, "resumed")),
         Subscription(event=ENROLMENT_TERMINATED, handler=_noting(deps, "terminated")),
     )
+
+
+async def _taking_stop(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
+    try:
+        await stopping.take(tx, deps, fact)
+    except SealBrokenError as error:
+        msg = "the words were not sealed for this request"
+        raise PoisonError(msg) from error
 
 
 def _told(deps: Deps, model: type[FactT], verb: Callable[[WriteTx, Deps, FactT], Awaitable[None]]) -> Handler:

@@ -1,5 +1,6 @@
 """Requests to stop a benefit, and tips: routes of the village, of the reporter and of the agency."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -23,7 +24,9 @@ from services.grid.schemas.claims import (
     VerificationIn,
 )
 from services.grid.store import stops, tips
+from services.grid.store.stops import StopRequest
 from services.grid.usecases import stopping, tipping
+from services.grid.usecases.deps import Deps
 from services.grid.usecases.tipping import Reporter
 from services.grid.usecases.views import view_of
 from shared.kit.auth import Caller
@@ -45,7 +48,7 @@ async def list_stop_requests(
         view = await view_of(tx, caller, deps.clock.today())
         found = await stops.in_view(tx, view, state=state, after=after, limit=limit)
     more = make_cursor(found[-1].request_id, *question) if len(found) == limit else None
-    return StopRequestsOut(items=[StopRequestOut.model_validate(each) for each in found], next_cursor=more)
+    return StopRequestsOut(items=[_stop_request(deps, each) for each in found], next_cursor=more)
 
 
 @router.get("/stop-requests/{request_id}")
@@ -53,7 +56,7 @@ async def get_stop_request(deps: Parts, caller: Reader, request_id: UUID) -> Sto
     """One request."""
     async with deps.database.read() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return StopRequestOut.model_validate(await stopping.get(tx, request_id, view))
+        return _stop_request(deps, await stopping.get(tx, request_id, view))
 
 
 @router.post("/stop-requests/{request_id}/verification")
@@ -64,7 +67,7 @@ async def post_verification(deps: Parts, caller: Village, request_id: UUID, body
         changed = await stopping.verify(
             tx, deps, caller, request_id, view=view, as_stated=body.as_stated, event_on=body.event_on
         )
-        return StopRequestOut.model_validate(changed)
+        return _stop_request(deps, changed)
 
 
 @router.post("/stop-requests/{request_id}/conclusion")
@@ -75,7 +78,7 @@ async def post_stop_conclusion(
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         changed = await stopping.conclude(tx, deps, caller, request_id, view=view, confirmed=body.confirmed)
-        return StopRequestOut.model_validate(changed)
+        return _stop_request(deps, changed)
 
 
 @router.post("/tips", status_code=201)
@@ -146,6 +149,10 @@ async def post_reveal(deps: Parts, caller: Officer, tip_id: UUID) -> ReporterOut
     async with deps.database.write() as tx:
         found = await tipping.reveal(tx, deps, caller, tip_id)
     return ReporterOut.model_validate(found)
+
+
+def _stop_request(deps: Deps, request: StopRequest) -> StopRequestOut:
+    return StopRequestOut.model_validate(replace(request, reason=stopping.words(deps, request)))
 
 
 def _of_the_city(caller: Caller) -> None:

@@ -17,13 +17,19 @@ from shared.kit.db import ReadTx, WriteTx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequest:
-    """One request. What people said stays None until they have."""
+    """One request. What people said stays None until they have.
+
+    Attributes:
+        reason: a code, or that it was said in own words; words themselves only where an older version kept the request.
+        sealed_reason: the words, bound to the request; None where there are none.
+    """
 
     request_id: UUID
     subject: UUID
     programs: tuple[str, ...]
     relation: str
     reason: str
+    sealed_reason: bytes | None
     event_on: date | None
     requested_at: datetime
     state: StopState
@@ -41,8 +47,9 @@ class StopRequest:
 
 
 _COLUMNS = (
-    "request_id, subject, programs, relation, reason, event_on, requested_at, state, division, grid_code, worker_id, "
-    "deadline_on, matched, as_stated, verified_by, verified_at, confirmed, concluded_by, concluded_at"
+    "request_id, subject, programs, relation, reason, sealed_reason, event_on, requested_at, state, division, "
+    "grid_code, worker_id, deadline_on, matched, as_stated, verified_by, verified_at, confirmed, concluded_by, "
+    "concluded_at"
 )
 
 
@@ -54,8 +61,8 @@ async def add(tx: WriteTx, made: StopRequest) -> None:
     """Keep a new request."""
     await tx.run(
         "INSERT INTO stop_requests (request_id, subject, programs, relation, reason, event_on, requested_at, state, "
-        "deadline_on, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, EXISTS (SELECT FROM suspicions s "
-        "WHERE s.subject = $2)) ON CONFLICT DO NOTHING",
+        "deadline_on, sealed_reason, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, EXISTS (SELECT FROM "
+        "suspicions s WHERE s.subject = $2)) ON CONFLICT DO NOTHING",
         made.request_id,
         made.subject,
         list(made.programs),
@@ -65,6 +72,7 @@ async def add(tx: WriteTx, made: StopRequest) -> None:
         made.requested_at,
         made.state.value,
         made.deadline_on,
+        made.sealed_reason,
     )
 
 

@@ -1,5 +1,8 @@
 """Requests to stop a benefit: the village verifies, somebody of the agency concludes, and only then it is told."""
 
+import base64
+import binascii
+import re
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -16,14 +19,21 @@ from services.grid.usecases.errors import (
     StepNotPossibleError,
 )
 from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
-from shared.contracts.events.recognition import StopRequested
+from shared.contracts.events.recognition import IN_OWN_WORDS, StopRequested
 from shared.kit.auth import Caller
+from shared.kit.crypto import SealBrokenError
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.workdays import after_working_days
 
+_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+
 
 async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
-    """Keep a request and give it to the person's village; what registers say is noted beside it."""
+    """Keep a request and give it to the person's village; what registers say is noted beside it.
+
+    Raises:
+        SealBrokenError: its words were not sealed for this request.
+    """
     await locks.lock_people(tx, [fact.subject])
     today = deps.clock.today()
     made = StopRequest(
@@ -31,7 +41,8 @@ async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
         subject=fact.subject,
         programs=tuple(fact.programs),
         relation=fact.relation,
-        reason=fact.reason,
+        reason=_code(fact.reason),
+        sealed_reason=_sealed(deps, fact),
         event_on=fact.event_on,
         requested_at=fact.requested_at,
         state=StopState.RECEIVED,
@@ -43,6 +54,30 @@ async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
     )
     await stops.add(tx, made)
     await stops.place(tx, [fact.subject.bytes])
+
+
+def words(deps: Deps, request: StopRequest) -> str:
+    """Why it is asked: what somebody wrote, or the code."""
+    if request.sealed_reason is None:
+        return request.reason
+    return deps.vault.open(request.sealed_reason, request.request_id.bytes).decode()
+
+
+def _code(reason: str) -> str:
+    """The reason as events may hold it; words in its place came from an older version."""
+    return reason if _CODE.fullmatch(reason) else IN_OWN_WORDS
+
+
+def _sealed(deps: Deps, fact: StopRequested) -> bytes | None:
+    if fact.sealed_reason is None:
+        return None if _CODE.fullmatch(fact.reason) else deps.vault.seal(fact.reason.encode(), fact.request_id.bytes)
+    try:
+        sealed = base64.b64decode(fact.sealed_reason, validate=True)
+    except binascii.Error as error:
+        msg = "the sealed words are not base64"
+        raise SealBrokenError(msg) from error
+    deps.vault.open(sealed, fact.request_id.bytes)
+    return sealed
 
 
 async def get(tx: ReadTx, request_id: UUID, view: View) -> StopRequest:
@@ -110,7 +145,7 @@ async def conclude(
         programs=list(changed.programs),
         confirmed=confirmed,
         relation=changed.relation,
-        reason=changed.reason,
+        reason=_code(changed.reason),
         event_on=changed.event_on,
         verified_by=changed.verified_by,
         concluded_by=caller.user,

@@ -1,5 +1,6 @@
 """What citizens ask for: a visit at home, the stop of their own or a relative's benefit. Grid's people look into it."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -8,16 +9,24 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.origins import RequestKind
+from services.recognition.domain.programs import EndingEvent
 from services.recognition.store import proposals, requests
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.requests import CitizenRequest
 from services.recognition.usecases.deps import Deps
-from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED, StopRequested, VisitRequested
+from shared.contracts.events.recognition import (
+    IN_OWN_WORDS,
+    STOP_REQUESTED,
+    VISIT_REQUESTED,
+    StopRequested,
+    VisitRequested,
+)
 from shared.kit.db import WriteTx
 from shared.kit.problems import NotFoundError
 from shared.kit.telemetry import mask_text
 
 SELF = "self"
+_CODES = frozenset(EndingEvent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +55,7 @@ async def ask_visit(deps: Deps, tx: WriteTx, subject: UUID, *, reason: str) -> C
     made = replace(made, kind=RequestKind.VISIT, passed_on_at=made.requested_at)
     await requests.add_request(tx, made)
     fact = VisitRequested(
-        request_id=made.request_id, subject=subject, reason=made.reason, requested_at=made.requested_at
+        request_id=made.request_id, subject=subject, reason=IN_OWN_WORDS, requested_at=made.requested_at
     )
     await deps.outbox.say(tx, VISIT_REQUESTED, fact)
     return made
@@ -92,16 +101,23 @@ def _covers(asked: Sequence[str], programs: Sequence[str]) -> bool:
 
 
 async def _pass_on(deps: Deps, tx: WriteTx, request: CitizenRequest, programs: Sequence[str]) -> None:
+    coded = request.reason in _CODES
     fact = StopRequested(
         request_id=request.request_id,
         subject=request.subject,
         programs=list(programs),
         relation=request.relation,
-        reason=request.reason,
+        reason=request.reason if coded else IN_OWN_WORDS,
+        sealed_reason=None if coded else _sealed(deps, request),
         event_on=request.event_on,
         requested_at=request.requested_at,
     )
     await deps.outbox.say(tx, STOP_REQUESTED, fact)
+
+
+def _sealed(deps: Deps, request: CitizenRequest) -> str:
+    """What somebody wrote, for the people who look into it alone: it may name whom it is about."""
+    return base64.b64encode(deps.vault.seal(request.reason.encode(), request.request_id.bytes)).decode()
 
 
 async def _under_way(deps: Deps, tx: WriteTx, asker: UUID, subject: UUID, kind: RequestKind) -> list[CitizenRequest]:

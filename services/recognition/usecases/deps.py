@@ -53,7 +53,7 @@ class Deps:
         batch_limit: people of one batch request.
         bulk: for jobs and pay lists.
         audit_key: of the chain over the usage log.
-        vault: seals secrets of webhooks.
+        vault: seals secrets of webhooks, and what citizens write to those who look into it.
         chase_hours: until an unanswered event is told again.
         plain_webhooks: whether an endpoint may be http, on a machine of one's own.
         policies: numbers of the procedure.

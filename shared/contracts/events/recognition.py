@@ -130,6 +130,10 @@ SUBSCRIPTION_CHANGED = FactEvent(
 )
 
 
+IN_OWN_WORDS = "in_own_words"
+"""The reason of a request whose reason is no code: events hold no text that may name somebody."""
+
+
 class StopRequested(Fact):
     """A person or his family asks to stop a benefit."""
 
@@ -137,9 +141,10 @@ class StopRequested(Fact):
     subject: UUID
     programs: list[str]
     relation: str  # self, spouse, child, ...
-    reason: str
+    reason: str  # a code: what ends the benefit, or in_own_words; never what somebody wrote
     event_on: date | None
     requested_at: datetime
+    sealed_reason: str | None = None  # base64 of the vault's sealing of his own words, bound to the request id
 
 
 STOP_REQUESTED = FactEvent(
@@ -154,7 +159,7 @@ class VisitRequested(Fact):
 
     request_id: UUID
     subject: UUID
-    reason: str
+    reason: str  # in_own_words: why he asks stays with recognition, nobody who hears of it needs to know
     requested_at: datetime
 
 

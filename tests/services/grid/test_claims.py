@@ -1,5 +1,6 @@
 """Requests to stop, and tips: two people look, reporters stay hidden, the first one of a proved tip is owed."""
 
+import base64
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,7 +24,7 @@ from shared.contracts.events.recognition import (
     OverpaymentChanged,
     StopRequested,
 )
-from shared.kit.bus import Message
+from shared.kit.bus import Message, PoisonError
 from tests.services.grid.test_casework import FOUND_DEAD, knock, step
 from tests.services.grid.test_reasons import decided
 from tests.services.grid.town import NOW, VILLAGE, Town, enrolled, fact, roll_csv, subject, suspected
@@ -44,6 +45,12 @@ def asks(person: UUID = ANNA) -> Message:
         requested_at=NOW,
     )
     return fact(STOP_REQUESTED, told)
+
+
+def asks_saying(words: str, town: Town, *, bound_to: UUID = REQUEST) -> Message:
+    told = asks().fact(StopRequested)
+    sealed = base64.b64encode(town.deps.vault.seal(words.encode(), bound_to.bytes)).decode()
+    return fact(STOP_REQUESTED, told.model_copy(update={"reason": "in_own_words", "sealed_reason": sealed}))
 
 
 def recovered(case_id: UUID, fen: int, *, minutes: int = 0, overpayment: int = 5, closed: bool = True) -> Message:
@@ -126,6 +133,36 @@ class TestStopRequest:
         assert refused.json()["reason"] == "finding_does_not_confirm"
         await self.post(village, "conclusion", village.officer("agency"), confirmed=False)
         assert [each["confirmed"] for each in await village.said("grid.stop_request.concluded.v1")] == [False]
+
+    async def test_what_somebody_wrote_is_read_on_screen_and_nowhere_else(self, village):
+        words = "我父亲张建国去世"
+        await village.hear(asks_saying(words, village))
+        for path in ("/v1/stop-requests", f"/v1/stop-requests/{REQUEST}"):
+            answer = (await village.ask("GET", path, headers=village.village())).json()
+            assert answer.get("items", [answer])[0]["reason"] == words
+        assert (await self.verified(village)).json()["reason"] == words
+        await self.post(village, "conclusion", village.officer("agency"), confirmed=True)
+        assert [each["reason"] for each in await village.said("grid.stop_request.concluded.v1")] == ["in_own_words"]
+        [kept] = await village.rows("SELECT * FROM stop_requests")
+        assert words not in str(kept)
+        assert words.encode() not in kept["sealed_reason"]
+
+    async def test_words_of_an_older_version_are_sealed_and_said_to_nobody(self, village):
+        words = "我父亲张建国去世"
+        older = asks().fact(StopRequested).model_copy(update={"reason": words})
+        await village.hear(fact(STOP_REQUESTED, older))
+        [kept] = await village.rows("SELECT reason FROM stop_requests")
+        assert kept == {"reason": "in_own_words"}
+        assert (await self.verified(village)).json()["reason"] == words
+        # As a version before sealing kept it.
+        async with village.database.write() as tx:
+            await tx.run("UPDATE stop_requests SET reason = $1, sealed_reason = NULL", words)
+        await self.post(village, "conclusion", village.officer("agency"), confirmed=True)
+        assert [each["reason"] for each in await village.said("grid.stop_request.concluded.v1")] == ["in_own_words"]
+
+    async def test_words_of_another_request_are_refused(self, village):
+        with pytest.raises(PoisonError):
+            await village.hear(asks_saying("我父亲去世", village, bound_to=UUID(int=78)))
 
     async def test_what_registers_say_stands_beside_it(self, village):
         await village.hear(suspected(ANNA), asks())
