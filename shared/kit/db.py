@@ -1,9 +1,9 @@
 """PostgreSQL: read and write transactions of different types, COPY inside them, and the only commit in the house."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.kit.db_errors import is_operational
+from shared.kit.db_ends import or_given_up, quietly, to_the_end
+from shared.kit.db_errors import is_of_server, is_operational, tells_outcome
 from shared.kit.db_url import sqlalchemy_url, tls_of
 from shared.kit.problems import UnavailableError
 
-T = TypeVar("T")
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 NAMING = {
@@ -29,7 +29,11 @@ NAMING = {
 }
 
 _COPY_HEAD, _COPY_TAIL, _COPY_ROWS = 19, 2, 16_384
-_QUICK_CONNECTIONS = 8
+_CHANGED = "A table was changed a moment ago; nothing of this request was kept, try again shortly."
+_UNKNOWN = (
+    "The database went away while it committed, so whether this request was kept is unknown: send the same request "
+    "again (with the same Idempotency-Key where it has one), or look up what became of it."
+)
 
 
 def metadata_for(service: str) -> sa.MetaData:
@@ -43,9 +47,11 @@ class ReadTx:
     def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         self._connection = connection
         self._driver = driver
+        self._has_read = False
 
     async def execute(self, statement: sa.Executable, params: Params = None) -> sa.CursorResult[Any]:
         """Run a SQLAlchemy Core statement."""
+        self._has_read = True
         return await self._connection.execute(statement, params)
 
     async def all(self, statement: sa.Executable, params: Params = None) -> Sequence[sa.Row[Any]]:
@@ -62,6 +68,7 @@ class ReadTx:
 
     async def driver(self) -> asyncpg.Connection:
         """The asyncpg connection inside this transaction, for the bulk path."""
+        self._has_read = True
         return self._driver
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
@@ -71,11 +78,18 @@ class ReadTx:
         except asyncpg.InvalidCachedStatementError:
             await self._begin_again()
             rows = await self._driver.fetch(sql, *args)
+        self._has_read = True
         return rows
 
     async def _begin_again(self) -> None:
-        """What was read stays read: each statement sees what is committed when it begins, here and in a new one."""
-        await self._driver.execute("ROLLBACK; BEGIN READ ONLY")
+        """Before anything was read a new transaction is as good; afterwards it would see another moment.
+
+        Raises:
+            UnavailableError: something was read already.
+        """
+        if self._has_read:
+            raise UnavailableError(_CHANGED)
+        await self._driver.execute("ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     async def columns(self, sql: str, types: Sequence[tuple[str, str]], *args: object) -> np.ndarray:
         """All rows of a query as a numpy record array, by binary COPY: millions of rows a second.
@@ -108,8 +122,7 @@ class WriteTx(ReadTx):
 
     async def _begin_again(self) -> None:  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
         # What was written before is gone: whoever began the transaction has to begin it again.
-        detail = "A table was changed a moment ago; nothing of this request was kept, try again shortly."
-        raise UnavailableError(detail)
+        raise UnavailableError(_CHANGED)
 
     async def copy(self, table: sa.Table | str, data: pa.Table, *, schema: str | None = None) -> int:
         """COPY an Arrow table into a table; column names must match. Returns the number of rows.
@@ -150,32 +163,16 @@ async def _encoded(data: pa.Table) -> AsyncIterator[bytes]:
     yield encoder.finish()
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even when the caller is cancelled: a half-done COMMIT would poison the pooled connection."""
-    task = asyncio.ensure_future(work)
+async def _committed(driver: asyncpg.Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Commit; a server that goes away meanwhile may have done it or not, and nobody may be told that it has not."""
+    asked = not driver.is_closed()
     try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-
-
-async def _or_given_up(driver: asyncpg.Connection, work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`, or give up the connection: who is cancelled during BEGIN cannot know whether the server has begun.
-
-    Back in the pool, the next transaction on it would be a savepoint of one that nobody ever commits.
-    """
-    try:
-        return await work
-    except asyncio.CancelledError:
+        await transaction.commit()
+    except Exception as error:
+        if not asked or tells_outcome(error):
+            raise
         driver.terminate()
-        raise
-
-
-async def _quietly(work: Coroutine[Any, Any, object]) -> None:
-    """Run something a dead connection has done by itself."""
-    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        await work
+        raise UnavailableError(_UNKNOWN) from error
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
@@ -193,7 +190,8 @@ class Database:
     Args:
         url: postgresql://role:password@host:port/database
         schema: first on the search path.
-        pool_size: connections at most.
+        pool_size: connections of transactions at most.
+        quick_size: connections of `at_once` at most, beside those.
         acquire_seconds: longest wait for a free connection, then `UnavailableError`.
         statement_seconds: longest statement.
     """
@@ -204,6 +202,7 @@ class Database:
         *,
         schema: str,
         pool_size: int = 20,
+        quick_size: int = 8,
         acquire_seconds: float = 5.0,
         statement_seconds: float = 60.0,
     ) -> None:
@@ -211,6 +210,7 @@ class Database:
         self._url = sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._acquire_seconds = acquire_seconds
         self._quick: asyncpg.Pool | None = None
+        self._quick_size = quick_size
         self._opening = asyncio.Lock()
         self._connect_args: dict[str, Any] = {
             "ssl": tls_of(url),
@@ -242,29 +242,29 @@ class Database:
         """
         async with self._connect() as (connection, driver):
             transaction = driver.transaction(isolation="repeatable_read", readonly=True)
-            await _or_given_up(driver, transaction.start())
+            await or_given_up(driver, transaction.start())
             try:
                 yield ReadTx(connection, driver)
             finally:
-                await _to_the_end(transaction.rollback())
+                await to_the_end(transaction.rollback())
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteTx]:
         """A transaction that is committed when the block ends well and rolled back when it does not.
 
         Raises:
-            UnavailableError: no free connection in time.
+            UnavailableError: no free connection in time, or the server went away; what it says of an outcome is true.
         """
         async with self._connect() as (connection, driver):
             transaction = driver.transaction()
-            await _or_given_up(driver, transaction.start())
+            await or_given_up(driver, transaction.start())
             tx = WriteTx(connection, driver)
             try:
                 yield tx
             except BaseException:
-                await _to_the_end(transaction.rollback())
+                await to_the_end(transaction.rollback())
                 raise
-            await _to_the_end(transaction.commit())
+            await to_the_end(_committed(driver, transaction))
         for told in tx.after_commit:
             told()
 
@@ -279,13 +279,13 @@ class Database:
         """
         async with self._connect() as (_, driver):
             locked = driver.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"holding:{name}")
-            held = await _or_given_up(driver, locked)
+            held = await or_given_up(driver, locked)
             try:
                 yield bool(held)
             finally:
                 if held and not driver.is_closed():
                     let_go = driver.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", f"holding:{name}")
-                    await _to_the_end(_quietly(let_go))
+                    await to_the_end(quietly(let_go))
 
     async def at_once(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Rows of one statement that is a transaction by itself, writes included: one question to the server.
@@ -313,7 +313,7 @@ class Database:
         async with self._opening:
             if self._quick is None:
                 self._quick = await asyncpg.create_pool(
-                    self._url, min_size=0, max_size=_QUICK_CONNECTIONS, reset=leave_as_is, **self._connect_args
+                    self._url, min_size=0, max_size=self._quick_size, reset=leave_as_is, **self._connect_args
                 )
         return self._quick
 
@@ -331,16 +331,18 @@ class Database:
             raise UnavailableError(detail) from error
         try:
             yield connection, driver
+        except UnavailableError:
+            raise
         except Exception as error:
             if isinstance(error, asyncpg.InternalClientError):
                 # A server that dies in the middle of a question leaves the driver between two states, of no use.
                 driver.terminate()
-            if driver.is_closed() and is_operational(error):
-                detail = "The database went away in the middle; nothing of this request was kept, try again shortly."
+            if (driver.is_closed() and is_operational(error)) or is_of_server(error):
+                detail = "The database could not go on; nothing of this request was kept, try again shortly."
                 raise UnavailableError(detail) from error
             raise
         finally:
-            await _to_the_end(connection.close())
+            await to_the_end(connection.close())
 
     async def _open(self) -> tuple[AsyncConnection, asyncpg.Connection]:
         """A connection that is not known to be dead: a restart of the server leaves a pool full of those."""

@@ -75,17 +75,20 @@ class RedrivenOut(BaseModel):
 async def flow(request: Request, _caller: Operator) -> FlowOut:
     """How much is still under way."""
     base: Platform = request.app.state.platform
+    # In the order in which work goes on, from consumer to sweep to outbox: in any other one it could go past between
+    # two looks, and all would be zero in the middle of it.
+    waiting = await base.consumers.pending() if base.consumers else (0, 0)
+    working = await request.app.state.working()
     async with base.database.read() as tx:
         counts = await tx.fetch(
             "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS outbox,"
             " (SELECT count(*) FROM dead_letter WHERE redriven_at IS NULL) AS dead"
         )
-    waiting = await base.consumers.pending() if base.consumers else (0, 0)
     return FlowOut(
         outbox_pending=counts[0]["outbox"],
         undelivered=waiting[0],
         unacknowledged=waiting[1],
-        working=await request.app.state.working(),
+        working=working,
         dead_letters=counts[0]["dead"],
     )
 

@@ -1,9 +1,12 @@
 """What a dying or a busy server does to whoever asks it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from shared.kit.db import Database
 from shared.kit.problems import UnavailableError
@@ -52,9 +55,9 @@ async def test_a_table_changed_under_a_prepared_statement_costs_a_reader_nothing
         await tx.fetch(asked)
     await change("bigint")
     async with one.read() as tx:
-        await tx.fetch("SELECT 1")
         assert [row["number"] for row in await tx.fetch(asked)] == [1]
         assert (await tx.fetch("SHOW transaction_read_only"))[0][0] == "on"
+        assert (await tx.fetch("SHOW transaction_isolation"))[0][0] == "repeatable read"
     await one.at_once(asked)
     await change("int")
     assert len(await one.at_once(asked)) == 1
@@ -67,6 +70,31 @@ async def test_a_table_changed_under_a_prepared_statement_costs_a_reader_nothing
             await tx.fetch(asked)
     async with one.write() as tx:
         assert len(await tx.fetch(asked)) == 1
+    await one.close()
+
+
+@pytest.mark.parametrize("first", ["fetch", "execute", "driver"])
+async def test_a_reader_that_has_read_is_never_moved_to_another_moment(database, service_databases, first):
+    one = Database(service_databases.url(), schema="kit", pool_size=1)
+    asked = "SELECT * FROM kit.moving"
+    async with database.write() as tx:
+        await tx.run("CREATE TABLE kit.moving (number int)")
+    async with one.read() as tx:
+        await tx.fetch(asked)
+    with pytest.raises(UnavailableError, match="changed a moment ago"):
+        async with one.read() as tx:
+            count = "SELECT count(*) FROM kit.outbox"
+            ways: dict[str, Callable[[], Awaitable[object]]] = {
+                "fetch": partial(tx.fetch, count),
+                "execute": partial(tx.all, sa.text(count)),
+                "driver": tx.driver,
+            }
+            await ways[first]()
+            async with database.write() as other:
+                await other.run("ALTER TABLE kit.moving ALTER COLUMN number TYPE bigint")
+            await tx.fetch(asked)
+    async with one.read() as tx:
+        assert await tx.fetch(asked) == []
     await one.close()
 
 
