@@ -98,15 +98,14 @@ async def drop(server: Server, database: str) -> None:
 
 async def read_marks(server: Server, database: str) -> dict[str, str]:
     """The comment on each schema, by schema."""
-    said = await _psql(
-        server,
-        database,
-        "--tuples-only",
-        "--no-align",
-        "--command",
-        "SELECT nspname, obj_description(oid) FROM pg_namespace WHERE obj_description(oid) LIKE 'migrated %'",
-    )
+    marked = "SELECT nspname, obj_description(oid) FROM pg_namespace WHERE obj_description(oid) LIKE 'migrated %'"
+    said = await ask(server, database, marked)
     return dict(line.split("|", 1) for line in said.splitlines() if "|" in line)
+
+
+async def ask(server: Server, database: str, sql: str) -> str:
+    """The rows of a query, its columns between bars."""
+    return await _psql(server, database, "--tuples-only", "--no-align", "--command", sql)
 
 
 async def write_mark(server: Server, database: str, schema: str, mark: str) -> None:

@@ -114,6 +114,16 @@ class BootstrapError(StackError):
         )
 
 
+class TooFewConnectionsError(StackError):
+    """The server takes fewer connections than the processes need."""
+
+    def __init__(self, room: int, processes: int, wanted: int) -> None:
+        super().__init__(
+            f"PostgreSQL leaves {room} connections to ordinary roles and {processes} service processes need "
+            f"{wanted}: raise its max_connections or start fewer processes with --workers."
+        )
+
+
 class ClusterError(StackError):
     """initdb failed."""
 

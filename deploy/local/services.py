@@ -28,6 +28,7 @@ class Surroundings:
     Attributes:
         database_urls: by service, of its own role.
         nats_urls: by service, of its own user.
+        connections: what each process is told of its share of the database's connections.
         modules: module of a service that is not `services.<name>`.
         extra: variables for every service process, e.g. `WUGAN_LOG_LEVEL`.
     """
@@ -37,6 +38,7 @@ class Surroundings:
     ports: Ports
     database_urls: Mapping[str, str]
     nats_urls: Mapping[str, str]
+    connections: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ def environment(around: Surroundings, service: str, port: int) -> dict[str, str]
     if service == _ISSUER:
         told["WUGAN_ISSUER_KEY_FILE"] = str(secrets.issuer_key_file)
         told["WUGAN_CLIENTS_FILE"] = str(secrets.clients_file)
-    kept = {**MEMORY, "WUGAN_SHUTDOWN_SECONDS": str(_SHUTDOWN_SECONDS), **os.environ}
+    kept = {**MEMORY, **around.connections, "WUGAN_SHUTDOWN_SECONDS": str(_SHUTDOWN_SECONDS), **os.environ}
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**kept, **around.extra, **told, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 

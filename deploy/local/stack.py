@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from deploy import streams
-from deploy.local import caddy, database, nats, postgres, sandbox, services
+from deploy.local import caddy, connections, database, nats, postgres, sandbox, services
 from deploy.local.clients import CLIENTS, SERVICES, ClientCard
 from deploy.local.errors import FreshNatsError, MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
@@ -100,6 +100,7 @@ class LocalStack:
         self._secrets: Secrets | None = None
         self._server: database.Server | None = None
         self._database = database.DEFAULT_DATABASE
+        self._shares: Mapping[str, str] = {}
         self._failed = asyncio.Event()
         self._failure: BaseException | None = None
 
@@ -269,6 +270,8 @@ class LocalStack:
         if options.own_postgres:
             user = await postgres.prepare(self.folder.postgres, server, durable=options.durable)
             await self._start_child(postgres.spec(self.folder.postgres, server, user, durable=options.durable))
+        # Before anything is made on it: a server too small for what is asked is left as it was.
+        self._shares = await connections.shares(server, sum(map(len, self.ports.services.values())))
         passwords = {each: self.secrets.roles[each] for each in SERVICES}
         await database.bootstrap(server, self._database, passwords)
         if options.fresh and not options.own_postgres:
@@ -337,6 +340,7 @@ class LocalStack:
             ports=self.ports,
             database_urls={each: self.database_url(each) for each in SERVICES},
             nats_urls={each: self.nats_url(each) for each in SERVICES},
+            connections=self._shares,
             modules=self.options.modules,
             extra={**self.options.environment, **self._of_sandbox()},
         )

@@ -117,6 +117,7 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
             settings.database_url.get_secret_value(),
             schema=service.name,
             pool_size=settings.db_pool_size,
+            quick_size=settings.db_quick_size,
             acquire_seconds=settings.db_acquire_seconds,
             statement_seconds=settings.db_statement_seconds,
         )
@@ -205,7 +206,11 @@ async def running(service: Service, settings: KitSettings, app: FastAPI) -> Asyn
         app.state.platform, app.state.deps = base, parts.deps
         app.state.working = parts.working or _nothing
         base.consumers = Consumers(
-            service=service.name, bus=base.bus, database=base.database, subscriptions=parts.subscriptions
+            service=service.name,
+            bus=base.bus,
+            database=base.database,
+            subscriptions=parts.subscriptions,
+            concurrency=settings.messages_at_once,
         )
         relay = Relay(base.database, base.bus, base.outbox.wake)
         loops: list[Background] = [relay.run, partial(_keep_house, base.database, service, settings)]

@@ -52,7 +52,8 @@ class KitSettings(BaseSettings):
     recognition_url: str = "http://127.0.0.1:8004"
     notify_url: str = "http://127.0.0.1:8005"
 
-    db_pool_size: Annotated[int, Field(ge=2, le=100)] = 20
+    db_pool_size: Annotated[int, Field(ge=4, le=100, description="connections of transactions, of one process")] = 20
+    db_quick_size: Annotated[int, Field(ge=1, le=100, description="and of single statements, beside those")] = 8
     db_acquire_seconds: Annotated[float, Field(gt=0)] = 5.0
     db_statement_seconds: Annotated[float, Field(gt=0)] = 60.0
     outbox_days: Annotated[int, Field(ge=30, description="how far back streams can be rebuilt from the outbox")] = 92
@@ -74,6 +75,11 @@ class KitSettings(BaseSettings):
             msg = "WUGAN_SUBJECT_KEY must be 64 hex digits (32 bytes)"
             raise ValueError(msg)
         return self
+
+    @property
+    def messages_at_once(self) -> int:
+        """How many messages are handled at once: half of the connections stay for callers, relay and sweeps."""
+        return min(8, self.db_pool_size // 2)
 
     @property
     def effective_jwks_url(self) -> str:
