@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table as Screen
 
-from tests.chaos.digest import BY_THE_WAY
+from tests.chaos.digest import BY_THE_WAY, OF_THE_WAY
 from tests.chaos.state import Row, Series
 
 COLUMNS = ("fault", "where", "recovered after", "whole run", "parked", "lost", "doubled", "otherwise different")
@@ -64,5 +64,6 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "Tables whose rows tell the way, not the end; what they led to is in the others.",
         "",
         *(f"* `{name}`: {why}" for name, why in BY_THE_WAY.items()),
+        *(f"* `{name}.{column}`: {why}" for name, columns in OF_THE_WAY.items() for column, why in columns.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

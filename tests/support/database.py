@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import asyncpg
 import pytest
@@ -27,17 +27,23 @@ class RolledBackDatabase(Database):
 
     async def begin(self) -> None:
         """Open the outer transaction."""
-        self._one = await self.engine.connect()
-        self._driver = await driver_of(self._one)
+        if self._one is None:
+            self._one = await self.engine.connect()
+            self._driver = await driver_of(self._one)
+        assert self._driver is not None
         self._outer = self._driver.transaction()
         await self._outer.start()
 
-    async def roll_back(self) -> None:
-        """Undo everything."""
-        if self._one is not None and self._outer is not None:
+    async def roll_back(self) -> bool:
+        """Undo everything; whether the connection is as good as new, and may serve the next test."""
+        assert self._one is not None
+        assert self._driver is not None
+        assert self._outer is not None
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await self._outer.rollback()
-            await self._one.close()
-        await self.close()
+            await self._driver.reset()
+            return not self._turn.locked()
+        return False
 
     @override
     @asynccontextmanager
@@ -88,6 +94,15 @@ class RolledBackDatabase(Database):
 
 
 _MIGRATED: set[tuple[str, str]] = set()
+_IDLE: dict[tuple[str, str], list[RolledBackDatabase]] = {}
+"""Connections between two tests: a new one for each costs more than most tests do."""
+
+
+async def _give_back(place: tuple[str, str], database: RolledBackDatabase) -> None:
+    if await database.roll_back():
+        _IDLE[place].append(database)
+    else:
+        await database.close()
 
 
 async def _migrated_url(databases: ServiceDatabases, service: str) -> str:
@@ -104,9 +119,12 @@ async def database_for(service_databases: ServiceDatabases) -> AsyncIterator[Cal
     async with AsyncExitStack() as stack:
 
         async def make(service: str) -> RolledBackDatabase:
-            database = RolledBackDatabase(await _migrated_url(service_databases, service), schema=service)
+            place = (service_databases.name, service)
+            url = await _migrated_url(service_databases, service)
+            idle = _IDLE.setdefault(place, [])
+            database = idle.pop() if idle else RolledBackDatabase(url, schema=service)
             await database.begin()
-            stack.push_async_callback(database.roll_back)
+            stack.push_async_callback(_give_back, place, database)
             return database
 
         yield make
