@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_VERSION = 1
+_VERSION = 2
 """Of the tables; what an older sandbox has kept of text messages is dropped."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sms (
@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS sms (
     text TEXT NOT NULL,
     received_at REAL NOT NULL,
     handed INTEGER NOT NULL DEFAULT 1,
+    differed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (id, gateway)
 );
 CREATE TABLE IF NOT EXISTS hook (
@@ -49,12 +50,13 @@ class Keep:
         self._db.executescript(pragmas + _SCHEMA)
 
     def add_sms(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Keep text messages; one that came to the same gateway before under its id is only counted."""
+        """Keep text messages; one that came to the same gateway before under its id is counted, other words apart."""
         with self._db:
             self._db.executemany(
                 'INSERT INTO sms (id, gateway, "to", sender, approval, text, received_at) '
                 "VALUES (:id, :gateway, :to, :sender, :approval, :text, :received_at) "
-                "ON CONFLICT (id, gateway) DO UPDATE SET handed = handed + 1",
+                "ON CONFLICT (id, gateway) DO UPDATE SET handed = handed + 1, "
+                'differed = differed + ((excluded."to", excluded.text) <> ("to", text))',
                 rows,
             )
 

@@ -14,7 +14,7 @@ from deploy.local import stack
 from deploy.local.clients import ClientCard
 from deploy.local.secrets import Secrets, load_or_make
 from tests.chaos.digest import Table
-from tests.flows import decided
+from tests.flows import decided, told
 
 SOURCES = frozenset(
     {
@@ -36,11 +36,15 @@ class City:
 
     Attributes:
         tables: digests of what the run decided.
+        twice: what somebody was told twice, in words.
+        months: in which each person was last seen.
     """
 
     run: Run
     result: Result
     tables: Mapping[str, Table]
+    twice: list[str]
+    months: Mapping[str, str | None]
 
     @property
     def logs(self) -> Path:
@@ -64,7 +68,14 @@ def _no_servers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
 async def ended(run: Run) -> City:
     """The end of a run, looked at before anybody asks for more."""
     result = await through(run)
-    return City(run=run, result=result, tables=await decided.tables_of(run.stack.database_url()))
+    url = run.stack.database_url()
+    return City(
+        run=run,
+        result=result,
+        tables=await decided.tables_of(url),
+        twice=await told.twice(url, run.stack.folder.root / "sandbox"),
+        months=await told.months(url),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,74 @@
+"""What counts as told twice: shown with messages, deliveries and texts that are."""
+
+import asyncpg
+import pytest
+
+from deploy.sandbox.keep import Keep
+from tests.flows import told
+from tests.support.servers import unused_name
+
+pytestmark = pytest.mark.db
+
+_TABLES = """
+CREATE TABLE notify.message (template text, audience text, subject int, recipient text, division text, about int,
+                             variables jsonb);
+CREATE TABLE notify.delivery (message_id int, channel text, attempt int, handed_at timestamptz);
+INSERT INTO notify.message VALUES
+    ('certified', 'citizen', 1, NULL, NULL, NULL, '{"valid_until": "2024-10-31", "programs": ["a"]}'),
+    ('certified', 'citizen', 1, NULL, NULL, NULL, '{"valid_until": "2024-11-30", "programs": ["a"]}'),
+    ('certified', 'citizen', 2, NULL, NULL, NULL, '{"valid_until": "2024-10-31", "programs": ["a"]}'),
+    ('notice_refund', 'citizen', 1, NULL, NULL, 7, '{"amount": 1}'),
+    ('case_overdue', 'officer', NULL, NULL, '341602', 5, '{"deadline_on": "2023-11-01"}'),
+    ('case_overdue', 'officer', NULL, NULL, '341602', 5, '{"deadline_on": "2023-11-09"}');
+INSERT INTO notify.delivery VALUES (1, 'sms', 1, NULL), (1, 'sms', 2, now()), (1, 'push', 1, now());
+"""
+_DOUBLES = {
+    "of one end": "INSERT INTO notify.message VALUES ('certified', 'citizen', 2, NULL, NULL, NULL, "
+    """'{"valid_until": "2024-10-31", "programs": ["a", "b"]}')""",
+    "of one notice": "INSERT INTO notify.message VALUES "
+    """('notice_refund', 'citizen', 1, NULL, NULL, 7, '{"amount": 2}')""",
+    "handed over": "INSERT INTO notify.delivery VALUES (1, 'sms', 3, now())",
+}
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    keep = Keep(tmp_path)
+    yield keep
+    keep.close()
+
+
+@pytest.fixture
+async def url(servers):
+    made = servers.create_database(unused_name())
+    connection = await asyncpg.connect(made.url())
+    await connection.execute(_TABLES)
+    await connection.close()
+    yield made.url()
+    made.drop()
+
+
+def text(gateway: int, words: str) -> dict[str, object]:
+    return {"id": "a", "gateway": gateway, "to": "13900000001", "sender": "s", "approval": None, "text": words,
+            "received_at": 0.0}  # fmt: skip
+
+
+async def test_a_text_repeated_in_the_same_words_is_one(url, sandbox, tmp_path):
+    for gateway in (1, 1, 2):
+        sandbox.add_sms([text(gateway, "好")])
+    assert await told.twice(url, tmp_path) == []
+
+
+@pytest.mark.parametrize("gateway", [1, 2])
+async def test_an_id_that_comes_with_other_words_is_told(url, sandbox, tmp_path, gateway):
+    sandbox.add_sms([text(1, "好")])
+    sandbox.add_sms([text(gateway, "不好")])
+    assert len(await told.twice(url, tmp_path)) == 1
+
+
+@pytest.mark.parametrize("of", _DOUBLES)
+async def test_a_double_is_told(url, sandbox, tmp_path, of):
+    connection = await asyncpg.connect(url)
+    await connection.execute(_DOUBLES[of])
+    await connection.close()
+    assert len(await told.twice(url, tmp_path)) == 1

@@ -1,0 +1,47 @@
+"""Whom a run told what: nobody the same twice, whatever was killed on the way."""
+
+import contextlib
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncpg
+
+_QUESTIONS: Mapping[str, str] = {
+    # What a citizen is told of one notice is one message; one about no notice is known by its words, but for the
+    # programs, which grow while a day's certificates come in.
+    "messages": """
+SELECT template, audience, subject, recipient, division, about, count(*) FROM notify.message
+GROUP BY template, audience, subject, recipient, division, about,
+    CASE WHEN audience IN ('citizen', 'family') AND about IS NOT NULL THEN NULL ELSE variables - 'programs' END
+HAVING count(*) > 1
+""",
+    "deliveries": """
+SELECT message_id, channel, count(*) FROM notify.delivery WHERE handed_at IS NOT NULL
+GROUP BY message_id, channel HAVING count(*) > 1
+""",
+}
+_MONTHS = "SELECT subject, to_char(as_of, 'YYYY-MM') AS month FROM recognition.standing WHERE NOT under_review"
+_TEXTS = """
+SELECT id, sum(differed) FROM sms GROUP BY id HAVING sum(differed) > 0 OR count(DISTINCT "to" || ' ' || text) > 1
+"""
+
+
+async def twice(url: str, sandbox: Path) -> list[str]:
+    """What was told more than once: messages, deliveries handed over, ids a gateway has with different words."""
+    connection = await asyncpg.connect(url)
+    try:
+        found = [f"{of}: {tuple(row)}" for of, sql in _QUESTIONS.items() for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+    with contextlib.closing(sqlite3.connect(sandbox / "sandbox.sqlite3")) as kept:
+        return found + [f"texts: {row}" for row in kept.execute(_TEXTS)]
+
+
+async def months(url: str) -> Mapping[str, str | None]:
+    """The month in which each person was last seen, but for those whose death was recorded on the way."""
+    connection = await asyncpg.connect(url)
+    try:
+        return {str(row["subject"]): row["month"] for row in await connection.fetch(_MONTHS)}
+    finally:
+        await connection.close()
