@@ -1,5 +1,11 @@
 """Fixtures of the whole suite live in tests/support; nothing is imported from here."""
 
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, not how right the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
 pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs"]
 
 _LONG = ("flows/test_city", "flows/test_demo", "bench/test_sections", "flows/", "jobs/test_killed", "local/test_stack",
