@@ -33,12 +33,14 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     """The parts of ingest on a running platform."""
     settings = cast(IngestSettings, platform.settings)
     folder = settings.data_dir.absolute()
+    keys = Keys.from_settings(settings.subject_key, settings.name_key, settings.vault_keys)
+    raw_url = settings.ingest_raw_url or f"file://{folder / 'raw'}"
     deps = IngestDeps(
         platform=platform,
         settings=settings,
         sources=load_sources(),
-        keys=Keys.from_settings(settings.subject_key, settings.name_key, settings.vault_keys),
-        raw=RawStore(settings.ingest_raw_url or f"file://{folder / 'raw'}", folder / f"scratch-{settings.port}"),
+        keys=keys,
+        raw=RawStore(raw_url, folder / f"scratch-{settings.port}", keys.files),
         people=PeopleCache(platform.database),
         turn=asyncio.Semaphore(settings.ingest_files_at_once),
     )

@@ -45,6 +45,12 @@ class SealBrokenError(Exception):
     """Sealed data that no key opens, or that was moved to another person."""
 
 
+def named_keys(keys: SecretStr) -> dict[str, bytes]:
+    """Keys by name, the newest first, of `kid:hex[,kid:hex]`."""
+    pairs = [part.split(":", 1) for part in keys.get_secret_value().split(",")]
+    return {key_id: bytes.fromhex(key) for key_id, key in pairs}
+
+
 class Vault:
     """AES-256-GCM with named keys; what is sealed is bound to one subject and cannot be moved to another.
 
@@ -59,8 +65,7 @@ class Vault:
     @classmethod
     def from_settings(cls, keys: SecretStr) -> Self:
         """From `kid:hex[,kid:hex]`; the first seals, all open."""
-        pairs = [part.split(":", 1) for part in keys.get_secret_value().split(",")]
-        return cls({key_id: bytes.fromhex(key) for key_id, key in pairs})
+        return cls(named_keys(keys))
 
     def seal(self, plain: bytes, bound_to: bytes) -> bytes:
         """Seal `plain` for the subject whose 16 bytes are `bound_to`."""

@@ -104,9 +104,8 @@ async def _undone(deps: IngestDeps, batch: Batch) -> AsyncIterator[None]:
         yield
     except BaseException:
         async with deps.platform.database.write() as tx:
-            unneeded = await batches.delete_untouched(tx, batch)
-        if unneeded:
-            await asyncio.to_thread(deps.raw.drop, batch.sha256.split(".")[0])
+            if await batches.delete_untouched(tx, batch):
+                await asyncio.to_thread(deps.raw.drop, batch.sha256.split(".")[0])
         raise
 
 
@@ -145,6 +144,7 @@ async def take_source(
     database = deps.platform.database
     async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
+            await batches.lock_file(tx, new)
             batch = await batches.open_last_batch(tx, new, first=await batches.last_of_file(tx, new))
             if batch.status == "withdrawn" and confirmed:
                 # It was right after all: a new batch, since what was taken back never counts again.
@@ -270,6 +270,7 @@ async def take_roster(
     database = deps.platform.database
     async with deps.turn, database.holding(batches.file_name_of(new)):
         async with database.write() as tx:
+            await batches.lock_file(tx, new)
             last = await batches.last_roster(tx, program)
             # A full roster of the rows of the delta before ends whoever is not among them.
             if last and last.sha256.split(".")[0] == received.sha256 and (last.roster_full or not asked.full):

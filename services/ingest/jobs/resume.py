@@ -64,7 +64,8 @@ class Resume:
             if batch is None or batch.status != "taking":
                 return False
             if await batches.is_overtaken(tx, batch):
-                await batches.delete_untouched(tx, batch)
+                if await batches.delete_untouched(tx, batch):
+                    await asyncio.to_thread(self._raw.drop, batch.sha256.split(".")[0])
                 return False
             await batches.count_try(tx, batch, 1)
         try:
@@ -73,6 +74,9 @@ class Resume:
             # Killed before the file was kept: nothing of it was taken, and its sender had no answer.
             async with self._database.write() as tx:
                 await batches.delete_untouched(tx, batch)
+            return False
+        except Exception as error:  # noqa: BLE001  (whatever its file has, the next one has its turn)
+            await self._failed(batch, error)
             return False
         try:
             done = await self._go_on(batch, received)

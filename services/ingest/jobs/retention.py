@@ -9,7 +9,7 @@ import structlog
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.evidence import window_start
 from services.ingest.settings import IngestSettings
-from services.ingest.store import watching
+from services.ingest.store import batches, watching
 from services.ingest.store.raw import RawStore
 from shared.kit.clock import SHANGHAI, Clock
 from shared.kit.db import Database
@@ -60,11 +60,14 @@ class Retention:
         self._done_on = today
 
     async def _drop_files(self, kind: str, code: str | None, before: datetime) -> None:
-        async with self._database.write() as tx:
-            digests = await watching.forget_files(tx, kind, code, before)
-            # Within the transaction: a file that cannot be dropped today is asked for again tomorrow.
-            for sha256 in digests:
-                await asyncio.to_thread(self._raw.drop, sha256)
+        async with self._database.read() as tx:
+            digests = await watching.old_files(tx, kind, code, before)
+        for sha256 in digests:
+            async with self._database.write() as tx:
+                await batches.lock_digest(tx, sha256)
+                # Within the transaction: a file that cannot be dropped today is asked for again tomorrow.
+                if await watching.forget_file(tx, kind, code, before, sha256):
+                    await asyncio.to_thread(self._raw.drop, sha256)
 
 
 def _start_of(day: date) -> datetime:

@@ -91,6 +91,20 @@ async def last_roster(tx: ReadTx, program: str) -> Batch | None:
     return _batch(rows[0]) if rows else None
 
 
+async def lock_file(tx: WriteTx, file: Batch | NewBatch) -> None:
+    """Hold the kept file of these bytes until the transaction ends, whatever batches they are of.
+
+    A batch is begun under it, and only then puts its file into the store; a file goes under it, when no batch needs it.
+    So nobody relies on a file that is just being dropped.
+    """
+    await lock_digest(tx, file.sha256.split(".")[0])
+
+
+async def lock_digest(tx: WriteTx, sha256: str) -> None:
+    """Hold the kept file of a digest, as `lock_file`."""
+    await tx.wait_for_lock(f"raw:{sha256}")
+
+
 async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = None) -> Batch:
     """The batch of this file: a new one, or the one that took the same file before.
 
@@ -278,12 +292,17 @@ async def save_status(tx: WriteTx, batch: Batch) -> None:
 
 
 async def delete_untouched(tx: WriteTx, batch: Batch) -> bool:
-    """Forget a batch of which nothing was kept; True when no other one needs the file either."""
+    """Forget a batch of which nothing was kept; True when no other one needs the file either.
+
+    Drop it before the transaction ends: until then nobody begins a batch of the same file.
+    """
+    await lock_file(tx, batch)
     tag = await tx.run(
         "DELETE FROM batch WHERE batch_no = $1 AND chunks_done = 0 AND status = 'taking'", batch.batch_no
     )
     others = await tx.fetch(
-        "SELECT FROM batch WHERE kind <> 'event' AND sha256 LIKE $1 || '%' LIMIT 1", batch.sha256.split(".")[0]
+        "SELECT FROM batch WHERE kind <> 'event' AND raw_kept AND sha256 LIKE $1 || '%' LIMIT 1",
+        batch.sha256.split(".")[0],
     )
     return tag.endswith("1") and not others
 

@@ -26,6 +26,14 @@ class FileTooLargeError(ProblemError):
     title = "The file is larger than this service takes"
 
 
+class KeptFileBrokenError(ProblemError):
+    """A file of the raw store does not open: damaged, cut off, or sealed with a key that is no longer there."""
+
+    status = 500
+    code = "kept_file_broken"
+    title = "The kept file cannot be opened"
+
+
 class StorageFullError(ProblemError):
     """The raw store took no more."""
 

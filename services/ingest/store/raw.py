@@ -1,21 +1,29 @@
-"""Raw files under their SHA-256, zstd-compressed, in a folder or any fsspec store: received whole or not at all."""
+"""Raw files under their SHA-256, compressed and sealed, in a folder or any fsspec store: kept whole or not at all."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 from uuid import uuid4
 
 import fsspec
+import structlog
 import zstandard
 
-from services.ingest.store.problems import FileTooLargeError, StorageFullError
+from services.ingest.store.problems import FileTooLargeError, KeptFileBrokenError, StorageFullError
 from shared.kit.clock import wall
+from shared.kit.crypto import SealBrokenError
+from shared.kit.sealing import FileSeal, SealedReader
+
+log = structlog.get_logger(__name__)
 
 _PIECE = 1 << 20
+_KEPT = ".sealed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +41,20 @@ class RawStore:
 
     Args:
         url: fsspec URL of the store.
-        scratch: local folder for files under way.
+        scratch: local folder for files under way, in plain as they must be read; nobody else may look into it.
+        seal: what is kept is sealed with it, bound to its SHA-256.
     """
 
-    def __init__(self, url: str, scratch: Path) -> None:
+    def __init__(self, url: str, scratch: Path, seal: FileSeal) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(url, auto_mkdir=True)
         self._scratch = scratch
+        self._seal = seal
         # What a killed process left behind belongs to nobody.
         shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _place(self, sha256: str) -> str:
-        return f"{self._root}/{sha256[:2]}/{sha256}.zst"
+        return f"{self._root}/{sha256[:2]}/{sha256}{_KEPT}"
 
     async def receive(self, pieces: AsyncIterator[bytes], *, limit: int, declared: int = 0) -> Received:
         """Take a body piece by piece.
@@ -59,12 +69,11 @@ class RawStore:
             StorageFullError: no room.
         """
         _refuse_beyond(declared, limit)
-        folder = self._scratch / uuid4().hex
-        folder.mkdir()
+        folder = self._folder()
         path, digest, size = folder / "body", hashlib.sha256(), 0
         try:
             with _full_store():
-                opened = path.open("wb")
+                opened = _own(path)
             with opened as out:
                 async for piece in pieces:
                     size += len(piece)
@@ -79,25 +88,51 @@ class RawStore:
             raise
         return Received(path=path, scratch=folder, sha256=digest.hexdigest(), size=size)
 
+    def _folder(self) -> Path:
+        folder = self._scratch / uuid4().hex
+        folder.mkdir(mode=0o700)
+        return folder
+
     def keep(self, received: Received) -> None:
-        """Put a received file into the store; already there is fine.
+        """Put a received file into the store; already there is fine, unless it does not open.
+
+        Whoever needs it says so first, under the lock of its digest: else who lets go of it may take it away meanwhile.
 
         Raises:
             StorageFullError: no room.
         """
         place = self._place(received.sha256)
-        if self._fs.exists(place):
+        if self._opens(received.sha256):
             return
         draft = f"{place}.{uuid4().hex}"
         try:
             with _full_store(), received.path.open("rb") as source, self._fs.open(draft, "wb") as target:
-                zstandard.ZstdCompressor(level=1).copy_stream(source, target, read_size=_PIECE)
+                sealed = self._seal.writer(target, bytes.fromhex(received.sha256))
+                zstandard.ZstdCompressor(level=1).copy_stream(source, cast(IO[bytes], sealed), read_size=_PIECE)
+                sealed.finish()
             with _full_store():
                 self._fs.mv(draft, place)
         except StorageFullError:
             if self._fs.exists(draft):
                 self._fs.rm(draft)
             raise
+
+    def _opens(self, sha256: str) -> bool:
+        if not self._fs.exists(self._place(sha256)):
+            return False
+        try:
+            with self._reader(sha256) as sealed:
+                while sealed.read():
+                    pass
+        except SealBrokenError as error:
+            log.warning("kept_file_replaced", sha256=sha256, reason=str(error))
+            return False
+        return True
+
+    @contextmanager
+    def _reader(self, sha256: str) -> Iterator[SealedReader]:
+        with self._fs.open(self._place(sha256), "rb") as source:
+            yield self._seal.reader(source, bytes.fromhex(sha256))
 
     def drop(self, sha256: str) -> None:
         """Forget a file nothing refers to."""
@@ -110,13 +145,13 @@ class RawStore:
 
         Raises:
             FileNotFoundError: it is not kept.
+            KeptFileBrokenError: it does not open.
         """
-        folder = self._scratch / uuid4().hex
-        folder.mkdir()
+        folder = self._folder()
         path = folder / "body"
         try:
-            with self._fs.open(self._place(sha256), "rb") as source, path.open("wb") as target:
-                zstandard.ZstdDecompressor().copy_stream(source, target)
+            with _telling(), self._reader(sha256) as sealed, _own(path) as target:
+                zstandard.ZstdDecompressor().copy_stream(cast(IO[bytes], sealed), target, read_size=_PIECE)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -128,7 +163,7 @@ class RawStore:
         for path, info in self._fs.find(self._root, detail=True).items():
             written = info.get("mtime") or info.get("LastModified") or info.get("created")
             at = written.timestamp() if isinstance(written, datetime) else written
-            if not path.endswith(".zst") and at is not None and wall() - at > older_than:
+            if not path.endswith(_KEPT) and at is not None and wall() - at > older_than:
                 self._fs.rm(path)
                 dropped += 1
         return dropped
@@ -136,6 +171,23 @@ class RawStore:
     def forget(self, received: Received) -> None:
         """Remove the scratch folder of a file."""
         shutil.rmtree(received.scratch, ignore_errors=True)
+
+
+def _own(path: Path) -> BinaryIO:
+    """A new file that only its owner reads."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except SealBrokenError as error:
+        detail = (
+            f"The kept file of this batch does not open: {error}. The operator must put the key back behind the newer "
+            "ones, or bring the file back from a backup."
+        )
+        raise KeptFileBrokenError(detail) from error
 
 
 @contextmanager

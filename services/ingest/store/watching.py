@@ -87,8 +87,14 @@ async def note_silence(tx: WriteTx, source: str, last_at: datetime, at: datetime
     return tag.endswith("1")
 
 
-async def forget_files(tx: WriteTx, kind: str, code: str | None, before: datetime) -> list[str]:
-    """Note that the files of old batches go, and drop their quarantine; digests of files no younger batch needs.
+_OLD = (
+    "kind = $1 AND ($2::text IS NULL OR code = $2) AND received_at < $3 AND raw_kept "
+    "AND status IN ('completed', 'withdrawn')"
+)
+
+
+async def old_files(tx: ReadTx, kind: str, code: str | None, before: datetime) -> list[str]:
+    """Digests of files of batches that are old enough to be forgotten.
 
     Args:
         tx: the transaction.
@@ -97,21 +103,31 @@ async def forget_files(tx: WriteTx, kind: str, code: str | None, before: datetim
         before: received before this instant.
     """
     rows = await tx.fetch(
-        "WITH old AS (UPDATE batch SET raw_kept = false WHERE kind = $1 AND ($2::text IS NULL OR code = $2) "
-        "AND received_at < $3 AND raw_kept AND status IN ('completed', 'withdrawn') RETURNING batch_no, sha256), "
-        "gone AS (DELETE FROM quarantine_segment WHERE batch_no IN (SELECT batch_no FROM old)) "
-        "SELECT DISTINCT split_part(sha256, '.', 1) AS sha256 FROM old",
+        f"SELECT DISTINCT split_part(sha256, '.', 1) AS sha256 FROM batch WHERE {_OLD}",  # noqa: S608  (our words)
         kind,
         code,
         before,
     )
-    needed = await tx.fetch(
-        "SELECT DISTINCT split_part(sha256, '.', 1) AS sha256 FROM batch WHERE raw_kept AND kind <> 'event' "
-        "AND split_part(sha256, '.', 1) = ANY($1::text[])",
-        [row["sha256"] for row in rows],
+    return [row["sha256"] for row in rows]
+
+
+async def forget_file(tx: WriteTx, kind: str, code: str | None, before: datetime, sha256: str) -> bool:
+    """Note that the file of old batches goes, and drop their quarantine; whether no younger batch needs it.
+
+    Whoever asks holds its digest, and drops it before the transaction ends.
+    """
+    await tx.run(
+        f"WITH old AS (UPDATE batch SET raw_kept = false WHERE {_OLD} AND sha256 LIKE $4 || '%' RETURNING batch_no) "  # noqa: S608  (our words)
+        "DELETE FROM quarantine_segment WHERE batch_no IN (SELECT batch_no FROM old)",
+        kind,
+        code,
+        before,
+        sha256,
     )
-    kept = {row["sha256"] for row in needed}
-    return [row["sha256"] for row in rows if row["sha256"] not in kept]
+    needed = await tx.fetch(
+        "SELECT FROM batch WHERE raw_kept AND kind <> 'event' AND sha256 LIKE $1 || '%' LIMIT 1", sha256
+    )
+    return not needed
 
 
 async def was_pulled(tx: ReadTx, source: str, fingerprint: str) -> bool:

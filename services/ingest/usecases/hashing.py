@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from services.ingest.domain.columns import Array
 from shared.kit.crypto import Pseudonymiser, Vault
+from shared.kit.sealing import FileSeal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Keys:
     household: Pseudonymiser
     contact: Pseudonymiser
     vault: Vault
+    files: FileSeal
 
     @classmethod
     def from_settings(cls, subject_key: SecretStr, name_key: SecretStr | None, vault_keys: SecretStr) -> Self:
@@ -30,6 +32,7 @@ class Keys:
             household=Pseudonymiser.from_hex(subject_key, purpose=b"household"),
             contact=Pseudonymiser.from_hex(name_key or subject_key, purpose=b"contact"),
             vault=Vault.from_settings(vault_keys),
+            files=FileSeal.from_settings(vault_keys, purpose=b"ingest raw file"),
         )
 
     def name_hashes(self, compared: Sequence[str]) -> Array:

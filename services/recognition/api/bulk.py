@@ -229,7 +229,7 @@ async def confirm_payrun(request: Request, payrun_id: UUID, body: PaidIn, questi
 async def _received(request: Request, found: RouteDeps) -> AsyncIterator[tuple[Path, int, bytes]]:
     """The body in a scratch file that is gone afterwards: path, length, digest."""
     folder = found.bulk.scratch / uuid4().hex
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     digest = hashlib.sha256()
 
     async def pieces() -> AsyncIterator[bytes]:

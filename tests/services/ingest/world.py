@@ -199,12 +199,13 @@ def make_world(database: Any, issuer: Issuer, folder: Path, **settings: object) 
         peers=Peers(httpx.AsyncClient(transport=httpx.MockTransport(_programs)), None),
         guard=issuer.guard(),
     )
+    keys = Keys.from_settings(chosen.subject_key, chosen.name_key, chosen.vault_keys)
     deps = IngestDeps(
         platform=platform,
         settings=chosen,
         sources=SOURCES,
-        keys=Keys.from_settings(chosen.subject_key, chosen.name_key, chosen.vault_keys),
-        raw=RawStore(f"file://{folder / 'raw'}", folder / "scratch"),
+        keys=keys,
+        raw=RawStore(f"file://{folder / 'raw'}", folder / "scratch", keys.files),
         people=PeopleCache(database),
         turn=asyncio.Semaphore(2),
     )

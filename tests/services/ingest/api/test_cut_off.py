@@ -124,7 +124,7 @@ async def test_overlapping_files_at_once_accept_each_key_once(real_town):
 
 async def test_a_full_raw_store_is_told_and_nothing_is_kept(town, tmp_path):
     before = await town.traces()
-    full = with_deps(town, raw=RawStore("file:///dev/full", tmp_path / "scratch"))
+    full = with_deps(town, raw=RawStore("file:///dev/full", tmp_path / "scratch", town.deps.keys.files))
     answer = await full.send(csv_of(pharmacy(IDS[:3])))
     assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
     assert await town.traces() == before
@@ -186,7 +186,7 @@ class Forgetful(RawStore):
 @pytest.mark.parametrize("kind", ["source", "roster"])
 async def test_a_batch_forgotten_while_its_file_comes_again_is_begun_again(real_town, undisturbed, tmp_path, kind):
     """As after a kill: whoever completes what was cut off finds no file yet, while its sender sends it once more."""
-    raw = Forgetful(f"file://{tmp_path}", tmp_path / "scratch").begin(real_town)
+    raw = Forgetful(f"file://{tmp_path}", tmp_path / "scratch", real_town.deps.keys.files).begin(real_town)
     town = with_deps(real_town, raw=raw)
     if kind == "source":
         assert (await town.send(many_rows())).status_code == 201

@@ -90,7 +90,7 @@ async def test_a_file_still_being_taken_is_left_alone(real_town):
 
 async def test_a_batch_whose_file_was_never_kept_is_forgotten(real_town):
     await cut_off(real_town, 1)
-    for path in (real_town.folder / "raw").rglob("*.zst"):
+    for path in (real_town.folder / "raw").rglob("*.sealed"):
         path.unlink()
     assert await resume(real_town).look() == 0
     assert await real_town.rows("SELECT 1 AS n FROM batch WHERE kind = 'source'") == []
@@ -144,6 +144,8 @@ async def test_a_roster_goes_on_as_it_was_asked_for_unless_a_newer_one_came(real
     assert await resume(real_town).look() == 0
     assert (await real_town.rows("SELECT count(*) AS n FROM enrolment WHERE ended_on IS NULL"))[0]["n"] == 32
     assert await real_town.rows("SELECT 1 AS n FROM batch WHERE status = 'taking'") == []
+    # Nobody needs the file of the one that was overtaken.
+    assert len(real_town.raw_files()) == 3
 
 
 # ---- no room ---------------------------------------------------------------------------------------------------------
@@ -194,7 +196,8 @@ async def test_a_full_disk_is_told_leaves_nothing_and_the_same_file_is_taken_onc
     body = noise(400_000)
     with small_disk(tmp_path / "disk", 64 * 1024) as disk:
         raw, scratch = (disk / "raw", tmp_path / "other") if full == "raw" else (tmp_path / "raw2", disk / "scratch")
-        answer = await with_deps(town, raw=RawStore(f"file://{raw}", scratch)).send(body)
+        store = RawStore(f"file://{raw}", scratch, town.deps.keys.files)
+        answer = await with_deps(town, raw=store).send(body)
         assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
         assert [path for path in disk.rglob("*") if path.is_file()] == []
     with_deps(town, raw=whole)
