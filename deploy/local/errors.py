@@ -153,6 +153,17 @@ class FreshNatsError(StackError):
         )
 
 
+class UnprovedNatsError(StackError):
+    """Nobody can ask a NATS that is not ours whether it writes before it acknowledges."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing proves that the server named by WUGAN_NATS_URL writes every message to disk before it "
+            "acknowledges it: name its monitoring in WUGAN_NATS_MONITOR_URLS (http://host:8222), "
+            "or set WUGAN_NATS_UNPROVED=true."
+        )
+
+
 class DemoNatsError(StackError):
     """The demo needs a NATS nobody has said anything to."""
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.errors import UnsafeNatsError
+from deploy.local.errors import FreshNatsError, UnprovedNatsError, UnsafeNatsError
 from deploy.local.probes import answers, get_json
 from deploy.local.processes import ChildSpec
 from deploy.local.programs import DEPLOY, beside_python
@@ -49,3 +49,22 @@ async def prove_safe(host: str, monitor_port: int) -> None:
     facts = await get_json(host, monitor_port, "/varz")
     if facts.get("jetstream", {}).get("config", {}).get("sync_always") is not True:
         raise UnsafeNatsError(f"{host}:{monitor_port}")
+
+
+def refuse_foreign(environment: Mapping[str, str], *, fresh: bool, served: bool) -> None:
+    """See that a NATS that is not ours is not to be emptied, and that services will start on it.
+
+    Raises:
+        FreshNatsError: it is to be emptied.
+        UnprovedNatsError: nobody could ask it whether it keeps what it acknowledges.
+    """
+    if fresh:
+        raise FreshNatsError
+    if served and not is_proved_by(environment):
+        raise UnprovedNatsError
+
+
+def is_proved_by(environment: Mapping[str, str]) -> bool:
+    """Whether services with this environment start on a server that is not ours."""
+    unproved = environment.get("WUGAN_NATS_UNPROVED", "").lower() in {"1", "true", "t", "yes", "y", "on"}
+    return unproved or bool(environment.get("WUGAN_NATS_MONITOR_URLS"))

@@ -29,6 +29,7 @@ class Surroundings:
         database_urls: by service, of its own role.
         nats_urls: by service, of its own user.
         connections: what each process is told of its share of the database's connections.
+        nats_monitor: address of the monitoring of our own NATS; of another's the environment says it.
         modules: module of a service that is not `services.<name>`.
         extra: variables for every service process, e.g. `WUGAN_LOG_LEVEL`.
     """
@@ -39,6 +40,7 @@ class Surroundings:
     database_urls: Mapping[str, str]
     nats_urls: Mapping[str, str]
     connections: Mapping[str, str] = field(default_factory=dict)
+    nats_monitor: str | None = None
     modules: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,6 +73,8 @@ def environment(around: Surroundings, service: str, port: int) -> dict[str, str]
         "WUGAN_CLIENT_KEY_FILE": str(client.key_file),
         **{f"WUGAN_{each.upper()}_URL": base_url(around.ports, each) for each in around.ports.services},
     }
+    if around.nats_monitor:
+        told["WUGAN_NATS_MONITOR_URLS"] = around.nats_monitor
     if _ISSUER in around.ports.services:
         # Straight to the issuer: the keys are needed before and without the gateway.
         told["WUGAN_JWKS_URL"] = f"{base_url(around.ports, _ISSUER)}/.well-known/jwks.json"

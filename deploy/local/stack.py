@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from deploy import streams
 from deploy.local import caddy, connections, database, nats, postgres, sandbox, services
 from deploy.local.clients import CLIENTS, SERVICES, ClientCard
-from deploy.local.errors import FreshNatsError, MigrationError, PortInUseError, StackError, UnknownProcessError
+from deploy.local.errors import MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
 from deploy.local.journal import Journal, Listener
 from deploy.local.ports import HOST, Ports, plan
@@ -222,8 +222,9 @@ class LocalStack:
 
     async def _start(self) -> None:
         options = self.options
-        if options.fresh and options.nats_url:
-            raise FreshNatsError
+        if options.nats_url:
+            told = {**os.environ, **options.environment}
+            nats.refuse_foreign(told, fresh=options.fresh, served=bool(options.services))
         if options.database_url:
             # Before the folder is opened, and perhaps emptied: the URL may be malformed.
             self._server, self._database = database.parse_url(options.database_url)
@@ -341,6 +342,7 @@ class LocalStack:
             database_urls={each: self.database_url(each) for each in SERVICES},
             nats_urls={each: self.nats_url(each) for each in SERVICES},
             connections=self._shares,
+            nats_monitor=self.urls.get("nats-monitor"),
             modules=self.options.modules,
             extra={**self.options.environment, **self._of_sandbox()},
         )

@@ -132,7 +132,8 @@ async def platform(service: Service, settings: KitSettings) -> AsyncIterator[Pla
         stack.push_async_callback(bus.close)
         await bus.connect()
         client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=20)))
-        await prove_synced(client, list(filter(None, settings.nats_monitor_urls.split(","))), bus.servers)
+        monitors = [each for each in settings.nats_monitor_urls.split(",") if each]
+        await prove_synced(client, monitors, unproved=settings.nats_unproved)
         clock = clock_from(settings.clock_file)
         yield Platform(
             settings=settings,

@@ -23,6 +23,7 @@ class KitSettings(BaseSettings):
         default="",
         description="http://host:port of each server's monitoring, by commas: a service starts only on a synced store",
     )
+    nats_unproved: bool = Field(default=False, description="true: start, with a warning, where no monitoring is named")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     data_dir: Path = Field(default=Path("var"), description="folder for files of this service (raw files, results)")

@@ -122,7 +122,9 @@ async def measure(variant: Variant, scale: float, city: Path, console: Console) 
         async with _servers(variant, folder) as cluster:
             killer = Killer(cluster) if cluster and variant.kills else None
             if cluster:
-                told = {"WUGAN_STREAM_REPLICAS": str(variant.servers)}
+                told = {
+                    "WUGAN_STREAM_REPLICAS": str(variant.servers), "WUGAN_NATS_MONITOR_URLS": cluster.monitors,
+                }  # fmt: skip
                 options = replace(options, nats_url=cluster.url, environment=told, disturb=killer)
             async with opened(options, console) as run:
                 result = await through(run)

@@ -115,6 +115,7 @@ async def _through(
     options = DemoOptions(
         data=folder, scale=SCALE, seed=SEED, port_base=0, stay=False, sources=SOURCES, durable=False,
         disturb=striker, database_url=urls[0], nats_url=urls[1],
+        environment={"WUGAN_NATS_MONITOR_URLS": servers.urls["nats-monitor"]},
     )  # fmt: skip
     async with opened(options, Console(quiet=True)) as city:
         client = city.client

@@ -57,6 +57,11 @@ class Cluster:
         """All servers, for a client that changes over."""
         return ",".join(nats.url(HOST, port, OPERATOR, self._passwords) for port in self._clients)
 
+    @property
+    def monitors(self) -> str:
+        """Where the monitoring of each listens, as services are told."""
+        return ",".join(f"http://{HOST}:{port}" for port in self._monitors)
+
     async def start(self) -> None:
         """Start all and wait until they have a leader."""
         await asyncio.gather(*(child.start() for child in self._children))

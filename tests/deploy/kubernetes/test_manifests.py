@@ -331,6 +331,22 @@ def test_every_server_of_the_cluster_finds_its_own_name_in_the_certificate():
     assert wanted <= set(re.findall(r"--host (\S+)", command))
 
 
+def test_services_ask_every_server_whether_it_writes_before_it_acknowledges():
+    config = documents(DEPLOY / "kubernetes" / "nats-values.yaml")[0]["config"]
+    assert config["monitor"]["enabled"] is True
+    servers = [f"http://nats-{number}.nats-headless:8222" for number in range(config["cluster"]["replicas"])]
+    assert of_kind("ConfigMap")["wugan"]["data"]["WUGAN_NATS_MONITOR_URLS"].split(",") == servers
+    policies = of_kind("NetworkPolicy")
+    nats = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "nats"}}}]
+    (rule,) = [each for each in policies["services"]["spec"]["egress"] if each["to"] == nats]
+    assert {each["port"] for each in rule["ports"]} == {4222, 8222}
+    (entry,) = policies["nats"]["spec"]["ingress"]
+    assert "ports" not in entry
+    assert set(SERVICES) <= set(entry["from"][0]["podSelector"]["matchExpressions"][0]["values"])
+    for service in SERVICES:
+        assert COMPOSE["services"][service]["environment"]["WUGAN_NATS_MONITOR_URLS"] == "http://nats:8222"
+
+
 def test_compose_is_closed_and_whole():
     services = COMPOSE["services"]
     assert {name for name, each in services.items() if "ports" in each} == {"gateway"}

@@ -11,7 +11,14 @@ import asyncpg
 import pytest
 
 from deploy.local.clients import SERVICES
-from deploy.local.errors import DiedError, FreshNatsError, MigrationError, OldClusterError, PortInUseError
+from deploy.local.errors import (
+    DiedError,
+    FreshNatsError,
+    MigrationError,
+    OldClusterError,
+    PortInUseError,
+    UnprovedNatsError,
+)
 from deploy.local.ports import HOST
 from deploy.local.probes import get, is_free
 from deploy.local.stack import LocalStack, StackOptions
@@ -161,6 +168,7 @@ async def test_other_peoples_servers_are_used_and_not_started(tmp_path, servers)
         gateway=False,
         database_url=servers.postgres.url(name),
         nats_url=servers.nats_url,
+        environment={"WUGAN_NATS_UNPROVED": "true"},
     )
     seen = []
     for fresh in (False, False, True):
@@ -172,4 +180,6 @@ async def test_other_peoples_servers_are_used_and_not_started(tmp_path, servers)
     assert seen == [1, 2, 1]
     with pytest.raises(FreshNatsError, match="nats stream rm"):
         await LocalStack(replace(theirs, fresh=True)).__aenter__()
+    with pytest.raises(UnprovedNatsError, match=r"WUGAN_NATS_MONITOR_URLS .* WUGAN_NATS_UNPROVED=true"):
+        await LocalStack(replace(theirs, environment={})).__aenter__()
     ServiceDatabases(server=servers.postgres, name=name).drop()

@@ -82,6 +82,7 @@ async def test_events_become_text_messages_and_receipts_proof(
         NotifySettings,
         database_url=service_databases.url("notify"),
         nats_url=own_nats.nats_url("notify"),
+        nats_monitor_urls=own_nats.urls["nats-monitor"],
         clock_file=clock_file,
     )
     sandbox = create_sandbox(SandboxOptions(data=tmp_path / "sandbox", secret=RECEIPT_SECRET))
