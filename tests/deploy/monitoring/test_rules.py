@@ -19,7 +19,7 @@ ALERTS = [rule for rule in EVERY if "alert" in rule]
 PANELS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 WORDS = {
     "sum", "max", "min", "by", "on", "rate", "delta", "histogram_quantile", "offset", "and", "or", "unless", "without",
-    "d", "m", "h",
+    "min_over_time", "max_over_time", "d", "m", "h",
 }  # fmt: skip
 # Said by Prometheus itself, and by the client library where /proc is.
 OTHERS = {"up", "process_resident_memory_bytes"}
@@ -82,6 +82,14 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(alert):
     section = re.search(rf"^### {alert['alert']}\n(.+?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     assert section, f"{page} has no section {alert['alert']}"
     assert len(section[1]) > 100
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["outbox_oldest_age_seconds", "bus_consumer_pending", "bus_consumer_unacknowledged", "dead_letters_waiting"],
+)
+def test_wherever_messages_stand_still_somebody_is_woken(metric):
+    assert any(metric in alert["expr"] and alert["labels"]["severity"] == "page" for alert in ALERTS)
 
 
 def test_the_runbook_knows_no_alert_that_is_not_there():
