@@ -76,6 +76,25 @@ async def claim_all(tx: WriteTx, consumer: str, event_ids: Sequence[UUID]) -> se
     return {UUID(bytes=row["event_id"].bytes) for row in rows}
 
 
+async def note_try(tx: WriteTx, consumer: str, event_id: UUID, most: int) -> bool:
+    """Note that a process takes up a message it may die of; False when `most` processes before left their notes."""
+    for name in _tries(consumer, most):
+        if await claim(tx, name, event_id):
+            return True
+    return False
+
+
+async def forget_tries(tx: WriteTx, consumer: str, event_id: UUID, most: int) -> None:
+    """Take the notes away: a process has lived to give the message back."""
+    await tx.run(
+        "DELETE FROM inbox WHERE consumer = ANY($1::text[]) AND event_id = $2", _tries(consumer, most), event_id
+    )
+
+
+def _tries(consumer: str, most: int) -> list[str]:
+    return [f"{consumer} in hand {number + 1}" for number in range(most)]
+
+
 async def park(  # noqa: PLR0913  (a message has this many parts)
     tx: WriteTx, *, consumer: str, event_id: UUID, subject: str, headers: Mapping[str, str], body: bytes, reason: str
 ) -> None:

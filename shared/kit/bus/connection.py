@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, ServerError, ServiceUnavailableError
+from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, ServerError, ServiceUnavailableError
 
 from shared.contracts.events import Event
 from shared.kit.bus.pull import Pull
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 _STORE_FULL = frozenset({10077, 10047, 10023})  # the stream, the account's storage, the server's resources
 _DELIVER_POLICY_FIXED = 10012
 _NO_STREAM = 10059
+_OTHER_STREAM = 10060
 _DAY = 86_400
 _PAGE = 256  # of the server's consumer list
 _GIB = 1 << 30
@@ -82,6 +83,19 @@ class ConsumerState:
         return not self.filters or any(_matches(each.split("."), subject.split(".")) for each in self.filters)
 
 
+def _refuse(error: APIError, stream: str) -> None:
+    """Give up on an answer that asking again does not change."""
+    if error.err_code in _STORE_FULL:
+        detail = f"Stream {stream} is full; raise its limits or wait."
+        raise BusFullError(detail) from error
+    if error.err_code == _OTHER_STREAM:
+        # Its acknowledgement would have marked as said what our hearers never hear.
+        detail = f"Another stream than {stream} keeps its subjects: remove that one, then `wugan streams`."
+        raise UnavailableError(detail) from error
+    if isinstance(error, BadRequestError):
+        raise error
+
+
 def _matches(wanted: list[str], words: list[str]) -> bool:
     if wanted[-1] == ">":
         wanted, rest = wanted[:-1], words[len(wanted) - 1 :]
@@ -118,20 +132,22 @@ class Bus:
         self._closing = False
         self._unanswered: set[asyncio.Timeout] = set()
 
-    async def connect(self, *, attempts: int = 60, seconds: float = 0.5) -> None:
+    async def connect(self, *, attempts: int = 60, seconds: float = 0.5, within: float = 10.0) -> None:
         """Connect, trying a bounded number of times; from then on the client reconnects for ever.
+
+        Args:
+            attempts: how often.
+            seconds: between them.
+            within: seconds each time may take.
 
         Raises:
             UnavailableError: no server answered.
         """
         for attempt in range(attempts):
             try:
-                # The first connect must not use the client's own reconnect loop: it ignores its limits.
-                probe = await connect(
-                    self.servers, name=self._name, allow_reconnect=False, connect_timeout=2, **self._access
-                )
-                await probe.close()
-                self._client = await connect(self.servers, **self._options())
+                async with asyncio.timeout(within):
+                    await self._probe()
+                    self._client = await self._lasting()
             except (NoServersError, OSError, NatsError, TimeoutError):
                 if attempt == attempts - 1:
                     break
@@ -141,6 +157,26 @@ class Bus:
             return
         detail = "NATS does not answer; check WUGAN_NATS_URL."
         raise UnavailableError(detail)
+
+    async def _probe(self) -> None:
+        """See that a server answers: twice to each, as the client does not count its first try."""
+        # The first connect must not use the client's own reconnect loop: it ignores its limits.
+        tries = {"allow_reconnect": False, "max_reconnect_attempts": 1, "reconnect_time_wait": 0.1}
+        found = await connect(
+            self.servers, name=self._name, connect_timeout=2, error_cb=self._on_error, **tries, **self._access
+        )
+        await found.close()
+
+    async def _lasting(self) -> Client:
+        """A connection that never gives up: if the server dies before it stands, only the caller's limit ends it."""
+        client = Client()
+        try:
+            await client.connect(self.servers, **self._options())
+        except BaseException:
+            with contextlib.suppress(Exception):
+                await client.close()
+            raise
+        return client
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -180,7 +216,8 @@ class Bus:
                 self._unanswered.discard(limit)
 
     async def _on_close(self) -> None:
-        if not self._closing and self._on_closed:
+        # One that never stood is tried again.
+        if not self._closing and self._client and self._on_closed:
             log.error("bus_closed")
             self._on_closed()
 
@@ -206,20 +243,18 @@ class Bus:
 
         Raises:
             BusFullError: the stream takes no more.
-            UnavailableError: no acknowledgement within the budget.
+            UnavailableError: no acknowledgement within the budget, or another stream than ours keeps the subject.
         """
-        sent = {**headers, "Nats-Msg-Id": message_id}
+        sent, stream = {**headers, "Nats-Msg-Id": message_id}, subject.split(".", 1)[0].upper()
         deadline, pause = wall() + _PUBLISH_BUDGET, 0.1
         while True:
             try:
                 async with self._answered():
-                    await self.context.publish(subject, body, headers=sent, timeout=_ANSWER_SECONDS)
+                    await self.context.publish(subject, body, headers=sent, stream=stream, timeout=_ANSWER_SECONDS)
             except (NoStreamResponseError, NatsTimeoutError, NoRespondersError, TimeoutError) as error:
                 reason: Exception = error
-            except (ServiceUnavailableError, ServerError) as error:
-                if error.err_code in _STORE_FULL:
-                    detail = f"Stream of {subject.split('.', 1)[0]} is full; raise its limits or wait."
-                    raise BusFullError(detail) from error
+            except (ServiceUnavailableError, ServerError, BadRequestError) as error:
+                _refuse(error, stream)
                 reason = error
             else:
                 return

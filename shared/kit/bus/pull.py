@@ -5,6 +5,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
@@ -14,6 +15,10 @@ from shared.kit.clock import wall
 
 _OPEN_SECONDS = 20.0
 _BATCH = 256
+_REFUSED_SECONDS = 1.0  # a server that refuses does it within a millisecond: asked at once, it would do nothing else
+_ENDED = frozenset({"404", "408"})
+
+log = structlog.get_logger(__name__)
 
 
 class PullBrokenError(Exception):
@@ -36,6 +41,7 @@ class Pull:
         self._subscription: NatsSubscription | None = None
         self._left = 0
         self._until = 0.0
+        self._not_before = 0.0
         self._reconnects = -1
         self._acknowledged: deque[Msg] = deque(maxlen=_BATCH)
 
@@ -91,7 +97,7 @@ class Pull:
             self._subscription = await self._client.subscribe(self._inbox, pending_bytes_limit=-1)
         reconnects = self._client.stats["reconnects"]
         again = reconnects != self._reconnects
-        if self._left > 0 and wall() < self._until and not again:
+        if not again and (wall() < self._not_before or (self._left > 0 and wall() < self._until)):
             return
         if again:
             # A server that was killed may have forgotten the last acknowledgements: it would wait for each of them for
@@ -103,8 +109,11 @@ class Pull:
         await self._client.publish(self._subject, json.dumps(body).encode(), reply=self._inbox)
 
     def _hear_status(self, headers: dict[str, str]) -> None:
-        # 408 expired, 404 none, 409 limits of the consumer: ask again; 503 nobody there: the consumer is gone.
+        # 408 expired, 404 none, 409 the batch is full: ask again. 503 nobody there, or deleted: the consumer is gone.
         self._left = 0
-        description = headers.get("Description", "")
-        if headers["Status"] == "503" or "Deleted" in description:
+        status, description = headers["Status"], headers.get("Description", "")
+        if status == "503" or "Deleted" in description:
             raise PullBrokenError(description)
+        if status not in _ENDED and "Batch Completed" not in description:
+            log.warning("pull_refused", status=status, reason=description)
+            self._not_before = wall() + _REFUSED_SECONDS

@@ -4,17 +4,14 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import cast
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
@@ -306,21 +303,6 @@ async def test_the_broker_never_stops_delivering_by_itself(database, bus):
             BATCH_COMPLETED.stream, f"{service}-{BATCH_COMPLETED.name.replace('.', '-')}"
         )
     assert info.config.max_deliver == -1
-
-
-@pytest.mark.parametrize(("given_back", "parked"), [(0, True), (5_000, False)])
-async def test_only_what_the_process_dies_of_is_given_up_after_many_deliveries(database, bus, given_back, parked):
-    """Whatever waits for its surroundings is given back by us, however often, and never parked."""
-    consumers = Consumers(service=name(), bus=bus, database=database, subscriptions=[])
-    consumers._waits["durable", 7] = given_back
-    headers = {
-        "ce-specversion": "1.0", "ce-id": str(uuid4()), "ce-type": BATCH_COMPLETED.name, "ce-source": "/wugan/x",
-        "ce-time": NOW.isoformat(),
-    }  # fmt: skip
-    place = SimpleNamespace(num_delivered=5_001, sequence=SimpleNamespace(stream=7))
-    raw = SimpleNamespace(subject=BATCH_COMPLETED.name, headers=headers, data=b"{}", metadata=place)
-    with pytest.raises(PoisonError, match="died") if parked else nullcontext():
-        consumers._read(BATCH_COMPLETED, "durable", cast(Msg, raw))
 
 
 async def test_one_relay_at_a_time_and_the_next_takes_over(database, bus, outbox):
