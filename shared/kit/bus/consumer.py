@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 TRIES = 8
 # Parking is ours, and it takes the message whole: at a bound of the server's a message would stop without a word. Why
-# this and other settings are not those of the reference: ADR 0023.
+# this and other settings are not those of the reference: ADR 0024.
 _MAX_DELIVER = -1
 # Short, so that what a killed process held is soon given to another; long work keeps it by heartbeats.
 _ACK_WAIT = 10.0
