@@ -30,6 +30,12 @@ BY_THE_WAY = {
 
 OF_THE_WAY = {
     "ingest.batch": {"batch_no": "drawn anew when a file is begun again", "tries": "of completing it after a kill"},
+    "recognition.standing": {
+        "as_of": "a newer act in the same month is worth no word, so the day told depends on what was weighed together"
+    },
+    "scoring.assessment": {
+        "evidence_class": "of two strong acts on one day the one with the smaller id, and ids count files as they come"
+    },
     "ingest.hint": {"batch_no": "as the batch's", "hint_id": "made of the batch's number and the row"},
 }
 """Columns in which undisturbed runs may agree by luck, and why they tell the way."""
