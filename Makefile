@@ -103,7 +103,7 @@ schema: setup ## record event and HTTP contracts anew
 	$(BIN)/python -m tests.support.record
 
 lock: setup ## pin versions anew (needs pip-tools)
-	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-trusted-host \
-		--no-emit-find-links --strip-extras --allow-unsafe --no-header -o requirements.lock pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-options --strip-extras \
+		--allow-unsafe --no-header -o requirements.lock pyproject.toml
 
 .PHONY: help setup demo up test cover check fmt fuzz account limits bench accuracy city profile year chaos scaling audit webhooks spectral migrate schema lock

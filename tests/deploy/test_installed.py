@@ -26,6 +26,22 @@ assert not [name for name in sys.modules if name.split(".")[0] == "tests"]
 """
 
 
+def test_the_wheel_holds_what_runs(tmp_path):
+    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    names = set(zipfile.ZipFile(built).namelist())
+    for folder, pattern in (
+        ("services", "**/*.toml"),
+        ("services", "**/*.sql"),
+        ("deploy", "postgres/*"),
+        ("deploy", "nats/*"),
+        ("deploy", "gateway/*"),
+    ):
+        wanted = {str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(pattern) if path.is_file()}
+        assert wanted
+        assert wanted <= names
+    assert not [name for name in names if name.startswith(("tests/", "docs/"))]
+
+
 def test_every_module_of_the_wheel_loads_without_the_checkout(tmp_path):
     (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     site = tmp_path / "site"

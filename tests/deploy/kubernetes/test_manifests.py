@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from urllib.parse import urlsplit
 import kubernetes_validate
 import pytest
 import yaml
-from hatchling.builders.wheel import WheelBuilder
 
 from deploy.backup.reconciling import Told
 from deploy.installing import environment
@@ -387,22 +385,6 @@ def test_the_image_is_built_of_checked_files_and_runs_without_root():
     assert {f"!{each}" for each in copied} <= set(ignored)
     for secret in ("deploy/.env", "deploy/secrets", "deploy/certificates"):
         assert ignored.index(secret) > ignored.index("!deploy")
-
-
-def test_the_wheel_holds_what_runs(tmp_path):
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    names = set(zipfile.ZipFile(built).namelist())
-    for folder, pattern in (
-        ("services", "**/*.toml"),
-        ("services", "**/*.sql"),
-        ("deploy", "postgres/*"),
-        ("deploy", "nats/*"),
-        ("deploy", "gateway/*"),
-    ):
-        wanted = {str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(pattern) if path.is_file()}
-        assert wanted
-        assert wanted <= names
-    assert not [name for name in names if name.startswith(("tests/", "docs/"))]
 
 
 def test_kubernetes_would_take_every_manifest_of_its_own():
