@@ -61,12 +61,11 @@ def divide(new: Signals, stored: Stored, scale: Scale) -> Work:
     strongest = newest_strong(new, scale, positive_rows(new, scale))
     settled = known & (stored.strength[places] == STRONG_EVIDENCE) & (stored.decision[places] == CERTIFIABLE)
     settled &= stored.as_of[places] > scale.after
-    newer = (strongest.day > stored.as_of[places]) | (
-        (strongest.day == stored.as_of[places]) & (strongest.evidence < stored.evidence[places])
-    )
-    decides = (strongest.row >= 0) & (~settled | newer)
+    decides = (strongest.row >= 0) & (~settled | (strongest.day > stored.as_of[places]))
+    # Another strong act of the day that certifies him: which of the two is named depends on where the other is from.
+    tied = settled & (strongest.day == stored.as_of[places]) & (strongest.evidence != stored.evidence[places])
     own = ~known | (~marked & decides)
-    whole = known & (marked | (~settled & ~decides))
+    whole = known & (marked | tied | (~settled & ~decides))
     return Work(own=new.subjects[own], whole=new.subjects[whole])
 
 

@@ -30,6 +30,7 @@ class Scale:
         monthly: whether it counts once a month.
         department: number of the department.
         source: number of the source, as in the row order.
+        name: rank of the source's code; unlike its number it is the same whatever came first.
     """
 
     rules: RuleSet
@@ -42,6 +43,7 @@ class Scale:
     monthly: Array
     department: Array
     source: Array
+    name: Array
 
 
 def scale_of(rules: RuleSet, origins: Origins, today: date) -> Scale:
@@ -60,6 +62,7 @@ def scale_of(rules: RuleSet, origins: Origins, today: date) -> Scale:
         monthly=np.asarray([each.per is Per.MONTH for each in worth], dtype=bool),
         department=np.asarray(numbers, dtype=np.int64),
         source=origins.source_numbers.astype(np.int64),
+        name=np.unique([item.source for item in origins.items], return_inverse=True)[1].astype(np.int64),
     )
 
 
@@ -108,7 +111,10 @@ def positive_rows(signals: Signals, scale: Scale) -> Array:
 
 
 def newest_strong(signals: Signals, scale: Scale, seen: Array) -> Strongest:
-    """The newest strong act of each person; on one day the one with the smallest evidence id."""
+    """The newest strong act of each person; of several on one day that of the source first by its code.
+
+    Evidence ids count files as they come, so that by them the class of a certificate would depend on what came first.
+    """
     people = signals.people
     day, row = np.zeros(people, dtype=np.int64), np.full(people, -1, dtype=np.int64)
     evidence = np.full(people, _NONE, dtype=np.int64)
@@ -119,7 +125,7 @@ def newest_strong(signals: Signals, scale: Scale, seen: Array) -> Strongest:
         day[person[first]] = np.maximum.reduceat(signals.day[rows], first)
         last = signals.day[rows] == day[person]
         rows, person = rows[last], person[last]
-        order = np.lexsort((signals.evidence[rows], person))
+        order = np.lexsort((signals.evidence[rows], scale.name[signals.origin[rows]], person))
         rows, person = rows[order], person[order]
         first = np.flatnonzero(np.concatenate(([True], person[1:] != person[:-1])))
         row[person[first]] = rows[first]

@@ -74,6 +74,17 @@ def test_the_newest_strong_act_decides_and_nothing_else_is_listed() -> None:
     assert (said["as_of"], said["evidence"], said["valid_months"]) == (ago(20), [4], None)
 
 
+@pytest.mark.parametrize("ids", [(1, 2), (2, 1)])
+def test_of_two_strong_acts_on_one_day_the_source_decides_and_not_which_file_came_first(ids: tuple[int, int]) -> None:
+    hotel, rail = ids
+    saws = [
+        Saw(source="rail_trip", on=ago(20), evidence=rail),
+        Saw(source="police_hotel", on=ago(20), evidence=hotel),
+    ]
+    said = in_words(opinions_of(saws))
+    assert (said["as_of"], said["evidence"]) == (ago(20), [hotel])
+
+
 def test_a_signal_of_the_future_is_unknown_to_the_day_it_is_assessed_for() -> None:
     saws = [
         Saw(source="rail_trip", on=date(2023, 3, 1)),
