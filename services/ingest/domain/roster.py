@@ -37,7 +37,7 @@ class Seen:
     """Who stood in the rows before.
 
     Attributes:
-        codes: of the ids of people, uint64.
+        codes: of the ids of people whose enrolment goes on, uint64.
         households: numbers of households that have their payee.
     """
 
@@ -58,7 +58,8 @@ class JudgedRoster:
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
-        leaving: number and day, `ended_on`, of those whose row says that their enrolment has ended.
+        leaving: number and day, `ended_on`, of each row that says that an enrolment has ended; one that goes on in
+            another row, of this part or another one, has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
     """
 
@@ -160,8 +161,11 @@ def judge_roster(
 
 
 def _first_of_each(table: pl.DataFrame, seen: Array) -> tuple[pl.DataFrame, Array]:
-    """Rows of people who came before become duplicates; and the codes of those who had not."""
-    rows = table["reason"].is_null().arg_true()
+    """Rows of people who came before become duplicates; and the codes of those who had not.
+
+    A row that says that an enrolment has ended may be the history of one that goes on: it is nobody's duplicate.
+    """
+    rows = (table["reason"].is_null() & ~table["leaves"]).arg_true()
     codes = citizen_id.codes_of(table["number"].gather(rows))
     distinct, first = np.unique(codes, return_index=True)
     new = ~np.isin(distinct, seen)

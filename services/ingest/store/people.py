@@ -131,14 +131,17 @@ WITH merged AS (
         due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no
     RETURNING e.subject, (xmax = 0) AS fresh
 ) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
+_ENDS = """
+program = $1 AND ended_on IS NULL AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
+AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject)
+AND ($2 OR EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject)
+OR ($3 AND EXISTS (SELECT FROM staged s WHERE s.household = e.household)))"""
+"""Which enrolments the staged roster ends. Whoever a faulty row names stays, whatever another row of his says."""
 _END = f"""
 WITH over AS (
-    UPDATE enrolment e SET ended_on = coalesce((SELECT l.ended_on FROM leaving l WHERE l.subject = e.subject), $2),
-        batch_no = $3
-    WHERE program = $1 AND ended_on IS NULL AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
-    AND (EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject)
-    OR ($4 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject))
-    OR EXISTS (SELECT FROM staged s WHERE s.household = e.household)) RETURNING e.*
+    UPDATE enrolment e SET ended_on = coalesce((SELECT l.ended_on FROM leaving l WHERE l.subject = e.subject), $4),
+        batch_no = $5
+    WHERE {_ENDS} RETURNING e.*
 ) INSERT INTO gone (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM over"""  # noqa: S608  (our columns)
 _SHAPE = [
     ("subject", pa.binary(16)), ("change", pa.string()), ("amount_fen", pa.int64()), ("division", pa.string()),
@@ -163,7 +166,7 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np
 
 
 async def end_enrolments(
-    tx: WriteTx, program: str, batch_no: int, *, today: date, full: bool
+    tx: WriteTx, program: str, batch_no: int, *, today: date, full: bool, by_household: bool
 ) -> AsyncIterator[pa.Table]:
     """End the enrolments of a program that are not staged; they come some at a time, shaped as the event says them.
 
@@ -172,14 +175,15 @@ async def end_enrolments(
         program: whose enrolments.
         batch_no: the roster.
         today: the day on which they end, where their row does not say another.
-        full: all of them but the named; else only those whose row says so, or whose household has another payee now.
+        full: all of them but the named; else only those whose row says so.
+        by_household: those, too, whose household has another payee now.
     """
     await tx.run(
         "CREATE TEMP TABLE gone (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
         "amount_fen bigint, division text, group_no smallint, household uuid, sex text, born_on date, started_on date, "
         "ended_on date, due_on date) ON COMMIT DROP"
     )
-    await tx.run(_END, program, today, batch_no, full)
+    await tx.run(_END, program, full, by_household, today, batch_no)
     place = 0
     while rows := await tx.fetch("SELECT * FROM gone WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
         place = rows[-1]["place"]
@@ -190,16 +194,14 @@ def _plain(value: object) -> object:
     return value.bytes if isinstance(value, UUID) else value
 
 
-async def share_ending(tx: WriteTx, program: str, *, full: bool) -> tuple[int, int]:
+async def share_ending(tx: WriteTx, program: str, *, full: bool, by_household: bool) -> tuple[int, int]:
     """How many open enrolments of a program the staged roster would end, and how many there are."""
     rows = await tx.fetch(
-        "SELECT count(*) AS open, "
-        "count(*) FILTER (WHERE NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject) "
-        "AND (EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject) "
-        "OR ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject)))) AS ending "
+        f"SELECT count(*) AS open, count(*) FILTER (WHERE {_ENDS}) AS ending "  # noqa: S608  (our columns)
         "FROM enrolment e WHERE program = $1 AND ended_on IS NULL",
         program,
         full,
+        by_household,
     )
     return rows[0]["ending"], rows[0]["open"]
 

@@ -89,8 +89,7 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     if now.status == "completed":
         return now
     staged = await _stage(tx, keys, roster)
-    ends = roster.full or len(roster.leaving) > 0
-    ending, open_before = await people.share_ending(tx, roster.program, full=roster.full) if ends else (0, 0)
+    ending, open_before = await _share_ending(tx, roster)
     await _save_reasons(tx, now, roster)
     doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
     if doubtful and not roster.confirmed:
@@ -105,6 +104,16 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     await batches.save_status(tx, done)
     await batches.withdraw_older_held(tx, done, at=roster.at)
     return done
+
+
+def _ends(roster: Roster) -> bool:
+    return roster.full or roster.by_household or len(roster.leaving) > 0
+
+
+async def _share_ending(tx: WriteTx, roster: Roster) -> tuple[int, int]:
+    if not _ends(roster):
+        return 0, 0
+    return await people.share_ending(tx, roster.program, full=roster.full, by_household=roster.by_household)
 
 
 async def _save_reasons(tx: WriteTx, batch: Batch, roster: Roster) -> None:
@@ -125,8 +134,10 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
     await people.measure_stage(tx)
     named = await asyncio.to_thread(keys.subject.many, roster.named.to_list())
     await people.stage_named(tx, arrow.subject_array(named))
-    leaving = await asyncio.to_thread(keys.subject.many, roster.leaving["number"].to_list())
-    await people.stage_leaving(tx, arrow.subject_array(leaving), roster.leaving["ended_on"].to_arrow())
+    # Of somebody who has left more than once the last time counts.
+    left = roster.leaving.group_by("number").agg(pl.col("ended_on").max())
+    leaving = await asyncio.to_thread(keys.subject.many, left["number"].to_list())
+    await people.stage_leaving(tx, arrow.subject_array(leaving), left["ended_on"].to_arrow())
     return tables
 
 
@@ -169,8 +180,10 @@ async def _save_enrolments(
     for table in staged:
         await outbox.say_table(tx, ENROLMENTS_CHANGED, _differing(table, row_no, fresh), attributes)
     counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
-    if roster.full or roster.by_household or len(roster.leaving):
-        ending = people.end_enrolments(tx, roster.program, batch.batch_no, today=roster.today, full=roster.full)
+    if _ends(roster):
+        ending = people.end_enrolments(
+            tx, roster.program, batch.batch_no, today=roster.today, full=roster.full, by_household=roster.by_household
+        )
         async for gone in ending:
             await outbox.say_table(tx, ENROLMENTS_CHANGED, gone, attributes)
             counts["ended"] += gone.num_rows

@@ -105,6 +105,29 @@ async def test_a_row_says_when_an_enrolment_has_ended_in_a_delta_too(town):
     assert (held["code"], held["counts"]["ending"]) == ("roster_held", 10)
 
 
+async def test_a_row_of_history_does_not_end_what_goes_on_in_another_row(town):
+    columns = roster([0, 0, 0, 1, 1], 停止享受年月=["", "2021-03", "2022-03", "2021-04", "2022-04"])
+    said = (await town.enrol(columns, mode="delta")).json()
+    assert (said["accepted"], said["reasons"], said["ended"], said["changed"]) == (5, {}, 1, 0)
+    [gone] = [row for row in await town.said("ingest.enrolments.changed.v1") if row["change"] == "ended"]
+    assert (gone["subject"], str(gone["ended_on"])) == (town.deps.keys.subject.one(IDS[1]).bytes, "2022-04-01")
+
+
+async def test_of_a_home_each_has_an_enrolment_of_his_own_where_persons_are_paid(world):
+    await world.enrol(roster(range(8), 户编号=["H1"] * 8))
+    columns = roster([0, 2], 户编号=["H1"] * 2, 待遇金额=["9", "9"], 停止享受年月=["", "2023-10"])
+    said = (await world.enrol(columns, mode="delta", confirm=True)).json()
+    assert (said["changed"], said["ended"]) == (1, 1)
+    slip = roster([0, *range(1, 8)], 户编号=["H1"] * 8, 待遇金额=["9", "很多", *["9"] * 6])
+    assert (await world.enrol(slip, confirm=True)).json()["ended"] == 0
+
+
+async def test_other_payees_for_too_many_households_are_held(world):
+    await world.enrol(roster(range(3), 户编号=["H1", "H2", "H3"]), HOUSEHOLD_PROGRAM)
+    held = (await world.enrol(roster([7], 户编号=["H2"]), HOUSEHOLD_PROGRAM, mode="delta")).json()
+    assert (held["code"], held["counts"]["ending"]) == ("roster_held", 1)
+
+
 async def test_people_of_one_household_share_its_pseudonym_and_a_move_is_said(world):
     await world.enrol(roster(range(3), 户编号=["H1", "H1", ""]))
     said = await world.said("ingest.enrolments.changed.v1")

@@ -62,6 +62,12 @@ def test_a_person_twice_in_a_roster_counts_once():
     assert twice.good["amount_fen"].to_list() == [100]
 
 
+def test_an_open_row_counts_whatever_rows_of_history_stand_before_it():
+    rows = judged(citizen_id=[make_id(1)] * 2, name=["张三"] * 2, division=[VILLAGE] * 2, amount_yuan=["", "2.00"],
+                  ended=["2021-03", ""])  # fmt: skip
+    assert (rows.counts, rows.good["amount_fen"].to_list()) == ({"accepted": 2}, [200])
+
+
 def test_a_household_has_one_payee_over_all_parts_of_a_roster():
     def part(numbers, households, seen=NOBODY):
         count = len(numbers)
