@@ -25,7 +25,7 @@ from deploy.local.clients import SERVICES
 from deploy.local.database import DEFAULT_DATABASE, parse_url
 from deploy.local.folder import DataFolder
 from deploy.local.ports import HOST
-from deploy.local.secrets import OPERATOR, load_or_make
+from deploy.local.secrets import OPERATOR, load
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.bus import Bus, ConsumerState
 
@@ -142,7 +142,7 @@ def _running_nats(folder: DataFolder) -> str:
     if not port:
         msg = f"No NATS runs in {folder.root}: start the stack first (`wugan up`), or set WUGAN_NATS_URL."
         raise BackupError(msg)
-    return nats.url(HOST, int(port), OPERATOR, load_or_make(folder.secrets).users)
+    return nats.url(HOST, int(port), OPERATOR, load(folder.secrets).users)
 
 
 async def reconcile(where: Places, *, days: int = 2) -> Books:

@@ -26,7 +26,7 @@ from deploy.local.ports import HOST
 from deploy.local.probes import free_ports
 from deploy.local.processes import Child, RunAs
 from deploy.local.programs import postgres_user
-from deploy.local.secrets import ADMIN, load_or_make
+from deploy.local.secrets import ADMIN, load
 from shared.kit.clock import SystemClock
 
 _RECOVERY_SECONDS = 24 * 3600.0
@@ -68,7 +68,7 @@ async def restore(data: Path, place: Place, *, base: str | None = None, at: date
     if not (folder.secrets / "keys.json").exists():
         msg = f"The keys of the city are not in {folder.secrets}: put them there first; no backup holds them."
         raise BackupError(msg)
-    secrets = load_or_make(folder.secrets)
+    secrets = load(folder.secrets)
     if fingerprint(secrets) != chosen.facts.keys:
         msg = f"The keys in {folder.secrets} are not those {chosen.name} was written with: names could not be read."
         raise BackupError(msg)

@@ -19,7 +19,7 @@ from deploy.local.database import DEFAULT_DATABASE, Server, parse_url
 from deploy.local.folder import DataFolder
 from deploy.local.processes import RunAs, launcher
 from deploy.local.programs import postgres_program
-from deploy.local.secrets import ADMIN, Secrets, load_or_make
+from deploy.local.secrets import ADMIN, Secrets, load
 from shared.kit.clock import SystemClock
 
 SLOT = "wugan_backup"
@@ -51,7 +51,7 @@ def origin(data: Path) -> Origin:
     if not (folder.secrets / "keys.json").exists():
         msg = f"{folder.root} is no folder of a stack: name it with --data."
         raise BackupError(msg)
-    secrets = load_or_make(folder.secrets)
+    secrets = load(folder.secrets)
     if url := os.environ.get("WUGAN_DATABASE_URL"):
         server, database = parse_url(url)
         return Origin(server=server, folder=folder, secrets=secrets, database=database)

@@ -51,6 +51,29 @@ def service_client(service: str) -> str:
     return f"service-{service}"
 
 
+SERVICE_SCOPES = {
+    "ingest": ("recognition.check",),
+    "scoring": ("grid.read",),
+    "grid": ("ingest.reveal", "scoring.read"),
+    "recognition": (),
+    "notify": ("operate", "recognition.check"),
+}
+"""What each service may ask the others, which is what it does ask: whoever takes one over gets no further with it."""
+
+
+def service_cards() -> tuple[ClientCard, ...]:
+    """The clients of the services; who is told of programs is told of all."""
+    return tuple(
+        ClientCard(
+            client_id=service_client(service),
+            role="service",
+            scopes=scopes,
+            programs=("*",) if "recognition.check" in scopes else (),
+        )
+        for service, scopes in SERVICE_SCOPES.items()
+    )
+
+
 _DEMO = (
     ClientCard(client_id="demo-operator", role="operator", scopes=ALL_SCOPES, programs=("*",)),
     ClientCard(
@@ -80,11 +103,5 @@ _DEMO = (
     ClientCard(client_id="demo-auditor", role="auditor", scopes=("audit.read", "ingest.read"), programs=("*",)),
 )
 
-CLIENTS: tuple[ClientCard, ...] = (
-    *(
-        ClientCard(client_id=service_client(each), role="service", scopes=ALL_SCOPES, programs=("*",))
-        for each in SERVICES
-    ),
-    *_DEMO,
-)
+CLIENTS: tuple[ClientCard, ...] = (*service_cards(), *_DEMO)
 """Every client of a local stack."""

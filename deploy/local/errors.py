@@ -71,6 +71,15 @@ class MissingProgramError(StackError):
         super().__init__(f"The program {program} is not installed beside Python: run `make setup`.")
 
 
+class NoSecretsError(StackError):
+    """A folder in which the keys of an installation should lie."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} does not hold the keys of an installation: put them there; `wugan secrets` makes new ones."
+        )
+
+
 class DiedError(StackError):
     """A process ended before it was ever ready."""
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc.jwk import ECKey
 
 from deploy.local.clients import CLIENTS, SERVICES, ClientCard
+from deploy.local.errors import NoSecretsError
 
 ADMIN = "postgres"
 """Superuser of the embedded PostgreSQL."""
@@ -58,25 +59,58 @@ class Secrets:
     clients: Mapping[str, ClientKey]
 
 
+def load(folder: Path) -> Secrets:
+    """The secrets in `folder`, of which nothing is made or written anew.
+
+    Raises:
+        NoSecretsError: they are not there, or not whole.
+    """
+    try:
+        kept = json.loads((folder / "keys.json").read_text(encoding="utf-8"))
+        return _secrets(folder, kept, (path.stem for path in sorted((folder / "clients").glob("*.pem"))))
+    except (FileNotFoundError, TypeError, ValueError) as error:
+        raise NoSecretsError(folder) from error
+
+
 def load_or_make(folder: Path, cards: Iterable[ClientCard] = CLIENTS) -> Secrets:
-    """The secrets in `folder`; what is missing there is made."""
+    """The secrets in `folder`; what is missing there is made, and clients somebody added by hand stay listed."""
     path = folder / "keys.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     made = _keys(kept)
     if made != kept:
         write_private(path, json.dumps(made, indent=1).encode())
-    issuer = folder / "issuer.pem"
-    _ensure_key(issuer)
+    _ensure_key(folder / "issuer.pem")
     (folder / "clients").mkdir(mode=0o700, exist_ok=True)
-    clients: dict[str, ClientKey] = {}
-    listed: list[dict[str, Any]] = []
+    ours = tuple(cards)
+    found = _secrets(folder, made, (card.client_id for card in ours))
+    _register(found, ours)
+    return found
+
+
+def _secrets(folder: Path, keys: Mapping[str, Any], clients: Iterable[str]) -> Secrets:
+    return Secrets(
+        **keys,
+        issuer_key_file=folder / "issuer.pem",
+        clients_file=folder / "clients.json",
+        clients={each: ClientKey(client_id=each, key_file=folder / "clients" / f"{each}.pem") for each in clients},
+    )
+
+
+def _register(found: Secrets, cards: Iterable[ClientCard]) -> None:
+    """List our clients with their public keys; what else the file says of them, and everybody else in it, stays."""
+    path = found.clients_file
+    before = path.read_bytes() if path.exists() else b"[]"
+    listed: dict[str, dict[str, Any]] = {each["client_id"]: each for each in json.loads(before)}
     for card in cards:
-        key_file = folder / "clients" / f"{card.client_id}.pem"
-        clients[card.client_id] = ClientKey(client_id=card.client_id, key_file=key_file)
-        listed.append(asdict(card) | {"jwks": {"keys": [_public(_ensure_key(key_file))]}})
-    clients_file = folder / "clients.json"
-    write_private(clients_file, json.dumps(listed, indent=1).encode())
-    return Secrets(**made, issuer_key_file=issuer, clients_file=clients_file, clients=clients)
+        kept = listed.get(card.client_id, {})
+        public = _public(_ensure_key(found.clients[card.client_id].key_file))
+        keys = kept.get("jwks", {}).get("keys", [])
+        # A second key beside ours was put there by hand; where ours is new, the ones before are no longer believed.
+        keys = keys if public in keys else [public]
+        listed[card.client_id] = kept | asdict(card) | {"jwks": {"keys": keys}}
+    after = json.dumps(list(listed.values()), indent=1).encode()
+    if after != before:
+        write_private(path, after)
 
 
 def write_private(path: Path, content: bytes) -> None:

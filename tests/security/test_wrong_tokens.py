@@ -19,7 +19,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
-from deploy.local.clients import ALL_SCOPES
+from deploy.local.clients import ALL_SCOPES, SERVICE_SCOPES
+from deploy.local.programs import ROOT
 from services.recognition.domain.limits import Policy
 from services.recognition.usecases.limits import Limiter
 from services.recognition.usecases.refusals import Refusals
@@ -41,6 +42,20 @@ OPEN = {
 }
 SIGNED = {("POST", "/v1/receipts/{channel}")}  # the provider's callback proves itself by its own signature
 ROLES = ("partner", "department", "citizen", "grid_worker", "grid_leader", "village", "officer", "auditor", "operator")
+
+
+ASKED = {
+    "ingest": [("recognition", "GET", "/v1/programs/{code}")],
+    "scoring": [("grid", "GET", "/v1/divisions/{division}/subjects")],
+    "grid": [("ingest", "POST", "/v1/people:reveal"), ("scoring", "POST", "/v1/visit-orders")],
+    "recognition": [],
+    "notify": [
+        ("recognition", "GET", "/v1/figures"),
+        ("grid", "GET", "/v1/figures"),
+        ("recognition", "GET", "/v1/programs"),
+    ],
+}
+"""What each service asks the others."""
 
 
 class ReachedError(Exception):
@@ -254,3 +269,20 @@ def test_the_open_doors_are_those_we_know():
 def test_every_scope_of_a_route_can_be_given():
     wanted = {scope for name in SERVICES for each in routes(name) for way in each.ways for scope in way[0]}
     assert wanted <= set(ALL_SCOPES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_ask_what_it_asks_and_nothing_else(service):
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "services" / service).rglob("*.py"))
+    lines = len(re.findall(r"peers\.(?:ask|get_json)\(", code))
+    assert lines == len({path for _, _, path in ASKED[service]}), "a new question belongs into the table"
+    ways = [
+        way
+        for peer, method, path in ASKED[service]
+        for each in routes(peer)
+        for way in each.ways
+        if (each.method, each.path) == (method, path)
+    ]
+    assert len(ways) == len(ASKED[service])
+    assert {scope for scopes, _ in ways for scope in scopes} == set(SERVICE_SCOPES[service])
+    assert all(not roles or "service" in roles for _, roles in ways)

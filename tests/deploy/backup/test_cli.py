@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from deploy.backup.place import Place
 from deploy.backup.taking import origin
 from deploy.cli import app
+from deploy.local.clients import service_cards
 from deploy.local.secrets import load_or_make
 
 
@@ -41,11 +42,12 @@ def test_a_backup_or_replay_without_a_running_stack_is_told(tmp_path, capfd, mon
 
 def test_what_is_replayed_lies_in_the_database_the_environment_names(tmp_path, monkeypatch):
     (tmp_path / "secrets").mkdir()
-    load_or_make(tmp_path / "secrets")
+    listed = load_or_make(tmp_path / "secrets", service_cards()).clients_file.read_bytes()
     monkeypatch.setenv("WUGAN_DATABASE_URL", "postgresql://admin:secret@db.example:5432/bozhou")
     assert origin(tmp_path).database == "bozhou"
     monkeypatch.setenv("WUGAN_DATABASE_URL", "postgresql://admin:secret@db.example:5432/postgres")
     assert origin(tmp_path).database == "wugan"
+    assert (tmp_path / "secrets" / "clients.json").read_bytes() == listed
 
 
 def test_an_installation_is_told_its_secrets_and_gets_certificates(tmp_path, capfd):

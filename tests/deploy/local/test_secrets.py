@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from joserfc.jwk import ECKey
 
-from deploy.local.clients import CLIENTS, SERVICES, ClientCard
-from deploy.local.secrets import load_or_make
+from deploy.local.clients import CLIENTS, SERVICES, ClientCard, service_cards
+from deploy.local.errors import NoSecretsError
+from deploy.local.secrets import load, load_or_make, write_private
 from shared.kit.http import load_key
 from shared.kit.settings import KitSettings
 from tests.support.settings import settings_for
@@ -37,12 +39,35 @@ def test_the_clients_file_holds_the_public_half_of_each_key_and_nothing_private(
         assert load_key(key.key_file).thumbprint() == public["kid"]
 
 
-def test_a_new_client_gets_a_key_and_the_old_ones_keep_theirs(tmp_path):
-    before = load_or_make(tmp_path).clients["demo-operator"].pem
+def test_clients_added_by_hand_and_second_keys_stay_until_a_key_is_new(tmp_path):
+    made = load_or_make(tmp_path)
+    pem = made.clients["demo-operator"].pem
+    listed = json.loads(made.clients_file.read_text())
+    bank = {"client_id": "bank", "role": "partner", "scopes": [], "jwks": {"keys": []}}
+    operator = next(each for each in listed if each["client_id"] == "demo-operator")
+    operator["jwks"]["keys"].append({"kid": "second"})
+    write_private(made.clients_file, json.dumps([*listed, bank]).encode())
     late = ClientCard(client_id="late", role="partner", scopes=())
     after = load_or_make(tmp_path, (*CLIENTS, late))
+    found = {each["client_id"]: each for each in json.loads(after.clients_file.read_text())}
+    assert found["bank"] == bank
+    assert found["demo-operator"] == operator
     assert after.clients["late"].pem
-    assert after.clients["demo-operator"].pem == before
+    assert after.clients["demo-operator"].pem == pem
+    made.clients["demo-operator"].key_file.unlink()
+    load_or_make(tmp_path)
+    found = {each["client_id"]: each for each in json.loads(after.clients_file.read_text())}
+    assert operator["jwks"]["keys"][0] not in found["demo-operator"]["jwks"]["keys"]
+    assert len(found["demo-operator"]["jwks"]["keys"]) == 1
+
+
+def test_looking_at_secrets_makes_and_changes_none(tmp_path):
+    with pytest.raises(NoSecretsError, match="wugan secrets"):
+        load(tmp_path)
+    made = load_or_make(tmp_path, service_cards())
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert load(tmp_path) == made
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_the_keys_fit_the_settings_of_the_services(tmp_path):
