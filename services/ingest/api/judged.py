@@ -73,6 +73,7 @@ class JudgedRosterFile:
         reasons: row number and reason of rows not taken.
         leaving: number and day of people whose rows say that they have left.
         named: numbers of people whose rows are faulty.
+        unsaid: columns of enrolments of which it says nothing.
     """
 
     scratch: Path
@@ -81,6 +82,7 @@ class JudgedRosterFile:
     leaving: list[pl.DataFrame] = field(default_factory=list)
     named: list[pl.Series] = field(default_factory=list)
     parts: list[Path] = field(default_factory=list)
+    unsaid: tuple[str, ...] = ()
 
     def add(self, judged: roster.JudgedRoster) -> None:
         """Take the next rows."""

@@ -290,6 +290,7 @@ async def take_roster(
                 parts=judged.rows,
                 leaving=pl.concat(judged.leaving),
                 named=pl.concat(judged.named),
+                unsaid=judged.unsaid,
                 full=asked.full,
                 by_household=asked.by_household,
                 today=deps.platform.clock.today(),
@@ -339,6 +340,7 @@ def _judged_roster(deps: IngestDeps, received: Received, *, by_household: bool) 
         for frame in read_chunks(received.path, received.scratch, roster.match, limits):
             part = roster.judge_roster(frame, today=today, first_row=row, seen=seen, by_household=by_household)
             judged.add(part)
+            judged.unsaid = tuple(kept for name, kept in roster.OPTIONAL.items() if name not in frame.columns)
             row, seen = row + len(frame), part.seen
     if not row:
         detail = "The roster has a first line but no rows; send it with its people."

@@ -27,6 +27,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Accepted headers by canonical column."""
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
+OPTIONAL = {"group_no": "group_no", "started": "started_on", "due_on": "due_on", "household_no": "household"}
+"""What an enrolment keeps where a roster has no such column, by canonical column."""
+_TENS = ("", "十", "二十", "三十", "四十", "五十", "六十", "七十", "八十", "九十")
+_NUMERALS = {f"{ten}{one}": 10 * tens + ones for tens, ten in enumerate(_TENS)
+             for ones, one in enumerate(("", *"一二三四五六七八九")) if ten or one}  # fmt: skip
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
            citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
@@ -108,19 +113,21 @@ def judge_roster(
             "family_phone": whole["family_phone"].str.strip_chars(),
             "card_tail": whole["card_tail"].str.strip_chars(),
             "division": whole["division"].str.strip_chars(),
-            "group_no": whole["group_no"].str.extract(r"(\d+)", 1).cast(pl.Int16, strict=False),
+            "group_no": _groups(whole["group_no"]),
             "amount_fen": amount.to_series().cast(pl.Int64, strict=False),
             "no_amount": yuan.str.len_bytes().fill_null(0) == 0,
             "started_on": dates.parse(whole["started"]),
             "due_on": dates.parse(whole["due_on"]),
             "ended_on": dates.parse(whole["ended"]),
-            "leaves": whole["ended"].str.strip_chars().str.len_bytes().fill_null(0) > 0,
+            "leaves": _filled(whole["ended"]),
             # A cell that is there but empty is no household; else all such people would be one.
             "household_no": whole["household_no"].str.strip_chars().replace("", None),
         }
     )
     uneven = whole[UNEVEN] if UNEVEN in whole.columns else pl.lit(value=False)
     homeless = pl.col("household_no").is_null() if by_household else pl.lit(value=False)
+    no_day = _unread(whole["started"], table["started_on"]) | _unread(whole["due_on"], table["due_on"])
+    no_code = pl.col("amount_fen").is_null() | pl.lit(_unread(whole["group_no"], table["group_no"]))
     fault = pl.Series(checked.fault).replace_strict(_FAULTS, default=None, return_dtype=pl.String)
     reason = (
         pl.when(uneven)
@@ -136,7 +143,9 @@ def judge_roster(
         .then(None)
         .when(pl.col("compared").is_null() | pl.col("no_amount") | pl.col("division").is_null() | homeless)
         .then(pl.lit("missing_field"))
-        .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | pl.col("amount_fen").is_null())
+        .when(no_day)
+        .then(pl.lit("impossible_date"))
+        .when(~pl.col("division").str.contains(r"^[0-9]{12}$") | no_code)
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
@@ -158,6 +167,24 @@ def judge_roster(
         leaving=taken.filter("leaves").select("number", "ended_on"),
         named=named,
     )
+
+
+def _filled(raw: pl.Series) -> pl.Series:
+    return raw.str.strip_chars().str.len_bytes().fill_null(0) > 0
+
+
+def _unread(raw: pl.Series, read: pl.Series) -> pl.Series:
+    """Cells in which something stands that is not understood: it must not pass for nothing."""
+    return _filled(raw) & read.is_null()
+
+
+def _groups(raw: pl.Series) -> pl.Series:
+    """Numbers of village groups, 3, 第3组 or 三组; null where there is none."""
+    text = raw.str.normalize("NFKC")
+    numeral = text.str.extract(r"([一二三四五六七八九十]+)", 1)
+    digits = text.str.extract(r"(\d+)", 1)
+    numbers = numeral.replace_strict(_NUMERALS, default=None, return_dtype=pl.Int16)
+    return pl.select(pl.when(digits.is_null()).then(numbers).otherwise(digits.cast(pl.Int16, strict=False))).to_series()
 
 
 def _first_of_each(table: pl.DataFrame, seen: Array) -> tuple[pl.DataFrame, Array]:

@@ -151,6 +151,41 @@ _SHAPE = [
 _AT_ONCE = 25_000
 
 
+_KEEP = {
+    "group_no": "CASE WHEN s.division = e.division THEN e.group_no END",
+    "started_on": "e.started_on", "due_on": "e.due_on", "household": "e.household",
+}  # fmt: skip
+
+
+async def keep_unsaid(tx: WriteTx, program: str, unsaid: Sequence[str]) -> None:
+    """Give the staged rows what enrolments that are open hold in columns of which the roster says nothing.
+
+    Args:
+        tx: the transaction.
+        program: whose enrolments.
+        unsaid: of group_no, started_on, due_on, household; a group is kept within its village.
+    """
+    given = ", ".join(f"{name} = {_KEEP[name]}" for name in unsaid)
+    held = " OR ".join(f"e.{name} IS NOT NULL" for name in unsaid)
+    await tx.run(
+        f"UPDATE staged s SET {given} FROM enrolment e "  # noqa: S608  (our columns)
+        f"WHERE e.subject = s.subject AND e.program = $1 AND e.ended_on IS NULL AND ({held})",
+        program,
+    )
+
+
+async def differing_between(tx: WriteTx, first: int, last: int) -> pa.Table:
+    """Of staged rows that differ, by number and in its order, what they may have been given."""
+    rows = await tx.fetch(
+        "SELECT s.row_no, s.group_no, s.household, s.started_on, s.due_on FROM differs d JOIN staged s USING (row_no) "
+        "WHERE d.row_no BETWEEN $1 AND $2 ORDER BY d.row_no",
+        first,
+        last,
+    )
+    shape = [(name, kind) for name, kind in _SHAPE if name in _KEEP]
+    return pa.table({name: pa.array([_plain(row[name]) for row in rows], kind) for name, kind in shape})
+
+
 async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np.ndarray, np.ndarray]:
     """Bring the enrolments of a program to the staged rows.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -41,6 +41,7 @@ class Roster:
         parts: its good rows, some at a time, as often as they are asked for.
         leaving: number and day, `ended_on`, of people whose rows say that they have left.
         named: numbers of people whose rows are faulty; they have not ended.
+        unsaid: columns of enrolments of which it says nothing.
         full: whoever is not in it has ended.
         by_household: whoever drew the money for a household that has another payee in it has ended.
         end_share: share of open enrolments it may end without a second look.
@@ -54,6 +55,7 @@ class Roster:
     parts: Callable[[], Iterator[pl.DataFrame]]
     leaving: pl.DataFrame
     named: pl.Series
+    unsaid: Sequence[str]
     full: bool
     by_household: bool
     today: date
@@ -176,9 +178,14 @@ async def _save_enrolments(
         "department": batch.department,
         "received_at": batch.received_at.isoformat(),
     }
+    if roster.unsaid:
+        await people.keep_unsaid(tx, roster.program, roster.unsaid)
     row_no, fresh = await people.merge_enrolments(tx, roster.program, batch.batch_no)
     for table in staged:
-        await outbox.say_table(tx, ENROLMENTS_CHANGED, _differing(table, row_no, fresh), attributes)
+        differing = _differing(table, row_no, fresh)
+        if roster.unsaid and not fresh.all():
+            differing = await _with_kept(tx, differing, roster.unsaid)
+        await outbox.say_table(tx, ENROLMENTS_CHANGED, differing, attributes)
     counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
     if _ends(roster):
         ending = people.end_enrolments(
@@ -199,6 +206,16 @@ def _differing(staged: pa.Table, row_no: np.ndarray, fresh: np.ndarray) -> pa.Ta
     change = pa.DictionaryArray.from_arrays(pa.array(fresh[at[chosen]].astype(np.int8)), pa.array(["changed", "new"]))
     table = staged.filter(pa.array(chosen))
     return table.append_column("change", change).append_column("ended_on", pa.nulls(table.num_rows, pa.date32()))
+
+
+async def _with_kept(tx: WriteTx, differing: pa.Table, unsaid: Sequence[str]) -> pa.Table:
+    if not len(differing):
+        return differing
+    numbers = differing.column("row_no").to_numpy()
+    kept = await people.differing_between(tx, int(numbers[0]), int(numbers[-1]))
+    for name in unsaid:
+        differing = differing.set_column(differing.column_names.index(name), name, kept.column(name))
+    return differing
 
 
 def _keyed(good: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 from services.ingest.api import taking
 from services.ingest.store.batches import NewBatch
 from services.ingest.usecases.rosters import OvertakenError
-from tests.services.ingest.world import HOUSEHOLD_PROGRAM, IDS, NAMES, NOW, PROGRAM, csv_of, pharmacy, roster
+from tests.services.ingest.world import HOUSEHOLD_PROGRAM, IDS, NAMES, NOW, PROGRAM, VILLAGE, csv_of, pharmacy, roster
 
 pytestmark = pytest.mark.db
 
@@ -162,6 +162,22 @@ async def test_a_second_payee_of_a_household_is_not_taken_and_told_why(world):
     assert (batch["rows"], batch["quarantined"]) == (3, 2)
     file = await world.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
     assert "一户只列一名" in file.text
+
+
+async def test_what_a_roster_has_no_column_for_stays_as_it_was(world):
+    await world.enrol(roster([0, 1], 认证截止=["2024-03-31"] * 2, 开始享受年月=["2019-05"] * 2, 户编号=["H1"] * 2))
+    few = roster([0, 1, 2], 待遇金额=["9", "220.10", "9"], 村居代码=["341602001002", VILLAGE, VILLAGE])
+    few.pop("村民组")
+    said = (await world.enrol(few, mode="delta")).json()
+    assert (said["new"], said["changed"]) == (1, 1)
+    rows = (await world.said("ingest.enrolments.changed.v1"))[2:]
+    [told] = [row for row in rows if row["change"] == "changed"]
+    home = world.deps.keys.household.one("H1").bytes
+    assert (str(told["due_on"]), str(told["started_on"]), told["household"]) == ("2024-03-31", "2019-05-01", home)
+    kept = await world.rows("SELECT count(due_on) AS due, array_agg(group_no ORDER BY amount_fen) AS groups "
+                            "FROM enrolment")  # fmt: skip
+    # The group of another village is not that of the same number.
+    assert (kept[0]["due"], sorted(kept[0]["groups"], key=str)) == (2, [3, None, None])
 
 
 async def test_a_changed_amount_is_said_to_the_fen(town):

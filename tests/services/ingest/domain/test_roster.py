@@ -46,6 +46,10 @@ def test_amounts_come_in_many_writings(text, fen):
         ({"citizen_id": [""]}, "missing_field"),
         ({"citizen_id": ["341602"]}, "bad_citizen_id"),
         ({UNEVEN: [True]}, "uneven_row"),
+        ({"started": ["abc"]}, "impossible_date"),
+        ({"due_on": ["2024-13-30"]}, "impossible_date"),
+        ({"group_no": ["99999"]}, "wrong_code"),
+        ({"group_no": ["东头组"]}, "wrong_code"),
     ],
 )
 def test_a_row_that_cannot_be_used_says_why_and_whom_it_names(columns, reason):
@@ -53,6 +57,13 @@ def test_a_row_that_cannot_be_used_says_why_and_whom_it_names(columns, reason):
     assert made.counts == {"accepted": 0, reason: 1}
     assert made.reasons.rows() == [(0, reason)]
     assert made.named.to_list() == ([] if "citizen_id" in columns else [make_id(1)])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("3", 3), ("第12组", 12), ("三组", 3), ("第二十一村民组", 21), ("３组", 3), (" ", None)]
+)
+def test_groups_come_in_many_writings(text, number):
+    assert judged(group_no=[text]).good["group_no"].to_list() == [number]
 
 
 def test_a_person_twice_in_a_roster_counts_once():
