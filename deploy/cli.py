@@ -249,6 +249,7 @@ def exporter(  # noqa: PLR0913  (options of a command)
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 9090,
     seconds: Annotated[float, typer.Option(min=1, help="Between two looks.")] = 60,
+    notes: Annotated[Path | None, typer.Option(help="Folder of notes of backup and reconcile.")] = None,
 ) -> None:
     """Serve the figures of all services to Prometheus until Ctrl-C."""
     import asyncio  # noqa: PLC0415  (loaded when called)
@@ -266,7 +267,7 @@ def exporter(  # noqa: PLR0913  (options of a command)
             if inside
             else partial(operator, gateway=gateway, data=data, client_id=client_id)
         )
-        asyncio.run(export(ask, host=host, port=port, seconds=seconds))
+        asyncio.run(export(ask, host=host, port=port, seconds=seconds, notes=notes))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except (StackError, OSError, ValidationError) as error:
@@ -299,6 +300,9 @@ def secrets(*, to: Annotated[Path, typer.Option(help="Folder for keys and client
         typer.echo(f"{name}={value}")
 
 
+Note = Annotated[Path | None, typer.Option(help="File for its figures, …/name.prom, for the exporter's --notes.")]
+
+
 @app.command()
 def backup(
     *,
@@ -306,11 +310,12 @@ def backup(
     data: Data = Path("var/stack"),
     follow: Annotated[bool, typer.Option("--follow", help="Go on with everything written, until Ctrl-C.")] = False,
     keep: Annotated[int, typer.Option(min=1, help="Base backups to keep.")] = 7,
+    note: Note = None,
 ) -> None:
     """Back up the running platform: database, raw files; no keys."""
     from deploy.backup.cli import run_backup  # noqa: PLC0415  (loaded when called)
 
-    raise typer.Exit(run_backup(data, to, follow=follow, keep=keep))
+    raise typer.Exit(run_backup(data, to, follow=follow, keep=keep, note=note))
 
 
 @app.command()
@@ -348,11 +353,12 @@ def reconcile_boxes(
     data: Data = Path("var/stack"),
     days: Annotated[int, typer.Option(min=1, max=14, help="How far back.")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Have said again what somebody misses.")] = False,
+    note: Note = None,
 ) -> None:
     """Hold what was said against what was heard, once a day; ends with 1 where something is missing."""
     from deploy.backup.cli import run_reconcile  # noqa: PLC0415  (loaded when called)
 
-    raise typer.Exit(run_reconcile(data, days=days, again=again))
+    raise typer.Exit(run_reconcile(data, days=days, again=again, note=note))
 
 
 def parse_workers(words: list[str]) -> dict[str, int]:

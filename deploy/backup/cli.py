@@ -20,18 +20,21 @@ from deploy.backup.taking import follow as follow_server
 from deploy.backup.taking import origin, take
 from deploy.local.clients import SERVICES
 from deploy.local.errors import StackError
+from deploy.monitoring.notes import note as leave_note
+from shared.kit.clock import wall
 from shared.kit.problems import ProblemError
 
 
-def run_backup(data: Path, to: Path, *, follow: bool, keep: int) -> int:
+def run_backup(data: Path, to: Path, *, follow: bool, keep: int, note: Path | None = None) -> int:
     """The exit code."""
 
     async def work() -> None:
         source, place = origin(data), Place(to)
         if not follow:
-            await take(source, place, _say, keep=keep)
+            base = await take(source, place, _say, keep=keep)
+            leave_note(note, {"wugan_backup_taken_timestamp_seconds": base.taken_at.timestamp()})
             return
-        following = asyncio.ensure_future(follow_server(source, place, _say, keep=keep))
+        following = asyncio.ensure_future(follow_server(source, place, _say, keep=keep, note=note))
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(each, following.cancel)
         try:
@@ -72,7 +75,7 @@ def run_replay(data: Path, services: Sequence[str], *, days: int | None) -> int:
     return _told(work())
 
 
-def run_reconcile(data: Path, *, days: int, again: bool) -> int:
+def run_reconcile(data: Path, *, days: int, again: bool, note: Path | None = None) -> int:
     """The exit code: 1 where something is missing and was not said again."""
     missing = 0
 
@@ -92,6 +95,8 @@ def run_reconcile(data: Path, *, days: int, again: bool) -> int:
                 _say(f"{service}: {count} messages are said again; look again in an hour or two")
         else:
             _say(f"{missing} messages never reached somebody they were for: `wugan reconcile --again` says them again")
+        left = 0 if again else missing
+        leave_note(note, {"wugan_reconcile_done_timestamp_seconds": wall(), "wugan_reconcile_missing": left})
 
     return _told(work()) or int(missing > 0 and not again)
 

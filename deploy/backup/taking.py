@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -20,10 +20,12 @@ from deploy.local.folder import DataFolder
 from deploy.local.processes import RunAs, launcher
 from deploy.local.programs import postgres_program
 from deploy.local.secrets import ADMIN, Secrets, load
-from shared.kit.clock import SystemClock
+from deploy.monitoring.notes import note as leave_note
+from shared.kit.clock import SystemClock, wall
 
 SLOT = "wugan_backup"
 _FILES_SECONDS = 10.0
+_BASE_EVERY = timedelta(days=1)
 _LOOK_SECONDS = 0.05
 _ATTACH_SECONDS = 30.0
 _PORT_LINE, _HOST_LINE = 3, 5  # of postmaster.pid
@@ -104,8 +106,8 @@ async def take(source: Origin, place: Place, told: Told = print, *, keep: int = 
     return base
 
 
-async def follow(source: Origin, place: Place, told: Told = print, *, keep: int = 7) -> None:
-    """A base backup, then everything PostgreSQL writes and every new raw file, until cancelled.
+async def follow(source: Origin, place: Place, told: Told = print, *, keep: int = 7, note: Path | None = None) -> None:
+    """A base backup a day, everything PostgreSQL writes and every new raw file, until cancelled.
 
     Raises:
         BackupError: the WAL could not be followed.
@@ -127,7 +129,10 @@ async def follow(source: Origin, place: Place, told: Told = print, *, keep: int 
         base = await take(source, place, told, keep=keep)
         told(f"every moment from {base.taken_at:%Y-%m-%d %H:%M:%S %Z} on can be restored while this runs")
         while process.returncode is None:
+            if SystemClock().now() - base.taken_at >= _BASE_EVERY:
+                base = await take(source, place, told, keep=keep)
             copy_files(source.folder, place)
+            leave_note(note, _figures(base))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FILES_SECONDS):
                     await process.wait()
@@ -138,6 +143,13 @@ async def follow(source: Origin, place: Place, told: Told = print, *, keep: int 
             process.terminate()
             await process.wait()
         copy_files(source.folder, place)
+
+
+def _figures(base: Base) -> dict[str, float]:
+    return {
+        "wugan_backup_taken_timestamp_seconds": base.taken_at.timestamp(),
+        "wugan_backup_followed_timestamp_seconds": wall(),
+    }
 
 
 def copy_files(folder: DataFolder, place: Place) -> int:

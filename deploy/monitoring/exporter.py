@@ -6,12 +6,14 @@ not by every scrape of every process.
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from deploy.monitoring.looking import Look, Operator
+from deploy.monitoring.notes import Notes
 from deploy.monitoring.status import flat
 
 log = structlog.get_logger(__name__)
@@ -39,7 +41,9 @@ class Figures:
             self.flow.labels(look.service, what).set(count)
 
 
-async def export(ask: Callable[[httpx.AsyncClient], Operator], *, host: str, port: int, seconds: float) -> None:
+async def export(
+    ask: Callable[[httpx.AsyncClient], Operator], *, host: str, port: int, seconds: float, notes: Path | None = None
+) -> None:
     """Serve the figures until cancelled.
 
     Args:
@@ -47,12 +51,15 @@ async def export(ask: Callable[[httpx.AsyncClient], Operator], *, host: str, por
         host: where to listen.
         port: where to listen.
         seconds: between two looks.
+        notes: folder of what backup and reconciliation noted.
 
     Raises:
         NoKeyError: the operator's key is not where it was said to be.
     """
     registry = CollectorRegistry()
     figures = Figures(registry)
+    if notes:
+        registry.register(Notes(notes))
     async with httpx.AsyncClient() as http:
         asking = ask(http)
         server, thread = start_http_server(port, addr=host, registry=registry)

@@ -171,6 +171,9 @@ class Relay:
         async with self._database.engine.connect() as connection:
             key = sa.func.hashtext(f"relay:{self._database.schema}")
             if not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(key)))).scalar():
+                # Another process leads and tells how much waits; what this one saw when it led is over.
+                OUTBOX_PENDING.set(0)
+                OUTBOX_OLDEST.set(0)
                 return
             raw = await driver_of(connection)
             try:

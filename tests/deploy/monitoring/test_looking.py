@@ -12,6 +12,7 @@ from rich.console import Console
 from deploy.local.clients import SERVICES
 from deploy.monitoring.exporter import Figures
 from deploy.monitoring.looking import Inside, Look, NoKeyError, Operator, behind, operator
+from deploy.monitoring.notes import Notes, note
 from deploy.monitoring.status import flat, screen, wrong
 from shared.kit.http import TokenSource
 
@@ -83,6 +84,17 @@ async def test_the_exporter_tells_prometheus_what_the_services_told_it(looks):
     assert ready == {"ingest": 1, "scoring": 0, "grid": 0, "recognition": 1, "notify": 1}
     assert registry.get_sample_value("wugan_figures_answered", {"service": "scoring"}) == 0
     assert registry.get_sample_value("wugan_figure", labels | {"service": "scoring"}) is None
+
+
+def test_what_a_command_noted_is_served_as_it_last_was(tmp_path):
+    note(None, {"wugan_reconcile_missing": 1})
+    registry = CollectorRegistry()
+    registry.register(Notes(tmp_path))
+    for missing in (3, 0):
+        note(tmp_path / "reconcile.prom", {"wugan_reconcile_missing": missing})
+        assert registry.get_sample_value("wugan_reconcile_missing") == missing
+    (tmp_path / "broken.prom").write_text("half a li", encoding="utf-8")
+    assert registry.get_sample_value("wugan_reconcile_missing") == 0
 
 
 def test_groups_are_told_by_their_names():

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, ROOT
 from deploy.monitoring.exporter import Figures
+from deploy.monitoring.notes import FIGURES
 
 RULES = yaml.safe_load((DEPLOY / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
 DASHBOARD = json.loads((DEPLOY / "monitoring/grafana/wugan.json").read_text(encoding="utf-8"))
@@ -19,10 +20,16 @@ ALERTS = [rule for rule in EVERY if "alert" in rule]
 PANELS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 WORDS = {
     "sum", "max", "min", "by", "on", "rate", "delta", "histogram_quantile", "offset", "and", "or", "unless", "without",
-    "min_over_time", "max_over_time", "d", "m", "h",
+    "min_over_time", "max_over_time", "absent", "time", "d", "m", "h",
 }  # fmt: skip
-# Said by Prometheus itself, and by the client library where /proc is.
-OTHERS = {"up", "process_resident_memory_bytes"}
+# Said by Prometheus itself, by the client library where /proc is, and in a cluster by kube-state-metrics and CloudNativePG.
+OTHERS = {
+    "up": {"job"},
+    "process_resident_memory_bytes": set(),
+    "kube_cronjob_status_last_successful_time": {"cronjob"},
+    "cnpg_pg_stat_archiver_seconds_since_last_archival": set(),
+    "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp": set(),
+}
 
 
 def names_and_labels(expression: str) -> tuple[set[str], dict[str, set[str]]]:
@@ -42,7 +49,7 @@ def known() -> dict[str, set[str]]:
         import_module(f"services.{service}.app")
     registry = CollectorRegistry()
     Figures(registry)
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {**OTHERS, **{name: set() for name in FIGURES}}
     for each in (REGISTRY, registry):
         for collector, names in each._collector_to_names.items():
             labels = set(getattr(collector, "_labelnames", ()))
@@ -57,7 +64,7 @@ def test_only_metrics_that_are_there_are_named(known, where, expression):
     recorded = {rule["record"] for rule in EVERY if "record" in rule}
     names, picked = names_and_labels(expression)
     assert names, where
-    assert names <= set(known) | recorded | OTHERS, where
+    assert names <= set(known) | recorded, where
     for name, labels in picked.items():
         # Prometheus adds which target said it.
         assert labels <= known.get(name, set()) | {"job", "instance", "service", "le"}, where
@@ -90,6 +97,18 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(alert):
 )
 def test_wherever_messages_stand_still_somebody_is_woken(metric):
     assert any(metric in alert["expr"] and alert["labels"]["severity"] == "page" for alert in ALERTS)
+
+
+def test_a_second_process_of_a_service_changes_nothing_that_is_told_of_a_source():
+    for where, expression in [(rule.get("alert"), rule["expr"]) for rule in EVERY] + PANELS:
+        for name in re.findall(r"ingest_source_\w+", expression):
+            assert re.search(rf"(max|min) by \(source\) \({name}\)", expression), where
+
+
+@pytest.mark.parametrize("alert", ["FiguresMissing", "ReconcileFailed", "ArchiverStopped", "BackupStale"])
+def test_who_has_died_is_missed(alert):
+    (expression,) = [each["expr"] for each in ALERTS if each["alert"] == alert]
+    assert "absent(" in expression
 
 
 def test_the_runbook_knows_no_alert_that_is_not_there():

@@ -12,6 +12,8 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
@@ -24,6 +26,7 @@ from shared.kit.clock import FixedClock
 from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox, Relay
 from shared.kit.problems import UnavailableError
+from shared.kit.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING
 
 pytestmark = [pytest.mark.db, pytest.mark.bus]
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
@@ -322,6 +325,15 @@ async def test_one_relay_at_a_time_and_the_next_takes_over(database, bus, outbox
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
     assert sorted(n for n in await effects(database) if n // 1_000_000 == 7) == [7_000_001, 7_000_002]
+
+
+async def test_who_no_longer_leads_does_not_go_on_telling_of_what_waited(database, bus):
+    OUTBOX_PENDING.set(5)
+    OUTBOX_OLDEST.set(500)
+    async with database.engine.connect() as leading:
+        await leading.execute(sa.select(sa.func.pg_advisory_lock(sa.func.hashtext(f"relay:{database.schema}"))))
+        await Relay(database, bus, asyncio.Event())._lead()
+    assert REGISTRY.get_sample_value("outbox_oldest_age_seconds") == REGISTRY.get_sample_value("outbox_pending") == 0
 
 
 async def test_a_killed_broker_loses_nothing(database, own_nats):
