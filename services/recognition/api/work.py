@@ -30,7 +30,7 @@ from services.recognition.schemas.work import (
     WorkOut,
 )
 from services.recognition.store import lookups, objections, worklist
-from services.recognition.usecases import histories, objecting
+from services.recognition.usecases import histories, objecting, waiting
 from services.recognition.usecases.histories import UnknownPersonError
 from shared.kit.auth import allow
 from shared.kit.db import WriteTx
@@ -46,8 +46,8 @@ _NEXT = {
     "confirm": "由另一名经办人复核确认",
     "carry_out": "告知期已满，可以执行",
     "not_told": "告知期已满但送达渠道不足，请补充送达",
-    "withdraw": "核查结论为无误，请撤回拟停发决定",
-    "reinstate": "核查结论为无误，请恢复发放并补发",
+    "withdraw": "停发理由已不成立，请撤回拟停发决定",
+    "reinstate": "停发理由不成立，请恢复发放并补发",
     "resume": "已通过认证，请恢复发放并补发",
     "answer_objection": "在期限前答复异议",
     "answer_review": "在期限前答复复核申请",
@@ -66,13 +66,11 @@ async def list_work(request: Request, caller: Officer, found: DepsOf, limit: Lim
 
     Each look is logged.
     """
-    programs = [code for code in found.programs if caller.may_program(code)]
-    today = found.clock.today()
-    channels = found.policies.on(today).notice_channels
+    seen = waiting.sight(found, [code for code in found.programs if caller.may_program(code)])
     who = asker(request, found, caller, "work", why=None, program=None)
     async with found.database.write() as tx:
-        rows = await worklist.list_waiting(tx, programs, today=today, channels=channels, user=caller.user, limit=limit)
-        counts = await worklist.count_waiting(tx, programs, today=today, channels=channels)
+        rows = await worklist.list_waiting(tx, seen, user=caller.user, limit=limit)
+        counts = await worklist.count_waiting(tx, seen)
         await lookups.log_looks(tx, who, [(row["program"], row["subject"]) for row in rows])
     items = [WaitingOut(**{name: row[name] for name in _SHOWN}, next_step=_NEXT[row["kind"]]) for row in rows]
     return WorkOut(items=items, counts=counts)

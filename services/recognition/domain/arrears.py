@@ -40,6 +40,22 @@ _LIFTS: Mapping[EndingEvent, frozenset[SuspensionReason]] = {
 _WAS_FALSE = _FALSE | _NOT_SO | {SuspensionReason.DETAINED_ACQUITTED}
 
 
+ANSWERS: Mapping[SuspensionReason, Mapping[EndingEvent, SuspensionReason]] = {
+    SuspensionReason.FALSE_DEATH: {
+        EndingEvent.OVERDUE: SuspensionReason.OVERDUE,
+        EndingEvent.MISSING: SuspensionReason.MISSING_RETURNED,
+    },
+    SuspensionReason.DETAINED_ACQUITTED: {
+        EndingEvent.DETENTION: SuspensionReason.DETAINED_ACQUITTED,
+        EndingEvent.IMPRISONMENT: SuspensionReason.DETAINED_ACQUITTED,
+    },
+}
+"""What else is answered where the end of a benefit was false: stops beneath it, and for which reason each is lifted.
+
+Whoever lives has passed and has come back; whoever is acquitted was held for nothing. Any other stop beneath goes on.
+"""
+
+
 def lifted_by(stopped_for: EndingEvent, *, ended: bool) -> frozenset[SuspensionReason]:
     """Reasons for which a stop may be lifted: they follow from its own, else whoever lifts it chooses what is paid.
 

@@ -84,9 +84,17 @@ SELECT string_agg(
 ) AS packed FROM seen
 """  # noqa: S608  (words of our own)
 
-_PAY = f"""{_BEST.format(within=_within("h", 6))}
+# The end of a benefit takes nothing from a suspension beneath it: of both, the one that began first stops a month.
+_STOPPED = """, stopped AS MATERIALIZED (
+    SELECT DISTINCT ON (subject) subject, decision_id, stops_from FROM decision d
+    WHERE program = $1 AND state = 'effective' AND effect IN ('suspend', 'terminate'){within}
+    ORDER BY subject, stops_from, decision_id
+)
+"""
+
+_PAY = f"""{_BEST.format(within=_within("h", 6))}{_STOPPED.format(within=_within("d", 6))}
 SELECT a.subject, COALESCE(e.listed, false),
-       COALESCE(e.status IN ('suspended', 'terminated') AND d.stops_from <= $4::date, false),
+       COALESCE(e.status IN ('suspended', 'terminated') AND f.stops_from <= $4::date, false),
        EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
        COALESCE(e.decision_owed, false),
        COALESCE(b.until < $3::date, true), COALESCE(s.under_review, false),
@@ -94,11 +102,13 @@ SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated'), false),
        EXISTS (SELECT FROM enrolment o WHERE o.subject = a.subject AND o.program = ANY ($5::text[]) AND o.listed
                AND o.status = 'active'),
-       COALESCE(e.amount_fen, 0), COALESCE(e.decision_id, {_NIL}),
-       COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN d.stops_from END, '2000-01-01')::date
+       COALESCE(e.amount_fen, 0),
+       COALESCE(CASE WHEN d.stops_from > $4::date THEN f.decision_id END, e.decision_id, {_NIL}),
+       COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN f.stops_from END, '2000-01-01')::date
 FROM asked a
 LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6)}
 LEFT JOIN decision d ON d.decision_id = e.decision_id
+LEFT JOIN stopped f ON f.subject = a.subject
 LEFT JOIN standing s ON s.subject = a.subject{_within("s", 6)}
 LEFT JOIN best b ON b.subject = a.subject
 ORDER BY a.ord

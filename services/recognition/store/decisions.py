@@ -183,17 +183,16 @@ async def set_decision_state(tx: WriteTx, decision_id: UUID, state: DecisionStat
     )
 
 
-async def find_earlier_suspension(tx: WriteTx, ended: Decided, answered: Sequence[EndingEvent]) -> Decided | None:
-    """The newest suspension still in effect beneath the end of a benefit, apart from those for `answered` reasons."""
+async def list_beneath(tx: WriteTx, ended: Decided) -> list[Decided]:
+    """Suspensions still in effect beneath the end of a benefit, the newest first."""
     rows = await tx.fetch(
         f"SELECT {_DECISION} FROM decision WHERE subject = $1 AND program = $2 AND decision_id <> $3 "  # noqa: S608
-        "AND state = 'effective' AND effect = 'suspend' AND reason <> ALL ($4) ORDER BY decision_id DESC LIMIT 1",
+        "AND state = 'effective' AND effect = 'suspend' ORDER BY decision_id DESC",
         ended.subject,
         ended.program,
         ended.decision_id,
-        list(answered),
     )
-    return _decided(rows[0]) if rows else None
+    return [_decided(row) for row in rows]
 
 
 async def lift_all(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:

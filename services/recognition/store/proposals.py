@@ -151,7 +151,8 @@ WHERE p.at IS NOT NULL AND d.subject BETWEEN $4 AND $5 AND d.cleared_on IS NULL 
     AND u.until < $6 AND grace_until(e.subject, e.program, $6::date) IS NULL
     AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
     AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = e.subject AND o.program = e.program
-        AND (o.state IN ('open', 'decided') OR o.reason = 'overdue' AND o.event_on = u.until))
+        AND (o.state IN ('open', 'decided')
+             OR o.reason = 'overdue' AND o.event_on = u.until AND o.state <> 'withdrawn'))
 """
 
 

@@ -1,10 +1,13 @@
 """What waits for an officer, over everything he has to do with, the most urgent first."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import asyncpg
 
+from services.recognition.store.hearing import Cycles
 from shared.kit.db import ReadTx
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
@@ -34,14 +37,25 @@ FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
 CROSS JOIN LATERAL (SELECT cleared_at(d.subject, d.reason) AS at OFFSET 0) c
 WHERE c.at > d.confirmed_at AND d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
 UNION ALL
-SELECT 'resume', d.decision_id, d.subject, d.program, d.reason, c.issued_on::timestamptz, NULL, NULL
+SELECT CASE d.state WHEN 'notice' THEN 'withdraw' ELSE 'resume' END,
+       d.decision_id, d.subject, d.program, d.reason, c.issued_on::timestamptz, NULL, NULL
 FROM decision d CROSS JOIN LATERAL (
     SELECT c.issued_on FROM holding h
     JOIN certificate c ON c.subject = h.subject AND c.certificate_id = h.certificate_id
-    WHERE h.subject = d.subject AND h.claim = 'alive' AND c.issued_on >= d.effective_at::date
+    WHERE h.subject = d.subject AND h.claim = 'alive' AND valid_until(
+        h.as_of, ($5::int[])[array_position($4::text[], d.program)], NULLIF(h.cap_months, 0)::int) >= $2
     ORDER BY c.issued_on LIMIT 1
 ) c
-WHERE d.state = 'effective' AND d.effect = 'suspend' AND d.reason = 'overdue' AND d.program = ANY ($1)
+WHERE (d.state = 'notice' OR d.state = 'effective' AND d.effect = 'suspend') AND d.reason = 'overdue'
+    AND d.program = ANY ($1)
+UNION ALL
+SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, d.confirmed_at, NULL, NULL
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND p.origin = 'double_receipt'
+WHERE d.state = 'notice' AND d.program = ANY ($1) AND NOT EXISTS (
+    SELECT FROM unnest($6::text[], $7::text[]) x (program, other)
+    JOIN enrolment o ON o.subject = d.subject AND o.program = x.other AND o.listed
+        AND o.status NOT IN ('suspended', 'terminated')
+    WHERE x.program = d.program)
 UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL
 FROM objection o WHERE o.state = 'received' AND o.program = ANY ($1)
@@ -58,8 +72,8 @@ WHERE r.state = 'proposed' AND o.program = ANY ($1)
 """
 
 _LIST = f"""
-SELECT * FROM ({_WAITING}) w WHERE not_by IS DISTINCT FROM $4
-ORDER BY due_on NULLS LAST, since, id LIMIT $5
+SELECT * FROM ({_WAITING}) w WHERE not_by IS DISTINCT FROM $8
+ORDER BY due_on NULLS LAST, since, id LIMIT $9
 """  # noqa: S608  (our own text)
 
 _COUNT = f"SELECT kind, count(*) AS items FROM ({_WAITING}) w GROUP BY kind ORDER BY kind"  # noqa: S608
@@ -71,22 +85,40 @@ GROUP BY program, kind ORDER BY program, kind
 """  # noqa: S608  (our own text)
 
 
-async def list_waiting(
-    tx: ReadTx, programs: Sequence[str], *, today: date, channels: int, user: str, limit: int
-) -> list[asyncpg.Record]:
-    """What waits in these programs: what has a deadline first, then the oldest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What decides whether something waits: the programs looked at, and the rules of a day.
 
-    What needs another person than `user` is left out for him; `channels` is on how many a notice must have been tried.
+    Attributes:
+        channels: on how many a notice must have been tried.
+        cycles: of all programs.
+        excludes: every two programs that may not be held together.
     """
-    return await tx.fetch(_LIST, list(programs), today, channels, user, limit)
+
+    programs: Sequence[str]
+    today: date
+    channels: int
+    cycles: Cycles
+    excludes: Sequence[tuple[str, str]]
+
+    def values(self) -> tuple[Any, ...]:
+        """Parameters of the statements, in their order."""
+        cycles, pairs = self.cycles, self.excludes
+        ends = [[pair[at] for pair in pairs] for at in (0, 1)]
+        return (list(self.programs), self.today, self.channels, cycles.codes, cycles.months, *ends)
 
 
-async def count_waiting(tx: ReadTx, programs: Sequence[str], *, today: date, channels: int) -> dict[str, int]:
+async def list_waiting(tx: ReadTx, sight: Sight, *, user: str, limit: int) -> list[asyncpg.Record]:
+    """What waits: what has a deadline first, then the oldest; without what needs another person than `user`."""
+    return await tx.fetch(_LIST, *sight.values(), user, limit)
+
+
+async def count_waiting(tx: ReadTx, sight: Sight) -> dict[str, int]:
     """How much waits, by kind."""
-    rows = await tx.fetch(_COUNT, list(programs), today, channels)
+    rows = await tx.fetch(_COUNT, *sight.values())
     return {row["kind"]: row["items"] for row in rows}
 
 
-async def count_by_program(tx: ReadTx, programs: Sequence[str], *, today: date, channels: int) -> list[asyncpg.Record]:
+async def count_by_program(tx: ReadTx, sight: Sight) -> list[asyncpg.Record]:
     """How much waits, by program and kind, with the nearest deadline of each."""
-    return await tx.fetch(_BY_PROGRAM, list(programs), today, channels)
+    return await tx.fetch(_BY_PROGRAM, *sight.values())

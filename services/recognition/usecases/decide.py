@@ -14,6 +14,7 @@ from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
+from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.reviews import end_review
@@ -87,6 +88,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         ConflictError: nobody has decided it, or the enrolment allows no stop now.
         FourEyesError: by the officer who decided.
         InGraceError: it is for lateness, and the platform itself was late.
+        GroundGoneError: what it was proposed for is not so any more.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.DECIDED)
@@ -98,6 +100,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         raise FourEyesError(detail)
     await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_no_grace(deps, tx, proposal)
+    await require_ground(deps, tx, proposal)
     enrolment = await decisions.get_enrolment(tx, proposal.subject, proposal.program)
     now = deps.clock.now()
     stops = proposal.effect in STEPS

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
 from services.recognition.domain.standing import Finding, finding_of
 from services.recognition.store import certificates, cycles, decisions, hearing, proposals
-from services.recognition.usecases import asking, corrections, proposing
+from services.recognition.usecases import asking, corrections, grounds, proposing
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.sightings import keep_sighting
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
@@ -76,6 +76,7 @@ async def hear_assessments(  # noqa: PLR0913  (a message has this many parts)
         today=today,
     )
     await _say_issued(deps, tx, await hearing.announce_assessed(tx, deps.cycles(today), today), today)
+    await grounds.withdraw_in_time(deps, tx, "heard_assessment")
 
 
 async def hear_enrolments(
@@ -93,7 +94,9 @@ async def hear_enrolments(
     if ended := await hearing.merge_enrolments(tx, heard, program=program, received_at=received_at):
         await decisions.begin_anew(tx, ended, program, deps.clock.now())
     await _say_issued(deps, tx, await hearing.announce_enrolled(tx, deps.cycles(today), today), today)
+    await grounds.withdraw_in_time(deps, tx, "heard_enrolment")
     await asking.pass_on_waiting(deps, tx)
+    await grounds.withdraw_single(deps, tx)
     await proposing.propose_double_receipt(deps, tx, program)
     await proposals.withdraw_payee_changed(tx, program, deps.clock.now())
     if known := await proposals.subjects_with_findings(tx):
@@ -145,10 +148,11 @@ async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
 
 
 async def announce(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
-    """Say of these people who is newly or longer certified."""
+    """Say of these people who is newly or longer certified; none of them is late any more."""
     today = deps.clock.today()
     rows = await hearing.announce_subjects(tx, deps.cycles(today), today, subjects)
     await _say_issued(deps, tx, rows, today)
+    await grounds.withdraw_in_time(deps, tx, subjects)
 
 
 async def _say_issued(deps: Deps, tx: WriteTx, rows: Sequence[asyncpg.Record], today: date) -> None:

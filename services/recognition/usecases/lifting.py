@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from services.recognition.domain.arrears import (
+    ANSWERS,
     DEFAULT_RULES,
     GOES_ON,
     Amount,
@@ -23,7 +24,6 @@ from services.recognition.domain.programs import (
     ENDS_LIFE,
     ArrearsRule,
     Effect,
-    EndingEvent,
     SuspensionReason,
     period_months,
 )
@@ -49,7 +49,6 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, MalformedError
 
 _OFFICER_RULE = "officer@1"
-_ANSWERED_BY_LIFE = (EndingEvent.OVERDUE, EndingEvent.MISSING)
 _WERE_DUE = frozenset({ArrearsRule.ALL, ArrearsRule.ALL_WITH_INCREASES})
 
 
@@ -132,11 +131,13 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     if enrolment.decision_id != decided.decision_id:
         detail = "Another decision stops this benefit by now: lift that one."
         raise ConflictError(detail)
-    if enrolment.status is Status.TERMINATED and why.reason is SuspensionReason.FALSE_DEATH:
-        earlier = await decisions.find_earlier_suspension(tx, decided, _ANSWERED_BY_LIFE)
-        if earlier is not None:
-            return await _suspend_again(deps, tx, decided, earlier, enrolment, caller)
-    step = Step.REINSTATE if enrolment.status is Status.TERMINATED else Step.RESUME
+    ended = enrolment.status is Status.TERMINATED
+    beneath = await decisions.list_beneath(tx, decided) if ended else []
+    answers = ANSWERS.get(why.reason, {})
+    left = [each for each in beneath if each.reason not in answers]
+    if left:
+        return await _suspend_again(deps, tx, decided, left[0], enrolment, caller, reason=why.reason)
+    step = Step.REINSTATE if ended else Step.RESUME
     await decisions.set_enrolment_status(
         tx, decided.subject, decided.program, step_after(enrolment.status, step, decided), None
     )
@@ -148,32 +149,46 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         requested_on=why.requested_on,
     )
     owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
+    for each in beneath:
+        own = _own_part(each, answers[each.reason], decided)
+        owed += await _arrears(deps, tx, each, enrolment, own, caller)
     fact = await state_changed(deps, tx, decided, GOES_ON[why.reason], pause.paid_again_from)
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
     await _tell(deps, tx, decided, why.reason, owed)
     return Lifted(decided=decided, paid_again_from=pause.paid_again_from, arrears_fen=owed)
 
 
-async def _suspend_again(
-    deps: Deps, tx: WriteTx, decided: Decided, earlier: Decided, enrolment: Enrolment, caller: Caller
-) -> Lifted:
-    """Whose death was false and who had been suspended for another reason goes back to that.
+def _own_part(beneath: Decided, reason: SuspensionReason, ended: Decided) -> Pause:
+    """The months a suspension stopped alone, before the end of the benefit that stopped it too."""
+    until = max(beneath.stops_from, ended.stops_from)
+    return Pause(reason=reason, suspended_from=beneath.stops_from, paid_again_from=until)
 
-    Only the months between the false death and the suspension are owed.
+
+async def _suspend_again(  # noqa: PLR0913  (two decisions meet here)
+    deps: Deps,
+    tx: WriteTx,
+    decided: Decided,
+    earlier: Decided,
+    enrolment: Enrolment,
+    caller: Caller,
+    *,
+    reason: SuspensionReason,
+) -> Lifted:
+    """Whose benefit was ended falsely, and who had been suspended for a reason that stands, goes back to that.
+
+    Only the months between the false end and the suspension are owed.
     """
     status = step_after(enrolment.status, Step.SUSPEND_AGAIN, earlier)
     await decisions.set_enrolment_status(tx, earlier.subject, earlier.program, status, earlier.decision_id)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
-    pause = Pause(
-        reason=SuspensionReason.FALSE_DEATH, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from
-    )
+    pause = Pause(reason=reason, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from)
     owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
     fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
     await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
-    telling = _telling(earlier, NoticeKind.SUSPENDED, SuspensionReason.FALSE_DEATH)
+    telling = _telling(earlier, NoticeKind.SUSPENDED, reason)
     await give_notice(deps, tx, replace(telling, reason=earlier.reason))
     if owed:
-        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, SuspensionReason.FALSE_DEATH, owed))
+        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, reason, owed))
     return Lifted(decided=decided, paid_again_from=earlier.stops_from, arrears_fen=owed)
 
 

@@ -12,6 +12,7 @@ from services.recognition.store.decisions import Decided
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.grace import require_no_grace
+from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
@@ -54,6 +55,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
         NoticeRunsError: the person still has time to answer.
         NotToldError: the notice has not been tried on enough channels.
         InGraceError: it is for lateness, and the platform itself was late.
+        GroundGoneError: what it was proposed for is not so any more.
         ObjectionOpenError: the person's objection has no answer yet.
         ClearedError: people have found since that its reason is none.
     """
@@ -99,8 +101,9 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
         detail = "The person has objected: answer the objection first."
         raise ObjectionOpenError(detail)
     proposal = await decisions.find_proposal(tx, decided.proposal_id)
-    rests_on_finding = proposal is not None and proposal.under_review
-    if rests_on_finding and await proposals.was_cleared(tx, decided.subject, decided.reason, decided.confirmed_at):
+    assert proposal is not None  # a decision follows from one
+    await require_ground(deps, tx, proposal)
+    if proposal.under_review and await proposals.was_cleared(tx, decided.subject, decided.reason, decided.confirmed_at):
         detail = "People have found since that nothing is the matter: withdraw the decision."
         raise ClearedError(detail)
 

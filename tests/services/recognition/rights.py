@@ -125,9 +125,9 @@ class Officers:
         listed: list[dict[str, Any]] = (await self.get("/v1/proposals?limit=200")).json()["items"]
         return listed
 
-    async def decided(self, proposal: str) -> str:
+    async def decided(self, proposal: str, **changes: object) -> str:
         """Two officers stand behind a proposal; the id of their decision."""
-        await self.post(f"/v1/proposals/{proposal}:decide", "officer-1", GROUNDS)
+        await self.post(f"/v1/proposals/{proposal}:decide", "officer-1", {**GROUNDS, **changes})
         answer = await self.post(f"/v1/proposals/{proposal}:confirm", "officer-2")
         assert answer.status_code == 200, answer.text
         return str(answer.json()["decision_id"])

@@ -68,9 +68,9 @@ async def proposal(officers, program):
     return found["proposal_id"]
 
 
-async def carry_out(world, officers, who, program):
+async def carry_out(world, officers, who, program, **changes):
     """Two officers decide, she is told, it takes effect; the decision."""
-    decision = await officers.decided(await proposal(officers, program))
+    decision = await officers.decided(await proposal(officers, program), **changes)
     await tell(world, who)
     world.deps.clock.move(timedelta(days=31))
     answer = await officers.post(f"/v1/decisions/{decision}:carry-out")
@@ -243,21 +243,33 @@ async def test_a_suspended_person_found_dead_loses_the_benefit(world, officers, 
     assert len(await world.rows("SELECT 1 FROM revocation")) == 1
 
 
-async def test_a_false_death_leads_a_prisoner_back_to_his_suspension(world, officers, she, stands):
-    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"))
-    prison = await officers.decided(await proposal(officers, "resident_pension"))
-    await tell(world, she)
-    world.deps.clock.move(timedelta(days=31))
-    await officers.post(f"/v1/decisions/{prison}:carry-out")
-    await world.hear(concluded(she, "confirmed"))
-    death = await carry_out(world, officers, she, "resident_pension")
-    lifted = (await lift(officers, death, "false_death", "2024-01-02")).json()
-    assert (lifted["decision"]["state"], lifted["arrears_fen"]) == ("lifted", 0)
+@pytest.mark.parametrize(
+    ("beneath", "above", "why", "status", "arrears"),
+    [
+        ("suspected_incarceration", "suspected_death", "false_death", "suspended", 0),
+        ("suspected_incarceration", "duplicate_receipt", "not_confirmed", "suspended", 0),
+        ("suspected_missing", "suspected_death", "false_death", "active", (3 + 2) * 20_000),  # from March, from June
+    ],
+)
+async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pays_back_both(  # noqa: PLR0917
+    world, officers, she, stands, beneath, above, why, status, arrears
+):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind=beneath))
+    first = await carry_out(world, officers, she, "resident_pension")
+    await world.hear(concluded(she, "confirmed", kind=above))
+    second = await carry_out(world, officers, she, "resident_pension", stops_from="2024-06-01")
+    world.deps.clock.move(timedelta(days=212))  # the first of August
+    assert (await stands("resident_pension", month="2024-03"))["resident_pension"][0] == "stop"
+    lifted = (await lift(officers, second, why, "2024-08-01")).json()
+    assert (lifted["decision"]["state"], lifted["arrears_fen"]) == ("lifted", arrears)
     [row] = await world.rows("SELECT status, decision_id FROM enrolment")
-    assert (row["status"], str(row["decision_id"])) == ("suspended", prison)
-    assert await stands("resident_pension", month="2024-01") == {"resident_pension": ("stop", "not_yet")}
-    assert await facts(world, ENROLMENT_RESUMED) == []
-    assert (await lift(officers, prison, "imprisonment", "2024-01-02")).status_code == 200
+    assert (row["status"], row["decision_id"] and str(row["decision_id"])) == (
+        status, first if status == "suspended" else None,
+    )  # fmt: skip
+    assert len(await facts(world, ENROLMENT_RESUMED)) == (status == "active")
+    assert (await lift(officers, first, "imprisonment", "2024-08-01")).status_code == (
+        200 if status == "suspended" else 409
+    )
 
 
 async def test_a_second_suspension_waits_until_the_first_is_lifted(world, officers, she):

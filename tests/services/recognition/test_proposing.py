@@ -20,6 +20,7 @@ from tests.services.recognition.world import (
     enrolled,
     enrolment,
     subject,
+    visited,
 )
 
 pytestmark = pytest.mark.db
@@ -128,6 +129,41 @@ async def test_lateness_takes_nothing_back_and_its_lifting_pays_everything(world
     body = {"reason": "overdue", "passed_on": "2024-01-01"}
     lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-02-01", 20_000)
+
+
+async def test_whoever_is_seen_within_the_notice_is_late_no_more(world, officers):
+    he = subject(2)
+    await world.hear(enrolled(*(enrolment(each, due_on=date(2023, 10, 31)) for each in (SHE, he))))
+    await run(world)
+    world.deps.clock.move(timedelta(days=30))
+    await run(world)
+    hers, _ = sorted(await officers.proposals(), key=lambda each: each["subject"])
+    decision = await officers.decided(hers["proposal_id"])
+    seen = NOW + timedelta(days=31)
+    await world.hear(*(visited(each, on=seen.date(), at=seen) for each in (SHE, he)))
+    assert await officers.proposals() == []
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    refused = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert (refused.status_code, refused.json()["code"]) == (409, "ground_gone")
+    assert (await officers.get("/v1/work")).json()["counts"] == {"carry_out": 1, "withdraw": 1}
+
+
+async def test_a_second_benefit_that_is_drawn_no_more_ends_nothing(world, officers):
+    he = subject(2)
+    both = [enrolment(each, started_on=date(2023, 3, 1)) for each in (SHE, he)]
+    await world.hear(enrolled(*both, program="ue_pension"), enrolled(*map(enrolment, (SHE, he))))
+    hers, _ = sorted(await officers.proposals(), key=lambda each: each["subject"])
+    decision = await officers.decided(hers["proposal_id"])
+    assert (await officers.get("/v1/work")).json()["counts"] == {"decide": 1}
+    gone = [{**row, "change": "ended", "ended_on": date(2023, 10, 1)} for row in both]
+    await world.hear(enrolled(*gone, program="ue_pension", received_at=NOW + timedelta(days=1)))
+    assert await officers.proposals() == []
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    refused = await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert (refused.status_code, refused.json()["code"]) == (409, "ground_gone")
+    assert (await officers.get("/v1/work")).json()["counts"] == {"carry_out": 1, "withdraw": 1}
 
 
 @pytest.mark.parametrize(

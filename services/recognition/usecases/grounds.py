@@ -1,0 +1,62 @@
+"""The ground of a stop is looked at again before each step towards it: what has ceased to be so stops nobody."""
+
+from uuid import UUID
+
+from services.recognition.domain.exclusions import Held, which_ends
+from services.recognition.domain.origins import ProposalOrigin
+from services.recognition.domain.programs import EndingEvent
+from services.recognition.domain.states import ProposalState
+from services.recognition.store import decisions, grounds
+from services.recognition.store.decisions import Proposal
+from services.recognition.usecases.deps import Deps
+from shared.kit.db import ReadTx, WriteTx
+from shared.kit.problems import ConflictError
+
+
+class GroundGoneError(ConflictError):
+    """What it was proposed for is not so any more."""
+
+    code = "ground_gone"
+
+
+async def require_ground(deps: Deps, tx: ReadTx, proposal: Proposal) -> None:
+    """Let nothing be stopped for lateness of who is certified, nor for a second benefit nobody draws any more.
+
+    Raises:
+        GroundGoneError: that is so.
+    """
+    subject, program, today = proposal.subject, proposal.program, deps.clock.today()
+    if proposal.reason is EndingEvent.OVERDUE:
+        if await grounds.is_in_time(tx, deps.cycles(today), today, subject, program):
+            detail = "The person is certified by now: nothing is overdue. Reject the proposal or withdraw the decision."
+            raise GroundGoneError(detail)
+    elif proposal.origin is ProposalOrigin.DOUBLE_RECEIPT and not await _draws_both(deps, tx, subject, program):
+        detail = "The other benefit is not drawn any more. Reject the proposal or withdraw the decision."
+        raise GroundGoneError(detail)
+
+
+async def withdraw_in_time(deps: Deps, tx: WriteTx, people: str | list[UUID]) -> None:
+    """Whoever has been certified since is late no more; what officers have announced waits in their work list."""
+    today = deps.clock.today()
+    await grounds.withdraw_in_time(tx, deps.cycles(today), today, deps.clock.now(), people)
+
+
+async def withdraw_single(deps: Deps, tx: WriteTx) -> None:
+    """Close what is proposed for drawing two benefits once the rosters, as just heard, name one alone."""
+    for row in await grounds.list_double_of_heard(tx):
+        if not await _draws_both(deps, tx, row["subject"], row["program"]):
+            await decisions.close_proposal(tx, row["proposal_id"], ProposalState.WITHDRAWN, at=deps.clock.now())
+
+
+async def _draws_both(deps: Deps, tx: ReadTx, subject: UUID, program: str) -> bool:
+    """Whether a benefit is the one of two that ends, and the person draws the other."""
+    began = {
+        row["program"]: row["started_on"]
+        for row in await grounds.list_held(tx, subject, program, deps.programs[program].excludes)
+    }
+    mine = Held(program=program, started_on=began.pop(program))
+    kept_first = deps.policies.on(deps.clock.today()).kept_first
+    found = [
+        which_ends(deps.programs, kept_first, mine, Held(program=code, started_on=day)) for code, day in began.items()
+    ]
+    return any(each is not None and each.program == program for each in found)
