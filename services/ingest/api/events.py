@@ -12,9 +12,10 @@ from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliv
 from services.ingest.domain import hints as hints_of
 from services.ingest.domain import verdicts
 from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, Source
+from services.ingest.domain.evidence import evidence_id
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.schemas import EventIn, EventOut
-from services.ingest.store import batches
+from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.usecases import evidence, hints
 from services.ingest.usecases.evidence import Chunk
@@ -100,7 +101,8 @@ async def post_event(source: Code, event: EventIn, deps: Deps, caller: Uploader)
     said = judged(deps, declared, event, await deps.people.get())
     async with deps.platform.database.write() as tx:
         batch = await take(deps, tx, declared, new_batch(deps, caller, declared, said.digest), said)
-    name = next(iter(batch.counts))
+        barred = await segments.is_barred(tx, evidence_id(batch.batch_no, 0))
+    name = verdicts.VERDICTS[verdicts.TAKEN_BACK] if barred else next(iter(batch.counts))
     quarantined = verdicts.CODE[name] > verdicts.OUT_OF_WINDOW
     return EventOut(
         batch_id=batch.batch_id, verdict="quarantined" if quarantined else name, reason=name if quarantined else None

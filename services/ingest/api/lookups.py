@@ -148,7 +148,7 @@ async def get_evidence(
         department=batch.department,
         batch_id=batch.batch_id,
         filename=batch.filename,
-        sha256=batch.sha256,
+        sha256=batch.file_sha256,
         row_no=row_no,
         received_at=batch.received_at,
         standing="taken_back" if batch.status == "withdrawn" else standing,

@@ -36,7 +36,7 @@ def batch_out(batch: Batch, *, repeated: bool) -> BatchOut:
         department=batch.department,
         status=batch.status,
         repeated=repeated,
-        sha256=batch.sha256.split(".")[0],
+        sha256=batch.file_sha256,
         received_at=batch.received_at,
         completed_at=batch.completed_at,
         **evidence.summary(batch.counts),

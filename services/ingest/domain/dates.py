@@ -8,13 +8,16 @@ import polars as pl
 
 from services.ingest.domain.columns import Array, is_day, matrix_of, number_at, places_of
 
-_DAY, _NINE = 10, 9
+_DAY, _SECONDS, _NINE = 10, 16, 9
 _SEPARATORS = np.frombuffer(b"-/.", dtype=np.uint8)
 _BEFORE_TIME = np.frombuffer(b" T", dtype=np.uint8)
 _HEAD = 11  # as long as a day without spaces; whatever follows is the time of day
 # A month stands alone only where no day, not even a broken one, follows: nothing is guessed.
 _SEPARATED = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})(?:\s?[-/.月]\s?(\d{1,2})(?!\d)|(?!\d)(?!\s?[-/.月]\s?\d))")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(?:(\d{2})|(?!\d))")
+# With its zone: hour, minute, offset in hours and minutes, where there is one; else it is that of Greenwich.
+_ZONED = r"[Tt ](\d{2}):?(\d{2})(?::?\d{2}(?:[.,]\d+)?)?\s*(?:[Zz]|UTC|GMT|([+-]\d{2}):?(\d{2})?)$"
+_HERE, _IN_DAY = 8 * 60, 24 * 60
 _WIDE = str.maketrans({chr(0xFF10 + digit): str(digit) for digit in range(10)} | {"／": "/", "－": "-", "．": "."})
 
 
@@ -39,11 +42,27 @@ def parse_one(text: str, *, whole: bool = True) -> date | None:
 
 
 def parse(raw: pl.Series) -> pl.Series:
-    """Days of a column of strings; null where there is none."""
+    """Days of a column of strings, in Shanghai where a time tells its zone; null where there is none."""
     texts = raw.cast(pl.String)
     days = _usual(texts)
     rest = (days.is_null() & texts.is_not_null()).arg_true()
-    return days.scatter(rest, _parsed(texts.gather(rest).str.strip_chars())) if len(rest) else days
+    if not len(rest):
+        return days
+    unusual = texts.gather(rest).str.strip_chars()
+    return days.scatter(rest, _moved(unusual, _parsed(unusual)))
+
+
+def _moved(texts: pl.Series, days: pl.Series) -> pl.Series:
+    """The days on which these instants were here."""
+    zoned = (texts.str.contains(_ZONED).fill_null(value=False) & days.is_not_null()).arg_true()
+    if not len(zoned):
+        return days
+    told = texts.gather(zoned).str.extract_groups(_ZONED).struct.unnest()
+    hour, minute, east, more = (told.to_series(place).cast(pl.Int64).fill_null(0) for place in range(4))
+    west = told.to_series(2).str.starts_with("-").fill_null(value=False)
+    offset = east * 60 + pl.select(pl.when(west).then(-more).otherwise(more)).to_series()
+    later = (hour * 60 + minute - offset + _HERE) // _IN_DAY
+    return days.scatter(zoned, (days.gather(zoned).to_physical() + later.cast(pl.Int32)).cast(pl.Date))
 
 
 def _usual(texts: pl.Series) -> pl.Series:
@@ -62,7 +81,7 @@ def _separated(matrix: Array) -> Array:
     digits = np.max(places[[0, 1, 2, 3, 5, 6, 8, 9]], axis=0) <= _NINE
     good = digits & (matrix[:, 4] == matrix[:, 7]) & np.isin(matrix[:, 4], _SEPARATORS)
     if len(places) > _DAY:
-        good &= np.isin(matrix[:, _DAY], _BEFORE_TIME)
+        good &= np.isin(matrix[:, _DAY], _BEFORE_TIME) & (matrix[:, _SECONDS] == ord(":"))
     return _days(good, number_at(places, 0, 4, np.uint16), number_at(places, 5, 7, np.uint16),
                  number_at(places, 8, 10, np.uint16))  # fmt: skip
 

@@ -66,6 +66,11 @@ class Batch:
         """Rows judged so far."""
         return sum(count for name, count in self.counts.items() if name in VERDICTS)
 
+    @property
+    def file_sha256(self) -> str:
+        """Of its file alone: the same file in another generation is another batch."""
+        return self.sha256.split(".")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:

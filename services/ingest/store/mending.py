@@ -58,7 +58,7 @@ def rows_with_reasons(
     numbers = quarantine.column("row_no").to_numpy()
     reasons = pl.Series(pl.from_arrow(quarantine.column("reason"))).replace_strict(REASONS, default="其他")
     first = 0
-    for read in read_chunks(received.path, received.scratch, _all, limits):
+    for read in read_chunks(received.path, received.scratch, _all, limits, skip=True):
         frame = _judged_rows(read, source)
         start, stop = np.searchsorted(numbers, [first, first + len(frame)])
         if stop > start:

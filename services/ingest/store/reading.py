@@ -18,6 +18,7 @@ from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.store.problems import MissingColumnsError, UnreadableFileError
 from services.ingest.store.unpacking import ZIP, Limits, Text, as_utf8, check_quotes, room, unpacked
 from services.ingest.store.workbook import check_workbook
+from shared.kit.clock import SHANGHAI
 
 _SAMPLE = 1 << 18
 _SAMPLE_LINES = 100
@@ -32,14 +33,17 @@ _DAMAGED = (
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _TEXTUAL = (
     *_TEXTS, pa.types.is_integer, pa.types.is_floating,
-    pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp, pa.types.is_null,
+    pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_time, pa.types.is_timestamp,
+    pa.types.is_null,
 )  # fmt: skip
 
 Match = Callable[[list[str]], tuple[Mapping[str, str], Sequence[str]]]
 """Headers to (header → canonical name, missing canonical names)."""
 
 
-def read_chunks(path: Path, scratch: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def read_chunks(
+    path: Path, scratch: Path, match: Match, limits: Limits, *, skip: bool = False
+) -> Iterator[pl.DataFrame]:
     """Chunks of the canonical columns as strings, in the order of the file.
 
     Args:
@@ -47,6 +51,7 @@ def read_chunks(path: Path, scratch: Path, match: Match, limits: Limits) -> Iter
         scratch: folder for unpacked and transcoded copies; the caller removes it.
         match: which headers are needed.
         limits: bounds.
+        skip: columns of Parquet that hold no cells of a table, lists and the like, instead of refusing them.
 
     Raises:
         UnreadableFileError: with what is wrong and what to send instead.
@@ -55,7 +60,7 @@ def read_chunks(path: Path, scratch: Path, match: Match, limits: Limits) -> Iter
     """
     try:
         with room():
-            yield from _chunks(unpacked(path, scratch, limits), scratch, match, limits)
+            yield from _chunks(unpacked(path, scratch, limits), scratch, match, limits, skip=skip)
     except _DAMAGED as error:
         raise _damaged() from error
     except BaseException as error:
@@ -69,7 +74,7 @@ def _damaged() -> UnreadableFileError:
     return UnreadableFileError("The file breaks off or is damaged; export it again and send the new one.")
 
 
-def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits, *, skip: bool) -> Iterator[pl.DataFrame]:
     with plain.open("rb") as opened:
         head = opened.read(_SAMPLE)
     if not head.strip(b"\x00\r\n\t \xef\xbb\xbf\xfe\xff"):
@@ -78,7 +83,7 @@ def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits) -> Iterato
     if head.startswith(ZIP):
         yield from _excel(plain, match, limits)
     elif head.startswith(_PARQUET):
-        yield from _parquet(plain, match, limits)
+        yield from _parquet(plain, match, limits, skip=skip)
     else:
         text = as_utf8(plain, scratch, limits)
         with text.path.open("rb") as opened:
@@ -225,9 +230,10 @@ def _sheet(book: fastexcel.ExcelReader, match: Match) -> tuple[str, list[str]]:
     return name, headers[name]
 
 
-def _parquet(path: Path, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _parquet(path: Path, match: Match, limits: Limits, *, skip: bool) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(path) as plain:
-        chosen = _chosen(plain.schema_arrow.names, match, limits)
+        headers = [field.name for field in plain.schema_arrow if not skip or _is_cell(field.type)]
+        chosen = _chosen(headers, match, limits)
         texts = [header for header in chosen if _is_text(plain.schema_arrow.field(header).type)]
         if plain.metadata.num_rows > limits.plain_bytes // 4:
             detail = "The file has more rows than allowed; split it."
@@ -243,18 +249,39 @@ def _is_text(kind: pa.DataType) -> bool:
     Raises:
         UnreadableFileError: neither these nor what is written as one text.
     """
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not any(fits(kind) for fits in _TEXTUAL):
+    if not _is_cell(kind):
         detail = "A column this source needs holds neither text nor numbers nor days; write it as text."
         raise UnreadableFileError(detail)
-    return any(fits(kind) for fits in _TEXTS)
+    return any(fits(_plain(kind)) for fits in _TEXTS)
+
+
+def _is_cell(kind: pa.DataType) -> bool:
+    return any(fits(_plain(kind)) for fits in _TEXTUAL)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _cells(file: pq.ParquetFile, chosen: Mapping[str, str], limits: Limits) -> Iterator[pl.DataFrame]:
     for batch in file.iter_batches(batch_size=min(limits.chunk_rows, _CELLS), columns=list(chosen)):
         longest = sum(_longest_cell(column) for column in batch.columns)
-        for part in pl.DataFrame(batch).iter_slices(max(1, limits.chunk_bytes // max(longest, 1))):
-            yield part.select(pl.col(header).cast(pl.String).alias(name) for header, name in chosen.items())
+        columns = dict(zip(batch.schema.names, map(_in_utc, batch.columns), strict=True))
+        for part in pl.DataFrame(columns).iter_slices(max(1, limits.chunk_bytes // max(longest, 1))):
+            yield part.select(_text(part[header]).alias(name) for header, name in chosen.items())
+
+
+def _in_utc(column: pa.Array) -> pa.Array:
+    """An instant by the name of one zone: offsets are no names that can be read."""
+    kind = column.type
+    return column.cast(pa.timestamp(kind.unit, "UTC")) if pa.types.is_timestamp(kind) and kind.tz else column
+
+
+def _text(column: pl.Series) -> pl.Series:
+    """Cells as text; an instant as the clocks of Shanghai show it."""
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        column = column.dt.convert_time_zone(SHANGHAI.key).dt.replace_time_zone(None)
+    return column.cast(pl.String)
 
 
 def _longest_cell(column: pa.Array) -> int:

@@ -281,6 +281,12 @@ async def taken_back(tx: ReadTx, evidence_ids: Sequence[int]) -> set[int]:
     return {row["id"] for row in rows}
 
 
+async def is_barred(tx: ReadTx, evidence_id: int) -> bool:
+    """Whether it was taken back and nobody has said since that it was right after all."""
+    rows = await tx.fetch("SELECT barred FROM taken_back WHERE evidence_id = $1", evidence_id)
+    return bool(rows[0]["barred"] if rows else await taken_back(tx, [evidence_id]))
+
+
 async def taken_back_of(tx: ReadTx, source: str, month: int) -> Array:
     """Evidence ids of a source taken back in a month, int64."""
     rows = await tx.fetch("SELECT evidence_id FROM taken_back WHERE source = $1 AND month = $2", source, month)

@@ -276,7 +276,7 @@ async def finish(tx: WriteTx, outbox: Outbox, batch: Batch, *, at: datetime) -> 
             batch_no=now.batch_no,
             source=now.code,
             department=now.department,
-            sha256=now.sha256,
+            sha256=now.file_sha256,
             received_at=now.received_at,
             **summary(now.counts),
         ),

@@ -234,6 +234,8 @@ async def test_a_single_event_is_corrected_and_can_be_said_anew(town):
     event = {"citizen_id": IDS[0], "occurred_on": "2023-10-31"}
     said = (await town.client.post("/v1/sources/medins_pharmacy/events", json=event, headers=headers)).json()
     await correct(town, batch_id=said["batch_id"], row_no=0, replacement=event | {"occurred_on": "2023-10-30"})
+    again = (await town.client.post("/v1/sources/medins_pharmacy/events", json=event, headers=headers)).json()
+    assert (again["verdict"], again["reason"]) == ("quarantined", "taken_back")
     assert [day for _, day, _ in await counting(town)] == [date(2023, 10, 30)]
     [number] = (await counting(town)).values()
     assert (await town.get(f"/v1/evidence/{number}", "audit.read")).json()["standing"] == "counts"

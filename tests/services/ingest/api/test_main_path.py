@@ -72,7 +72,10 @@ async def test_a_file_is_judged_anew_once_what_kept_its_rows_out_has_passed(town
     assert (await town.send(body, "health_inpatient_emr")).json()["accepted"] == 1
     last = (await town.send(body, "health_inpatient_emr")).json()
     assert (last["repeated"], last["duplicate"]) == (True, 3)
-    assert len(await town.said(EVIDENCE)) == 5
+    told = await town.said(EVIDENCE)
+    assert len(told) == 5
+    newest = max(row["evidence_id"] for row in told)
+    assert (await town.get(f"/v1/evidence/{newest}", "audit.read")).json()["sha256"] == first["sha256"]
 
 
 async def test_a_comma_within_a_cell_moves_no_day(town):

@@ -1,6 +1,7 @@
 """Faulty rows go back with their reasons; a held batch is released or withdrawn."""
 
 import io
+from datetime import time
 
 import fastexcel
 import polars as pl
@@ -35,6 +36,13 @@ async def test_rows_come_back_as_they_were_sent_with_the_reason(town, form, pack
         REASON: [REASONS["bad_check_digit"], REASONS["bad_citizen_id"], REASONS["not_a_beneficiary"]],
     }
     assert town.leftovers() == []
+
+
+async def test_a_column_that_is_no_cell_keeps_no_rows_back(town):
+    table = pharmacy([BAD]) | {"费用明细": [[1, 2]], "开门": [time(9, 30)]}
+    said = (await town.send(parquet_of(table))).json()
+    answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert pl.read_csv(answer.content, infer_schema=False)["开门"].to_list() == ["09:30:00"]
 
 
 async def test_people_of_one_visit_are_judged_and_come_back_one_by_one(town):

@@ -51,6 +51,26 @@ def test_what_is_no_day_is_not_guessed(text, day):
     assert dates.parse(pl.Series([text], dtype=pl.String)).to_list() == [day]
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2023-04-30T17:00:00Z", date(2023, 5, 1)),
+        ("2023-04-30T15:59:59.999Z", date(2023, 4, 30)),
+        ("2023-04-30 17:00:00+00:00", date(2023, 5, 1)),
+        ("2023/4/30 17:00 UTC", date(2023, 5, 1)),
+        ("20230430T170000Z", date(2023, 5, 1)),
+        ("2023-05-01T00:30:00+0800", date(2023, 5, 1)),
+        ("2023-05-01T00:30+08:00", date(2023, 5, 1)),
+        ("2023-05-01T01:00:00+09:30", date(2023, 4, 30)),
+        ("2023-04-30T12:29:59-03:30", date(2023, 4, 30)),
+        ("2023-04-30T12:30:00-03:30", date(2023, 5, 1)),
+        ("2023-04-30T17:00+00", date(2023, 5, 1)),
+    ],
+)
+def test_a_time_with_its_zone_is_of_the_day_it_was_here(text, day):
+    assert dates.parse(pl.Series([text])).to_list() == [day]
+
+
 @given(st.lists(st.text(max_size=14) | st.none(), max_size=20))
 def test_any_text_is_parsed_without_an_error(texts):
     assert len(dates.parse(pl.Series(texts, dtype=pl.String))) == len(texts)

@@ -6,7 +6,7 @@ import re
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pyarrow as pa
@@ -250,6 +250,14 @@ def test_typed_columns_of_parquet_become_text(tmp_path):
     days = pa.array([date(2023, 5, 9)])
     pq.write_table(pa.table({"证件号": pa.array([12]), "时间": days, "姓名": pa.array(["x"]).dictionary_encode()}), out)
     assert read(out.getvalue(), tmp_path).rows() == [("12", "x", "2023-05-09")]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "+00:00", "-03:30", "America/New_York"])
+def test_an_instant_of_parquet_is_read_as_our_clocks_show_it(zone, tmp_path):
+    out = io.BytesIO()
+    at = pa.array([datetime(2023, 4, 30, 17, tzinfo=UTC)], pa.timestamp("us", zone))
+    pq.write_table(pa.table({"证件号": ["12"], "时间": at, "姓名": ["x"]}), out)
+    assert read(out.getvalue(), tmp_path)[0, 2].startswith("2023-05-01 01:00:00")
 
 
 def test_a_table_without_rows_is_read_as_such(tmp_path):
