@@ -1,4 +1,4 @@
-"""Events in: evidence, corrections, hints and conclusions are only kept; the sweep decides."""
+"""Events in: evidence, corrections, hints, conclusions and verified requests are only kept; the sweep decides."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,9 @@ from shared.contracts.events import (
     EVIDENCE_ACCEPTED,
     EVIDENCE_CORRECTED,
     HINTS_RECORDED,
+    STOP_REQUEST_CONCLUDED,
     CaseConcluded,
+    StopRequestConcluded,
 )
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.db import WriteTx
@@ -71,6 +73,14 @@ async def on_case_concluded(tx: WriteTx, message: Message) -> None:
         raise PoisonError(str(error)) from error
 
 
+async def on_stop_request_concluded(tx: WriteTx, message: Message) -> None:
+    """People have verified what a relative reported, or the person himself."""
+    try:
+        await hear.keep_report(tx, message.fact(StopRequestConcluded))
+    except UnreadableError as error:
+        raise PoisonError(str(error)) from error
+
+
 def _shard(message: Message) -> int:
     if message.shard is None:
         msg = "what is heard of people comes on the subject of a shard"
@@ -91,4 +101,5 @@ def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:
         Subscription(event=EVIDENCE_CORRECTED, handler=on_evidence_corrected, after=wake, together=_TOGETHER),
         Subscription(event=HINTS_RECORDED, handler=on_hints_recorded, after=wake, together=_TOGETHER),
         Subscription(event=CASE_CONCLUDED, handler=on_case_concluded, after=wake),
+        Subscription(event=STOP_REQUEST_CONCLUDED, handler=on_stop_request_concluded, after=wake),
     )

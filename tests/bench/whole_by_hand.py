@@ -38,6 +38,7 @@ _ROSTER = {
 }
 """The columns of a roster that are needed, as the programs' owners call them."""
 _CUSTODY = (EvidenceKind.CUSTODY, EvidenceKind.SENTENCED_CUSTODY, EvidenceKind.DETAINED)
+_OUTSIDE = (EvidenceKind.RELEASED, EvidenceKind.SENTENCED_COMMUNITY)
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS hand;
 SET search_path = hand;
@@ -168,8 +169,7 @@ async def _fill_rules(
     await connection.executemany(
         "INSERT INTO hand.kind VALUES ($1, $2, $3, $4, $5)",
         [
-            (_KINDS.index(kind), kind is EvidenceKind.SEEN, kind in _CUSTODY, kind is EvidenceKind.RELEASED,
-             kind in {EvidenceKind.SENTENCED_COMMUNITY, EvidenceKind.RELEASED})
+            (_KINDS.index(kind), kind is EvidenceKind.SEEN, kind in _CUSTODY, kind in _OUTSIDE, kind in _OUTSIDE)
             for kind in EvidenceKind
         ],
     )  # fmt: skip

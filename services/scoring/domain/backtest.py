@@ -12,7 +12,7 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED
-from services.scoring.domain.signals import BATCH_BITS, CONCLUSIONS, Array, Kind, Origins, Signals, day_number, day_of
+from services.scoring.domain.signals import BATCH_BITS, BY_PEOPLE, Array, Kind, Origins, Signals, day_number, day_of
 from services.scoring.domain.weighing import Scale
 from shared.contracts.vocabulary import SuspicionKind
 
@@ -71,10 +71,10 @@ class Losses:
         return np.where(days == _NEVER, 0, days)
 
 
-_NEVER, _NO_KIND = np.iinfo(np.int64).max, 255
-_ENDED_BY: dict[SuspicionKind | None, int] = {
-    SuspicionKind.INCARCERATION: Kind.RELEASED,
-    SuspicionKind.MISSING: Kind.REFUTED_MISSING,
+_NEVER = np.iinfo(np.int64).max
+_ENDED_BY: dict[SuspicionKind | None, tuple[Kind, ...]] = {
+    SuspicionKind.INCARCERATION: (Kind.RELEASED, Kind.SENTENCED_COMMUNITY),
+    SuspicionKind.MISSING: (Kind.REFUTED_MISSING,),
 }
 
 
@@ -85,7 +85,7 @@ def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
         place = int(np.searchsorted(signals.subjects, np.asarray(each.subject, dtype="S16")))
         if place < signals.people and signals.subjects[place] == each.subject.rstrip(b"\0"):
             begun, rows = day_number(each.lost_on), slice(*signals.starts[place : place + 2].tolist())
-            ends = signals.kind[rows] == _ENDED_BY.get(each.kind, _NO_KIND)
+            ends = np.isin(signals.kind[rows], _ENDED_BY.get(each.kind, ()))
             later = signals.day[rows][ends & (signals.day[rows] > begun)]
             found.append((place, begun, int(later.min()) if len(later) else _NEVER))
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 3).T
@@ -94,7 +94,7 @@ def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
 
 def delivered(signals: Signals, origins: Origins, received: Mapping[int, date]) -> tuple[Signals, Array]:
     """What sources told, and for each row the day number on which it came, 0 where nobody knows."""
-    own = np.asarray([each.source != CONCLUSIONS for each in origins.items], dtype=bool)
+    own = np.asarray([each.source not in BY_PEOPLE for each in origins.items], dtype=bool)
     told = signals.where(own[signals.origin])
     batches, places = np.unique(told.evidence >> BATCH_BITS, return_inverse=True)
     days = [day_number(received[batch]) if batch in received else 0 for batch in batches.tolist()]

@@ -85,6 +85,10 @@ class Difference:
     changed: Array
     said: Array
 
+    def with_said(self, people: Array) -> "Difference":
+        """The same, with the opinions at these positions said whatever they were before."""
+        return Difference(changed=np.union1d(self.changed, people), said=np.union1d(self.said, people))
+
 
 def difference(opinions: Opinions, digests: Array, stored: Stored) -> Difference:
     """What differs; only level, decision and the month of as_of are worth saying."""

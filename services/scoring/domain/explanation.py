@@ -238,6 +238,7 @@ def _dated(reason: str) -> str:
         "dates_disagree": "登记日期不一致,相差 {} 天",
         "date_disagrees": "另有登记日期 {},与此不符",
         "released": "已于 {} 释放",
+        "served_outside": "{} 起已不在押(社区服刑)",
     }
     return words[code].format(value) if code in words else reason
 

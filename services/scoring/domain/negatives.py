@@ -10,7 +10,7 @@ from datetime import date
 from itertools import combinations
 
 from services.scoring.domain.rules import Negatives, RuleSet, window_start
-from services.scoring.domain.signals import CONCLUSIONS, Kind, day_number, day_of
+from services.scoring.domain.signals import BY_PEOPLE, Kind, day_number, day_of
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 
 _DEATHS = frozenset({Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD})
@@ -105,16 +105,22 @@ def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Su
     records += _unidentified(sightings, weights, today)
     if not records:
         return None
-    agreeing = _agreeing(records, weights)
+    agreeing, reasons = _agreeing(records, weights), _words(records)
     confidence = weights.agreement if agreeing else _best(_confidence(each, weights) for each in records)
-    dated_by, reasons = agreeing or _sure(records), _words(records)
     if agreeing:
         reasons.append(f"registers_agree:{min(_apart(agreeing))}")
         outliers = {each.day for each in _registers(records)} - {each.day for each in agreeing}
         reasons += [f"date_disagrees:{day_of(day).isoformat()}" for day in sorted(outliers)]
     elif apart := _apart(_registers(records)):
         reasons.append(f"dates_disagree:{max(apart)}")
+    dated_by = _dating(records, weights)
     return _suspicion(SuspicionKind.DEATH, confidence, dated_by, records, reasons=reasons, episode=episode, blocks=True)
+
+
+def _dating(records: Sequence[Sighting], weights: Negatives) -> Sequence[Sighting]:
+    """The records that date a death: what people found, else the registers that agree, else the surest there are."""
+    by_people = [each for each in records if each.source in BY_PEOPLE]
+    return by_people or _agreeing(records, weights) or _sure(records)
 
 
 def _registers(records: Iterable[Sighting]) -> list[Sighting]:
@@ -169,7 +175,7 @@ def _missing(sightings: Sequence[Sighting], weights: Negatives) -> Suspicion | N
 
 def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Suspicion | None:
     records, refuted = _standing(sightings, _CUSTODY, Kind.REFUTED_INCARCERATION)
-    releases = [each for each in sightings if each.kind is Kind.RELEASED]
+    releases = _releases(sightings, records, rules.negatives)
     released = max((each.day for each in releases), default=-1)
     inside = [each for each in records if each.day > released]
     kind = SuspicionKind.INCARCERATION
@@ -184,24 +190,42 @@ def _custody(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Susp
         if any(each.kind is Kind.SEEN and each.strong and each.full and each.day > since for each in sightings):
             reasons.append("seen_in_person_since")
         return _suspicion(kind, confidence, inside, inside, reasons=reasons, episode=episode, blocks=True)
-    if not records or released <= day_number(window_start(today, rules.window_months)):
+    if not records:
+        return None
+    last = max(each.day for each in records)
+    release = min((each for each in releases if each.day >= last), key=lambda each: (each.day, each.evidence))
+    if release.day <= day_number(window_start(today, rules.window_months)):
         return None
     # Free again: he may be certified, but what was paid while he served is for people to look at.
-    last = max(each.day for each in records)
     served = _served(sightings, max((each.day for each in releases if each.day < last), default=-1))
     episode = refuted + len(served)
     if served:
         over = min(each.day for each in releases if each.day >= max(served))
         records = [each for each in records if each.day > over]
     confidence = _best(_confidence(each, rules.negatives) for each in records)
-    release = max(releases, key=lambda each: (each.day, -each.evidence))
-    reasons = [*_words(records), f"released:{day_of(released).isoformat()}"]
+    how = "released" if release.kind is Kind.RELEASED else "served_outside"
+    reasons = [*_words(records), f"{how}:{day_of(release.day).isoformat()}"]
     return _suspicion(kind, confidence, records, [*records, release], reasons=reasons, episode=episode, blocks=False)
+
+
+def _releases(sightings: Iterable[Sighting], records: Iterable[Sighting], weights: Negatives) -> list[Sighting]:
+    """What ends a custody before it: the prison's word, a sentence served outside, a report to who watches over that.
+
+    An admission that fits number and name is not undone by a row that fits the number alone.
+    """
+    surely = any(each.full for each in records)
+    return [each for each in sightings if _is_outside(each, weights) and (each.full or not surely)]
+
+
+def _is_outside(sighting: Sighting, weights: Negatives) -> bool:
+    if sighting.kind is Kind.SEEN:
+        return sighting.strong and sighting.full and sighting.source in weights.outside_sources
+    return sighting.kind in (Kind.RELEASED, Kind.SENTENCED_COMMUNITY)
 
 
 def _served(sightings: Iterable[Sighting], released: int) -> set[int]:
     """Days of imprisonments that people confirmed and that a release on or before this day has ended."""
-    found = (each for each in sightings if each.kind is Kind.CUSTODY and each.source == CONCLUSIONS)
+    found = (each for each in sightings if each.kind is Kind.CUSTODY and each.source in BY_PEOPLE)
     return {each.day for each in found if each.day <= released}
 
 
@@ -215,7 +239,7 @@ def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspici
     if not records:
         return None
     explained = [each.day for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
-    dated_by = _agreeing(records, weights) or _sure(records)
+    dated_by = _dating(records, weights)
     since = max(max(each.day for each in dated_by) + weights.grace_days, max(explained, default=-1))
     after = [each for each in sightings if each.kind is Kind.SEEN and _is_after(each, since)]
     if not after:

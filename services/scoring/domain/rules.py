@@ -77,6 +77,7 @@ class Negatives:
         grace_days: evidence up to so many days after a death is no contradiction.
         listed: evidence ids at most that a contradiction lists, the earliest ones.
         unidentified: when a record without a number counts; never where the rules are silent.
+        outside_sources: sources before which only people appear who are not, or no longer, in custody.
     """
 
     full: Confidence
@@ -87,6 +88,7 @@ class Negatives:
     grace_days: int
     listed: int
     unidentified: Unidentified | None
+    outside_sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ EPOCH = date(1900, 1, 1)
 FIRST_DAY, LAST_DAY = 1, 0xFFFF  # day 0 stands for no day in an opinion, so that no signal may have it
 CONCLUSIONS = "case_conclusion"
 """Source of what people have found or refuted; no department's file."""
+STOP_REQUESTS = "stop_request"
+"""Source of what relatives have reported and people have verified."""
+BY_PEOPLE = frozenset({CONCLUSIONS, STOP_REQUESTS})
 BATCH_BITS = 32  # of an evidence id, below the number of its batch
 MAX_ORIGINS = 512
 MAX_SUBJECTS = 1 << 25  # in one table of signals, which is one shard

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from uuid import UUID
 
 from services.scoring.domain.negatives import Suspicion
-from services.scoring.domain.signals import CONCLUSIONS, Kind
+from services.scoring.domain.signals import BY_PEOPLE, STOP_REQUESTS, Kind
+from shared.contracts.events.recognition import IN_OWN_WORDS
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 NO_LONGER = "evidence_no_longer_counts"
@@ -88,7 +89,9 @@ def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today:
         raised = Raised(
             suspicion_id=identity, subject=subject, found=found, revision=1, status=_status(found), raised_on=today
         )
-        return Raising(raised=raised, say=True)
+        # What a relative reported has been looked into with his request: a case would send people to the family again.
+        answered = raised.status is Status.CONFIRMED and STOP_REQUESTS in found.sources
+        return Raising(raised=raised, say=not answered)
     if known.status not in (Status.OPEN, Status.WITHDRAWN):
         return None
     same = (known.confidence, known.event_on, known.reasons) == (found.confidence, found.event_on, found.reasons)
@@ -107,9 +110,19 @@ def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today:
     return Raising(raised=raised, say=news)
 
 
+def asks_anew(found: Suspicion, known: Known | None, raising: Raising | None, *, concluded: bool) -> bool:
+    """Whether a suspicion found now makes people look who may believe that nothing is open: it has just been opened.
+
+    Or people have just `concluded` another matter of this person: whoever heard them took him to be clear.
+    """
+    before = known.status if known else None
+    now = raising.raised.status if raising else before
+    return found.blocks and now is Status.OPEN and (concluded or before is not Status.OPEN)
+
+
 def _status(found: Suspicion) -> Status:
     # People may conclude before any register tells: then nothing is left for them to look into.
-    if found.kind is not SuspicionKind.CONFLICT and CONCLUSIONS in found.sources:
+    if found.kind is not SuspicionKind.CONFLICT and not BY_PEOPLE.isdisjoint(found.sources):
         return Status.CONFIRMED
     return Status.OPEN
 
@@ -183,6 +196,24 @@ class Consequence:
     ends: tuple[SuspicionKind, ...]
     status: Status
     overturns: tuple[SuspicionKind, ...] = ()
+
+
+_REPORTED = {
+    "death": SuspicionKind.DEATH,
+    "declared_dead": SuspicionKind.DEATH,
+    "imprisonment": SuspicionKind.INCARCERATION,
+    "missing": SuspicionKind.MISSING,
+}
+
+
+def reported(relation: str, reason: str, event_on: date | None) -> SuspicionKind | None:
+    """What a request to stop a benefit reports of the person; None where it tells of nothing that scoring weighs.
+
+    In his own words a relative names a day for one thing only.
+    """
+    if reason == IN_OWN_WORDS and relation != "self" and event_on is not None:
+        return SuspicionKind.DEATH
+    return _REPORTED.get(reason)
 
 
 def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence | None:

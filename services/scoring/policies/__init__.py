@@ -68,6 +68,7 @@ class _NegativesFile(_Strict):
     grace_days: Days
     listed: Annotated[int, Field(ge=1, le=200)]
     unidentified: _UnidentifiedFile | None = None
+    outside_sources: tuple[Code, ...] = ()
 
     @model_validator(mode="after")
     def _more_evidence_weighs_more(self) -> Self:

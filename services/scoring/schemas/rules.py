@@ -57,6 +57,7 @@ class NegativesOut(BaseModel):
     grace_days: int
     listed: int
     unidentified: UnidentifiedOut | None
+    outside_sources: list[str]
 
 
 class AddOnsOut(BaseModel):

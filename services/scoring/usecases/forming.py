@@ -10,7 +10,8 @@ import pyarrow as pa
 from services.scoring.domain.changes import Stored, difference, positions
 from services.scoring.domain.opinions import Opinions
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.suspicions import Raising, raise_suspicion, suspicion_id, withdraw_suspicion
+from services.scoring.domain.signals import Array
+from services.scoring.domain.suspicions import Raising, asks_anew, raise_suspicion, suspicion_id, withdraw_suspicion
 from services.scoring.store import assessments, columns, suspicions
 from shared.contracts.events import ASSESSMENTS_CHANGED, SUSPICION_RAISED
 from shared.kit.db import WriteTx
@@ -75,10 +76,23 @@ class Outcome:
         )
 
 
-async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored, *, looked_at: int = 0) -> Outcome:
-    """Write opinions that differ and suspicions that are new or have grown; say what matters."""
+async def keep(
+    tx: WriteTx,
+    means: Means,
+    opinions: Opinions,
+    stored: Stored,
+    *,
+    looked_at: int = 0,
+    concluded: Array | None = None,
+) -> Outcome:
+    """Write opinions that differ and suspicions that are new or have grown; say what matters.
+
+    `concluded` are the sorted subjects of whom people have just concluded something: where another matter stays open,
+    the opinion is said again, for a conclusion is taken as an answer to all that was said before it.
+    """
     digests = opinions.digests()
-    differs = difference(opinions, digests, stored)
+    raisings, asking = await _raise(tx, means, opinions, concluded)
+    differs = difference(opinions, digests, stored).with_said(asking)
     changed = opinions.take(differs.changed)
     known = positions(changed.subjects, stored.subjects) >= 0
     marks = {"rule_set": means.rules.name, "assessed_on": means.today.isoformat()}
@@ -88,7 +102,6 @@ async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored, *,
         )
         said = pa.array(np.searchsorted(differs.changed, differs.said))
         await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks)
-    raisings = await _raise(tx, means, opinions)
     if raisings:
         await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name, now=means.now)
         told = [each.raised for each in raisings if each.say]
@@ -102,7 +115,8 @@ async def keep(tx: WriteTx, means: Means, opinions: Opinions, stored: Stored, *,
     )
 
 
-async def _raise(tx: WriteTx, means: Means, opinions: Opinions) -> list[Raising]:
+async def _raise(tx: WriteTx, means: Means, opinions: Opinions, concluded: Array | None) -> tuple[list[Raising], Array]:
+    """What to keep of the suspicions found, and the positions of people whose opinion must be said for them."""
     raw = columns.raw_subjects(opinions.subjects)
     found = [(UUID(bytes=raw[person].tobytes()), each) for person, some in opinions.suspicions.items() for each in some]
     ids = [suspicion_id(subject, each.kind, each.episode) for subject, each in found]
@@ -111,8 +125,15 @@ async def _raise(tx: WriteTx, means: Means, opinions: Opinions) -> list[Raising]
         raise_suspicion(subject, each, known.get(identity), means.today)
         for identity, (subject, each) in zip(ids, found, strict=True)
     ]
+    persons = [person for person, some in opinions.suspicions.items() for _ in some]
+    heard = np.zeros(len(opinions), dtype=bool) if concluded is None else positions(opinions.subjects, concluded) >= 0
+    asking = {
+        person
+        for person, identity, (_, each), raising in zip(persons, ids, found, raisings, strict=True)
+        if asks_anew(each, known.get(identity), raising, concluded=bool(heard[person]))
+    }
     raisings += await _withdrawn(tx, opinions, frozenset(ids))
-    return [each for each in raisings if each is not None]
+    return [each for each in raisings if each is not None], np.asarray(sorted(asking), dtype=np.int64)
 
 
 async def _withdrawn(tx: WriteTx, opinions: Opinions, standing: frozenset[UUID]) -> list[Raising | None]:

@@ -6,17 +6,18 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from services.scoring.domain.signals import CONCLUSIONS, EPOCH, Kind
-from services.scoring.domain.suspicions import consequence
+from services.scoring.domain.signals import CONCLUSIONS, EPOCH, STOP_REQUESTS, Kind
+from services.scoring.domain.suspicions import consequence, reported
 from services.scoring.store import columns, signals, suspicions
 from services.scoring.store.assessments import shard_of
 from services.scoring.store.signals import NewSegment
+from shared.contracts.events import StopRequestConcluded
 from shared.contracts.vocabulary import CaseConclusion, Identity, Strength, SuspicionKind
 from shared.kit import arrow
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
-_CASES = {"source": CONCLUSIONS, "department": "grid", "strength": Strength.STRONG.value}
+_DEPARTMENTS = {CONCLUSIONS: "grid", STOP_REQUESTS: "family"}
 
 
 async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int, bytes]]) -> None:
@@ -67,8 +68,11 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     event_on: date | None,
     seen_on: date | None = None,
     concluded_at: datetime,
+    by: str = CONCLUSIONS,
 ) -> None:
     """Keep what people concluded: end suspicions, outweigh evidence that was wrong, hold what they found to be so.
+
+    `by` is the source it comes from: a case, or a relative's request that people verified.
 
     Raises:
         UnreadableError: a day on which nothing that is paid now can have happened.
@@ -93,11 +97,31 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     days = ((refuted_on, follows.refuted), (concluded_on, follows.explained), (found_on, follows.found))
     for on, kinds in days:
         if kinds:
-            body = _facts(subject, on, kinds)
+            body = _facts(subject, on, kinds, by)
             await signals.append(tx, [NewSegment(shard=shard, rows=len(kinds), urgent=True, body=body)])
 
 
-def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:
+async def keep_report(tx: WriteTx, request: StopRequestConcluded) -> None:
+    """Keep what a request to stop a benefit reports, where people have verified it: as sure as what a case confirms.
+
+    Raises:
+        UnreadableError: a day on which nothing that is paid now can have happened.
+    """
+    kind = reported(request.relation, request.reason, request.event_on)
+    if kind is None or not request.confirmed:
+        return
+    await keep_conclusion(
+        tx,
+        subject=request.subject,
+        kind=kind,
+        conclusion=CaseConclusion.CONFIRMED,
+        event_on=request.event_on,
+        concluded_at=request.concluded_at,
+        by=STOP_REQUESTS,
+    )
+
+
+def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], source: str) -> bytes:
     rows = len(kinds)
     table = pa.table(
         {
@@ -108,4 +132,5 @@ def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...]) -> bytes:
             "evidence_id": pa.array([0] * rows, pa.int64()),
         }
     )
-    return arrow.encode(table.replace_schema_metadata(_CASES))
+    origin = {"source": source, "department": _DEPARTMENTS[source], "strength": Strength.STRONG.value}
+    return arrow.encode(table.replace_schema_metadata(origin))

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
+
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Work, divide
 from services.scoring.domain.opinions import Opinions, concatenated
 from services.scoring.domain.runs import cuts, runs_to_fold
-from services.scoring.domain.signals import Origins, Signals, from_rows, union
+from services.scoring.domain.signals import BY_PEOPLE, Array, Origins, Signals, from_rows, union
 from services.scoring.domain.weighing import Scale, scale_of
 from services.scoring.store import assessments, columns, signals
 from services.scoring.store.signals import Block, Segment
@@ -81,7 +83,7 @@ async def _take_in(tx: WriteTx, means: Means, shard: int, new: Signals, origins:
         folded = [part for block, part in zip(near, older, strict=True) if block.run in plan.fold]
         piece = new.between(low, high)
         opinions = await asyncio.to_thread(_form, piece, older, origins, scale, work)
-        outcome = outcome.plus(await keep(tx, means, opinions, stored))
+        outcome = outcome.plus(await keep(tx, means, opinions, stored, concluded=_concluded(piece, origins)))
         merged = await asyncio.to_thread(union, [piece, *folded], origins)
         written = await signals.write_blocks(tx, shard, plan.run, merged, after=written, rows=means.block_rows)
     if plan.fold:
@@ -117,6 +119,13 @@ def _sizes(new: Signals, read: Sequence[Block], rows: int) -> list[tuple[bytes, 
         marks = [(piece.subjects[0].item(), len(piece)) for piece in new.pieces(rows)]
     share = total / max(sum(size for _, size in marks), 1)
     return [(subject, round(size * share)) for subject, size in marks]
+
+
+def _concluded(new: Signals, origins: Origins) -> Array:
+    """Subjects of whom people have concluded something."""
+    by_people = np.asarray([each.source in BY_PEOPLE for each in origins.items], dtype=bool)
+    rows = np.flatnonzero(by_people[new.origin])
+    return new.subjects[np.unique(np.searchsorted(new.starts, rows, side="right") - 1)]
 
 
 def _form(new: Signals, older: list[Signals], origins: Origins, scale: Scale, work: Work) -> Opinions:

@@ -1,0 +1,113 @@
+"""What stays open when people conclude something is said again: whoever hears a conclusion takes the person as clear."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.scoring import handlers
+from services.scoring.domain.signals import Kind
+from services.scoring.domain.suspicions import Status
+from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
+from shared.kit.bus import Message
+from tests.services.scoring.people import Saw, subject_of
+from tests.services.scoring.world import World
+
+pytestmark = pytest.mark.db
+
+DEATH = Saw(source="police_hukou_cancel", on=date(2023, 8, 2), kind=Kind.DIED, evidence=1)
+LATER = Saw(source="health_death_cert", on=date(2023, 8, 25), kind=Kind.DIED, evidence=2)
+CUSTODY = Saw(source="prison_custody", on=date(2023, 8, 20), kind=Kind.CUSTODY, evidence=3)
+FALSE, UNFOUNDED = CaseConclusion.FALSE_DEATH, CaseConclusion.UNFOUNDED
+
+
+async def decisions_said(world: World) -> list[str]:
+    return [row["decision"] for name, row in await world.said() if name == "scoring.assessments.changed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "conclusion", "after"),
+    [
+        ([DEATH, CUSTODY], SuspicionKind.INCARCERATION, UNFOUNDED, []),
+        ([DEATH, CUSTODY], SuspicionKind.DEATH, CaseConclusion.CONFIRMED, []),
+        ([DEATH], SuspicionKind.DEATH, FALSE, [LATER]),
+        # The later death is another suspicion from now on, though the opinion is the same to the letter.
+        ([LATER], SuspicionKind.CONFLICT, FALSE, []),
+    ],
+)
+async def test_what_stays_open_beside_a_conclusion_is_said_again(
+    world: World, before: list[Saw], kind: SuspicionKind, conclusion: CaseConclusion, after: list[Saw]
+) -> None:
+    await world.hear(before)
+    await world.sweep()
+    await world.said()
+    seen_on = date(2023, 8, 10) if conclusion is FALSE else None
+    await world.conclude(kind, conclusion, event_on=DEATH.on if kind is SuspicionKind.DEATH else None, seen_on=seen_on)
+    if after:
+        await world.hear(after)
+    await world.sweep()
+    assert await decisions_said(world) == ["suspected"]
+    assert [each.raised.status for each in await world.suspicions()].count(Status.OPEN) == 1
+
+
+async def test_what_is_confirmed_and_what_only_grows_is_not_said_again(world: World) -> None:
+    await world.hear([DEATH])
+    await world.sweep()
+    await world.hear([LATER])
+    await world.said()
+    await world.sweep()
+    assert await decisions_said(world) == []
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on)
+    await world.sweep()
+    await world.hear([Saw(source="civil_cremation", on=DEATH.on + timedelta(days=1), kind=Kind.DIED, evidence=4)])
+    await world.sweep()
+    assert await decisions_said(world) == []
+
+
+async def request_stop(world: World, **changes: Any) -> None:
+    """Two people have verified what a daughter told of the death of her mother."""
+    told = {
+        "request_id": uuid4(), "subject": subject_of("a"), "programs": [], "confirmed": True, "relation": "child",
+        "reason": "in_own_words", "event_on": DEATH.on, "verified_by": "w1", "concluded_by": "o1",
+        "concluded_at": world.clock.now(),
+    }  # fmt: skip
+    body = StopRequestConcluded.model_validate(told | changes).model_dump_json().encode()
+    message = Message(
+        id=uuid4(), event=STOP_REQUEST_CONCLUDED, shard=None, attributes={}, happened_at=world.clock.now(), body=body
+    )
+    async with world.database.write() as tx:
+        await handlers.on_stop_request_concluded(tx, message)
+
+
+async def test_a_death_a_relative_reported_is_known_and_conclusive_beside_one_register(world: World) -> None:
+    await request_stop(world)
+    await world.hear([Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
+    await world.sweep()
+    said = await world.said()
+    assert [row["decision"] for _, row in said] == ["suspected"]  # and no case: people have been there
+    [kept] = await world.suspicions()
+    assert (kept.raised.found.kind, kept.raised.found.confidence, kept.raised.status) == (
+        "suspected_death", "probable", "confirmed",
+    )  # fmt: skip
+    await world.hear([LATER])
+    await world.sweep()
+    assert "suspected_death:conclusive" in (await world.assessment()).reasons
+
+
+@pytest.mark.parametrize(
+    ("changes", "decision"),
+    [
+        ({"reason": "imprisonment", "event_on": None}, "suspected"),
+        ({"reason": "missing"}, "suspected"),
+        ({"reason": "death", "confirmed": False}, "certifiable"),
+        ({"reason": "remarriage"}, "certifiable"),
+        ({"relation": "self"}, "certifiable"),
+    ],
+)
+async def test_what_a_request_to_stop_reports(world: World, changes: dict[str, Any], decision: str) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
+    await request_stop(world, **changes)
+    await world.sweep()
+    assert (await world.assessment()).decision == decision
