@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from deploy.demo.client import RefusedError, client
-from deploy.local.ask import key_of
+from deploy.local.ask import AUDITORS, whose
 from deploy.local.errors import StackError
 from shared.kit.problems import ProblemError
 
@@ -18,11 +18,10 @@ Data = Annotated[Path, typer.Option(help="Folder of the running stack.")]
 Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
 
 
-async def prove(data: Path, gateway: str, expect: dict[str, Any] | None) -> dict[str, Any]:
-    """The proof over all seals: counts, faults, and the head to note outside."""
-    key = key_of("demo-auditor", data=data)
+async def prove(auditor: tuple[str, Path], gateway: str, expect: dict[str, Any] | None) -> dict[str, Any]:
+    """The proof over all seals, asked by a client with its key: counts, faults, and the head to note outside."""
     whole: dict[str, Any] = {"intact": True, "seals": 0, "rows": 0, "faults": [], "head": None}
-    async with client(gateway, f"{gateway}/api/recognition", "demo-auditor", key) as caller:
+    async with client(gateway, f"{gateway}/api/recognition", *auditor) as caller:
         place: int | None = 0
         while place is not None:
             body = {"after": place, **({"expect": expect} if expect and not place else {})}
@@ -45,11 +44,14 @@ def verify(
     data: Data = Path("var/stack"),
     gateway: Gateway = "http://127.0.0.1:8000",
     head: Annotated[str, typer.Option(help="Head noted before, as <seal>:<chain>; it must still be there.")] = "",
+    client_id: Annotated[str | None, typer.Option(help="Client with the scope audit.read.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key; default: the one in --data.")] = None,
 ) -> None:
     """Prove the usage log; ends with 1 where a row was changed, removed or slipped in."""
     expect = _noted(head)
     try:
-        whole = asyncio.run(prove(data, gateway, expect))
+        auditor = whose(client_id, key, data=data, usual=AUDITORS)
+        whole = asyncio.run(prove(auditor, gateway, expect))
     except (StackError, RefusedError, ProblemError, httpx.HTTPError) as error:
         typer.echo(f"wugan: {error}", err=True)
         raise typer.Exit(1) from error

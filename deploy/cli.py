@@ -213,7 +213,9 @@ def make_streams() -> None:
     typer.echo("wugan: the streams are as this version declares them")
 
 
-Operator = Annotated[str, typer.Option("--client-id", help="Registered client with the scope operate.")]
+Operator = Annotated[
+    str | None, typer.Option("--client-id", help="Client with the scope operate; default: the installation's operator.")
+]
 Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
 
 
@@ -222,7 +224,7 @@ def status(
     *,
     data: Data = Path("var/stack"),
     gateway: Gateway = "http://127.0.0.1:8000",
-    client_id: Operator = "demo-operator",
+    client_id: Operator = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
 ) -> None:
     """Health, lag, oldest work and counts of a running platform; ends with 1 where something is wrong."""
@@ -245,7 +247,7 @@ def exporter(  # noqa: PLR0913  (options of a command)
     inside: Annotated[
         bool, typer.Option("--inside", help="Ask the services themselves, as WUGAN_… says, with WUGAN_CLIENT_KEY_FILE.")
     ] = False,
-    client_id: Operator = "demo-operator",
+    client_id: Operator = None,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 9090,
     seconds: Annotated[float, typer.Option(min=1, help="Between two looks.")] = 60,

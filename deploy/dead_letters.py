@@ -1,31 +1,54 @@
 """`wugan dead-letters`: parked messages of all services on one screen, another try for them, or their end."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.client import Client, RefusedError, client
+from deploy.local.ask import OPERATORS, whose
 from deploy.local.clients import SERVICES
+from deploy.local.errors import StackError
+from shared.kit.problems import ProblemError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Messages no service could handle.")
 Data = Annotated[Path, typer.Option(help="Folder of the running stack.")]
 Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
+ClientId = Annotated[
+    str | None, typer.Option(help="Client with the scope operate; default: the installation's operator.")
+]
+Key = Annotated[Path | None, typer.Option(help="Its private key; default: the one in --data.")]
+Operator = tuple[str, Path]
+Found = list[tuple[str, dict[str, Any], bool]]
+ResultT = TypeVar("ResultT")
 
 
-async def _each(data: Path, gateway: str, *, redrive: bool) -> list[tuple[str, dict[str, Any], bool]]:
-    key = data / "secrets" / "clients" / "demo-operator.pem"
-    found = []
-    async with client(gateway, f"{gateway}/api/recognition", "demo-operator", key) as caller:
-        for service in SERVICES:
-            said = await caller.call("GET", service, "/v1/dead-letters")
-            found += [
-                (service, letter, redrive and await _redrive(caller, service, letter["id"])) for letter in said["items"]
-            ]
-    return found
+async def each_parked(caller: Client, *, redrive: bool) -> Found:
+    """Every parked message by service, and whether a new try, where one is wanted, helped it."""
+    return [
+        (service, letter, redrive and await _redrive(caller, service, letter["id"]))
+        for service in SERVICES
+        async for letter in _parked(caller, service)
+    ]
+
+
+async def _each(operator: Operator, gateway: str, *, redrive: bool) -> Found:
+    async with client(gateway, f"{gateway}/api/recognition", *operator) as caller:
+        return await each_parked(caller, redrive=redrive)
+
+
+async def _parked(caller: Client, service: str) -> AsyncIterator[dict[str, Any]]:
+    after: int | None = 0
+    while after is not None:
+        said = await caller.call("GET", service, f"/v1/dead-letters?after={after}")
+        for letter in said["items"]:
+            yield letter
+        after = said["next"]
 
 
 async def _redrive(caller: Client, service: str, number: int) -> bool:
@@ -36,7 +59,7 @@ async def _redrive(caller: Client, service: str, number: int) -> bool:
     return bool(said["redriven"])
 
 
-def _show(found: list[tuple[str, dict[str, Any], bool]], *, redrive: bool) -> None:
+def _show(found: Found, *, redrive: bool) -> None:
     console = Console()
     if not found:
         console.print("No message is parked.")
@@ -48,16 +71,46 @@ def _show(found: list[tuple[str, dict[str, Any], bool]], *, redrive: bool) -> No
     console.print(table)
 
 
+def _told(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    try:
+        return asyncio.run(work)
+    except (StackError, RefusedError, ProblemError, httpx.HTTPError) as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _operator(client_id: str | None, key: Path | None, data: Path) -> Operator:
+    try:
+        return whose(client_id, key, data=data, usual=OPERATORS)
+    except StackError as error:
+        typer.echo(f"wugan: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
 @app.command("list")
-def list_letters(*, data: Data = Path("var/stack"), gateway: Gateway = "http://127.0.0.1:8000") -> None:
+def list_letters(
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Gateway = "http://127.0.0.1:8000",
+    client_id: ClientId = None,
+    key: Key = None,
+) -> None:
     """Show what is parked."""
-    _show(asyncio.run(_each(data, gateway, redrive=False)), redrive=False)
+    operator = _operator(client_id, key, data)
+    _show(_told(_each(operator, gateway, redrive=False)), redrive=False)
 
 
 @app.command("redrive")
-def redrive_letters(*, data: Data = Path("var/stack"), gateway: Gateway = "http://127.0.0.1:8000") -> None:
+def redrive_letters(
+    *,
+    data: Data = Path("var/stack"),
+    gateway: Gateway = "http://127.0.0.1:8000",
+    client_id: ClientId = None,
+    key: Key = None,
+) -> None:
     """Handle everything that is parked once more."""
-    _show(asyncio.run(_each(data, gateway, redrive=True)), redrive=True)
+    operator = _operator(client_id, key, data)
+    _show(_told(_each(operator, gateway, redrive=True)), redrive=True)
 
 
 @app.command("discard")
@@ -67,13 +120,14 @@ def discard_letter(
     *,
     data: Data = Path("var/stack"),
     gateway: Gateway = "http://127.0.0.1:8000",
+    client_id: ClientId = None,
+    key: Key = None,
 ) -> None:
     """Throw one message away for good."""
-    asyncio.run(_discard(data, gateway, service, number))
+    _told(_discard(_operator(client_id, key, data), gateway, service, number))
     Console().print(f"Message {number} of {service} is gone.")
 
 
-async def _discard(data: Path, gateway: str, service: str, number: int) -> None:
-    key = data / "secrets" / "clients" / "demo-operator.pem"
-    async with client(gateway, f"{gateway}/api/recognition", "demo-operator", key) as caller:
+async def _discard(operator: Operator, gateway: str, service: str, number: int) -> None:
+    async with client(gateway, f"{gateway}/api/recognition", *operator) as caller:
         await caller.call("DELETE", service, f"/v1/dead-letters/{number}")

@@ -1,12 +1,17 @@
-"""Tokens of the demo clients of a stack on this machine, for a first call by hand."""
+"""Keys of the clients of an installation, and tokens of theirs for a first call by hand."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from deploy.local.errors import StackError
 from shared.kit.http import TokenSource, load_key
+
+OPERATORS = ("operator", "demo-operator")
+"""Clients an operator acts as: that of `wugan secrets`, that of `wugan up`."""
+AUDITORS = ("auditor", "demo-auditor")
 
 
 class NoSuchClientError(StackError):
@@ -21,9 +26,24 @@ def key_of(client_id: str, *, data: Path) -> Path:
     """
     key = data / "secrets" / "clients" / f"{client_id}.pem"
     if not key.exists():
-        msg = f"{key} is not there: start the stack with that --data first, and name one of its clients."
+        msg = f"{key} is not there: start the stack with that --data first, or another client by --client-id and --key."
         raise NoSuchClientError(msg)
     return key
+
+
+def whose(client_id: str | None, key: Path | None, *, data: Path, usual: Sequence[str]) -> tuple[str, Path]:
+    """A client to act as, and its private key: the one that is named, else the first usual one whose key is there.
+
+    Raises:
+        NoSuchClientError: no key of it lies in the folder.
+    """
+    names = [client_id] if client_id else list(usual)
+    if key:
+        return names[0], key
+    keys = {name: data / "secrets" / "clients" / f"{name}.pem" for name in names}
+    there = [name for name, path in keys.items() if path.exists()]
+    name = there[0] if there else names[-1]
+    return name, key_of(name, data=data)
 
 
 def token(client_id: str, *, data: Path, gateway: str) -> str:

@@ -54,7 +54,7 @@ async def export(
         notes: folder of what backup and reconciliation noted.
 
     Raises:
-        NoKeyError: the operator's key is not where it was said to be.
+        NoSuchClientError: the operator's key is not where it was said to be.
     """
     registry = CollectorRegistry()
     figures = Figures(registry)

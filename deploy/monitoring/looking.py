@@ -9,17 +9,13 @@ from typing import Any
 import httpx
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.local.ask import OPERATORS, whose
 from deploy.local.clients import SERVICES
-from deploy.local.errors import StackError
 from shared.kit.clock import wall
 from shared.kit.http import TokenSource, load_key
 from shared.kit.problems import ProblemError
 
 _SECONDS = 10.0
-
-
-class NoKeyError(StackError):
-    """The operator's key is not where it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +97,13 @@ class Inside(BaseSettings):
     recognition_url: str
     notify_url: str
 
-    def operator(self, http: httpx.AsyncClient, client_id: str) -> Operator:
+    def operator(self, http: httpx.AsyncClient, client_id: str | None) -> Operator:
         """Asks the services themselves, without the gateway."""
         urls = {each: str(getattr(self, f"{each}_url")) for each in SERVICES}
         key = load_key(self.client_key_file)
-        tokens = TokenSource(http, issuer_url=self.issuer_url, client_id=client_id, key=key, token_url=self.token_url)
+        tokens = TokenSource(
+            http, issuer_url=self.issuer_url, client_id=client_id or OPERATORS[0], key=key, token_url=self.token_url
+        )
         return Operator(http, urls, tokens)
 
 
@@ -114,18 +112,15 @@ def behind(gateway: str) -> dict[str, str]:
     return {each: f"{gateway}/api/{each}" for each in SERVICES}
 
 
-def operator(http: httpx.AsyncClient, gateway: str, data: Path, client_id: str) -> Operator:
-    """An operator with the key that lies in a stack's folder.
+def operator(http: httpx.AsyncClient, gateway: str, data: Path, client_id: str | None) -> Operator:
+    """An operator with the key that lies in the folder of an installation.
 
     Raises:
-        NoKeyError: there is none.
+        NoSuchClientError: there is none.
     """
-    path = data / "secrets" / "clients" / f"{client_id}.pem"
-    if not path.exists():
-        msg = f"{path} is not there: name the folder of the stack with --data and a client of it with --client-id."
-        raise NoKeyError(msg)
+    name, path = whose(client_id, None, data=data, usual=OPERATORS)
     urls = behind(gateway)
-    tokens = TokenSource(http, issuer_url=urls["recognition"], client_id=client_id, key=load_key(path))
+    tokens = TokenSource(http, issuer_url=urls["recognition"], client_id=name, key=load_key(path))
     return Operator(http, urls, tokens)
 
 

@@ -69,11 +69,13 @@ def flat(figures: Mapping[str, Any]) -> list[tuple[str, float]]:
     return found
 
 
-def show(data: Path, gateway: str, client_id: str, *, as_json: bool = False, console: Console | None = None) -> int:
+def show(
+    data: Path, gateway: str, client_id: str | None, *, as_json: bool = False, console: Console | None = None
+) -> int:
     """Print one look; the exit code.
 
     Raises:
-        NoKeyError: the operator's key is not in `data`.
+        NoSuchClientError: the operator's key is not in `data`.
     """
 
     async def look() -> list[Look]:

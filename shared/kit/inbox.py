@@ -118,9 +118,9 @@ _PARKED = (
 )
 
 
-async def list_dead_letters(tx: ReadTx, *, limit: int = 100) -> list[DeadLetter]:
-    """Parked messages not yet redriven, oldest first."""
-    return [_letter(row) for row in await tx.fetch(f"{_PARKED} ORDER BY id LIMIT $1", limit)]
+async def list_dead_letters(tx: ReadTx, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+    """Parked messages not yet redriven, oldest first, behind the one with the number `after`."""
+    return [_letter(row) for row in await tx.fetch(f"{_PARKED} AND id > $2 ORDER BY id LIMIT $1", limit, after)]
 
 
 async def find_dead_letter(tx: ReadTx, dead_letter_id: int) -> DeadLetter | None:

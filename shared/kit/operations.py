@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Path, Request, Security
+from fastapi import APIRouter, Path, Query, Request, Security
 from pydantic import AwareDatetime, BaseModel
 
 from shared.kit import inbox
@@ -16,6 +16,8 @@ from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
 Operator = Annotated[Caller, Security(allow("operate"))]
 Number = Annotated[int, Path(ge=1, le=2**62)]
+After = Annotated[int, Query(ge=0, le=2**62, description="number of the last parked message seen")]
+_PAGE = 100
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +61,10 @@ class DeadLetterOut(BaseModel):
 
 
 class DeadLettersOut(BaseModel):
-    """Parked messages, oldest first."""
+    """Parked messages, oldest first; `next` is where to go on with `after`, absent at the end."""
 
     items: list[DeadLetterOut]
+    next: int | None = None
 
 
 class RedrivenOut(BaseModel):
@@ -113,12 +116,15 @@ async def today(request: Request, _caller: Operator) -> TodayOut:
 
 
 @router.get("/dead-letters")
-async def list_parked(request: Request, _caller: Operator) -> DeadLettersOut:
-    """The oldest hundred parked messages."""
+async def list_parked(request: Request, _caller: Operator, after: After = 0) -> DeadLettersOut:
+    """Parked messages, a hundred at a time."""
     base: Platform = request.app.state.platform
     async with base.database.read() as tx:
-        letters = await inbox.list_dead_letters(tx)
-    return DeadLettersOut(items=[DeadLetterOut.model_validate(each, from_attributes=True) for each in letters])
+        letters = await inbox.list_dead_letters(tx, after=after, limit=_PAGE)
+    return DeadLettersOut(
+        items=[DeadLetterOut.model_validate(each, from_attributes=True) for each in letters],
+        next=letters[-1].id if len(letters) == _PAGE else None,
+    )
 
 
 @router.post("/dead-letters/{dead_letter_id}:redrive")

@@ -33,6 +33,8 @@ def test_help_loads_no_service_and_nothing_heavy():
         ("city show --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
         ("accuracy --city {broken} --data {empty}", {}, "wugan: {broken} holds no generated city; make one with"),
         ("audit verify --data {empty}", {}, "demo-auditor.pem is not there: start the stack with that --data first"),
+        ("dead-letters list --data {empty}", {}, "demo-operator.pem is not there: start the stack with that --data"),
+        ("dead-letters redrive --data {kept} --client-id bank", {}, "bank.pem is not there: start the stack with"),
         ("demo --data {demo}", {}, "cannot be read: remove {demo}/city-0.01-2023, and the demo makes it anew."),
         ("demo --data {demo} --seed 5", {}, "is gone: remove {demo}/city-0.01-5, and the demo makes it anew."),
         ("demo --data {empty}", {"WUGAN_NATS_URL": "nats://h"}, "unset WUGAN_NATS_URL and it starts one of its own."),

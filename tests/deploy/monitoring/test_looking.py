@@ -9,9 +9,10 @@ from joserfc.jwk import ECKey
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from deploy.local.ask import NoSuchClientError
 from deploy.local.clients import SERVICES
 from deploy.monitoring.exporter import Figures
-from deploy.monitoring.looking import Inside, Look, NoKeyError, Operator, behind, operator
+from deploy.monitoring.looking import Inside, Look, Operator, behind, operator
 from deploy.monitoring.notes import Notes, note
 from deploy.monitoring.status import flat, screen, wrong
 from shared.kit.http import TokenSource
@@ -102,7 +103,7 @@ def test_groups_are_told_by_their_names():
 
 
 def test_a_folder_without_the_operators_key_is_told(tmp_path):
-    with pytest.raises(NoKeyError, match="--data"):
+    with pytest.raises(NoSuchClientError, match="--data"):
         operator(httpx.AsyncClient(), "http://g", tmp_path, "nobody")
 
 

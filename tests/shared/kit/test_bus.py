@@ -150,6 +150,7 @@ async def test_poison_is_parked_whole_and_redriven_once(database, bus, outbox):
         await until(lambda: 3_000_002 in ear.heard)  # those behind it are served
         async with database.read() as tx:
             letters = await inbox.list_dead_letters(tx)
+            assert await inbox.list_dead_letters(tx, after=letters[-1].id) == []
         assert [letter.reason for letter in letters] == ["PoisonError after 1 tries"]
         with pytest.raises(StillBadError, match="PoisonError"):
             await consumers.redrive(letters[0])
