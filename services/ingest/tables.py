@@ -20,7 +20,7 @@ person = sa.Table(
     sa.Column("person_no", sa.BigInteger, sa.Identity(), primary_key=True, comment="dense; part of evidence keys"),
     sa.Column("subject", pg.UUID(as_uuid=True), nullable=False, unique=True),
     sa.Column("name_hash", sa.BigInteger, nullable=False, comment="keyed hash of the normalised name"),
-    sa.Column("contact_hash", sa.BigInteger, nullable=False, comment="keyed hash of what is sealed"),
+    sa.Column("contact_hash", sa.BigInteger, nullable=False, comment="keyed hash of the row it was sealed from"),
     sa.Column("sealed", pg.BYTEA, nullable=False, comment="AES-GCM of id, name, phones; bound to the subject"),
     sa.Column("key_id", sa.Text, nullable=False),
     sa.Column("division", sa.Text, nullable=False),
@@ -49,6 +49,7 @@ enrolment = sa.Table(
     sa.Column("due_on", sa.Date),
     sa.Column("ended_on", sa.Date),
     sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Column("contact_hash", sa.BigInteger, comment="keyed hash of what its roster said last of name, phones, place"),
     sa.CheckConstraint("amount_fen >= 0", name="amount"),
     sa.Index("ix_enrolment_program", "program"),
 )

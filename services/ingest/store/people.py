@@ -72,12 +72,33 @@ async def stage_leaving(tx: WriteTx, subjects: pa.Array, ended_on: pa.Array) -> 
     await tx.run("ANALYZE leaving")
 
 
-async def changed_rows(tx: WriteTx) -> np.ndarray:
-    """Row numbers of staged people who are new or whose contact differs, int32."""
+async def set_misnamed_apart(tx: WriteTx, program: str) -> np.ndarray:
+    """Move staged people whom another program enrols under another name to `named`; their row numbers, ascending.
+
+    Of people whom it alone enrols a program may say that their name has changed.
+    """
+    rows = await tx.fetch(
+        "WITH apart AS (DELETE FROM staged s USING person p WHERE p.subject = s.subject AND p.name_hash <> s.name_hash "
+        "AND EXISTS (SELECT FROM enrolment e WHERE e.subject = s.subject AND e.program <> $1 AND e.ended_on IS NULL) "
+        "RETURNING s.subject, s.row_no), noted AS (INSERT INTO named SELECT subject FROM apart) "
+        "SELECT row_no FROM apart ORDER BY row_no",
+        program,
+    )
+    return np.array([row["row_no"] for row in rows], dtype=np.uint32)
+
+
+async def changed_rows(tx: WriteTx, program: str) -> np.ndarray:
+    """Row numbers of staged people who are new or of whom their program says something new, int32.
+
+    Programs may know different phones of a person: one that says again what it said before changes nothing.
+    """
     rows = await tx.columns(
         "SELECT s.row_no FROM staged s LEFT JOIN person p USING (subject) "
-        "WHERE p.subject IS NULL OR p.contact_hash <> s.contact_hash OR p.name_hash <> s.name_hash",
+        "LEFT JOIN enrolment e ON e.subject = s.subject AND e.program = $1 "
+        "WHERE p.subject IS NULL OR p.name_hash <> s.name_hash "
+        "OR (p.contact_hash <> s.contact_hash AND e.contact_hash IS DISTINCT FROM s.contact_hash)",
         [("row_no", ">i4")],
+        program,
     )
     return rows["row_no"].astype(np.int32)
 
@@ -102,7 +123,8 @@ async def save_people(tx: WriteTx, rows: pa.Table) -> None:
         "SELECT subject, name_hash, contact_hash, sealed, key_id, division, group_no FROM incoming ORDER BY subject "
         "ON CONFLICT (subject) DO UPDATE SET name_hash = excluded.name_hash, contact_hash = excluded.contact_hash, "
         "sealed = excluded.sealed, "
-        "key_id = excluded.key_id, division = excluded.division, group_no = excluded.group_no"
+        "key_id = excluded.key_id, division = excluded.division, group_no = CASE WHEN excluded.group_no IS NULL "
+        "AND person.division = excluded.division THEN person.group_no ELSE excluded.group_no END"
     )
     await tx.run("TRUNCATE incoming")
 
@@ -120,15 +142,15 @@ _SAID = "amount_fen, division, group_no, household, sex, born_on, started_on, en
 _MERGE = f"""
 WITH merged AS (
     INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, born_on, started_on,
-        due_on, batch_no)
+        due_on, contact_hash, batch_no)
     SELECT s.subject, $1, s.amount_fen, s.division, s.group_no, s.household, s.sex, s.born_on, s.started_on,
-        s.due_on, $2
+        s.due_on, s.contact_hash, $2
     FROM staged s LEFT JOIN enrolment e ON e.subject = s.subject AND e.program = $1
     WHERE e.subject IS NULL OR e.ended_on IS NOT NULL OR {_DIFFERS}
     ORDER BY s.subject
     ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division,
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
-        due_on = excluded.due_on, ended_on = NULL, batch_no = excluded.batch_no
+        due_on = excluded.due_on, contact_hash = excluded.contact_hash, ended_on = NULL, batch_no = excluded.batch_no
     RETURNING e.subject, (xmax = 0) AS fresh
 ) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
 _ENDS = """
@@ -194,6 +216,11 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np
     """
     await tx.run("CREATE TEMP TABLE differs (row_no integer NOT NULL, fresh boolean NOT NULL) ON COMMIT DROP")
     await tx.run(_MERGE, program, batch_no)
+    await tx.run(
+        "UPDATE enrolment e SET contact_hash = s.contact_hash FROM staged s WHERE e.subject = s.subject "
+        "AND e.program = $1 AND e.contact_hash IS DISTINCT FROM s.contact_hash",
+        program,
+    )
     rows = await tx.columns("SELECT row_no, fresh FROM differs", [("row_no", ">i4"), ("fresh", "u1")])
     row_no = rows["row_no"].astype(np.int32)
     order = np.argsort(row_no)

@@ -91,6 +91,8 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     if now.status == "completed":
         return now
     staged = await _stage(tx, keys, roster)
+    if not roster.confirmed:
+        roster = _without(roster, await people.set_misnamed_apart(tx, roster.program))
     ending, open_before = await _share_ending(tx, roster)
     await _save_reasons(tx, now, roster)
     doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
@@ -106,6 +108,15 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     await batches.save_status(tx, done)
     await batches.withdraw_older_held(tx, done, at=roster.at)
     return done
+
+
+def _without(roster: Roster, misnamed: np.ndarray) -> Roster:
+    """The roster with some of its good rows turned down."""
+    if not len(misnamed):
+        return roster
+    counts = {**roster.counts, "accepted": roster.counts["accepted"] - len(misnamed), "name_mismatch": len(misnamed)}
+    more = pl.DataFrame({"row_no": misnamed}).with_columns(reason=pl.lit("name_mismatch"))
+    return replace(roster, counts=counts, reasons=pl.concat([roster.reasons, more]).sort("row_no"))
 
 
 def _ends(roster: Roster) -> bool:
@@ -144,7 +155,7 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
 
 
 async def _save_people(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, roster: Roster) -> None:
-    changed = await people.changed_rows(tx)
+    changed = await people.changed_rows(tx, roster.program)
     if not len(changed):
         return
     await people.make_incoming(tx)

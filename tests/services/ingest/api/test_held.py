@@ -247,6 +247,32 @@ async def test_a_name_that_was_corrected_is_compared_from_then_on(town):
     assert (said["accepted"], said["quarantine_reasons"]) == (1, {"name_mismatch": 1})
 
 
+async def test_a_roster_names_nobody_anew_whom_another_one_enrols_until_it_is_confirmed(town):
+    columns = roster([0, 1], 姓名=["李四", NAMES[1]], 待遇金额=["很多", "1"])
+    columns = {
+        name: [*values, *more] for (name, values), more in zip(columns.items(), roster([2]).values(), strict=True)
+    }
+    columns["姓名"][2] = "王五"
+    said = (await town.enrol(columns, "low_income")).json()
+    assert (said["accepted"], said["new"]) == (1, 1)
+    assert said["reasons"] == {"wrong_code": 1, "name_mismatch": 1}
+    file = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
+    assert "姓名与登记不一致" in file.text
+    assert len(await town.said("ingest.contacts.changed.v1")) == 30
+    await town.enrol(roster([2], 姓名=["王五"]), "low_income", mode="delta", confirm=True)
+    assert len(await town.said("ingest.contacts.changed.v1")) == 31
+    # Its other program is told that it knows him by an old name, and he stays in it.
+    again = (await town.enrol(roster(range(30), 待遇金额=["1"] * 30))).json()
+    assert (again["reasons"], again["changed"], again["ended"]) == ({"name_mismatch": 1}, 29, 0)
+
+
+async def test_programs_that_know_different_phones_of_a_person_say_each_once(town):
+    for amount in ("1", "2", "3"):
+        await town.enrol(roster(range(30), 待遇金额=[amount] * 30))
+        await town.enrol(roster(range(30), 待遇金额=[amount] * 30, 手机号=["13900000000"] * 30), "low_income")
+    assert len(await town.said("ingest.contacts.changed.v1")) == 60
+
+
 async def test_contacts_are_said_once_until_they_change(town):
     assert len(await town.said("ingest.contacts.changed.v1")) == 30
     await town.enrol(roster(range(30), 待遇金额=["1"] * 30))
