@@ -32,6 +32,7 @@ from services.recognition.schemas.cycles import (
 )
 from services.recognition.schemas.partner import ProgramCode
 from services.recognition.store import grace as grace_store
+from services.recognition.store import lookups
 from services.recognition.usecases import cycles, grace, recognise, sandbox
 from services.recognition.usecases.grace import Given
 from shared.kit.auth import Caller, allow
@@ -120,18 +121,25 @@ async def give_grace(request: Request, body: GraceIn, caller: Giver, found: Deps
 
     async def effect(tx: WriteTx) -> Answered:
         made = await grace.give(found, tx, given, caller.user)
-        return Answered(GracesOut(items=[GraceOut.model_validate(each) for each in made]), 201)
+        said = GracesOut(items=[GraceOut.model_validate(each) for each in made])
+        return Answered(said, 201, about=(None, body.subject) if body.subject else None)
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "grace")
 
 
 @officers.get("/graces")
 async def list_graces(
-    caller: Giver, found: DepsOf, after: UUID | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    caller: Giver,
+    found: DepsOf,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> GracesOut:
-    """Graces in the caller's programs, newest first: until when, why, and who gave them."""
+    """Graces in the caller's programs, newest first: until when, why, and who gave them; looks at people are logged."""
     programs = None if "*" in caller.programs else sorted(caller.programs)
-    async with found.database.read() as tx:
+    who = asker(request, found, caller, "grace", why=None, program=None)
+    async with found.database.write() as tx:
         listed = await grace_store.list_grace(tx, programs, after=after, limit=limit)
+        await lookups.log_looks(tx, who, [(each.program, each.subject) for each in listed if each.subject])
     items = [GraceOut.model_validate(each) for each in listed]
     return GracesOut(items=items, next=items[-1].grace_id if len(items) == limit else None)

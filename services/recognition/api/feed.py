@@ -157,8 +157,10 @@ async def request_correction(request: Request, body: CorrectionIn, question: Cor
 @router.get("/corrections/{correction_id}", name="get_correction")
 async def get_correction(correction_id: UUID, question: CorrectionQuestion) -> CorrectionOut:
     """What the department says."""
-    async with logged(question, None), question.deps.database.read() as tx:
-        return CorrectionOut.model_validate(await corrections.get(tx, correction_id, question.caller))
+    async with logged(question, None), question.deps.database.write() as tx:
+        found = await corrections.get(tx, correction_id, question.caller)
+        await lookups.log_usage(tx, question.asker(found.program), subject=found.subject, answer="seen")
+        return CorrectionOut.model_validate(found)
 
 
 def _held(said: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from services.recognition.store.lookups import log_looks, log_usage
 from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases import recovering
 from services.recognition.usecases.recovering import Coming
+from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
@@ -80,9 +81,9 @@ async def ask_refund(request: Request, overpayment_id: UUID, caller: Officer, fo
 
     async def effect(tx: WriteTx) -> Answered:
         asked = await recovering.ask_refund(found, tx, overpayment_id, caller)
-        return Answered(OverpaymentOut.model_validate(_plain(asked)))
+        return Answered(OverpaymentOut.model_validate(_plain(asked)), about=(asked.program, asked.subject))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "overpayment")
 
 
 @router.post("/overpayments/{overpayment_id}:plan", response_model=PlanOut, openapi_extra=ONCE)
@@ -93,9 +94,10 @@ async def agree_plan(request: Request, overpayment_id: UUID, body: PlanIn, calle
         plan = await recovering.agree_plan(
             found, tx, overpayment_id, caller, parts=body.parts, first_due_on=body.first_due_on
         )
-        return Answered(PlanOut(items=[InstalmentOut.model_validate(each) for each in plan]))
+        said = PlanOut(items=[InstalmentOut.model_validate(each) for each in plan])
+        return Answered(said, about=await _whose(tx, overpayment_id, caller))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "overpayment")
 
 
 @router.post("/overpayments/{overpayment_id}:recover", response_model=RecoveryOut, openapi_extra=ONCE)
@@ -106,9 +108,10 @@ async def record_recovery(
     coming = Coming(**body.model_dump())
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(RecoveryOut.model_validate(await recovering.record(found, tx, overpayment_id, caller, coming)))
+        booked = await recovering.record(found, tx, overpayment_id, caller, coming)
+        return Answered(RecoveryOut.model_validate(booked), about=await _whose(tx, overpayment_id, caller))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "overpayment")
 
 
 @router.post("/overpayments/{overpayment_id}:refer", response_model=OverpaymentOut, openapi_extra=ONCE)
@@ -117,9 +120,9 @@ async def refer(request: Request, overpayment_id: UUID, body: ReferIn, caller: O
 
     async def effect(tx: WriteTx) -> Answered:
         referred = await recovering.refer(found, tx, overpayment_id, caller, body.to)
-        return Answered(OverpaymentOut.model_validate(_plain(referred)))
+        return Answered(OverpaymentOut.model_validate(_plain(referred)), about=(referred.program, referred.subject))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "overpayment")
 
 
 @router.post("/recoveries/{recovery_id}:approve", response_model=RecoveryOut, openapi_extra=ONCE)
@@ -127,11 +130,10 @@ async def approve_recovery(request: Request, recovery_id: UUID, caller: Officer,
     """Approve another officer's offset or write-off."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(
-            RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=True))
-        )
+        said = await recovering.answer(found, tx, recovery_id, caller, approve=True)
+        return Answered(RecoveryOut.model_validate(said), about=await _whose(tx, said.overpayment_id, caller))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "overpayment")
 
 
 @router.post("/recoveries/{recovery_id}:refuse", response_model=RecoveryOut, openapi_extra=ONCE)
@@ -139,11 +141,15 @@ async def refuse_recovery(request: Request, recovery_id: UUID, caller: Officer, 
     """Refuse another officer's offset or write-off."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(
-            RecoveryOut.model_validate(await recovering.answer(found, tx, recovery_id, caller, approve=False))
-        )
+        said = await recovering.answer(found, tx, recovery_id, caller, approve=False)
+        return Answered(RecoveryOut.model_validate(said), about=await _whose(tx, said.overpayment_id, caller))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "overpayment")
+
+
+async def _whose(tx: WriteTx, overpayment_id: UUID, caller: Caller) -> tuple[str, UUID]:
+    one = await recovering.get_overpayment(tx, overpayment_id, caller)
+    return one.program, one.subject
 
 
 def _plain(one: Overpayment) -> dict[str, Any]:

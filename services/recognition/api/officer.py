@@ -61,9 +61,9 @@ async def decide_proposal(
 
     async def effect(tx: WriteTx) -> Answered:
         said = await decide.decide(found, tx, proposal_id, caller, grounds=body.grounds, begins=body.stops_from)
-        return Answered(ProposalOut.model_validate(said))
+        return Answered(ProposalOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "proposal")
 
 
 @router.post("/proposals/{proposal_id}:confirm", response_model=DecisionOut, openapi_extra=ONCE)
@@ -71,9 +71,10 @@ async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer,
     """Confirm another officer's decision: notice is given, with time to answer."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(DecisionOut.model_validate(await decide.confirm(found, tx, proposal_id, caller)))
+        said = await decide.confirm(found, tx, proposal_id, caller)
+        return Answered(DecisionOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "proposal")
 
 
 @router.post("/proposals/{proposal_id}:reject", response_model=ProposalOut, openapi_extra=ONCE)
@@ -81,9 +82,10 @@ async def reject_proposal(request: Request, proposal_id: UUID, caller: Officer, 
     """Find nothing to stop."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(ProposalOut.model_validate(await decide.reject(found, tx, proposal_id, caller)))
+        said = await decide.reject(found, tx, proposal_id, caller)
+        return Answered(ProposalOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "proposal")
 
 
 @router.get("/decisions/{decision_id}")
@@ -101,9 +103,10 @@ async def carry_out(request: Request, decision_id: UUID, caller: Officer, found:
     """Suspend or terminate, once the notice has run and was delivered or tried on enough channels."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(DecisionOut.model_validate(await stopping.carry_out(found, tx, decision_id, caller)))
+        said = await stopping.carry_out(found, tx, decision_id, caller)
+        return Answered(DecisionOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "decision")
 
 
 @router.post("/decisions/{decision_id}:withdraw", response_model=DecisionOut, openapi_extra=ONCE)
@@ -111,9 +114,10 @@ async def withdraw(request: Request, decision_id: UUID, caller: Officer, found: 
     """Give up an announced stop."""
 
     async def effect(tx: WriteTx) -> Answered:
-        return Answered(DecisionOut.model_validate(await stopping.withdraw(found, tx, decision_id, caller)))
+        said = await stopping.withdraw(found, tx, decision_id, caller)
+        return Answered(DecisionOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, None, effect)
+    return await once_by(request, found, caller, None, effect, "decision")
 
 
 @router.post("/decisions/{decision_id}:lift", response_model=LiftedOut, openapi_extra=ONCE)
@@ -123,9 +127,9 @@ async def lift(request: Request, decision_id: UUID, body: LiftIn, caller: Office
 
     async def effect(tx: WriteTx) -> Answered:
         lifted = await lifting.lift(found, tx, decision_id, caller, why)
-        return Answered(_lifted(lifted))
+        return Answered(_lifted(lifted), about=(lifted.decided.program, lifted.decided.subject))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "decision")
 
 
 @router.post("/certificate-revocations", status_code=201, response_model=RevokedOut, openapi_extra=ONCE)
@@ -137,7 +141,7 @@ async def revoke_certificate(request: Request, body: RevokeIn, caller: Officer, 
         made = await revoking.revoke_by_officer(found, tx, who, caller, Revocation(**body.model_dump()))
         return Answered(RevokedOut.model_validate(made), 201)
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "revocation")
 
 
 def _lifted(lifted: Lifted) -> LiftedOut:

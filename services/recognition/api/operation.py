@@ -29,7 +29,7 @@ async def start_run(request: Request, caller: Operator, found: DepsOf, body: Run
         place = str(request.url_for("get_run", run_id=run.run_id).path)
         return Answered(_run(run), 202, {"Location": place, "Retry-After": "1"})
 
-    answer = await once_by(request, found.database, caller, body, effect)
+    answer = await once_by(request, found, caller, body, effect, "operation")
     found.wake_runs.set()
     return answer
 

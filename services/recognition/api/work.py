@@ -99,9 +99,9 @@ async def answer_objection(
 
     async def effect(tx: WriteTx) -> Answered:
         said = await objecting.answer_objection(found, tx, objection_id, caller, upheld=body.upheld, answer=body.answer)
-        return Answered(ObjectionOut.model_validate(said))
+        return Answered(ObjectionOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found.database, caller, body, effect)
+    return await once_by(request, found, caller, body, effect, "objection")
 
 
 def _historian() -> Callable[..., Awaitable[Question]]:

@@ -48,6 +48,7 @@ ANSWERS: Mapping[SuspensionReason, Mapping[EndingEvent, SuspensionReason]] = {
     SuspensionReason.DETAINED_ACQUITTED: {
         EndingEvent.DETENTION: SuspensionReason.DETAINED_ACQUITTED,
         EndingEvent.IMPRISONMENT: SuspensionReason.DETAINED_ACQUITTED,
+        EndingEvent.CRIMINAL_PUNISHMENT: SuspensionReason.DETAINED_ACQUITTED,
     },
 }
 """What else is answered where the end of a benefit was false: stops beneath it, and for which reason each is lifted.

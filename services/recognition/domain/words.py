@@ -55,10 +55,11 @@ ACTIONS: Final[Mapping[str, str]] = {
     "certificate": "查看认证结果",
     "certify": "提交认证结果",
     "cycle": "查看资格认证进度",
+    "grace": "办理认证延期",
     "revocation": "更正认证结果",
     "history": "查看办理经过",
     "proposal": "经办拟停发事项",
-    "decision": "查看停发决定",
+    "decision": "经办停发决定",
     "overpayment": "办理多发待遇退还",
     "objection": "办理您的异议",
 }

@@ -167,7 +167,7 @@ FROM unnest($1::text[], $2::uuid[]) AS u (program, subject)
 """  # noqa: S608  (words of our own)
 
 
-async def log_looks(tx: WriteTx, asker: Asker, seen: Sequence[tuple[str, UUID]]) -> None:
+async def log_looks(tx: WriteTx, asker: Asker, seen: Sequence[tuple[str | None, UUID]]) -> None:
     """A row of the usage log for each program and person a list shows."""
     words = (asker.at, asker.client_id, asker.user, asker.department, asker.action, asker.purpose, asker.legal_basis,
              asker.case_ref, asker.request_id)  # fmt: skip

@@ -57,6 +57,12 @@ WHERE d.state = 'notice' AND d.program = ANY ($1) AND NOT EXISTS (
         AND o.status NOT IN ('suspended', 'terminated')
     WHERE x.program = d.program)
 UNION ALL
+SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, o.answered_at, NULL, NULL
+FROM objection o JOIN decision d ON d.decision_id = o.decision_id
+WHERE o.state = 'upheld' AND o.about NOT IN ('look', 'arrears', 'overpayment') AND d.state = 'effective'
+    AND d.program = ANY ($1)
+    AND COALESCE(cleared_at(d.subject, d.reason) <= d.confirmed_at, true)
+UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL
 FROM objection o WHERE o.state = 'received' AND o.program = ANY ($1)
 UNION ALL

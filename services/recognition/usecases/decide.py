@@ -22,7 +22,7 @@ from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
-from shared.kit.problems import ConflictError, NotFoundError
+from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
 
 STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
@@ -65,14 +65,18 @@ async def decide(
 
     Raises:
         ConflictError: it is not open any more.
+        MalformedError: it would take back months that are due by the program's rule.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.OPEN)
     version = deps.programs[proposal.program].in_force(deps.clock.today())
-    event_on = proposal.event_on or deps.clock.today()
-    if begins and begins.day != 1:
-        begins = next_month(begins)  # money leaves by the month: one begun is paid
-    first_unpaid = begins or proposal.stops_from or version.stops_from(proposal.reason, event_on)
+    by_rule = proposal.stops_from or version.stops_from(proposal.reason, proposal.event_on or deps.clock.today())
+    first_unpaid = begins or by_rule
+    if first_unpaid.day != 1:
+        first_unpaid = next_month(first_unpaid)  # money leaves by the month: one begun is paid
+    if first_unpaid < by_rule:
+        detail = f"By the rule of the program {by_rule.isoformat()} is the first day that is not due."
+        raise MalformedError(detail)
     await decisions.mark_decided(
         tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=mask_text(grounds), stops_from=first_unpaid
     )

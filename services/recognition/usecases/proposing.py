@@ -23,8 +23,13 @@ _REASON_OF = {
     SuspicionKind.MISSING: EndingEvent.MISSING,
     SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
 }
-_WIDER = {EndingEvent.DEATH: EndingEvent.DECLARED_DEAD, EndingEvent.IMPRISONMENT: EndingEvent.DETENTION}
+_WIDER = {
+    EndingEvent.DEATH: (EndingEvent.DECLARED_DEAD,),
+    EndingEvent.IMPRISONMENT: (EndingEvent.DETENTION, EndingEvent.CRIMINAL_PUNISHMENT),
+}
 """What else is not so where a case finds that a reason is not."""
+_BY_ANOTHER_NAME = {EndingEvent.IMPRISONMENT: EndingEvent.CRIMINAL_PUNISHMENT}
+"""What an event is to a rule that does not name it: whoever serves a term has been punished."""
 _SELF = "self"
 _REASONS = frozenset(EndingEvent)
 
@@ -32,7 +37,7 @@ _REASONS = frozenset(EndingEvent)
 def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
     """Reasons a case of this kind can confirm or deny."""
     reason = _REASON_OF[kind]
-    return [reason, *([_WIDER[reason]] if reason in _WIDER else [])]
+    return [reason, *_WIDER.get(reason, ())]
 
 
 async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
@@ -184,6 +189,8 @@ def _opening(  # noqa: PLR0913  (a proposal has this many parts)
     if program is None:
         return None
     version = program.in_force(event_on or found_on)
+    if reason not in version.events:
+        reason = _BY_ANOTHER_NAME.get(reason, reason)
     # Whoever asks for it may always stop his own benefit, whether or not the program's rule speaks of it.
     own = reason is EndingEvent.OWN_REQUEST and reason not in version.events
     if not own and reason not in version.events:

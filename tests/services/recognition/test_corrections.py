@@ -29,6 +29,8 @@ async def test_a_correction_goes_to_the_departments_and_their_answer_comes_back(
         await world.hear(message(CORRECTION_CHANGED, changed.model_dump_json().encode()))
     now = (await http.get(answer.headers["Location"], headers=partner)).json()
     assert (now["status"], now["answer"], now["due_on"]) == ("refused", "it is right", "2023-11-01")
+    looks = await world.rows("SELECT answer FROM usage WHERE action = 'correction' AND subject = $1", she)
+    assert [row["answer"] for row in looks] == ["correction_requested", "seen"]
     [event] = (await read(http, partner))["items"]
     assert (event["kind"], event["correction"], event["reason"]) == (
         "correction.changed",

@@ -69,6 +69,9 @@ async def status(world):
 
 async def test_two_officers_and_a_notice_lead_to_a_stop(world, http, officer):
     proposal = await proposed(world, http, officer)
+    assert (
+        await decide(http, officer, proposal, stops_from="2023-08-01")
+    ).status_code == 422  # the month of death is due
     assert (await decide(http, officer, proposal)).json()["state"] == "decided"
     assert await status(world) == "active"
     confirmed = (await confirm(http, officer, proposal)).json()
@@ -194,18 +197,19 @@ async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, offi
     ("found", "reason", "requested_on", "arrears"),
     [
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 0),
-        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 4 * 20_000),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 10 * 20_000),
         (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 4 * 20_000),
         (stop_verified(SHE), "own_request", None, 0),
-        (stop_verified(SHE), "own_request", "2023-11-20", 2 * 20_000),
+        (stop_verified(SHE), "own_request", "2024-05-20", 2 * 20_000),
     ],
 )
 async def test_the_reason_decides_what_is_paid_back(world, http, officer, found, reason, requested_on, arrears):  # noqa: PLR0917
-    decision = await stopped(world, http, officer, found, stops_from="2023-09-01")
+    decision = await stopped(world, http, officer, found)
     assert await status(world) == "suspended"
-    body = {"reason": reason, "passed_on": "2023-12-02", "requested_on": requested_on}
+    world.deps.clock.move(timedelta(days=183))
+    body = {"reason": reason, "passed_on": "2024-06-02", "requested_on": requested_on}
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
-    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-01-01", arrears)
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-07-01", arrears)
     assert await status(world) == "active"
 
 

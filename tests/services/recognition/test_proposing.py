@@ -13,6 +13,7 @@ from shared.contracts.events.recognition import ENROLMENT_SUSPENDED
 from tests.services.recognition.rights import Officers, facts, locked, stop_verified, tell
 from tests.services.recognition.world import (
     NOW,
+    PROGRAMS,
     TODAY,
     assessed,
     assessment,
@@ -183,6 +184,26 @@ async def test_a_verified_request_is_proposed_once(world, changes, reason, effec
     assert (one["reason"], one["effect"], one["origin"]) == (reason, effect, "stop_request")
     owed = await world.rows("SELECT FROM enrolment WHERE decision_owed")
     assert bool(owed) == (reason != "own_request")
+
+
+async def test_a_confirmed_case_is_proposed_in_every_program_whose_rule_names_what_it_found(world):
+    means = {
+        subject(1): ("suspected_death", ["death"]),
+        subject(2): ("suspected_incarceration", ["imprisonment", "criminal_punishment"]),
+        subject(3): ("suspected_missing", ["missing"]),
+    }
+    programs = {code: program.in_force(TODAY) for code, program in PROGRAMS.items() if not program.sandbox}
+    for code in programs:
+        await world.hear(enrolled(*map(enrolment, means), program=code))
+    for who, (kind, _) in means.items():
+        await world.hear(concluded(who, "confirmed", kind=kind))
+    rows = await world.rows("SELECT subject, program, reason, effect FROM proposal WHERE origin = 'case'")
+    assert {(row["subject"], row["program"]): (row["reason"], row["effect"]) for row in rows} == {
+        (who, code): next((each, rule.events[each]) for each in reasons if each in rule.events)
+        for who, (_, reasons) in means.items()
+        for code, rule in programs.items()
+        if set(reasons) & set(rule.events)
+    }
 
 
 async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_those_it_names(world):

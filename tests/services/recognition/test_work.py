@@ -74,6 +74,18 @@ async def test_the_list_leads_through_a_recovery_step_by_step(world, officers):
     assert (await kinds(officers), await kinds(officers, "officer-2")) == ([], ["approve_written_off"])
     assert (await officers.post(f"/v1/recoveries/{recovery}:refuse", "officer-2")).json()["state"] == "refused"
     assert (await officers.get(path)).json()["left_fen"] == 20_000
+    looks = await world.rows("SELECT answer FROM usage WHERE action = 'overpayment' AND subject = $1", SHE)
+    assert [row["answer"] for row in looks] == ["seen", "ask-refund", "refer", "recover", "refuse", "seen"]
+
+
+async def test_an_objection_upheld_against_a_stop_in_effect_leads_to_its_lifting(world, officers, http, issuer):
+    await overpaid(world, officers)
+    citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
+    body = {"program": "resident_pension", "about": "stop", "said": "我还活着"}
+    made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+    path, answer = f"/v1/objections/{made['objection_id']}:answer", {"upheld": True, "answer": "经视频核实，本人健在"}
+    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    assert await kinds(officers) == ["reinstate", "ask_refund"]
 
 
 async def test_deadlines_come_first_then_the_oldest(world, officers, http, issuer):
@@ -169,8 +181,16 @@ async def test_an_auditor_sees_everything_and_who_looked(world, officers, histor
     await overpaid(world, officers)
     await history({"subject": str(SHE)})
     said = (await history({"subject": str(SHE)}, role="auditor", scope="audit.read", user="auditor-1")).json()
-    # The lists the officer worked by showed her too: a proposal, and what was paid too much.
-    assert [each["user_ref"] for each in said["looks"]] == ["auditor-1", *["officer-1"] * 3]
+    # The lists the officer worked by showed her too, and so did the answer to each of his steps.
+    assert [(each["user_ref"], each["action"], each["answer"]) for each in said["looks"]] == [
+        ("auditor-1", "history", "history"),
+        ("officer-1", "history", "history"),
+        ("officer-1", "overpayment", "seen"),
+        ("officer-1", "decision", "carry-out"),
+        ("officer-2", "proposal", "confirm"),
+        ("officer-1", "proposal", "decide"),
+        ("officer-1", "proposal", "seen"),
+    ]
 
 
 async def test_a_person_of_no_program_of_his_is_not_there_and_the_try_is_logged(world, history):
