@@ -1,11 +1,12 @@
 """What becomes of a batch after its first judgement: faulty rows go back, a held batch is released or withdrawn."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
@@ -14,7 +15,7 @@ from services.ingest.api.deps import Deps, IngestDeps, Uploader
 from services.ingest.api.lookups import batch_of
 from services.ingest.api.uploads import batch_out
 from services.ingest.schemas import BatchOut
-from services.ingest.store import batches, mending
+from services.ingest.store import batches, mending, people
 from services.ingest.store.batches import Batch
 from services.ingest.store.raw import Received
 from services.ingest.usecases import corrections, evidence
@@ -22,6 +23,7 @@ from services.ingest.usecases.taking_back import Because, TakeBack
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
 
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 _ROWS = 50_000
@@ -55,7 +57,8 @@ async def download_quarantine(
 ) -> StreamingResponse:
     """Rows that were not taken, as they were sent, with the reason beside each: mend them and send the file back.
 
-    For whoever may deliver this source: the rows hold identity numbers.
+    For whoever may deliver this source: the rows hold identity numbers. It is a look at each person in them, and is
+    logged as such before the answer.
     """
     batch = await _own(deps, caller, batch_id)
     async with deps.platform.database.read() as tx:
@@ -64,14 +67,27 @@ async def download_quarantine(
     try:
         # All columns are read, not only those that are judged. Once written, the file goes out as slowly as it may.
         limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROWS))
-        frames = mending.rows_with_reasons(received, quarantine, limits, deps.sources.get(batch.code))
+        source, numbers = deps.sources.get(batch.code) if batch.kind == "source" else None, list[str]()
+        frames = mending.rows_with_reasons(received, quarantine, limits, source)
+        noted = mending.noting_people(frames, numbers, deps.platform.clock.today().year, source)
         async with deps.turn:
-            path = await asyncio.to_thread(mending.written, frames, form, received)
+            path = await asyncio.to_thread(mending.written, noted, form, received)
+        await _log_looks(deps, caller, batch, numbers)
     except BaseException:
         deps.raw.forget(received)
         raise
     headers = {"Content-Disposition": f'attachment; filename="{batch.code}-{batch.batch_no}-quarantine.{form}"'}
     return StreamingResponse(_sent(deps, received, mending.pieces(path)), media_type=_TYPES[form], headers=headers)
+
+
+async def _log_looks(deps: IngestDeps, caller: Caller, batch: Batch, numbers: Sequence[str]) -> None:
+    distinct = sorted(set(numbers))
+    rows = await asyncio.to_thread(deps.keys.subject.many, distinct)
+    subjects = [UUID(bytes=row.tobytes()) for row in rows]
+    async with deps.platform.database.write() as tx:
+        await people.log_looks(tx, caller, f"mend rows of batch {batch.batch_id}", subjects, deps.platform.clock.now())
+    # Rows without a good number are nobody's, but somebody has them now.
+    log.info("quarantine_taken", batch_id=str(batch.batch_id), client=caller.client_id, people=len(subjects))
 
 
 async def _sent(deps: IngestDeps, received: Received, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -104,13 +120,13 @@ async def withdraw_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchO
     right roster, a single event by `POST /v1/corrections`.
     """
     batch = await _own(deps, caller, batch_id)
-    at, outbox, people = deps.platform.clock.now(), deps.platform.outbox, await deps.people.get()
+    at, outbox, index = deps.platform.clock.now(), deps.platform.outbox, await deps.people.get()
     because = Because(reason=_WITHDRAWN, correction_id=batch_id, at=at)
     async with deps.platform.database.write() as tx:
         now = await evidence.withdraw_held(tx, batch, at=at)
         if now.kind == "source" and now.status != "withdrawn":
             source = deps.source(batch.code)
-            now = await TakeBack(tx=tx, outbox=outbox, source=source, people=people, because=because).batch(now)
+            now = await TakeBack(tx=tx, outbox=outbox, source=source, people=index, because=because).batch(now)
             await corrections.settle(tx, outbox, batch.code, at=at, by=caller.user)
     if now.status != "withdrawn":
         detail = "Of what was taken only a source's file can be withdrawn; send the right roster, or correct the event."

@@ -49,7 +49,7 @@ class Source:
         columns: accepted headers by canonical column, in order of preference.
         codes: rules of deciding columns.
         dates: by kind, the column that holds its own day where a file has it (released, not admitted).
-        id_may_be_blank: a row without an id is a hint, not a fault (funeral homes).
+        id_may_be_blank: a row without an id is no fault, and it or one with a wrong id a hint (funeral homes).
         hint: accepted headers of `sex` and `age`, which with the name tell whom a row without an id may mean.
     """
 

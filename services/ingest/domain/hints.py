@@ -1,4 +1,4 @@
-"""Records without an id number: whom they may mean, by name, sex and age. A hint is never evidence."""
+"""Records without a good id number: whom they may mean, by name, sex and age. A hint is never evidence."""
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ NO_HINTS = pl.DataFrame(schema=SHAPE)
 
 
 def described(frame: pl.DataFrame, judged: Judged, rules: Rules, *, first_row: int) -> pl.DataFrame:
-    """The records without an id that describe a person whole: name, sex, age and a possible day; columns SHAPE.
+    """The records without a good id that describe a person whole: name, sex, age and a possible day; columns SHAPE.
 
     Args:
         frame: canonical columns as strings.
@@ -29,7 +29,7 @@ def described(frame: pl.DataFrame, judged: Judged, rules: Rules, *, first_row: i
     if not {NAME, SEX, AGE} <= set(frame.columns):
         return NO_HINTS
     today = np.datetime64(rules.today, "D").astype(np.int32)
-    rows = np.flatnonzero((judged.verdict == verdicts.NO_ID) & (judged.day >= 0) & (judged.day <= today))
+    rows = np.flatnonzero(np.isin(judged.verdict, verdicts.WITHOUT_GOOD_ID) & (judged.day >= 0) & (judged.day <= today))
     if not len(rows):
         return NO_HINTS
     chosen = frame[rows]

@@ -20,7 +20,7 @@ VERDICTS = (
 )  # fmt: skip
 ACCEPTED, DUPLICATE, OUT_OF_WINDOW = 0, 1, 2
 CODE = {name: number for number, name in enumerate(VERDICTS)}
-NO_ID = CODE["no_citizen_id"]
+WITHOUT_GOOD_ID = (CODE["no_citizen_id"], CODE["bad_citizen_id"], CODE["bad_check_digit"])
 TAKEN_BACK = CODE["taken_back"]
 """The same record was corrected before: it stays corrected when the department's system sends it again."""
 FAULTS = tuple(

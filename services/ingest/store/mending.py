@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import xlsxwriter
 
+from services.ingest.domain import citizen_id, roster
 from services.ingest.domain.catalogue import CITIZEN_ID, NAME, UNEVEN, Source
 from services.ingest.domain.households import one_a_person
 from services.ingest.store.problems import FileTooLargeError
@@ -73,6 +74,18 @@ def rows_with_reasons(
                 )
             )
         first += len(frame)
+
+
+def noting_people(
+    frames: Iterator[pl.DataFrame], numbers: list[str], this_year: int, source: Source | None = None
+) -> Iterator[pl.DataFrame]:
+    """The same rows, while the good id numbers in them are added to `numbers`."""
+    for frame in frames:
+        headers = source.matched_columns(frame.columns) if source else roster.match(frame.columns)[0]
+        for header in (header for header, name in headers.items() if name == CITIZEN_ID):
+            checked = citizen_id.check(frame[header], this_year=this_year)
+            numbers += checked.numbers.filter(pl.Series(checked.fault == citizen_id.GOOD)).to_list()
+        yield frame
 
 
 def _judged_rows(frame: pl.DataFrame, source: Source | None) -> pl.DataFrame:

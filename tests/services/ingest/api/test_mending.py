@@ -38,6 +38,17 @@ async def test_rows_come_back_as_they_were_sent_with_the_reason(town, form, pack
     assert town.leftovers() == []
 
 
+async def test_a_look_at_rows_is_logged_for_each_person_in_them(town):
+    for said in (
+        (await town.send(csv_of(TABLE))).json(),
+        (await town.enrol(roster([1], 待遇金额=["很多"]), mode="delta")).json(),
+    ):
+        await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload", user="w1")
+    looks = await town.rows('SELECT "user", purpose, subject FROM look ORDER BY seq')
+    assert [look["subject"] for look in looks] == [town.deps.keys.subject.one(IDS[number]) for number in (35, 1)]
+    assert (looks[1]["user"], looks[1]["purpose"]) == ("w1", f"mend rows of batch {said['batch_id']}")
+
+
 async def test_a_column_that_is_no_cell_keeps_no_rows_back(town):
     table = pharmacy([BAD]) | {"费用明细": [[1, 2]], "开门": [time(9, 30)]}
     said = (await town.send(parquet_of(table))).json()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain import hints, verdicts
-from tests.services.ingest.domain.test_verdicts import RULES, hashes, people, source
+from tests.services.ingest.domain.test_verdicts import HE, RULES, hashes, people, source
 
 FUNERAL = source(id_may_be_blank=True, polarity="negative", kind="died", codes={})
 
@@ -34,11 +34,16 @@ def test_an_age_is_read_in_every_writing(text, age):
     "missing",
     [
         {"name": ""}, {"name": None}, {"sex": "未知"}, {"sex": None}, {"age": ""}, {"age": "约七十"}, {"age": "200"},
-        {"occurred_on": "2023-13-01"}, {"occurred_on": "2023-11-02"}, {"occurred_on": ""}, {"citizen_id": "12"},
+        {"occurred_on": "2023-13-01"}, {"occurred_on": "2023-11-02"}, {"occurred_on": ""}, {"citizen_id": HE},
     ],
 )  # fmt: skip
 def test_what_does_not_describe_a_person_whole_is_no_hint(missing):
     assert described(**missing).is_empty()
+
+
+@pytest.mark.parametrize("number", ["", "12", "不详", HE[:-1] + ("0" if HE[-1] != "0" else "1")])
+def test_a_number_that_is_nobodys_leaves_the_description(number):
+    assert len(described(citizen_id=number)) == 1
 
 
 def test_a_hint_keeps_its_place_in_the_file_and_its_day():
