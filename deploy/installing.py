@@ -20,6 +20,7 @@ def environment(folder: Path) -> Mapping[str, str]:
     return {
         "WUGAN_SUBJECT_KEY": made.subject_key,
         "WUGAN_NAME_KEY": made.name_key,
+        "WUGAN_GRID_KEY": made.grid_key,
         "WUGAN_VAULT_KEYS": made.vault_keys,
         **{f"WUGAN_PASSWORD_{each.upper()}": made.roles[each] for each in (*SERVICES, ADMIN)},
         **{f"WUGAN_NATS_PASSWORD_{each.upper()}": made.users[each] for each in (*SERVICES, OPERATOR)},

@@ -21,6 +21,16 @@ OPERATOR = "operator"
 """NATS user that may do everything: streams, consumers, redrive."""
 
 
+SERVICE_KEYS = {
+    "ingest": ("subject_key", "name_key", "vault_keys"),
+    "scoring": (),
+    "grid": ("grid_key", "vault_keys"),
+    "recognition": ("subject_key", "vault_keys"),
+    "notify": ("vault_keys",),
+}
+"""Which of the keys each service is given: those its settings ask for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientKey:
     """What a client needs to ask for tokens: its id and its private key (PEM, P-256)."""
@@ -41,6 +51,7 @@ class Secrets:
     Attributes:
         subject_key: hex, 32 bytes: keyed hashing of citizen ids.
         name_key: hex, 32 bytes: keyed hashing of names.
+        grid_key: hex, 32 bytes: the same for members of grids.
         vault_keys: `kid:hex[,kid:hex]`, the first seals.
         roles: password of each PostgreSQL role, by service, and of the administrator.
         users: password of each NATS user, by service, and of the operator.
@@ -51,6 +62,7 @@ class Secrets:
 
     subject_key: str
     name_key: str
+    grid_key: str
     vault_keys: str
     roles: Mapping[str, str]
     users: Mapping[str, str]
@@ -67,7 +79,9 @@ def load(folder: Path) -> Secrets:
     """
     try:
         kept = json.loads((folder / "keys.json").read_text(encoding="utf-8"))
-        return _secrets(folder, kept, (path.stem for path in sorted((folder / "clients").glob("*.pem"))))
+        return _secrets(
+            folder, _of_before(kept) | kept, (path.stem for path in sorted((folder / "clients").glob("*.pem")))
+        )
     except (FileNotFoundError, TypeError, ValueError) as error:
         raise NoSecretsError(folder) from error
 
@@ -126,14 +140,21 @@ def _keys(kept: Mapping[str, Any]) -> dict[str, Any]:
     fresh = {
         "subject_key": secrets.token_hex(32),
         "name_key": secrets.token_hex(32),
+        "grid_key": secrets.token_hex(32),
         "vault_keys": f"k1:{secrets.token_hex(32)}",
     }
     return {
         **fresh,
+        **_of_before(kept),
         **kept,
         "roles": _passwords((*SERVICES, ADMIN)) | kept.get("roles", {}),
         "users": _passwords((*SERVICES, OPERATOR)) | kept.get("users", {}),
     }
+
+
+def _of_before(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands for keys that did not exist when these were made: grid used the subject key."""
+    return {"grid_key": kept["subject_key"]} if "subject_key" in kept else {}
 
 
 def _passwords(names: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from deploy.local.ports import HOST, Ports
 from deploy.local.probes import answers
 from deploy.local.processes import ChildSpec
 from deploy.local.programs import ROOT
-from deploy.local.secrets import Secrets
+from deploy.local.secrets import SERVICE_KEYS, Secrets
 
 MEMORY = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """What each thread and Arrow's own pool would keep of memory long freed: a hundred MiB after a roster of a million."""
@@ -65,9 +65,7 @@ def environment(around: Surroundings, service: str, port: int) -> dict[str, str]
         "WUGAN_PORT": str(port),
         "WUGAN_DATA_DIR": str(around.folder.of_service(service)),
         "WUGAN_CLOCK_FILE": str(around.folder.clock),
-        "WUGAN_SUBJECT_KEY": secrets.subject_key,
-        "WUGAN_NAME_KEY": secrets.name_key,
-        "WUGAN_VAULT_KEYS": secrets.vault_keys,
+        **{f"WUGAN_{each.upper()}": getattr(secrets, each) for each in SERVICE_KEYS[service]},
         "WUGAN_ISSUER_URL": f"http://{HOST}:{around.ports.gateway}/api/{_ISSUER}",
         "WUGAN_CLIENT_ID": client.client_id,
         "WUGAN_CLIENT_KEY_FILE": str(client.key_file),

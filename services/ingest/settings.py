@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from shared.kit.settings import KitSettings
+from shared.kit.settings import SubjectKeySettings, VaultSettings
 
 _MIB = 1 << 20
 
@@ -19,7 +19,7 @@ class Pull(BaseModel):
     every_seconds: Annotated[float, Field(ge=1)] = 300.0
 
 
-class IngestSettings(KitSettings):
+class IngestSettings(SubjectKeySettings, VaultSettings):
     """Environment `WUGAN_INGEST_…`, and the key of name comparison."""
 
     name_key: SecretStr | None = Field(default=None, description="hex, 32 bytes; default: derived from the subject key")

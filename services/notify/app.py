@@ -18,7 +18,7 @@ from services.notify.settings import NotifySettings
 from services.notify.usecases import send
 from services.notify.usecases.deps import Deps, ways_of
 from shared.kit.app import Parts, Platform, Service
-from shared.kit.crypto import Pseudonymiser, Vault
+from shared.kit.crypto import Pseudonymiser, Vault, named_keys
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +71,8 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
         poster = open_poster(channels["webhook"])
         if poster is not None:
             stack.push_async_callback(poster.close)
+        # The last to be taken away when keys change: places in lists outlive that, and need no key of their own.
+        *_, oldest = named_keys(settings.vault_keys).values()
         deps = Deps(
             database=platform.database,
             outbox=platform.outbox,
@@ -89,7 +91,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
             hours=Hours(opens=settings.notify_opens_at, closes=settings.notify_closes_at),
             lease_seconds=settings.notify_lease_seconds,
             wait_days=settings.notify_wait_days,
-            cursor_key=Pseudonymiser.from_hex(settings.subject_key, purpose=b"notify cursor").one("key").bytes,
+            cursor_key=Pseudonymiser(oldest, purpose=b"notify cursor").one("key").bytes,
         )
 
         async def working() -> int:

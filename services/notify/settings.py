@@ -5,10 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.kit.settings import KitSettings
+from shared.kit.settings import VaultSettings
 
 
-class NotifySettings(KitSettings):
+class NotifySettings(VaultSettings):
     """When people may be disturbed, and how patient the senders are."""
 
     notify_opens_at: time = Field(default=time(8), description="Asia/Shanghai; legal notices do not wait for it")

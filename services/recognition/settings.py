@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.kit.settings import KitSettings
+from shared.kit.settings import SubjectKeySettings, VaultSettings
 
 
-class RecognitionSettings(KitSettings):
+class RecognitionSettings(SubjectKeySettings, VaultSettings):
     """The built-in token issuer works when both of its files are named; otherwise an outside issuer's keys count."""
 
     model_config = SettingsConfigDict(env_prefix="WUGAN_", extra="ignore", frozen=True, populate_by_name=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_KEY_BYTES = 32
+KEY_BYTES = 32
 
 
 class KitSettings(BaseSettings):
@@ -28,9 +28,6 @@ class KitSettings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     data_dir: Path = Field(default=Path("var"), description="folder for files of this service (raw files, results)")
     clock_file: Path | None = Field(default=None, description="movable business date; unset in production")
-
-    subject_key: SecretStr = Field(description="hex, 32 bytes: keyed hashing of citizen ids into subjects")
-    vault_keys: SecretStr = Field(description="kid:hex[,kid:hex]; the first seals, all open")
 
     issuer_url: str = "http://127.0.0.1:8000/api/recognition"
     audience: str = "wugan"
@@ -70,13 +67,6 @@ class KitSettings(BaseSettings):
         default=1.0, description="of the traces that begin here; a caller's are kept as he says"
     )
 
-    @model_validator(mode="after")
-    def _keys_are_keys(self) -> Self:
-        if len(bytes.fromhex(self.subject_key.get_secret_value())) != _KEY_BYTES:
-            msg = "WUGAN_SUBJECT_KEY must be 64 hex digits (32 bytes)"
-            raise ValueError(msg)
-        return self
-
     @property
     def messages_at_once(self) -> int:
         """How many messages are handled at once: half of the connections stay for callers, relay and sweeps."""
@@ -97,3 +87,22 @@ class KitSettings(BaseSettings):
             "notify": self.notify_url,
         }
         return urls[service]
+
+
+class SubjectKeySettings(KitSettings):
+    """For a service that turns ids of citizens into subjects; no other one is given that key."""
+
+    subject_key: SecretStr = Field(description="hex, 32 bytes: keyed hashing of citizen ids into subjects")
+
+    @model_validator(mode="after")
+    def _keys_are_keys(self) -> Self:
+        if len(bytes.fromhex(self.subject_key.get_secret_value())) != KEY_BYTES:
+            msg = "WUGAN_SUBJECT_KEY must be 64 hex digits (32 bytes)"
+            raise ValueError(msg)
+        return self
+
+
+class VaultSettings(KitSettings):
+    """For a service that keeps something of people sealed."""
+
+    vault_keys: SecretStr = Field(description="kid:hex[,kid:hex]; the first seals, all open")

@@ -13,6 +13,7 @@ SETTINGS_ENV = {
     "nats_url": "nats://127.0.0.1:1",
     "subject_key": SUBJECT_KEY,
     "vault_keys": VAULT_KEYS,
+    "grid_key": SUBJECT_KEY,
     "issuer_url": "http://issuer.test",
 }
 

@@ -9,7 +9,7 @@ from deploy.local.clients import CLIENTS, SERVICES, ClientCard, service_cards
 from deploy.local.errors import NoSecretsError
 from deploy.local.secrets import load, load_or_make, write_private
 from shared.kit.http import load_key
-from shared.kit.settings import KitSettings
+from shared.kit.settings import SubjectKeySettings
 from tests.support.settings import settings_for
 
 
@@ -72,4 +72,10 @@ def test_looking_at_secrets_makes_and_changes_none(tmp_path):
 
 def test_the_keys_fit_the_settings_of_the_services(tmp_path):
     made = load_or_make(tmp_path)
-    settings_for(KitSettings, subject_key=made.subject_key, vault_keys=made.vault_keys)
+    settings_for(SubjectKeySettings, subject_key=made.subject_key)
+    assert made.grid_key != made.subject_key
+    # A folder from before grid had a key of its own goes on with the one it used.
+    kept = json.loads((tmp_path / "keys.json").read_text())
+    del kept["grid_key"]
+    (tmp_path / "keys.json").write_text(json.dumps(kept))
+    assert load(tmp_path).grid_key == load_or_make(tmp_path).grid_key == made.subject_key

@@ -21,6 +21,7 @@ from deploy.local.errors import (
 )
 from deploy.local.ports import HOST
 from deploy.local.probes import get, is_free
+from deploy.local.secrets import SERVICE_KEYS
 from deploy.local.stack import LocalStack, StackOptions
 from shared.kit.clock import MovableClock
 from tests.support.servers import ServiceDatabases, unused_name
@@ -106,9 +107,11 @@ async def test_the_clock_is_moved_for_everybody(stack):
         assert {(await asked(stack, "/api/scoring/x"))[1]["day"] for _ in range(8)} == {day}, "of each of its processes"
 
 
-async def test_only_the_issuer_gets_the_issuers_key(stack):
+async def test_only_the_issuer_gets_the_issuers_key_and_nobody_a_key_he_does_not_use(stack):
     for service in SERVICES:
         told = stack.children[service].spec.env
+        keys = {name for names in SERVICE_KEYS.values() for name in names if f"WUGAN_{name.upper()}" in told}
+        assert keys == set(SERVICE_KEYS[service])
         assert ("WUGAN_ISSUER_KEY_FILE" in told) == (service == "recognition")
         assert stack.secrets.roles[service] in told["WUGAN_DATABASE_URL"]
         assert not any(stack.secrets.roles[other] in "".join(told.values()) for other in SERVICES if other != service)
