@@ -3,7 +3,6 @@
 A citizen reads classes and months only: never a place, an illness, or who delivered what.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +11,17 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.classes import department_label, labels_of
-from services.scoring.domain.opinions import CERTIFIABLE, DECISIONS, LEVELS, STRENGTHS, SUSPECTED, Opinions
-from services.scoring.domain.rules import Per, RuleSet
+from services.scoring.domain.opinions import (
+    CERTIFIABLE,
+    DECISIONS,
+    INSUFFICIENT,
+    LEVELS,
+    STRENGTHS,
+    SUSPECTED,
+    Opinions,
+)
+from services.scoring.domain.outlook import Outlook, outlook
+from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import Origins, Signals, day_of
 from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import MILLI, Combination, Scale, Strongest, newest_strong, positive_rows, weigh
@@ -56,7 +64,6 @@ _NEEDS = {
     "days": ("不同日期", "天"),
     "recent": ("最近记录距今", "天"),
 }
-_MORE = {"days": "{}天", "departments": "另外{}个部门", "sources": "另外{}个来源"}
 _NUMERALS = "零一两三四五六七八九十"
 
 
@@ -117,13 +124,16 @@ class Explanation:
 def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
     """The explanation of the opinion of the one person in `signals`."""
     opinion = assess(signals, origins, scale)
-    signals = standing(signals, origins)
+    told, signals = signals, standing(signals, origins)
     seen = positive_rows(signals, scale)
     strongest = newest_strong(signals, scale, seen)
     weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))
     strong = _strong_line(signals, origins, strongest)
     lines, needs = _weak_lines(origins, scale, weak), _needs(scale, weak)
-    wanted = _would_do({each.what: each for each in needs if not each.met}, _other_sources(origins, scale, weak))
+    wanted = ""
+    if opinion.decision[0] == INSUFFICIENT and len(weak.origin):
+        lacking = int(weak.departments[0]) < scale.rules.thresholds.departments
+        wanted = _would_do(outlook(told, origins, scale, weak), departments=lacking)
     strength = STRENGTHS[int(opinion.strength[0])]
     return Explanation(
         level=LEVELS[int(opinion.level[0])],
@@ -186,21 +196,6 @@ def _needs(scale: Scale, weak: Combination) -> tuple[Need, ...]:
     return tuple(needs)
 
 
-def _other_sources(origins: Origins, scale: Scale, weak: Combination) -> int:
-    """How many sources beside his own the missing points need at least: past their caps his own give no more.
-
-    A source that counts once a month gives nothing more now.
-    """
-    lack = scale.rules.thresholds.points * MILLI - int(weak.points[0])
-    given = zip(weak.origin.tolist(), weak.given.tolist(), strict=True)
-    lack -= sum(int(scale.cap[origin]) - points for origin, points in given if not scale.monthly[origin])
-    own = {origins.items[origin].source for origin in weak.origin.tolist()}
-    others = (worth for code, worth in scale.rules.weak.items() if code not in own)
-    gains = sorted((MILLI * (each.cap if each.per is Per.DAY else each.points) for each in others), reverse=True)
-    most = itertools.takewhile(lambda gained: gained < lack, itertools.accumulate(gains, initial=0))
-    return len(list(most))
-
-
 def _officer(
     opinion: Opinions,
     rules: RuleSet,
@@ -260,19 +255,21 @@ def _verdict(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> str:
         beside.append(f"合计至少再增加 {math.ceil(short['points'].need - short['points'].have)} 分")
     if "recent" in short:
         beside.append(f"其中一条在最近 {short['recent'].need:g} 天以内")
-    return f"尚缺:{wanted}" + (f"({','.join(beside)})" if beside else "") + "。"
+    return f"尚缺:{wanted}" + (f";{','.join(beside)}" if beside else "") + "。"
 
 
-def _would_do(short: dict[str, Need], other_sources: int) -> str:
-    """What more would do, in the fewest words: further days, further departments, further sources of the same ones."""
-    lacks = {what: int(each.need - each.have) for what, each in short.items() if what in _MORE}
-    if other_sources:
-        lacks["sources"] = max(lacks.get("sources", 0), other_sources)
-    # A record of another department is one of another source too.
-    if lacks.get("sources", 0) <= lacks.get("departments", 0):
-        lacks.pop("sources", None)
-    said = [_MORE[what].format(_counted(lacks[what])) for what in _MORE if what in lacks]
-    return f"再有{'、'.join(said)}的记录即可" if said else "再有近期的记录即可"
+def _would_do(found: Outlook | None, *, departments: bool) -> str:
+    """What more would do, as an example that has been tried; `departments` where too few have given anything.
+
+    A record of another department is one of another source too.
+    """
+    if found is None:
+        return "需有更多来源的近期记录"
+    beside = [f"另外{_counted(found.departments)}个部门"] if departments and found.departments else []
+    if found.sources > (found.departments if beside else 0):
+        beside.append(f"另外{_counted(found.sources)}个来源")
+    said = f"例如再有{_counted(found.days)}天共{_counted(len(found.records))}条记录即可"
+    return said + (f"(其中有{'、'.join(beside)}的)" if beside else "")
 
 
 def _counted(number: int) -> str:

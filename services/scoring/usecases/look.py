@@ -1,5 +1,6 @@
 """Looking at one person: the stored opinion, its explanation, and what would be if."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -106,7 +107,10 @@ async def explain_person(tx: WriteTx, subject: UUID, rules: RuleSet, today: date
     """Why the opinion of a person is what it is; None where no source has ever seen him."""
     await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
     known, origins = await signals_of(tx, subject)
-    return explain(known, origins, scale_of(rules, origins, today)) if len(known) else None
+    if not len(known):
+        return None
+    # In a thread: what would do is tried out, in a tenth of a second.
+    return await asyncio.to_thread(explain, known, origins, scale_of(rules, origins, today))
 
 
 async def simulate(  # noqa: PLR0913  (a person, what is changed about him, under which rules, on which day)
@@ -135,7 +139,7 @@ async def simulate(  # noqa: PLR0913  (a person, what is changed about him, unde
     changed = union([kept, _rows(person, origins, add)], origins)
     if not len(changed):
         changed = _nobody(person)
-    return explain(changed, origins, scale_of(rules, origins, on))
+    return await asyncio.to_thread(explain, changed, origins, scale_of(rules, origins, on))
 
 
 def _with_supposed(origins: Origins, supposed: Sequence[Supposed]) -> Origins:

@@ -64,6 +64,11 @@ async def test_a_look_at_nobody_is_a_404_and_noted_too(world, client) -> None:
 async def test_an_explanation_says_what_is_missing_in_both_wordings(world, client) -> None:
     await world.hear(
         [Saw(source="transport_bus_card", on=TODAY - timedelta(days=back), evidence=back) for back in (1, 3, 9)]
+        # What others deliver could be his as well.
+        + [
+            Saw(who="b", source=source, on=TODAY, evidence=20)
+            for source in ("medins_outpatient", "medins_pharmacy", "bank_self_service")
+        ]
     )
     await world.sweep()
     for address in (":explain", "/explanation"):
@@ -78,9 +83,14 @@ async def test_an_explanation_says_what_is_missing_in_both_wordings(world, clien
             "departments",
             "days",
         ]
-        assert said["officer"][-1] == "尚缺:再有两天、另外两个部门、另外三个来源的记录即可(合计至少再增加 71 分)。"
+        assert (
+            said["officer"][-1]
+            == "尚缺:例如再有五天共六条记录即可(其中有另外两个部门、另外三个来源的);合计至少再增加 71 分。"
+        )
         [citizen] = said["citizen"]
-        assert citizen.startswith("目前的数据还不足以为您自动完成认证:再有两天、另外两个部门、另外三个来源的记录即可。")
+        assert citizen.startswith(
+            "目前的数据还不足以为您自动完成认证:例如再有五天共六条记录即可(其中有另外两个部门、另外三个来源的)。"
+        )
         assert "公交" not in citizen
 
 

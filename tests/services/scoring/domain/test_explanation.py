@@ -1,12 +1,17 @@
 """Explanations by example: what a citizen reads would really do."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.scoring.domain.explanation import explain
-from services.scoring.domain.weighing import scale_of
-from tests.services.scoring.people import ORIGINS, RULES, TODAY, Saw, signals_of
+from services.scoring.domain.outlook import outlook
+from services.scoring.domain.weighing import positive_rows, scale_of, weigh
+from tests.services.scoring.people import ORIGINS, RULES, TODAY, WEAK, Saw, in_words, opinions_of, signals_of
 
 
 def fresh(**records: int) -> list[Saw]:
@@ -19,19 +24,22 @@ def fresh(**records: int) -> list[Saw]:
 @pytest.mark.parametrize(
     ("saws", "wanted"),
     [
-        # Sources, departments and days are enough; only the bus has not given all it may.
+        # Sources, departments and days are enough; only the bus has not given all it may, and one day of it will not do.
         (
             fresh(transport_bus_card=1, bank_self_service=5, hrss_card_consume=6, medins_outpatient=4),
-            "再有近期的记录即可",
+            "例如再有两天共两条记录即可",
         ),
         # All have, so that more of them would change nothing.
-        (fresh(transport_bus_card=5, bank_self_service=5, hrss_card_consume=6), "再有另外一个来源的记录即可"),
+        (
+            fresh(transport_bus_card=5, bank_self_service=5, hrss_card_consume=6),
+            "例如再有两天共两条记录即可(其中有另外一个来源的)",
+        ),
         # The telephone counts once a month: it gives nothing more now.
         (
             fresh(bank_self_service=5, hrss_card_consume=6, medins_outpatient=4, telecom_activity=5),
-            "再有另外一个来源的记录即可",
+            "例如再有两天共两条记录即可(其中有另外一个来源的)",
         ),
-        (fresh(transport_bus_card=6), "再有一天、另外两个部门、另外三个来源的记录即可"),
+        (fresh(transport_bus_card=6), "例如再有五天共七条记录即可(其中有另外三个部门的)"),
     ],
 )
 def test_what_would_do_is_what_changes_something(saws: list[Saw], wanted: str) -> None:
@@ -40,3 +48,15 @@ def test_what_would_do_is_what_changes_something(saws: list[Saw], wanted: str) -
     [citizen] = said.citizen
     assert citizen.startswith(f"目前的数据还不足以为您自动完成认证:{wanted}。")
     assert said.officer[-1].startswith(f"尚缺:{wanted}")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(WEAK)), st.integers(1, 6), min_size=1), st.integers(0, 360))
+def test_what_would_do_certifies_once_it_has_come(records, back) -> None:
+    saws = [replace(saw, on=saw.on - timedelta(days=back)) for saw in fresh(**records)]
+    signals, scale = signals_of(saws), scale_of(RULES, ORIGINS, TODAY)
+    found = outlook(signals, ORIGINS, scale, weigh(signals, scale, positive_rows(signals, scale), np.ones(1, bool)))
+    assert found
+    more = [Saw(source=source, on=TODAY + timedelta(days=ahead)) for source, ahead in found.records]
+    last = max(saw.on for saw in more)
+    assert in_words(opinions_of([*saws, *more], today=last))["decision"] == "certifiable"
