@@ -88,7 +88,8 @@ def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgeme
     missing = _missing(sightings, rules.negatives)
     custody = _custody(sightings, rules, today)
     against = _contradiction(sightings, rules.negatives)
-    notes = ("community_sentence",) if any(each.kind is Kind.SENTENCED_COMMUNITY for each in sightings) else ()
+    community = any(_in_community(each, rules.negatives) for each in sightings)
+    notes = ("community_sentence",) if community else ()
     found = tuple(each for each in (death, missing, custody, against) if each is not None)
     return Judgement(suspicions=found, notes=notes)
 
@@ -218,9 +219,14 @@ def _releases(sightings: Iterable[Sighting], records: Iterable[Sighting], weight
 
 
 def _is_outside(sighting: Sighting, weights: Negatives) -> bool:
+    return sighting.kind is Kind.RELEASED or _in_community(sighting, weights)
+
+
+def _in_community(sighting: Sighting, weights: Negatives) -> bool:
+    """A sentence served outside: by the court's word, or by a report in person to who watches over it."""
     if sighting.kind is Kind.SEEN:
         return sighting.strong and sighting.full and sighting.source in weights.outside_sources
-    return sighting.kind in (Kind.RELEASED, Kind.SENTENCED_COMMUNITY)
+    return sighting.kind is Kind.SENTENCED_COMMUNITY
 
 
 def _served(sightings: Iterable[Sighting], released: int) -> set[int]:
