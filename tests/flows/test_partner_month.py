@@ -1,7 +1,7 @@
-"""A partner's month through HTTP alone: roster, job, pay list, payments, a death, feed and webhook, receipt, recovery.
+"""A partner's month: roster, job, pay list, payments, a death, feed and webhook, receipt, recovery.
 
-Three services, the gateway and the servers are real; what grid would say of a visit and of a case is said on the bus in its
-name, for its own days and people are another story.
+Partner and officers speak HTTP alone. Three services, the gateway and the servers are real; what grid would say of a visit
+and of a case, and notify of a letter handed over, is said on the bus in their names: their days are another story.
 """
 
 import asyncio
@@ -209,7 +209,9 @@ async def test_a_month(stack, client):  # noqa: PLR0915  (a story is told in one
         ended = next(each for each in told if each["kind"] == "enrolment.terminated")
         assert ended["decision"] == decision
         await run(partner.receipt, ended["event_id"])
-        await until(lambda: any(ended["event_id"] in json.dumps(each) for each in endpoint.told))
+        revoked = next(each for each in told if each["kind"] == "certificate.revoked")
+        for event_id in (ended["event_id"], revoked["event_id"]):
+            await until(lambda event_id=event_id: any(event_id in json.dumps(each) for each in endpoint.told))
         assert SHE not in json.dumps([told, endpoint.told], ensure_ascii=False)
         assert str(she) not in json.dumps([told, endpoint.told])
         _, _, advice = await run(partner.before_paying, PROGRAM, "2024-01", pay)

@@ -23,6 +23,7 @@ class Step(StrEnum):
     RESUME = "resume"
     REINSTATE = "reinstate"
     SUSPEND_AGAIN = "suspend_again"
+    BEGIN_ANEW = "begin_anew"
 
 
 TRANSITIONS: dict[tuple[Status, Step], Status] = {
@@ -38,6 +39,8 @@ TRANSITIONS: dict[tuple[Status, Step], Status] = {
     (Status.TERMINATED, Step.REINSTATE): Status.ACTIVE,
     # Whose end was false and who had been suspended before goes back to that: it was for another reason.
     (Status.TERMINATED, Step.SUSPEND_AGAIN): Status.SUSPENDED,
+    # The roster lists a benefit that began after the end of the old one: the owner's grant, and no officer's step.
+    (Status.TERMINATED, Step.BEGIN_ANEW): Status.ACTIVE,
 }
 """Every step there is; what is not here does not exist."""
 

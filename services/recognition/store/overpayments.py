@@ -87,7 +87,7 @@ def _recovery(row: asyncpg.Record) -> Recovery:
 
 # A payment belongs to one overpayment: a suspension and the termination after it do not both claim it back.
 _UNCLAIMED = """
-SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on FROM payment p
+SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on, p.recorded_at FROM payment p
 WHERE p.subject = $1 AND p.program = $2 AND p.month > ($3::date - make_interval(months => $4))::date AND NOT EXISTS (
     SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
     WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
@@ -111,22 +111,37 @@ async def list_paid_before(tx: ReadTx, subject: UUID, program: str, end: date) -
     )
 
 
-_LATE = """
-SELECT d.decision_id FROM decision d
-WHERE d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND EXISTS (
+# A stop that has ended was one for its months. Those a lift paid back were paid twice by what is confirmed after it,
+# the others once too often whenever it is; whom a roster listed anew was lifted by no officer, up to his new entry.
+_ENDED = """
+    LEFT JOIN arrears a ON a.decision_id = d.decision_id
+    LEFT JOIN enrolment e ON e.subject = d.subject AND e.program = d.program
+    CROSS JOIN LATERAL (SELECT
+        CASE d.state WHEN 'lifted' THEN COALESCE(a.paid_again_from, date_trunc('month', e.started_on)::date) END
+            AS until,
+        CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.lifted_at END AS after) x
+"""
+
+_LATE = f"""
+SELECT d.decision_id FROM decision d {_ENDED}
+WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND NOT EXISTS (
+    SELECT FROM overpayment o WHERE o.decision_id = d.decision_id AND o.state = 'cancelled'
+) AND EXISTS (
     SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program
         AND p.month > (d.stops_from
                        - make_interval(months => COALESCE(($3::int[])[array_position($2::text[], d.program)], 1)))::date
+        AND (d.state = 'effective'
+             OR d.stops_from < x.until AND p.month < x.until AND (x.after IS NULL OR p.recorded_at > x.after))
         AND NOT EXISTS (
             SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
             WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
                 AND l.month = p.month AND l.payrun_id = p.payrun_id))
 ORDER BY d.decision_id LIMIT $1
-"""
+"""  # noqa: S608  (our own text)
 
 
 async def list_late(tx: ReadTx, periods: Mapping[str, int], limit: int) -> list[UUID]:
-    """Decisions in effect after which payments were confirmed that no overpayment holds.
+    """Decisions after which payments were confirmed, for months they stopped, that no overpayment holds.
 
     Args:
         tx: the transaction.
@@ -135,6 +150,15 @@ async def list_late(tx: ReadTx, periods: Mapping[str, int], limit: int) -> list[
     """
     rows = await tx.fetch(_LATE, limit, list(periods), list(periods.values()))
     return [row["decision_id"] for row in rows]
+
+
+async def find_end(tx: ReadTx, decision_id: UUID) -> tuple[date | None, datetime | None]:
+    """When a stop has ended: the first month due again, and since when what is confirmed was paid twice.
+
+    None for the first where it is in effect; for the second where no month of it was due.
+    """
+    rows = await tx.fetch(f"SELECT x.until, x.after FROM decision d {_ENDED} WHERE d.decision_id = $1", decision_id)  # noqa: S608
+    return rows[0]["until"], rows[0]["after"]
 
 
 async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:

@@ -87,6 +87,16 @@ async def list_requests(tx: ReadTx, asked_by: UUID) -> list[CitizenRequest]:
     return [_request(row) for row in rows]
 
 
+async def conclude_visits(tx: WriteTx, subject: UUID, at: datetime) -> None:
+    """Somebody has come to a person who had asked for it before."""
+    await tx.run(
+        "UPDATE citizen_request SET concluded_at = $2, confirmed = true WHERE asked_by = $1 AND subject = $1 "
+        "AND kind = 'visit' AND concluded_at IS NULL AND requested_at <= $2",
+        subject,
+        at,
+    )
+
+
 async def conclude(tx: WriteTx, request_id: UUID, *, confirmed: bool, at: datetime) -> None:
     """Note what people concluded; a request that was made elsewhere is none of this table."""
     await tx.run(

@@ -62,7 +62,8 @@ async def confirm(deps: Deps, tx: WriteTx, payrun_id: UUID, client_id: str, said
 
     Raises:
         ConflictError: the list has not been advised yet, or was confirmed otherwise before.
-        MalformedError: it names lines the list does not have, or a day no money of it was paid on.
+        MalformedError: it names lines the list does not have or that stand for nobody, or a day no money of it was
+            paid on.
     """
     job, run = await get_payrun(tx, payrun_id, client_id)
     _check_lines(said, job.people or 0)
@@ -73,6 +74,8 @@ async def confirm(deps: Deps, tx: WriteTx, payrun_id: UUID, client_id: str, said
     if run.state is not PayrunState.ADVISED:
         detail = f"The pay list is {run.state}; it can be confirmed once, after it has been advised."
         raise ConflictError(detail)
+    if said.also_paid:
+        await _check_people(deps, job, said.also_paid)
     await jobs.confirm_payrun(
         tx,
         payrun_id,
@@ -121,8 +124,13 @@ def _paid(run: Payrun, listed: pa.Table, said: pa.Table) -> pa.Array:
     lines = listed.column("line").to_numpy()
     advised = pc.equal(said.column("advice").cast(pa.string()), str(Advice.PAY)).to_numpy()
     chosen = (advised & ~np.isin(lines, run.not_paid or [])) | np.isin(lines, run.also_paid or [])
-    known = pc.and_(pc.is_valid(listed.column("subject")), pc.is_valid(listed.column("amount_fen"))).to_numpy()
-    return pa.array(chosen & known)
+    return pa.array(chosen & _payable(listed))
+
+
+def _payable(listed: pa.Table) -> np.ndarray:
+    """Which lines stand for a person and an amount, and are the person's first."""
+    whole = pc.and_(pc.is_valid(listed.column("subject")), pc.is_valid(listed.column("amount_fen")))
+    return np.asarray(whole.to_numpy())
 
 
 def _payments(run: Payrun, paid: pa.Table) -> pa.Table:
@@ -141,6 +149,24 @@ def _check_lines(said: Confirmation, lines: int) -> None:
     named = [*said.not_paid, *said.also_paid]
     if any(line > lines for line in named) or len(set(named)) != len(named):
         detail = "A line stands twice, or the list has no such line; lines are counted from 1."
+        raise MalformedError(detail)
+
+
+async def _check_people(deps: Deps, job: Job, lines: Sequence[int]) -> None:
+    """Refuse what could not be kept, rather than keep less than was paid."""
+    nobody: list[int] = []
+    for number in range(job.parts):
+        try:
+            listed = await asyncio.to_thread(deps.bulk.files.read_part, job.job_id, "list", number)
+        except FileNotFoundError:
+            return  # the list has lapsed, and its recording will say so
+        named = np.isin(listed.column("line").to_numpy(), lines)
+        nobody += listed.filter(pa.array(named & ~_payable(listed))).column("line").to_pylist()
+    if nobody:
+        detail = (
+            f"Nobody can be told to have been paid by line {', '.join(map(str, sorted(nobody)[:20]))}: no person, no "
+            "amount, or a person who stands in an earlier line. Confirm the whole sum in a list of its own."
+        )
         raise MalformedError(detail)
 
 

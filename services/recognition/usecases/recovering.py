@@ -105,12 +105,14 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
 
 
 async def _lines(deps: Deps, tx: WriteTx, decided: Decided) -> list[dict[str, Any]]:
-    """Payments that reach beyond the stop, each with the part of it that does."""
+    """Payments that reach into the months of the stop, each with the part of it that does."""
     months = period_months(deps.programs[decided.program].paid)
+    until, after = await overpayments.find_end(tx, decided.decision_id)
     unclaimed = await overpayments.list_unclaimed(tx, decided.subject, decided.program, decided.stops_from, months)
     parts = [
-        {**row, "amount_fen": part_within(row["amount_fen"], row["month"], months, decided.stops_from)}
+        {**row, "amount_fen": part_within(row["amount_fen"], row["month"], months, decided.stops_from, until)}
         for row in unclaimed
+        if after is None or row["recorded_at"] > after
     ]
     return [each for each in parts if each["amount_fen"] > 0]
 

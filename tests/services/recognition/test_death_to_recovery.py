@@ -20,7 +20,7 @@ from shared.contracts.events.recognition import (
 )
 from shared.contracts.vocabulary import Channel, Claim
 from tests.services.recognition.rights import Officers, facts, locked, pay, tell
-from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, message, subject
+from tests.services.recognition.world import NOW, assessed, assessment, concluded, enrolled, enrolment, message, subject
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -123,6 +123,36 @@ async def test_what_is_confirmed_as_paid_after_the_stop_is_gathered_too(world, o
     [owed] = (await officers.get("/v1/overpayments")).json()["items"]
     assert owed["due_fen"] == 40_000
     assert [each["due_fen"] for each in await facts(world, OVERPAYMENT_CHANGED)] == [20_000, 40_000]
+
+
+@pytest.mark.parametrize(
+    ("program", "reason", "claimed"),
+    [
+        ("resident_pension", "imprisonment", 40_000),  # no month of it was due
+        ("resident_pension", "detained_acquitted", 20_000),  # September is netted; October is paid back and paid
+        ("unemployment", None, 40_000),  # drawn anew after its end
+    ],
+)
+async def test_what_is_confirmed_as_paid_for_a_stop_that_has_ended_is_gathered_too(
+    world, officers, program, reason, claimed
+):
+    found = concluded(SHE, "confirmed", kind="suspected_incarceration")
+    await world.hear(enrolled(enrolment(SHE), program=program), found)
+    decision = await stopped(world, officers, program)
+    await pay(world, SHE, [date(2023, 9, 1)], program=program)
+    world.deps.clock.move(timedelta(days=1))
+    if reason:
+        body = {"reason": reason, "passed_on": "2023-12-02"}
+        assert (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).status_code == 200
+    else:
+        anew = enrolment(SHE, started_on=date(2024, 1, 10))
+        await world.hear(enrolled(anew, program=program, received_at=NOW + timedelta(days=70)))
+    world.deps.clock.move(timedelta(days=60))
+    await pay(world, SHE, [date(2023, 10, 1), date(2024, 1, 1), date(2024, 2, 1)], program=program)
+    while await MoneyLoop(world.deps).step():
+        pass
+    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
+    assert owed["due_fen"] == claimed
 
 
 async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers, http, issuer):

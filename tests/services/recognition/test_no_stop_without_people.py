@@ -17,7 +17,8 @@ from tests.services.recognition.world import enrolled, enrolment, subject
 ROOT = Path(services.recognition.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py") if "migrations" not in path.parts)
 _WRITES_STATUS = re.compile(
-    r"UPDATE\s+enrolment\s+SET[^;\"]*\bstatus\b|INSERT\s+INTO\s+enrolment\s*\([^)]*\bstatus\b", re.IGNORECASE
+    r"UPDATE\s+enrolment(?:\s+e)?\s+SET\s+[^;\"]*\bstatus\b[^;\"]*|INSERT\s+INTO\s+enrolment\s*\([^)]*\bstatus\b",
+    re.IGNORECASE,
 )
 
 
@@ -45,9 +46,11 @@ def callers_of(name: str) -> set[str]:
     return calls().get(name, set())
 
 
-def test_one_statement_alone_writes_the_status_of_an_enrolment():
-    texts = {path: path.read_text(encoding="utf-8") for path in FILES}
-    assert [path.name for path, text in texts.items() if _WRITES_STATUS.search(text)] == ["decisions.py"]
+def test_one_statement_writes_the_status_of_an_enrolment_and_another_can_only_let_it_begin_anew():
+    found = [(path.name, each.group()) for path in FILES for each in _WRITES_STATUS.finditer(path.read_text("utf-8"))]
+    assert [name for name, _ in found] == ["decisions.py"] * 2
+    assert found[0][1].startswith("UPDATE enrolment SET status = $3, decision_id = $4 WHERE")
+    assert found[1][1].startswith("UPDATE enrolment e SET status = 'active', decision_id = NULL FROM")
 
 
 def test_every_path_to_that_statement_goes_through_a_decision():

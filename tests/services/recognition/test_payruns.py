@@ -120,6 +120,8 @@ async def test_payments_are_known_from_the_confirmation_to_the_fen(world, http, 
     run, _ = await advised(world, http, partner)
     place = f"/v1/payruns/{run['payrun_id']}"
     body = {"paid_on": "2023-11-15", "not_paid": [2], "also_paid": [3]}
+    second = await http.post(f"{place}:confirm", json={**body, "also_paid": [3, 4]}, headers=partner)
+    assert (second.status_code, "by line 4:" in second.json()["detail"]) == (422, True)  # her second line
     answer = await http.post(f"{place}:confirm", json=body, headers=partner)
     assert (answer.status_code, answer.json()["state"]) == (202, "recording")
     await work(world)
