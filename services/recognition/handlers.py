@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.recognition.domain.feed import EventKind
-from services.recognition.usecases import corrections, feed, hearing, noticing, proposing
+from services.recognition.usecases import corrections, feed, hearing, noticing, proposing, withdrawing
 from services.recognition.usecases import subscriptions as endpoints
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.feed import Happened
@@ -12,6 +12,7 @@ from shared.contracts.events import (
     ASSESSMENTS_CHANGED,
     CASE_CONCLUDED,
     ENROLMENTS_CHANGED,
+    EVIDENCE_CORRECTED,
     MESSAGE_DELIVERED,
     MESSAGE_FAILED,
     TASKS_OPENED,
@@ -52,6 +53,8 @@ class Handlers:
             said_at=message.happened_at,
             said_id=message.id,
         )
+        if rest := await withdrawing.certify_by_the_rest(self._deps, tx):
+            await hearing.announce(self._deps, tx, rest)
 
     async def on_enrolments_changed(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_enrolments(
@@ -100,6 +103,9 @@ class Handlers:
     async def on_correction_changed(self, tx: WriteTx, message: Message) -> None:
         await corrections.hear(self._deps, tx, message.fact(CorrectionChanged))
 
+    async def on_evidence_corrected(self, tx: WriteTx, message: Message) -> None:
+        await withdrawing.hear_corrected(self._deps, tx, message.table(), shard=_shard(message))
+
     async def on_receipt_recorded(self, tx: WriteTx, message: Message) -> None:
         client_id = message.attributes["client_id"]
         await feed.hear_receipts(tx, message.table(), client_id, self._deps.clock.now())
@@ -143,6 +149,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=ENROLMENT_RESUMED, handler=handlers.on_enrolment_resumed),
         Subscription(event=ENROLMENT_TERMINATED, handler=handlers.on_enrolment_terminated),
         Subscription(event=CORRECTION_CHANGED, handler=handlers.on_correction_changed),
+        Subscription(event=EVIDENCE_CORRECTED, handler=handlers.on_evidence_corrected),
         Subscription(event=RECEIPT_RECORDED, handler=handlers.on_receipt_recorded),
         Subscription(event=ENDPOINT_CHANGED, handler=handlers.on_endpoint_changed),
         Subscription(event=MESSAGE_FAILED, handler=handlers.on_message_failed),

@@ -72,7 +72,6 @@ class Enrolment:
     status: Status
     listed: bool
     amount_fen: int
-    received_at: datetime
     decision_id: UUID | None
 
 
@@ -124,8 +123,7 @@ async def find_decision(tx: ReadTx, decision_id: UUID) -> Decided | None:
 async def get_enrolment(tx: WriteTx, subject: UUID, program: str) -> Enrolment:
     """An enrolment, held until the end of the transaction."""
     rows = await tx.fetch(
-        "SELECT status, listed, amount_fen, received_at, decision_id FROM enrolment "
-        "WHERE subject = $1 AND program = $2 FOR UPDATE",
+        "SELECT status, listed, amount_fen, decision_id FROM enrolment WHERE subject = $1 AND program = $2 FOR UPDATE",
         subject,
         program,
     )
@@ -253,6 +251,15 @@ async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
         arrears_fen,
         by,
         at,
+    )
+
+
+async def list_amounts(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
+    """What a benefit paid a month before and after each change of it, as the rosters told; nothing without a change."""
+    return await tx.fetch(
+        "SELECT from_on, fen FROM enrolment_amount WHERE subject = $1 AND program = $2 ORDER BY from_on",
+        subject,
+        program,
     )
 
 

@@ -64,7 +64,15 @@ ON CONFLICT (subject, program) DO UPDATE SET
     started_on = excluded.started_on, ended_on = excluded.ended_on, due_on = excluded.due_on,
     received_at = excluded.received_at
 WHERE enrolment.received_at < excluded.received_at
-RETURNING subject, status, listed
+RETURNING enrolment.subject, enrolment.status, enrolment.listed, enrolment.amount_fen, old.amount_fen AS before
+), amounts AS (
+    INSERT INTO enrolment_amount (subject, program, from_on, fen)
+    SELECT m.subject, $1, a.from_on, a.fen FROM merged m CROSS JOIN LATERAL (
+        VALUES ('0001-01-01'::date, m.before),
+               (date_trunc('month', $2::timestamptz AT TIME ZONE 'Asia/Shanghai')::date, m.amount_fen)
+    ) a (from_on, fen)
+    WHERE m.before <> m.amount_fen
+    ON CONFLICT (subject, program, from_on) DO UPDATE SET fen = excluded.fen WHERE excluded.from_on > '0001-01-01'
 )
 SELECT subject FROM merged WHERE status = 'terminated' AND listed
 """
@@ -88,6 +96,39 @@ async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, receiv
     await tx.run(_HEARD_ENROLMENTS)
     await tx.copy("heard_enrolment", heard)
     return [row["subject"] for row in await tx.fetch(_MERGE_ENROLMENTS, program, received_at)]
+
+
+_HEARD_CORRECTIONS = """
+CREATE TEMP TABLE IF NOT EXISTS heard_correction (subject uuid, evidence_id bigint) ON COMMIT DELETE ROWS
+"""
+
+_RESTING_ON = """
+SELECT DISTINCT c.subject, c.certificate_id
+FROM heard_correction h JOIN certificate c ON c.subject = h.subject AND h.evidence_id = ANY (c.evidence_ids)
+WHERE NOT EXISTS (SELECT FROM revocation r WHERE r.subject = c.subject AND r.certificate_id = c.certificate_id)
+ORDER BY c.subject, c.certificate_id
+"""
+
+_LEFT = """
+SELECT h.subject, h.as_of, h.cap_months, h.strength, h.evidence_ids, h.evidence_class, s.rule_set
+FROM heard_assessment h
+JOIN revocation r ON r.subject = h.subject AND r.certificate_id = h.certificate_id AND r.reason = $1
+JOIN certificate c ON c.subject = h.subject AND c.certificate_id = h.certificate_id
+JOIN standing s ON s.subject = h.subject
+WHERE NOT c.evidence_ids <@ h.evidence_ids ORDER BY h.subject
+"""
+
+
+async def list_resting_on(tx: WriteTx, heard: pa.Table) -> list[asyncpg.Record]:
+    """Certificates in force that rest on one of these pieces of evidence: subject and certificate_id."""
+    await tx.run(_HEARD_CORRECTIONS)
+    await tx.copy("heard_correction", heard)
+    return await tx.fetch(_RESTING_ON)
+
+
+async def list_left_of_withdrawn(tx: WriteTx, reason: str) -> list[asyncpg.Record]:
+    """Opinions just heard that certify under the name of a certificate revoked for this reason, by other evidence."""
+    return await tx.fetch(_LEFT, reason)
 
 
 _ANNOUNCE = """

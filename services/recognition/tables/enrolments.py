@@ -44,6 +44,16 @@ ENROLMENT = sa.Table(
     comment="A person's entry in a program; only people stop it",
 )
 
+AMOUNT = sa.Table(
+    "enrolment_amount",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("program", sa.Text, primary_key=True),
+    sa.Column("from_on", sa.Date, primary_key=True, comment="first month of it; 0001-01-01 before the first change"),
+    sa.Column("fen", sa.BigInteger, nullable=False, comment="a month"),
+    comment="What an enrolment paid a month before and after each change of it",
+)
+
 STANDING = sa.Table(
     "standing",
     METADATA,

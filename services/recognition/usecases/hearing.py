@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
 from services.recognition.domain.standing import Finding, finding_of
-from services.recognition.store import certificates, cycles, decisions, hearing, proposals
+from services.recognition.store import certificates, cycles, decisions, hearing, proposals, requests
 from services.recognition.usecases import asking, corrections, grounds, proposing
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.sightings import keep_sighting
@@ -104,11 +104,12 @@ async def hear_enrolments(
 
 
 async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
-    """A visit that saw the person alive certifies; every other finding is material for the case, not for us."""
+    """A visit that saw the person alive certifies, and is the one he asked for; other findings are the case's."""
     channel = channel_of(fact.result)
     if channel is None:
         return
     await certificates.lock_shard(tx, shard_of(fact.subject))
+    await requests.conclude_visits(tx, fact.subject, fact.visited_at)
     seen = Certificate(
         certificate_id=certificate_id(fact.subject, Claim.ALIVE, fact.visited_on, channel),
         subject=fact.subject,

@@ -18,7 +18,6 @@ from services.recognition.domain.arrears import (
 from services.recognition.domain.certificates import Certificate, certificate_id
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.feed import EventKind
-from services.recognition.domain.months import first_of_month
 from services.recognition.domain.overpayments import net_arrears, part_within
 from services.recognition.domain.programs import (
     ENDS_LIFE,
@@ -205,10 +204,8 @@ async def _arrears(
 ) -> int:
     version = deps.programs[decided.program].in_force(pause.paid_again_from)
     rule = version.arrears.get(pause.reason, DEFAULT_RULES[pause.reason])
-    amounts = [
-        Amount(from_on=date.min, fen=decided.amount_fen),
-        Amount(from_on=first_of_month(enrolment.received_at.date()), fen=enrolment.amount_fen),
-    ]
+    changes = await decisions.list_amounts(tx, decided.subject, decided.program)
+    amounts = [Amount(**row) for row in changes] or [Amount(from_on=date.min, fen=enrolment.amount_fen)]
     owed = arrears_fen(pause, rule, amounts)
     if rule in _WERE_DUE:
         months, end = period_months(deps.programs[decided.program].paid), pause.paid_again_from

@@ -76,6 +76,21 @@ class Outcome:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heard:
+    """Whose opinion may have to be said again although it is the same.
+
+    Attributes:
+        concluded: sorted subjects of whom people have just concluded something: where another matter stays open, for a
+            conclusion is taken as an answer to all that was said before it.
+        taken_back: sorted subjects of whom evidence was taken back: what rested on it is gone, and what is left may
+            certify no less.
+    """
+
+    concluded: Array
+    taken_back: Array
+
+
 async def keep(
     tx: WriteTx,
     means: Means,
@@ -83,15 +98,13 @@ async def keep(
     stored: Stored,
     *,
     looked_at: int = 0,
-    concluded: Array | None = None,
+    heard: Heard | None = None,
 ) -> Outcome:
-    """Write opinions that differ and suspicions that are new or have grown; say what matters.
-
-    `concluded` are the sorted subjects of whom people have just concluded something: where another matter stays open,
-    the opinion is said again, for a conclusion is taken as an answer to all that was said before it.
-    """
+    """Write opinions that differ and suspicions that are new or have grown; say what matters."""
     digests = opinions.digests()
-    raisings, asking = await _raise(tx, means, opinions, concluded)
+    raisings, asking = await _raise(tx, means, opinions, heard.concluded if heard else None)
+    if heard is not None:
+        asking = np.union1d(asking, np.flatnonzero(positions(opinions.subjects, heard.taken_back) >= 0))
     differs = difference(opinions, digests, stored).with_said(asking)
     changed = opinions.take(differs.changed)
     known = positions(changed.subjects, stored.subjects) >= 0

@@ -11,11 +11,11 @@ from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Work, divide
 from services.scoring.domain.opinions import Opinions, concatenated
 from services.scoring.domain.runs import cuts, runs_to_fold
-from services.scoring.domain.signals import BY_PEOPLE, Array, Origins, Signals, from_rows, union
+from services.scoring.domain.signals import BY_PEOPLE, Array, Kind, Origins, Signals, from_rows, union
 from services.scoring.domain.weighing import Scale, scale_of
 from services.scoring.store import assessments, columns, signals
 from services.scoring.store.signals import Block, Segment
-from services.scoring.usecases.forming import Means, Outcome, keep
+from services.scoring.usecases.forming import Heard, Means, Outcome, keep
 from shared.kit.db import WriteTx
 
 _DECODED_ROWS = 250_000
@@ -83,7 +83,8 @@ async def _take_in(tx: WriteTx, means: Means, shard: int, new: Signals, origins:
         folded = [part for block, part in zip(near, older, strict=True) if block.run in plan.fold]
         piece = new.between(low, high)
         opinions = await asyncio.to_thread(_form, piece, older, origins, scale, work)
-        outcome = outcome.plus(await keep(tx, means, opinions, stored, concluded=_concluded(piece, origins)))
+        heard = Heard(concluded=_concluded(piece, origins), taken_back=_taken_back(piece))
+        outcome = outcome.plus(await keep(tx, means, opinions, stored, heard=heard))
         merged = await asyncio.to_thread(union, [piece, *folded], origins)
         written = await signals.write_blocks(tx, shard, plan.run, merged, after=written, rows=means.block_rows)
     if plan.fold:
@@ -124,8 +125,16 @@ def _sizes(new: Signals, read: Sequence[Block], rows: int) -> list[tuple[bytes, 
 def _concluded(new: Signals, origins: Origins) -> Array:
     """Subjects of whom people have concluded something."""
     by_people = np.asarray([each.source in BY_PEOPLE for each in origins.items], dtype=bool)
-    rows = np.flatnonzero(by_people[new.origin])
-    return new.subjects[np.unique(np.searchsorted(new.starts, rows, side="right") - 1)]
+    return _of_rows(new, by_people[new.origin])
+
+
+def _taken_back(new: Signals) -> Array:
+    """Subjects of whom a department has taken evidence back."""
+    return _of_rows(new, new.kind == Kind.TAKEN_BACK)
+
+
+def _of_rows(new: Signals, chosen: Array) -> Array:
+    return new.subjects[np.unique(np.searchsorted(new.starts, np.flatnonzero(chosen), side="right") - 1)]
 
 
 def _form(new: Signals, older: list[Signals], origins: Origins, scale: Scale, work: Work) -> Opinions:

@@ -8,7 +8,8 @@ import pytest
 
 from services.recognition.store.certificates import Revocation
 from services.recognition.usecases.revoking import take_back
-from shared.contracts.events import CERTIFICATES_ISSUED
+from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, EVIDENCE_CORRECTED
+from tests.services.recognition.rights import facts
 from tests.services.recognition.world import (
     NOW,
     TODAY,
@@ -18,6 +19,7 @@ from tests.services.recognition.world import (
     enrolled,
     enrolment,
     subject,
+    table_message,
     visited,
 )
 
@@ -25,6 +27,31 @@ pytestmark = pytest.mark.db
 
 SHE = subject(1)
 HE = subject(2)
+
+
+def taken_back(who: UUID, evidence_id: int):
+    row = {
+        "subject": who.bytes,
+        "occurred_on": TODAY,
+        "kind": "seen",
+        "polarity": "positive",
+        "evidence_id": evidence_id,
+    }
+    marks = {"source": "rail_trip", "department": "rail", "reason": "wrong_person", "corrected_at": NOW.isoformat()}
+    return table_message(EVIDENCE_CORRECTED, [row], marks)
+
+
+async def test_evidence_taken_back_certifies_nobody_and_what_is_left_does_under_a_name_of_its_own(world):
+    first = assessed(assessment(SHE), assessment(HE, evidence_ids=[3]))
+    await world.hear(enrolled(enrolment(SHE), enrolment(HE)), first, taken_back(SHE, 2))
+    [revoked] = await facts(world, CERTIFICATE_REVOKED)
+    assert (revoked["subject"], revoked["reason"]) == (str(SHE), "evidence_withdrawn")
+    await world.hear(taken_back(SHE, 2), assessed(assessment(SHE), at=NOW + timedelta(minutes=1)))
+    assert [row["subject"] for row in await world.rows("SELECT subject FROM holding")] == [HE]
+    await world.hear(assessed(assessment(SHE, evidence_ids=[1]), at=NOW + timedelta(minutes=2)))
+    [hers] = await world.rows("SELECT certificate_id, as_of FROM holding WHERE subject = $1", SHE)
+    assert (str(hers["certificate_id"]) != revoked["certificate_id"], hers["as_of"]) == (True, date(2023, 9, 10))
+    assert [UUID(bytes=row["subject"]) for row in await world.said(CERTIFICATES_ISSUED)] == [SHE, HE, SHE]
 
 
 async def test_a_certifiable_person_gets_one_certificate_however_often_it_is_said(world):

@@ -13,6 +13,7 @@ from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED
 from shared.kit.workdays import after_working_days
 from tests.services.recognition.rights import Officers, facts, pay, tell
 from tests.services.recognition.world import (
+    NOW,
     TODAY,
     assessed,
     assessment,
@@ -20,6 +21,7 @@ from tests.services.recognition.world import (
     enrolled,
     enrolment,
     subject,
+    visited,
 )
 
 pytestmark = pytest.mark.db
@@ -256,7 +258,11 @@ async def test_a_visit_is_asked_for_once_while_it_is_under_way(world, ask, she):
     [fact] = await facts(world, VISIT_REQUESTED)
     assert (fact["subject"], fact["reason"]) == (str(she), "in_own_words")
     world.deps.clock.move(timedelta(days=31))
-    assert (await ask(she, "POST", "/visit-requests", {"reason": "卧床"})).json()["request_id"] != fact["request_id"]
+    second = (await ask(she, "POST", "/visit-requests", {"reason": "卧床"})).json()["request_id"]
+    assert second != fact["request_id"]
+    came = NOW + timedelta(days=32)
+    await world.hear(visited(she, on=came.date(), at=came))
+    assert await world.rows("SELECT FROM citizen_request WHERE concluded_at IS NULL") == []
 
 
 async def test_her_own_benefit_stops_only_after_people_verified_it(world, ask, she):

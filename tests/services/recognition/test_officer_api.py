@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
 from tests.services.recognition.rights import facts, stop_verified, tell
-from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment, subject
+from tests.services.recognition.world import NOW, assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -198,7 +198,7 @@ async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, offi
     [
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 0),
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 10 * 20_000),
-        (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 4 * 20_000),
+        (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 20_000 * 2 + 22_000 + 24_000),
         (stop_verified(SHE), "own_request", None, 0),
         (stop_verified(SHE), "own_request", "2024-05-20", 2 * 20_000),
     ],
@@ -207,6 +207,8 @@ async def test_the_reason_decides_what_is_paid_back(world, http, officer, found,
     decision = await stopped(world, http, officer, found)
     assert await status(world) == "suspended"
     world.deps.clock.move(timedelta(days=183))
+    for days, fen in ((183, 22_000), (213, 24_000)):  # in May and in June
+        await world.hear(enrolled(enrolment(SHE, amount_fen=fen), received_at=NOW + timedelta(days=days)))
     body = {"reason": reason, "passed_on": "2024-06-02", "requested_on": requested_on}
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-07-01", arrears)

@@ -138,6 +138,19 @@ async def test_a_strong_act_taken_back_takes_its_certification_with_it(world: Wo
     assert (await world.assessment()).decision is Decision.INSUFFICIENT
 
 
+async def test_what_is_left_of_a_month_is_said_again_when_one_act_of_it_is_taken_back(world: World) -> None:
+    later = Saw(source="rail_trip", on=date(2023, 6, 20), evidence=9)
+    await world.hear([TRIP])
+    await world.sweep()
+    await world.hear([later])  # not worth saying: the month is the same
+    await world.sweep()
+    await world.said()
+    await world.correct(TRIP)
+    await world.sweep()
+    [opinion] = [row for name, row in await world.said() if name == "scoring.assessments.changed"]
+    assert (opinion["as_of"], opinion["evidence_ids"]) == (later.on, [9])
+
+
 async def test_a_correction_of_another_shard_is_poison(world: World) -> None:
     table = correction_of([DEATH], shard=3)
     with pytest.raises(PoisonError, match="another shard"):

@@ -1,0 +1,53 @@
+"""Evidence its department took back certifies nobody; what else is known of the person scoring says again."""
+
+from hashlib import blake2b
+from uuid import UUID
+
+import pyarrow as pa
+
+from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id
+from services.recognition.store import certificates, hearing
+from services.recognition.store.certificates import Revocation
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.revoking import take_back
+from shared.contracts.vocabulary import Channel, Claim, Strength
+from shared.kit.db import WriteTx
+
+WITHDRAWN = "evidence_withdrawn"
+
+
+async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table, *, shard: str) -> None:
+    """Revoke what rests on evidence that was taken back. It stops nothing: the person is uncertified at most."""
+    await certificates.lock_shard(tx, shard)
+    for row in await hearing.list_resting_on(tx, table.select(["subject", "evidence_id"])):
+        subject, revoked = row["subject"], row["certificate_id"]
+        successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked)
+        one = Revocation(subject=subject, certificate_id=revoked, reason=WITHDRAWN, successor_id=successor)
+        await take_back(deps, tx, one)
+
+
+async def certify_by_the_rest(deps: Deps, tx: WriteTx) -> list[UUID]:
+    """Certify whom an opinion just heard certifies by what is left of the same day; who they are.
+
+    A revoked certificate does not come back, and facts name it: by other evidence it has a name of its own.
+    """
+    rows = await hearing.list_left_of_withdrawn(tx, WITHDRAWN)
+    for row in rows:
+        ids = tuple(row["evidence_ids"])
+        origin = UUID(bytes=blake2b(repr(sorted(ids)).encode(), digest_size=16, person=b"evidence").digest())
+        cap = row["cap_months"]
+        named = certificate_id(row["subject"], Claim.ALIVE, row["as_of"], Channel.DATA, cap or NO_CAP, origin=origin)
+        made = Certificate(
+            certificate_id=named,
+            subject=row["subject"],
+            claim=Claim.ALIVE,
+            as_of=row["as_of"],
+            channel=Channel.DATA,
+            strength=Strength(row["strength"]),
+            rule_set=row["rule_set"],
+            cap_months=cap,
+            evidence_ids=ids,
+            evidence_class=tuple(row["evidence_class"]),
+        )
+        await certificates.save_certificate(tx, made, issued_on=deps.clock.today(), origin=None)
+    return [row["subject"] for row in rows]
