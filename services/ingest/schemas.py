@@ -240,7 +240,8 @@ class EvidenceOut(BaseModel):
     batch_id: UUID
     filename: str
     sha256: str
-    row_no: int
+    row_no: int = Field(description="of the rows as they were judged, from 0; people of one row one by one")
+    file_row: int | None = Field(description="data row of the file, from 0; null where its file is no longer kept")
     received_at: AwareDatetime
     standing: Literal["counts", "taken_back", "hint"] = Field(
         description="taken_back: corrected, or its batch was withdrawn; hint: a record without an id, never evidence"

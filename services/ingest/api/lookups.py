@@ -1,5 +1,6 @@
 """What can be asked: batches, quarantine, the catalogue, where evidence came from, names for those who must knock."""
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
@@ -23,7 +24,7 @@ from services.ingest.schemas import (
     SourceOut,
     SourcesOut,
 )
-from services.ingest.store import batches, people, segments
+from services.ingest.store import batches, mending, people, segments
 from services.ingest.store.batches import Batch
 from services.ingest.usecases.rosters import opened
 from services.ingest.usecases.watching import qualities
@@ -150,9 +151,26 @@ async def get_evidence(
         filename=batch.filename,
         sha256=batch.file_sha256,
         row_no=row_no,
+        file_row=await _file_row(deps, batch, row_no),
         received_at=batch.received_at,
         standing="taken_back" if batch.status == "withdrawn" else standing,
     )
+
+
+async def _file_row(deps: IngestDeps, batch: Batch, row_no: int) -> int | None:
+    """The row of the file itself, which must be read where one names several people."""
+    source = deps.sources.get(batch.code)
+    if batch.kind != "source" or source is None or not source.several_people:
+        return row_no
+    try:
+        received = await asyncio.to_thread(deps.raw.fetch, batch.file_sha256)
+    except FileNotFoundError:
+        return None
+    try:
+        async with deps.turn:
+            return await asyncio.to_thread(mending.file_row, received, row_no, deps.limits, source)
+    finally:
+        deps.raw.forget(received)
 
 
 @router.get("/figures")

@@ -58,22 +58,20 @@ def rows_with_reasons(
     """
     numbers = quarantine.column("row_no").to_numpy()
     reasons = pl.Series(pl.from_arrow(quarantine.column("reason"))).replace_strict(REASONS, default="其他")
-    first = 0
-    for read in read_chunks(received.path, received.scratch, _all, limits, skip=True):
-        frame = _judged_rows(read, source)
+    for first, frame in _judged_rows(received, limits, source):
         start, stop = np.searchsorted(numbers, [first, first + len(frame)])
         if stop > start:
-            chosen = numbers[start:stop].astype(np.int64)
-            yield (
-                frame[chosen - first]
-                .drop(UNEVEN, strict=False)
-                .with_columns(
-                    # People count data rows from 1.
-                    pl.Series(ROW, chosen + 1).cast(pl.String),
-                    reasons[int(start) : int(stop)].alias(REASON),
-                )
-            )
-        first += len(frame)
+            chosen = frame[numbers[start:stop].astype(np.int64) - first].drop(UNEVEN, strict=False)
+            at = chosen[ROW]
+            yield chosen.drop(ROW).with_columns(at, reasons[int(start) : int(stop)].alias(REASON))
+
+
+def file_row(received: Received, row_no: int, limits: Limits, source: Source) -> int | None:
+    """The data row of the file, counted from 0, from which a row came as it was judged."""
+    for first, frame in _judged_rows(received, limits, source):
+        if row_no < first + len(frame):
+            return int(frame[ROW][row_no - first]) - 1
+    return None
 
 
 def noting_people(
@@ -88,12 +86,18 @@ def noting_people(
         yield frame
 
 
-def _judged_rows(frame: pl.DataFrame, source: Source | None) -> pl.DataFrame:
-    """The rows as they were judged, where one of the file may name several people."""
-    if source is None or not source.several_people:
-        return frame
-    headers = {name: header for header, name in source.matched_columns(frame.columns).items()}
-    return one_a_person(frame, headers[CITIZEN_ID], headers.get(NAME))
+def _judged_rows(received: Received, limits: Limits, source: Source | None) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows as they were judged, where one of the file may name several people, and the number of the first."""
+    first = before = 0
+    for read in read_chunks(received.path, received.scratch, _all, limits, skip=True):
+        # People count data rows from 1.
+        frame = read.with_columns(pl.int_range(before + 1, before + 1 + pl.len()).cast(pl.String).alias(ROW))
+        before += len(read)
+        if source is not None and source.several_people:
+            headers = {name: header for header, name in source.matched_columns(read.columns).items()}
+            frame = one_a_person(frame, headers[CITIZEN_ID], headers.get(NAME))
+        yield first, frame
+        first += len(frame)
 
 
 def written(frames: Iterator[pl.DataFrame], form: str, received: Received) -> Path:

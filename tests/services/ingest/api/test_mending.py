@@ -57,16 +57,19 @@ async def test_a_column_that_is_no_cell_keeps_no_rows_back(town):
 
 
 async def test_people_of_one_visit_are_judged_and_come_back_one_by_one(town):
-    columns = {"户编号": ["H1", "H2"], "身份证号": [f"{IDS[0]}、{BAD}、{IDS[1]}", IDS[2]],
-               "姓名": [f"{NAMES[0]}、{NAMES[3]}、{NAMES[1]}", NAMES[2]], "走访日期": ["2023-05-09"] * 2}  # fmt: skip
+    columns = {"户编号": ["H1", "H2"], "身份证号": [f"{IDS[0]}、{IDS[1]}", f"{IDS[2]}、{BAD}"],
+               "姓名": [f"{NAMES[0]}、{NAMES[1]}", f"{NAMES[2]}、{NAMES[3]}"], "走访日期": ["2023-05-09"] * 2}  # fmt: skip
     said = (await town.send(csv_of(columns), "rural_monitor_visit")).json()
     assert (said["rows"], said["accepted"], said["quarantine_reasons"]) == (4, 3, {"bad_check_digit": 1})
     told = await town.said("ingest.evidence.accepted.v1")
-    assert {row["evidence_id"] & 0xFFFFFFFF for row in told} == {0, 2, 3}
+    assert {row["evidence_id"] & 0xFFFFFFFF for row in told} == {0, 1, 2}
+    last = max(row["evidence_id"] for row in told)
+    origin = (await town.get(f"/v1/evidence/{last}", "audit.read")).json()
+    assert (origin["row_no"], origin["file_row"]) == (2, 1)
     assert {row["identity"] for row in told} == {"full"}
     answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
     frame = pl.read_csv(answer.content, infer_schema=False)
-    assert frame.row(0) == ("H1", BAD, NAMES[3], "2023-05-09", "2", REASONS["bad_check_digit"])
+    assert frame.row(0) == ("H2", BAD, NAMES[3], "2023-05-09", "2", REASONS["bad_check_digit"])
 
 
 async def test_a_sheet_holds_the_same_as_text(town):
