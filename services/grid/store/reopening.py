@@ -1,6 +1,6 @@
 """Knocks opened again: what closed them certified nobody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,23 +9,25 @@ import asyncpg
 from shared.kit.db import WriteTx
 
 
-async def reopen_unmatched(
+async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
     tx: WriteTx,
-    subject: UUID,
+    subjects: Sequence[UUID],
     outcomes: Iterable[str],
     *,
     unseen_since: datetime | None,
+    resumed: bool,
     deadline_on: date,
     now: datetime,
 ) -> list[asyncpg.Record]:
-    """Open a person's newest `unmatched` task again, in the hands of whoever has his grid now.
+    """Open these people's newest `unmatched` task again, in the hands of whoever has the grid now.
 
     It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
     has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
-    and, given `unseen_since`, where somebody has seen him since the task was made.
+    and, given `unseen_since`, where somebody has seen him since the task was made. With `resumed` an officer has decided
+    since about what was confirmed.
 
     Returns:
-        subject, task_id, deadline_on and opened_by of the task, or nothing.
+        subject, task_id, deadline_on and opened_by of the tasks that are open again.
     """
     return await tx.fetch(
         """
@@ -33,18 +35,20 @@ async def reopen_unmatched(
             UPDATE tasks t SET state = CASE WHEN last.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
                 worker_id = last.member_id, rung = 'member', deadline_on = $4, outcome = NULL, closed_at = NULL,
                 closing_visit_id = NULL, closed_by = NULL, not_by = '{}', reopened_at = $3, changed_at = $5
-            FROM (SELECT n.task_id, n.state, n.outcome, n.due_on, n.created_at, g.member_id FROM tasks n
-                LEFT JOIN grids g ON g.grid_code = n.grid_code
-                WHERE n.subject = $1 AND n.reason = 'unmatched'
-                ORDER BY n.state = 'closed', n.due_on DESC, n.created_at DESC LIMIT 1) last
+            FROM (SELECT DISTINCT ON (n.subject) n.subject, n.task_id, n.state, n.outcome, n.due_on, n.created_at,
+                    g.member_id
+                FROM tasks n LEFT JOIN grids g ON g.grid_code = n.grid_code
+                WHERE n.subject = ANY($1) AND n.reason = 'unmatched'
+                ORDER BY n.subject, n.state = 'closed', n.due_on DESC, n.created_at DESC) last
             WHERE t.task_id = last.task_id AND last.state = 'closed' AND last.outcome = ANY($2)
-                AND NOT EXISTS (SELECT FROM certified c WHERE c.subject = $1 AND c.valid_until > last.due_on
+                AND NOT EXISTS (SELECT FROM certified c WHERE c.subject = last.subject AND c.valid_until > last.due_on
                     AND NOT EXISTS (SELECT FROM revoked_certificates r WHERE r.certificate_id = c.certificate_id))
-                AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = $1 AND (c.state <> 'concluded'
-                    OR (c.conclusion IN ('confirmed', 'confirmed_no_overpayment') AND c.kind <> 'duplicate_receipt'
-                        AND c.concluded_at >= last.created_at)))
-                AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = $1 HAVING NOT bool_or(r.active))
-                AND ($3::timestamptz IS NULL OR NOT EXISTS (SELECT FROM visits v WHERE v.subject = $1
+                AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = last.subject AND (c.state <> 'concluded'
+                    OR (NOT $6 AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment')
+                        AND c.kind <> 'duplicate_receipt' AND c.concluded_at >= last.created_at)))
+                AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = last.subject
+                    HAVING NOT bool_or(r.active))
+                AND ($3::timestamptz IS NULL OR NOT EXISTS (SELECT FROM visits v WHERE v.subject = last.subject
                     AND v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video')
                     AND v.visited_at >= last.created_at))
             RETURNING t.task_id, t.subject, t.deadline_on, t.opened_by, t.changed_at, old.worker_id AS before,
@@ -55,9 +59,10 @@ async def reopen_unmatched(
         )
         SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by FROM moved
         """,
-        subject,
+        list(subjects),
         list(outcomes),
         unseen_since,
         deadline_on,
         now,
+        resumed,
     )

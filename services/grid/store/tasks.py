@@ -169,6 +169,16 @@ async def settle_unenrolled(tx: WriteTx, recipients: Staged, now: datetime) -> N
     )
 
 
+async def let_go(tx: WriteTx, recipients: Staged) -> list[UUID]:
+    """Whom a roster lists among those whose knock ended because every roster had let them go."""
+    rows = await recipients.fetch(
+        tx,
+        "SELECT DISTINCT t.subject FROM staged_recipients s JOIN tasks t ON t.subject = s.subject WHERE s.active "
+        f"AND t.state = 'closed' AND t.reason = 'unmatched' AND t.outcome = '{TaskOutcome.NOT_ENROLLED}'",
+    )
+    return [row["subject"] for row in rows]
+
+
 async def settle_unpaid(tx: WriteTx, subject: UUID, now: datetime) -> None:
     """Close the open tasks of a person to whom nobody pays anything any more."""
     await tx.run(

@@ -242,7 +242,7 @@ async def _end_knocks(tx: WriteTx, deps: Deps, subject: UUID, conclusion: CaseCo
     if not any(asks_for_knock(other.state) for other in others):
         await tasks.settle_subject(tx, subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
     if conclusion in CLEARING:
-        await knock_after_all(tx, deps, subject, _UNSEEN, unseen_since=now)
+        await knock_after_all(tx, deps, [subject], _UNSEEN, unseen_since=now)
 
 
 async def _send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:

@@ -37,7 +37,7 @@ def columns(table: pa.Table) -> pl.DataFrame:
 async def note_enrolments(
     tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, program: str, received_at: datetime
 ) -> None:
-    """Where people live, and who is no longer paid by anybody."""
+    """Where people live, who is no longer paid by anybody, and who is paid again and was seen by nobody."""
     await locks.lock_shard(tx, shard)
     now = deps.clock.now()
     shaped = rows.unique("subject", keep="last", maintain_order=True).with_columns(
@@ -47,6 +47,9 @@ async def note_enrolments(
     staged = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
     if not shaped["active"].all():
         await tasks.settle_unenrolled(tx, staged, now)
+    if shaped["active"].any():
+        back = await tasks.let_go(tx, staged)
+        await knock_after_all(tx, deps, back, [TaskOutcome.NOT_ENROLLED])
     await stops.place(tx, shaped["subject"].to_list())
     if await asking.has_unplaced(tx):
         await asking.place_unplaced(tx, shaped, now)
@@ -92,7 +95,7 @@ async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> Non
         return
     await locks.lock_people(tx, [fact.subject])
     await people.save_revoked(tx, fact.certificate_id, fact.revoked_at)
-    await knock_after_all(tx, deps, fact.subject, [TaskOutcome.CERTIFIED_MEANWHILE])
+    await knock_after_all(tx, deps, [fact.subject], [TaskOutcome.CERTIFIED_MEANWHILE])
 
 
 async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, rule_set: str) -> None:
@@ -123,5 +126,7 @@ async def note_decision(tx: WriteTx, deps: Deps, fact: EnrolmentStateChanged, st
         # A suspended person is still looked for: seen, his payments go on.
         active = state == "resumed"
         await people.set_active(tx, fact.subject, fact.program, active=active, decided_at=fact.decided_at)
-        if not active:
+        if active:
+            await knock_after_all(tx, deps, [fact.subject], [TaskOutcome.NOT_ENROLLED], resumed=True)
+        else:
             await tasks.settle_unpaid(tx, fact.subject, deps.clock.now())

@@ -23,22 +23,30 @@ async def say_opened(tx: WriteTx, deps: Deps, opened: Sequence[asyncpg.Record], 
         await deps.outbox.say_table(tx, TASKS_OPENED, table, {"run": run})
 
 
-async def knock_after_all(
-    tx: WriteTx, deps: Deps, subject: UUID, outcomes: Iterable[str], *, unseen_since: datetime | None = None
-) -> None:
-    """Open a person's last knock again where what closed it turned out to certify nothing.
+async def knock_after_all(  # noqa: PLR0913  (whose, which, when)
+    tx: WriteTx, deps: Deps, subjects: Sequence[UUID], outcomes: Iterable[str], *,
+    unseen_since: datetime | None = None, resumed: bool = False,
+) -> None:  # fmt: skip
+    """Open people's last knocks again where what closed them turned out to certify nobody.
 
     Args:
         tx: the transaction.
         deps: dependencies.
-        subject: the person.
-        outcomes: what may have closed it.
-        unseen_since: visits before this instant do not answer it any more; None where an earlier one still may.
+        subjects: the people.
+        outcomes: what may have closed them.
+        unseen_since: visits before this instant do not answer them any more; None where an earlier one still may.
+        resumed: an officer has decided to pay them again, whatever was confirmed before.
     """
     today: date = deps.clock.today()
     deadline = after_working_days(today, deps.policies.on(today).working_days[0])
     opened = await reopening.reopen_unmatched(
-        tx, subject, outcomes, unseen_since=unseen_since, deadline_on=deadline, now=deps.clock.now()
+        tx,
+        subjects,
+        outcomes,
+        unseen_since=unseen_since,
+        resumed=resumed,
+        deadline_on=deadline,
+        now=deps.clock.now(),
     )
-    for each in opened:
-        await say_opened(tx, deps, [each], run=each["opened_by"])
+    for run in sorted({each["opened_by"] for each in opened}):
+        await say_opened(tx, deps, [each for each in opened if each["opened_by"] == run], run=run)

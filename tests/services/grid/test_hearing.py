@@ -212,6 +212,18 @@ class TestRoster:
         await town.hear(enrolled(ANNA, change="ended", program="old_age_allow"))
         assert [row["outcome"] for row in await town.rows("SELECT outcome FROM tasks")] == ["not_enrolled"]
 
+    @pytest.mark.parametrize("meanwhile", [None, "certified"])
+    async def test_whom_a_roster_drops_once_and_lists_again_is_knocked_at_unless_certified(self, town, meanwhile):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA), enrolled(ANNA, change="ended"))
+        if meanwhile:
+            await town.hear(certified(ANNA))
+        await town.hear(enrolled(ANNA, received_at=NOW + timedelta(days=30)), due(ANNA))
+        states = ["closed" if meanwhile else "dispatched"]
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == states
+        said = await town.rows("SELECT FROM outbox WHERE subject LIKE 'grid.tasks.opened%'")
+        assert len(said) == (1 if meanwhile else 3)  # due, listed again, said again
+
 
 class TestSuspicion:
     async def test_a_suspicion_opens_a_case_and_a_knock(self, town):

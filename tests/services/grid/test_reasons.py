@@ -359,7 +359,10 @@ class TestDecisions:
 
     async def test_a_resumed_person_is_a_recipient_again_and_a_newer_roster_has_the_last_word(self, village):
         later = datetime(2023, 12, 1, tzinfo=UTC)
-        await village.hear(enrolled(ANNA), decided(ENROLMENT_TERMINATED, ANNA), decided(ENROLMENT_RESUMED, ANNA))
+        await village.hear(
+            enrolled(ANNA), due(ANNA), decided(ENROLMENT_TERMINATED, ANNA), decided(ENROLMENT_RESUMED, ANNA)
+        )
+        assert [row["state"] for row in await tasks(village, "unmatched")] == ["dispatched"]
         active = "SELECT active FROM recipients"
         assert [row["active"] for row in await village.rows(active)] == [True]
         await village.hear(enrolled(ANNA, change="ended", received_at=later))
