@@ -113,6 +113,10 @@ _CONFIRMED = frozenset({CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OV
 CLEARING = frozenset({CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH})
 
 
+VISIT = "visit"
+"""Kind of a basis that is a visit of this platform."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What a step rests on: a visit of this platform, or the kind of a paper and where it is kept."""
@@ -183,12 +187,29 @@ def shows(visit: Step, finding: Finding) -> bool:
     return visit.outcome in _SHOWN_BY[finding]
 
 
+def confirms(kind: SuspicionKind, finding: Finding) -> bool:
+    """Whether a benefit may end on a finding: it has to name a day and rest on a paper."""
+    return finding in _CONFIRMING[kind]
+
+
+def dates(kind: SuspicionKind, result: VisitResult) -> bool:
+    """Whether the day that a visit tells is the day of what is suspected."""
+    return any(result in _SHOWN_BY[finding] for finding in _CONFIRMING[kind])
+
+
+def names_a_paper(basis: Iterable[Basis]) -> bool:
+    """Whether anything but the word of somebody at the door carries a step."""
+    return any(each.kind != VISIT for each in basis)
+
+
 def doubts(
-    kind: SuspicionKind, finding: Finding, conclusion: CaseConclusion, event_on: date | None, today: date
-) -> str | None:
+    kind: SuspicionKind, finding: Finding, conclusion: CaseConclusion, event_on: date | None, today: date,
+    *, registered: bool = False,
+) -> str | None:  # fmt: skip
     """Why a conclusion does not follow from the finding; None when it does.
 
-    A benefit can only end on a finding that confirms the suspicion, and with a date.
+    A benefit can only end on a finding that confirms the suspicion, and with a date. A death that is cleared though
+    `registered` is a false one: whoever keeps the register has to hear of it, or it comes back.
     """
     if conclusion in _CONFIRMED:
         if finding not in _CONFIRMING[kind]:
@@ -199,8 +220,14 @@ def doubts(
         return "event_on_in_the_future"
     if conclusion in CLEARING and finding not in _CLEARING[kind]:
         return "finding_does_not_clear"
+    return _misnamed(kind, conclusion, registered=registered)
+
+
+def _misnamed(kind: SuspicionKind, conclusion: CaseConclusion, *, registered: bool) -> str | None:
     if conclusion is CaseConclusion.FALSE_DEATH and kind not in _DEATHS:
         return "not_about_a_death"
+    if conclusion is CaseConclusion.UNFOUNDED and kind in _DEATHS and registered:
+        return "register_to_correct"
     return None
 
 

@@ -42,6 +42,8 @@ OPENS_CASE: dict[VisitResult, SuspicionKind] = {
     VisitResult.NO_SUCH_PERSON: SuspicionKind.MISSING,
 }
 """The suspicion a result raises; a person who moved away or is unknown at the door is to be looked for."""
+DATED = frozenset({VisitResult.DEAD, VisitResult.IN_CUSTODY, VisitResult.MOVED})
+"""Results that tell of an event with a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Visit:
     Attributes:
         visit_id: made by the phone, so that sending twice is seen.
         worker_id: who was at the door.
-        event_on: day of the death or admission, where the result has one.
+        event_on: day of the death, the admission or the move, where the result tells of one.
         informant: who spoke for an absent person.
         proofs: kinds of paper seen, e.g. death_certificate.
         prompt_id: the random prompt shown for this visit, with whether the person answered it.
@@ -123,6 +125,8 @@ def shortcomings(visit: Visit, now: datetime, visited_on: date) -> list[str]:
         found.append("informant_missing")
     if visit.result is VisitResult.DEAD and visit.event_on is None:
         found.append("event_on_missing")
+    if visit.event_on is not None and visit.result not in DATED:
+        found.append("event_on_contradicts_result")
     return found if visit.event_on is None else [*found, *_impossible(visit.event_on, visited_on)]
 
 

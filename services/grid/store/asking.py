@@ -89,13 +89,13 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
     tx: WriteTx, shard: str, rules: Sequence[Rule], *, today: date, since: date, deadline_on: date, priority: int,
     now: datetime,
 ) -> tuple[int, int]:  # fmt: skip
-    """Ask whoever a rule names, and close what no rule names any more.
+    """Ask whoever a rule names, close what has been taken up, and withdraw what else is not to be asked now.
 
     Asked is who draws something, or nothing any more though he is certified alive: the dead leave rosters, too.
     Left alone are people with a case under way or a death confirmed, and those asked about the same since `since`.
 
     Returns:
-        How many were opened or widened, and how many closed.
+        How many were opened or widened, and how many draw now what they were asked about.
     """
     low, high = bounds(shard)
     await tx.run("CREATE TEMP TABLE IF NOT EXISTS owed (subject uuid, about text[]) ON COMMIT DELETE ROWS")
@@ -120,13 +120,14 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
             today,
         )
     await tx.run(
-        """
+        f"""
         DELETE FROM owed o WHERE EXISTS (SELECT FROM cases c WHERE c.subject = o.subject
                 AND (c.state <> 'concluded' OR (c.kind IN ('suspected_death', 'conflict')
                     AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment'))))
             OR EXISTS (SELECT FROM tasks t WHERE t.subject = o.subject AND t.state = 'closed' AND t.reason = 'take_up'
+                AND t.outcome NOT IN ('{TaskOutcome.WITHDRAWN}', '{TaskOutcome.NOT_ENROLLED}')
                 AND t.about @> o.about AND t.created_at >= $1)
-        """,
+        """,  # noqa: S608  (our own words)
         datetime.combine(since, datetime.min.time(), now.tzinfo),
     )
     opened = await tx.run(
@@ -144,17 +145,26 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
         priority,
         now,
     )
-    closed = await tx.run(
+    named = [(rule.code, program) for rule in rules for program in rule.without_any]
+    closed = await tx.fetch(
         f"""
-        UPDATE tasks t SET state = 'closed', outcome = '{TaskOutcome.TAKEN_UP}', closed_at = $1, changed_at = $1
+        UPDATE tasks t SET state = 'closed', closed_at = $1, changed_at = $1,
+            outcome = CASE WHEN EXISTS (SELECT FROM recipients r
+                JOIN unnest($4::text[], $5::text[]) AS named(code, program) ON named.program = r.program
+                WHERE r.subject = t.subject AND r.active AND named.code = ANY(t.about))
+                THEN '{TaskOutcome.TAKEN_UP}' ELSE '{TaskOutcome.WITHDRAWN}' END
         WHERE t.subject BETWEEN $2 AND $3 AND t.reason = 'take_up' AND t.state <> 'closed'
             AND NOT EXISTS (SELECT FROM owed o WHERE o.subject = t.subject)
+        RETURNING t.outcome
         """,  # noqa: S608  (our own words)
         now,
         low,
         high,
+        [code for code, _ in named],
+        [program for _, program in named],
     )
-    return int(opened.rsplit(" ", 1)[1]), int(closed.rsplit(" ", 1)[1])
+    taken = sum(row["outcome"] == TaskOutcome.TAKEN_UP for row in closed)
+    return int(opened.rsplit(" ", 1)[1]), taken
 
 
 async def open_oldest(  # noqa: PLR0913  (whom, where, when)

@@ -23,8 +23,8 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
 
     It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
     has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
-    and, given `unseen_since`, where somebody has seen him since the task was made. With `resumed` an officer has decided
-    since about what was confirmed.
+    and, given `unseen_since`, where somebody has seen him since the task was made. With `resumed` an officer
+    has decided since about what was confirmed.
 
     Returns:
         subject, task_id, deadline_on and opened_by of the tasks that are open again.

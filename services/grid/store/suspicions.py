@@ -5,14 +5,15 @@ from uuid import UUID
 
 import polars as pl
 
-from services.grid.domain.cases import CaseState, is_found, reopens
+from services.grid.domain.cases import CaseState, dates, is_found, reopens
 from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import Staged, stage
-from shared.contracts.vocabulary import CaseConclusion, Confidence
+from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind, VisitResult
 from shared.kit.db import ReadTx, WriteTx
 
 _KEEPING = [conclusion.value for conclusion in CaseConclusion if not reopens(conclusion)]
 _FOUND = [state.value for state in CaseState if is_found(state)]
+_DATING = [(kind, result) for kind in SuspicionKind for result in VisitResult if dates(kind, result)]
 _RANKS = [confidence.value for confidence in (Confidence.HINT, Confidence.PROBABLE, Confidence.CONCLUSIVE)]
 
 
@@ -78,6 +79,7 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
                     SELECT s.event_on FROM suspicions s WHERE s.case_id = c.case_id
                     UNION ALL SELECT hit.event_on FROM hit WHERE hit.case_id = c.case_id
                     UNION ALL SELECT t.event_on FROM case_steps t WHERE t.case_id = c.case_id AND t.action = 'visited'
+                        AND (c.kind, t.outcome) IN (SELECT * FROM unnest($4::text[], $5::text[]))
                 ) told) END
             FROM (SELECT case_id, max(array_position($2::text[], confidence)) AS rank FROM hit GROUP BY case_id) h
             WHERE c.case_id = h.case_id
@@ -89,6 +91,8 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
         now,
         _RANKS,
         _FOUND,
+        [kind.value for kind, _ in _DATING],
+        [result.value for _, result in _DATING],
     )
 
 

@@ -93,7 +93,7 @@ async def visit_oldest(tx: WriteTx, deps: Deps, shard: str) -> int:
 
 
 async def seek_owed(tx: WriteTx, deps: Deps, shard: str) -> tuple[int, int]:
-    """Ask people of a shard who seem to be owed a benefit; returns how many were opened, and how many closed."""
+    """Ask people of a shard who seem to be owed a benefit; returns how many were opened, and taken up."""
     today = deps.clock.today()
     rules = await asking.delivered(tx, deps.take_up.rules)
     if not rules:

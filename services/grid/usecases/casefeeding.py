@@ -8,7 +8,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, follow, is_found
+from services.grid.domain.cases import VISIT, Basis, CaseAction, CaseState, Step, dates, follow, is_found
 from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
 from services.grid.store import cases, tasks
 from services.grid.store import visits as store
@@ -108,7 +108,7 @@ async def _note(tx: WriteTx, deps: Deps, case: Case, visits: Sequence[StoredVisi
         visit = each.visit
         state = follow(state, CaseAction.VISIT) or state
         if not is_found(state):
-            event_on = _earliest(event_on, visit.event_on)
+            event_on = _earliest(event_on, visit.event_on if dates(case.kind, visit.result) else None)
         await cases.add_step(tx, case.case_id, _step_of(visit, CaseAction.VISIT))
         if FAMILY in each.flags:
             await cases.add_step(tx, case.case_id, _step_of(visit, CaseAction.RECUSAL))
@@ -123,7 +123,7 @@ def _step_of(visit: Visit, action: CaseAction) -> Step:
         happened_at=visit.visited_at,
         outcome=visit.result.value,
         event_on=visit.event_on,
-        basis=(Basis(kind="visit", reference=str(visit.visit_id)),),
+        basis=tuple(Basis(kind=kind, reference=str(visit.visit_id)) for kind in (VISIT, *visit.proofs)),
     )
 
 

@@ -15,10 +15,12 @@ from services.grid.domain.cases import (
     actors,
     asks_for_knock,
     bars,
+    confirms,
     doubts,
     follow,
     is_second_look,
     last,
+    names_a_paper,
     shows,
     visits_of_this_round,
 )
@@ -92,7 +94,9 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         NoSuchCaseError: absent, or another village's.
         StepNotPossibleError: not yet assigned, or found already.
         BarredError: his own visit, or recused.
-        BasisMissingError: neither a visit that shows it nor a paper, or no second visit after an inconclusive look.
+        BasisMissingError: neither a visit that shows it nor a paper, no paper where a benefit may end on it, or no
+            second visit after an inconclusive look.
+        DoesNotFollowError: a benefit may end on it, and its day is missing.
     """
     case, steps = await _take(tx, case_id, view)
     state = _next(case, steps, CaseAction.FIND, caller, view)
@@ -101,10 +105,8 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."
         raise BasisMissingError(detail)
     proofs = [visit for visit in visits if shows(visit, Finding(opinion.outcome))]
-    if not proofs and not opinion.basis:
-        detail = "No visit of this case shows it: send somebody to the door, or name the paper in `basis`."
-        raise BasisMissingError(detail)
-    basis = (*opinion.basis, *(proofs[-1].basis if proofs else ()))
+    basis = (*opinion.basis, *(each for visit in proofs for each in visit.basis))
+    _check(case, opinion, basis)
     await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
     changed = replace(case, state=state, event_on=opinion.event_on or case.event_on, changed_at=deps.clock.now())
     await cases.save_case(tx, changed)
@@ -147,7 +149,15 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     finding = last(steps, CaseAction.FIND)
     assert finding is not None
     event_on = opinion.event_on or case.event_on
-    reason = doubts(case.kind, Finding(finding.outcome or ""), conclusion, event_on, deps.clock.today())
+    evidence_ids = await suspicions.evidence_of(tx, case_id)
+    reason = doubts(
+        case.kind,
+        Finding(finding.outcome or ""),
+        conclusion,
+        event_on,
+        deps.clock.today(),
+        registered=bool(evidence_ids),
+    )
     if reason is not None:
         raise DoesNotFollowError(reason)
     now = deps.clock.now()
@@ -164,7 +174,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
     await _end_knocks(tx, deps, case.subject, conclusion)
-    fact = _fact(changed, conclusion, now, await suspicions.evidence_of(tx, case_id), _seen_on(steps, conclusion))
+    fact = _fact(changed, conclusion, now, evidence_ids, _seen_on(steps, conclusion))
     await deps.outbox.say(tx, CASE_CONCLUDED, fact)
     await hear_conclusion(tx, deps, case_id, conclusion)
     return changed
@@ -184,6 +194,20 @@ async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
     not_these = {caller.user, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
     return await _send_somebody_else(tx, deps, case, caller.user, not_these)
+
+
+def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
+    if not basis:
+        detail = "No visit of this case shows it: send somebody to the door, or name the paper in `basis`."
+        raise BasisMissingError(detail)
+    if not confirms(case.kind, Finding(opinion.outcome)):
+        return
+    if opinion.event_on is None:
+        reason = "event_on_missing"
+        raise DoesNotFollowError(reason)
+    if not names_a_paper(basis):
+        detail = "A benefit may end on this: name the paper in `basis`, or send somebody who is shown one at the door."
+        raise BasisMissingError(detail)
 
 
 async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:

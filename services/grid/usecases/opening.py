@@ -23,7 +23,7 @@ async def say_opened(tx: WriteTx, deps: Deps, opened: Sequence[asyncpg.Record], 
         await deps.outbox.say_table(tx, TASKS_OPENED, table, {"run": run})
 
 
-async def knock_after_all(  # noqa: PLR0913  (whose, which, when)
+async def knock_after_all(
     tx: WriteTx, deps: Deps, subjects: Sequence[UUID], outcomes: Iterable[str], *,
     unseen_since: datetime | None = None, resumed: bool = False,
 ) -> None:  # fmt: skip

@@ -82,9 +82,12 @@ def prompt_of(deps: Deps, task_id: UUID, sightings: int) -> Prompt:
 
 async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, sent_by: str) -> list[Receipt]:
     """Take reports in: each once, the rest told why not. The answers keep the order of the reports."""
-    known_tasks = await tasks.find_tasks(tx, {report.visit.task_id for report in reports})
+    task_ids = {report.visit.task_id for report in reports}
+    about = await tasks.find_tasks(tx, task_ids)
+    await locks.lock_people(tx, {task.subject for task in about.values()})
+    # Read once more: until nobody else could touch them they may have been closed, barred or seen.
+    known_tasks = await tasks.find_tasks(tx, task_ids)
     places = await places_of(tx, {task.grid_code for task in known_tasks.values() if task.grid_code})
-    await locks.lock_people(tx, {task.subject for task in known_tasks.values()})
     before = await hands.hands_of(tx, known_tasks)
     known = await store.find_visits(tx, {report.visit.visit_id for report in reports})
     receipts: list[Receipt] = []

@@ -29,10 +29,10 @@ async def case_of(town: Town, person: UUID = ANNA) -> str:
     return str(rows[0]["case_id"])
 
 
-async def knock(town: Town, result: str, person: UUID = ANNA) -> str:
+async def knock(town: Town, result: str, person: UUID = ANNA, **more: Any) -> str:
     """Somebody visits the person's suspicion task; returns who."""
     task = (await town.rows("SELECT task_id, worker_id FROM tasks WHERE subject = $1 AND state <> 'closed'", person))[0]
-    body = visit(task["task_id"], result, at=town.clock.now())
+    body = visit(task["task_id"], result, at=town.clock.now(), **more)
     answer = await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=body)
     assert answer.json()["reception"] == "recorded"
     return str(task["worker_id"])
@@ -109,13 +109,7 @@ async def test_every_step_tells_who_when_and_on_what(detected):
         ("reviewed", "town"),
         ("concluded", "agency"),
     ]
-    assert [each["kind"] for each in answer.json()["steps"][3]["basis"]] == ["visit"]
-
-
-async def test_a_finding_rests_on_a_visit_or_a_paper(detected):
-    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
-    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
-    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD, basis=paper)).status_code == 200
+    assert [each["kind"] for each in answer.json()["steps"][3]["basis"]] == ["visit", "death_certificate"]
 
 
 @pytest.mark.parametrize(
@@ -209,10 +203,22 @@ async def test_a_visit_carries_only_what_it_shows(detected, met, finding):
 )
 async def test_a_conclusion_follows_from_the_finding(detected, finding, conclusion, reason):
     await knock(detected, "dead")
-    await reviewed(detected, finding=finding, basis=[{"kind": "minutes", "reference": "m-1"}])
+    await reviewed(detected, finding=finding, event_on="2023-09-09", basis=[{"kind": "minutes", "reference": "m-1"}])
     answer = await step(detected, "conclusion", detected.officer("agency"), conclusion=conclusion)
     assert (answer.status_code, answer.json()["reason"]) == (409, reason)
     assert await detected.said("grid.case.concluded.v1") == []
+
+
+async def test_where_a_benefit_may_end_the_finding_names_its_day_and_a_paper(detected):
+    for met in (None, "refused", "dead"):
+        if met:
+            await knock(detected, met, proofs=[])
+        answer = await step(detected, "finding", detected.village(), **FOUND_DEAD)
+        assert answer.json()["code"] == "basis_missing"
+    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
+    answer = await step(detected, "finding", detected.village(), finding="dead", basis=paper)
+    assert answer.json()["reason"] == "event_on_missing"
+    assert (await step(detected, "finding", detected.village(), **FOUND_DEAD, basis=paper)).status_code == 200
 
 
 async def test_the_town_sends_a_case_back(detected):
@@ -309,13 +315,14 @@ class TestCleared:
         await knock(town, "moved")
 
     async def clear(self, town: Town) -> None:
-        for case in await town.rows("SELECT case_id FROM cases ORDER BY case_id"):
+        for case in await town.rows("SELECT case_id, kind FROM cases ORDER BY case_id"):
             path, paper = f"/v1/cases/{case['case_id']}", [{"kind": "lease", "reference": "l-1"}]
             body = {"finding": "present", "not_family": True, "basis": paper}
             await town.ask("POST", f"{path}/finding", headers=town.village(), json=body)
             agrees = {"verdict": "agreed", "not_family": True}
             await town.ask("POST", f"{path}/review", headers=town.officer("town"), json=agrees)
-            ends = {"conclusion": "unfounded", "not_family": True}
+            how = "unfounded" if case["kind"] == "suspected_missing" else "false_death"
+            ends = {"conclusion": how, "not_family": True}
             answer = await town.ask("POST", f"{path}/conclusion", headers=town.officer("agency"), json=ends)
             assert answer.json()["state"] == "concluded"
 

@@ -213,6 +213,18 @@ class TestTakeUp:
         assert (await go_round(village.deps)).taken_up == 1
         assert [row["outcome"] for row in await tasks(village, "take_up")] == ["taken_up"]
 
+    async def test_who_could_not_be_asked_for_a_while_has_taken_nothing_up_and_is_asked_then(self, village):
+        await self.rosters(village)
+        await village.hear(enrolled(BERT))
+        await go_round(village.deps)
+        await village.hear(suspected(BERT, kind="suspected_missing"))
+        assert (await go_round(village.deps)).taken_up == 0
+        assert [row["outcome"] for row in await tasks(village, "take_up")] == ["withdrawn"]
+        async with village.database.write() as tx:
+            await tx.run("UPDATE cases SET state = 'concluded', conclusion = 'unfounded', concluded_at = now(), "
+                         "verified_by = 'one', concluded_by = 'other'")  # fmt: skip
+        assert (await go_round(village.deps)).owed == 1
+
     async def test_a_knock_for_another_reason_does_not_answer_it_unasked(self, village):
         await self.rosters(village)
         await village.hear(enrolled(BERT), due(BERT))

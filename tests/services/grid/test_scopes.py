@@ -85,7 +85,12 @@ NOT_ABOUT_PEOPLE = {
     ("GET", "/v1/reports.xlsx"),
     ("GET", "/v1/reports.pdf"),
 }
-FINDING = {"finding": "dead", "not_family": True, "basis": [{"kind": "paper", "reference": "x"}]}
+FINDING = {
+    "finding": "dead",
+    "event_on": "2023-09-09",
+    "not_family": True,
+    "basis": [{"kind": "paper", "reference": "x"}],
+}
 PHOTO = jpeg(room(1))
 TRIED: dict[tuple[str, str], Any] = {
     ("GET", "/v1/worklist"): None,

@@ -1,13 +1,20 @@
 """Worklists and visits: short, right, provable, and the same whatever the network does."""
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from services.grid.domain.tasks import TaskOutcome
+from services.grid.store.tasks import settle_subject
+from shared.contracts.vocabulary import TaskReason
+from shared.kit.db import Database
 from tests.services.grid.town import (
     NEIGHBOUR,
     NOW,
@@ -134,6 +141,25 @@ class TestWorklist:
         assert set(before["open_tasks"]) - set(after["open_tasks"]) == {str(task)}  # his phone takes it off
 
 
+class Waiting:
+    """A database on which Anna's tasks are closed while a transaction waits for its people."""
+
+    def __init__(self, database: Database) -> None:
+        self.read, self._write = database.read, database.write
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        async with self._write() as tx:
+
+            async def run(sql: str, *args: object) -> str:
+                if "pg_advisory_xact_lock" in sql:
+                    reasons, outcome = [TaskReason.UNMATCHED], TaskOutcome.CERTIFIED_MEANWHILE
+                    await settle_subject(tx, ANNA, reasons, outcome, NOW)
+                return await tx.run(sql, *args)
+
+            yield SimpleNamespace(run=run, fetch=tx.fetch, driver=tx.driver, after_commit=[])
+
+
 class TestVisit:
     async def send(self, town: Town, member: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
@@ -212,6 +238,11 @@ class TestVisit:
         assert receipt["notes"] == ["certified_meanwhile"]
         assert await outcome_of(town, ANNA) == [("unmatched", "closed", "certified_meanwhile")]
         assert len(await town.said("grid.visit.concluded.v1")) == 1
+
+    async def test_what_happens_while_a_report_waits_for_its_turn_is_told(self, town, member):
+        body = visit(await task_of(town, ANNA))
+        object.__setattr__(town.deps, "database", Waiting(town.database))
+        assert (await self.send(town, member, body))["notes"] == ["certified_meanwhile"]
 
     async def test_a_visit_before_a_suspicion_does_not_answer_it(self, town, member):
         town.clock.move(timedelta(hours=2))

@@ -287,5 +287,5 @@ def visit(
     if result == "absent_informed_by":
         body["informant"] = "neighbour"
     if result == "dead":
-        body["event_on"] = "2023-10-20"
+        body |= {"event_on": "2023-10-20", "proofs": ["death_certificate"]}
     return {**body, **more}

@@ -196,6 +196,7 @@ class TestReport:
             (a_visit(VisitResult.DEAD), ["event_on_missing"]),
             (a_visit(VisitResult.DEAD, event_on=TODAY + timedelta(1)), ["event_on_after_visit"]),
             (a_visit(VisitResult.DEAD, event_on=date(1023, 10, 5)), ["event_on_too_long_ago"]),
+            (a_visit(VisitResult.REFUSED, event_on=TODAY), ["event_on_contradicts_result"]),
             (a_visit(visited_at=NOW + timedelta(hours=1)), ["visited_at_in_the_future"]),
             (a_visit(visited_at=NOW - timedelta(days=90)), ["visited_at_too_long_ago"]),
         ],
@@ -261,6 +262,17 @@ class TestConclusion:
     )
     def test_a_conclusion_follows_from_the_finding(self, kind, finding, conclusion, event_on, doubt):
         assert doubts(kind, finding, conclusion, event_on, TODAY) == doubt
+
+    def test_a_register_that_tells_a_death_of_the_living_is_corrected(self):
+        said = {
+            (kind, conclusion): doubts(kind, Finding.ALIVE, conclusion, None, TODAY, registered=True)
+            for kind in (SuspicionKind.DEATH, SuspicionKind.INCARCERATION)
+            for conclusion in (CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH)
+        }
+        assert {pair for pair, doubt in said.items() if doubt is None} == {
+            (SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH),
+            (SuspicionKind.INCARCERATION, CaseConclusion.UNFOUNDED),
+        }
 
     @given(st.sampled_from(SuspicionKind), st.sampled_from(Finding))
     def test_no_finding_carries_both_confirmation_and_clearance(self, kind, finding):
