@@ -62,7 +62,10 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
         RefusedError: the platform took a report for impossible.
         httpx.TransportError: nobody told the names for as long as the client is patient.
     """
-    grids = pl.read_csv(city / "grids" / "grids.csv", infer_schema=False)["grid_code"].to_list()
+    listed = pl.read_csv(city / "grids" / "grids.csv", infer_schema=False)
+    spots = listed["grid_code", "lon", "lat"].rows()
+    places = {grid: {"lon": float(lon), "lat": float(lat)} for grid, lon, lat in spots}
+    grids = listed["grid_code"].to_list()
     behind, gate = doors(city), asyncio.Semaphore(_AT_ONCE)
     found: Counter[str] = Counter()
     chosen, done = grids[: min(max(len(grids) // _ONE_IN, _FEWEST), _MOST)], 0
@@ -72,7 +75,7 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
         async with gate:
             worklist = await _worklist(client, grid)
             items = [
-                _visit(task, behind[grid, line["name"]], worklist["as_of"])
+                _visit(task, behind[grid, line["name"]], worklist["as_of"], places[grid])
                 for line in worklist["items"]
                 for task in line["tasks"]
                 if task["reason"] == "unmatched"
@@ -104,7 +107,7 @@ async def _worklist(client: Client, grid: str) -> dict[str, Any]:
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
-def _visit(task: dict[str, Any], door: Door, now: str) -> dict[str, Any]:
+def _visit(task: dict[str, Any], door: Door, now: str, place: dict[str, float]) -> dict[str, Any]:
     result = _AT_THE_DOOR.get(door.state, "seen_alive")
     seen = result.startswith("seen")
     return {
@@ -114,7 +117,8 @@ def _visit(task: dict[str, Any], door: Door, now: str) -> dict[str, Any]:
         "result": result,
         "visited_at": now,
         "id_card_read": result == "seen_alive",
-        # By video nobody reads a card: the person does what the prompt asks.
+        "place": place,
+        # Card or not, the person does what the prompt asks.
         "prompt_id": task["prompt"]["prompt_id"],
         "prompt_answered": seen,
         "event_on": door.died_on.isoformat() if result == "dead" and door.died_on else None,

@@ -21,9 +21,13 @@ _NEVER_OPENS, _OUT_AT_FIRST, _GONE = 5, 40, 100
 """Of a thousand: who never opens, who is out the first time, and of those who moved, whose number is found only then."""
 
 
+_PLACES = "SELECT grid_code, lon, lat FROM grid.grids WHERE lon IS NOT NULL"
+
+
 async def knock(world: World, step: Step, tried: set[UUID]) -> None:
     """Visit everybody who is asked for; `tried` keeps who was not met once."""
     grids = await _asked(world)
+    places = {row["grid_code"]: {"lon": row["lon"], "lat": row["lat"]} for row in await world.rows(_PLACES)}
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(grid: str) -> None:
@@ -31,7 +35,7 @@ async def knock(world: World, step: Step, tried: set[UUID]) -> None:
             worklist = await world.run.client.call("GET", "grid", f"/v1/worklist?grid={grid}")
             dice = random.Random(f"{grid} {step.today}")
             reports = [
-                _report(world, line, task, _moment(dice, step), tried)
+                _report(world, line, task, _moment(dice, step), tried) | {"place": places[grid]}
                 for line in worklist["items"]
                 for task in line["tasks"]
                 if task["state"] in _HANDS

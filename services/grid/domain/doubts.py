@@ -34,23 +34,33 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * _EARTH_METRES * asin(sqrt(half))
 
 
-def flags(visit: Visit, *, expected: Prompt, grid_place: tuple[float, float] | None, place_metres: int) -> list[str]:
-    """Why a leader should look at a sighting; empty for other results and where nothing speaks against it.
+ABOUT_PROMPT = frozenset({"no_prompt", "other_prompt", "prompt_not_answered", "no_proof"})
+"""Flags that depend on how many sightings of the task came before."""
 
-    Whoever saw a person at his door without reading his card says where he was; a card proves that they met.
-    """
+
+def prompt_flags(visit: Visit, *, expected: Prompt) -> list[str]:
+    """Why the prompt of a sighting speaks against it; a card or a photo does not stand in for one."""
     found: list[str] = []
     if visit.result not in SIGHTINGS:
         return found
-    if visit.prompt_id is not None and visit.prompt_id != expected.prompt_id:
+    if visit.prompt_id is None:
+        found.append("no_prompt")
+    elif visit.prompt_id != expected.prompt_id:
         found.append("other_prompt")
     if visit.prompt_id is not None and not visit.prompt_answered:
         found.append("prompt_not_answered")
-    if visit.place and grid_place and metres(visit.place, grid_place) > place_metres:
-        found.append("far_from_grid")
-    at_the_door = visit.result is VisitResult.SEEN_ALIVE and not visit.id_card_read
-    if at_the_door and grid_place and visit.place is None:
-        found.append("no_place")
     if not (visit.photo or visit.id_card_read or (visit.prompt_id == expected.prompt_id and visit.prompt_answered)):
         found.append("no_proof")
     return found
+
+
+def place_flags(visit: Visit, *, grid_place: tuple[float, float] | None, place_metres: int) -> list[str]:
+    """Why the place of a sighting speaks against it.
+
+    Whoever saw a person at his door says where he was, whatever he read there; by video the person is elsewhere.
+    """
+    if visit.result not in SIGHTINGS or grid_place is None:
+        return []
+    if visit.place is None:
+        return ["no_place"] if visit.result is VisitResult.SEEN_ALIVE else []
+    return ["far_from_grid"] if metres(visit.place, grid_place) > place_metres else []

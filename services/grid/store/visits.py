@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.grid.domain.tasks import SIGHTINGS
 from services.grid.domain.views import View
 from services.grid.domain.visits import Form, Informant, Visit, VisitStatus
 from services.grid.store.tasks import conditions
@@ -92,6 +93,16 @@ async def find_visits(tx: ReadTx, visit_ids: Iterable[UUID]) -> dict[UUID, Store
 async def visits_of(tx: ReadTx, subjects: Iterable[UUID]) -> list[StoredVisit]:
     """Every visit to these people."""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM visits WHERE subject = ANY($1)", list(subjects))  # noqa: S608
+    return [_stored(row) for row in rows]
+
+
+async def sightings_at(tx: ReadTx, task_ids: Iterable[UUID]) -> list[StoredVisit]:
+    """Reports under these tasks that say somebody was seen, whatever became of them."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM visits WHERE task_id = ANY($1) AND result = ANY($2)",  # noqa: S608
+        list(task_ids),
+        [result.value for result in SIGHTINGS],
+    )
     return [_stored(row) for row in rows]
 
 

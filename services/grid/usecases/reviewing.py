@@ -18,7 +18,7 @@ from services.grid.usecases.errors import (
     NoSuchVisitError,
     NotInReviewError,
 )
-from services.grid.usecases.visiting import take_effect
+from services.grid.usecases.visiting import COUNTED, take_effect
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
@@ -45,7 +45,7 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     await store.review(tx, visit_id, status, by=caller.user, now=now)
     decided = replace(visit, status=status)
     if accepted:
-        await take_effect(tx, deps, [decided])
+        await take_effect(tx, deps, [] if COUNTED in visit.flags else [decided])
     elif task.state is not TaskState.CLOSED:
         today = deps.clock.today()
         was_there = visit.visit.worker_id

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from enum import StrEnum
 from uuid import UUID
 
-from services.grid.domain.doubts import Prompt, flags, prompt_for
+from services.grid.domain.doubts import ABOUT_PROMPT, Prompt, place_flags, prompt_flags, prompt_for
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
 from services.grid.domain.visits import Visit, VisitStatus, closing_visit, shortcomings
@@ -23,6 +23,9 @@ from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
+
+COUNTED = "counted_before"
+"""Flag of a report that counted until one arrived that happened earlier: a leader looks, and nothing is said twice."""
 
 
 class Reception(StrEnum):
@@ -75,7 +78,8 @@ class Receipt:
 def prompt_of(deps: Deps, task_id: UUID, sightings: int) -> Prompt:
     """The prompt of a task's next sighting: nobody knows it before he has the task, and a phone needs no network.
 
-    Each sighting has another one, so that what somebody recorded for the first does not serve for the second.
+    Each sighting has another one, so that what somebody recorded for the first does not serve for the second. They are
+    counted by when they happened: phones deliver in any order.
     """
     return prompt_for(deps.name_keys.one(f"prompt {task_id} {sightings}").int)
 
@@ -101,14 +105,60 @@ async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, s
         receipts.append(receipt)
         if stored is not None:
             fresh[stored.visit.visit_id] = stored
-            if task is not None and report.visit.result in SIGHTINGS:
-                known_tasks[task.task_id] = replace(task, sightings=task.sightings + 1)
     if fresh:
-        await store.save_visits(tx, list(fresh.values()))
-        await tasks.save_sightings(tx, list(known_tasks.values()), deps.clock.now())
-        await take_effect(tx, deps, list(fresh.values()))
+        await _take_in(tx, deps, fresh, known_tasks)
+    for receipt in receipts:
+        if receipt.reception is Reception.RECORDED:
+            stored = fresh[receipt.visit_id]
+            receipt.notes = _notes(known_tasks[stored.visit.task_id], stored)
     await _tell_states(tx, reports, receipts)
     return receipts
+
+
+async def _take_in(tx: WriteTx, deps: Deps, fresh: dict[UUID, StoredVisit], about: Mapping[UUID, Task]) -> None:
+    """Judge new reports, and those of the same tasks that happened later than one of them, and let them count."""
+    seen: dict[UUID, list[StoredVisit]] = defaultdict(list)
+    for each in (*await store.sightings_at(tx, about), *fresh.values()):
+        if each.visit.result in SIGHTINGS:
+            seen[each.visit.task_id].append(each)
+    ranks = {
+        each.visit.visit_id: rank
+        for sightings in seen.values()
+        for rank, each in enumerate(sorted(sightings, key=lambda one: one.visit.order))
+    }
+    for visit_id, each in fresh.items():
+        fresh[visit_id] = _judged(deps, each, ranks.get(visit_id, 0))
+    await store.save_visits(tx, list(fresh.values()))
+    counted = [replace(about[task_id], sightings=len(sightings)) for task_id, sightings in seen.items()]
+    await tasks.save_sightings(tx, counted, deps.clock.now())
+    cleared = []
+    for each in (one for sightings in seen.values() for one in sightings if one.visit.visit_id not in fresh):
+        judged = _judged_again(deps, each, ranks[each.visit.visit_id])
+        if judged != each:
+            await store.set_status(tx, each.visit.visit_id, judged.status, judged.flags)
+            cleared += [judged] if judged.status is VisitStatus.CONCLUDED and COUNTED not in each.flags else []
+    await take_effect(tx, deps, [*fresh.values(), *cleared])
+
+
+def _judged(deps: Deps, each: StoredVisit, rank: int) -> StoredVisit:
+    """A report with what speaks against the prompt of a sighting that is the task's `rank`-th by when it happened."""
+    about_prompt = prompt_flags(each.visit, expected=prompt_of(deps, each.visit.task_id, rank))
+    found = (*about_prompt, *(flag for flag in each.flags if flag not in ABOUT_PROMPT))
+    if each.status is VisitStatus.AWAITING_PHOTO:
+        return replace(each, flags=found)
+    odd = any(flag != COUNTED for flag in found)
+    return replace(each, flags=found, status=VisitStatus.IN_REVIEW if odd else VisitStatus.CONCLUDED)
+
+
+def _judged_again(deps: Deps, each: StoredVisit, rank: int) -> StoredVisit:
+    """A report as it is judged now that an earlier one has come; what a leader has said about it stays."""
+    reviewed = each.status is VisitStatus.RETURNED or (each.status is VisitStatus.CONCLUDED and each.flags)
+    if reviewed and each.flags != (COUNTED,):
+        return each
+    judged = _judged(deps, each, rank)
+    if each.status is VisitStatus.CONCLUDED and judged.status is VisitStatus.IN_REVIEW:
+        return replace(judged, flags=(*(flag for flag in judged.flags if flag != COUNTED), COUNTED))
+    return judged
 
 
 def _receive(
@@ -128,17 +178,12 @@ def _receive(
     if reasons:
         return _refused(visit, *reasons), None
     stored = _stored(deps, report, task, sent_by=sent_by)
-    notes = _notes(task, stored)
-    return Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED, notes=notes), stored
+    return Receipt(visit_id=visit.visit_id, reception=Reception.RECORDED), stored
 
 
 def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVisit:
-    found = flags(
-        report.visit,
-        expected=prompt_of(deps, task.task_id, task.sightings),
-        grid_place=report.grid_place,
-        place_metres=deps.policies.on(deps.clock.today()).place_metres,
-    )
+    metres = deps.policies.on(deps.clock.today()).place_metres
+    found = place_flags(report.visit, grid_place=report.grid_place, place_metres=metres)
     if report.visit.family:
         found.append(FAMILY)
     if not _may_report(report.view, task):
@@ -151,16 +196,10 @@ def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVi
         subject=task.subject,
         division=task.division,
         sent_by=sent_by,
-        status=_status(report.visit, odd=bool(found)),
+        status=VisitStatus.AWAITING_PHOTO if report.visit.photo else VisitStatus.CONCLUDED,
         flags=tuple(found),
         received_at=deps.clock.now(),
     )
-
-
-def _status(visit: Visit, *, odd: bool) -> VisitStatus:
-    if visit.photo:
-        return VisitStatus.AWAITING_PHOTO
-    return VisitStatus.IN_REVIEW if odd else VisitStatus.CONCLUDED
 
 
 def _notes(task: Task, stored: StoredVisit) -> list[str]:

@@ -66,7 +66,9 @@ def city(tmp_path):
     """One grid with one living person."""
     (tmp_path / "grids").mkdir()
     (tmp_path / TRUTH).parent.mkdir()
-    pl.DataFrame({"grid_code": ["341602001001001"]}).write_csv(tmp_path / "grids" / "grids.csv")
+    pl.DataFrame({"grid_code": ["341602001001001"], "lon": [115.78], "lat": [33.85]}).write_csv(
+        tmp_path / "grids" / "grids.csv"
+    )
     pl.DataFrame(
         {"name": ["张三"], "division": ["341602001001"], "group_no": [1], "state": ["alive"], "died_on": [None]},
         schema_overrides={"died_on": pl.Date},

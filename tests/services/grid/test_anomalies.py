@@ -57,7 +57,7 @@ async def test_an_odd_members_people_are_seen_by_another_and_the_leader_learns_o
     assert member not in {row["worker_id"] for row in again}
     told = (await town.ask("GET", "/v1/anomalies", headers=town.village())).json()["items"]
     assert [(each["worker_id"], each["sightings"], each["reasons"]) for each in told] == [
-        (member, 8, ["one_minute", "one_helper"])
+        (member, 8, ["one_minute", "one_place", "one_helper"])
     ]
     assert (await town.ask("GET", "/v1/anomalies", headers=town.village(NEIGHBOUR))).json()["items"] == []
     kept = await town.rows("SELECT helper FROM visits LIMIT 1")

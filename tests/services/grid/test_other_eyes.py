@@ -8,7 +8,19 @@ import pytest
 from services.grid.jobs.upkeep import go_round
 from services.grid.policies import Policies
 from tests.services.grid.test_casework import FOUND_DEAD, reviewed, step
-from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, Town, due, enrolled, roll_csv, subject, suspected, visit
+from tests.services.grid.town import (
+    NEIGHBOUR,
+    NOW,
+    VILLAGE,
+    Town,
+    due,
+    enrolled,
+    prompt_shown,
+    roll_csv,
+    subject,
+    suspected,
+    visit,
+)
 
 ANNA = subject(1)
 FIRST = VILLAGE + "001"
@@ -90,7 +102,9 @@ class TestReturned:
         back = await self.odd(village, first)
         again = await told(village, village.member(first), task_id=back["task_id"])
         assert again["reasons"] == ["another_member_needed"]
-        other = await told(village, village.member(back["worker_id"]), task_id=back["task_id"])
+        second = {"task_id": back["task_id"], "prompt_id": prompt_shown(back["task_id"], 1)}
+        village.clock.move(timedelta(hours=1))
+        other = await told(village, village.member(back["worker_id"]), **second)
         assert other["task_state"] == "closed"
 
     async def test_nor_does_his_visit_for_another_reason_answer_it(self, village):

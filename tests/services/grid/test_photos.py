@@ -143,11 +143,3 @@ async def test_what_is_no_photo_is_refused_and_leaves_nothing(town_of_two, body)
     visit_id, headers = await report(town, ANNA)
     assert (await send(town, visit_id, headers, body))["code"] == "photo_unreadable"
     assert await town.rows("SELECT FROM photos") == []
-
-
-async def test_a_sighting_without_any_proof_waits_for_the_leader(town_of_two):
-    town = town_of_two
-    task = (await town.rows("SELECT task_id, worker_id FROM tasks WHERE subject = $1", ANNA))[0]
-    body = visit(task["task_id"], id_card_read=False)
-    await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=body)
-    assert [row["flags"] for row in await town.rows("SELECT flags FROM visits")] == [["no_place", "no_proof"]]

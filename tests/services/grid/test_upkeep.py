@@ -48,7 +48,7 @@ class TestEscalation:
         ]
 
     async def test_a_report_that_nobody_reviews_climbs_and_stays_with_who_reported(self, town, member):
-        body = visit((await anna(town))["task_id"], id_card_read=False)
+        body = visit((await anna(town))["task_id"], prompt_answered=False)
         answer = await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
         assert answer.json()["notes"] == ["in_review"]
         town.clock.move(timedelta(days=15))
@@ -174,13 +174,14 @@ class TestReview:
     @pytest.mark.parametrize(
         ("report", "flags"),
         [
-            ({"id_card_read": False}, ["no_place", "no_proof"]),
-            ({"id_card_read": False, "place": {"lon": 115.78, "lat": 33.85}}, ["no_proof"]),
-            ({"id_card_read": False, "photo": True}, ["no_place"]),
-            ({"result": "seen_by_video"}, ["no_proof"]),
+            ({"id_card_read": False, "prompt_id": None}, ["no_prompt", "no_proof"]),
+            ({"prompt_id": None}, ["no_prompt"]),  # a card somebody else may have handed over
+            ({"place": None}, ["no_place"]),
+            ({"result": "seen_by_video", "prompt_id": None, "photo": True}, ["no_prompt"]),  # of an empty room
+            ({"result": "seen_by_video", "prompt_answered": False}, ["prompt_not_answered", "no_proof"]),
         ],
     )
-    async def test_who_saw_somebody_at_his_door_says_where(self, town, member, report, flags):
+    async def test_who_saw_somebody_shows_him_answering_and_says_where(self, town, member, report, flags):
         task = (await anna(town))["task_id"]
         body = visit(task, report.pop("result", "seen_alive"), **report)
         await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
@@ -196,17 +197,17 @@ class TestReview:
         task = (await anna(town))["task_id"]
         assert isinstance(task, UUID)
         shown = [prompt_of(town.deps, task, sightings).prompt_id for sightings in range(2)]
-        wrong = visit(task, prompt_id=(shown[0] + 1) % 800, prompt_answered=True)
+        wrong = visit(task, prompt_id=(shown[0] + 1) % 800, at=NOW - timedelta(hours=2))
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=wrong)
         assert receipt.json()["notes"] == ["in_review"]
         listed = (await town.ask("GET", "/v1/worklist", headers=town.member(member))).json()["items"][0]
         assert listed["tasks"][0]["prompt"]["prompt_id"] == shown[1]
         before = shown[0] if shown[0] != shown[1] else (shown[1] + 1) % 800  # one of 800 is drawn again
-        old = visit(task, prompt_id=before, prompt_answered=True)
+        old = visit(task, prompt_id=before, at=NOW - timedelta(hours=1))
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=old)
         assert receipt.json()["notes"] == ["in_review"]
         right = prompt_of(town.deps, task, 2).prompt_id
-        good = visit(task, prompt_id=right, prompt_answered=True)
+        good = visit(task, prompt_id=right)
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=good)
         assert receipt.json()["task_state"] == "closed"
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import SecretStr
 
 from services.grid import handlers, policies
+from services.grid.domain.doubts import prompt_for
 from services.grid.policies.rewards import load_rewards
 from services.grid.policies.take_up import load_take_up
 from services.grid.usecases.deps import Deps
@@ -43,6 +44,7 @@ VILLAGE = "341602001001"
 NEIGHBOUR = "341602001002"
 ELSEWHERE = "341621100201"
 POLICIES, TAKE_UP, REWARDS = policies.load(), load_take_up(), load_rewards()
+NAME_KEYS = Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid worker")
 HEADER = (
     "grid_code,division,county,town,village,member_name,member_phone,leader_name,leader_phone,"
     "assistant_name,assistant_phone,lon,lat"
@@ -208,7 +210,7 @@ class Town:
             outbox=Outbox("grid", self.clock, asyncio.Event()),
             clock=self.clock,
             vault=Vault.from_settings(SecretStr("test:" + "22" * 32)),
-            name_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid worker"),
+            name_keys=NAME_KEYS,
             draw_keys=Pseudonymiser.from_hex(SecretStr(SUBJECT_KEY), purpose=b"grid draw"),
             policies=POLICIES,
             take_up=TAKE_UP,
@@ -272,6 +274,11 @@ class Town:
         return cast(str, rows[0]["who"])
 
 
+def prompt_shown(task_id: object, sightings: int = 0) -> int:
+    """The prompt a phone shows for a sighting of a task."""
+    return prompt_for(NAME_KEYS.one(f"prompt {task_id} {sightings}").int).prompt_id
+
+
 def visit(
     task_id: object, result: str = "seen_alive", *, at: datetime = NOW, visit_id: UUID | None = None, **more: Any
 ) -> dict[str, Any]:
@@ -284,6 +291,10 @@ def visit(
         "id_card_read": result == "seen_alive",
         "form": {"seen": seen, "talked": seen, "explained": seen, "registered": True, "problems": False},
     }
+    if seen:
+        body |= {"prompt_id": prompt_shown(task_id), "prompt_answered": True}
+    if result == "seen_alive":
+        body["place"] = {"lon": 115.78, "lat": 33.85}
     if result == "absent_informed_by":
         body["informant"] = "neighbour"
     if result == "dead":

@@ -1,0 +1,204 @@
+"""What phones collected for days: one receipt a report, and the same end whatever the network does."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from tests.services.grid.test_visiting import ANNA, BERT, task_of
+from tests.services.grid.town import (
+    NEIGHBOUR,
+    NOW,
+    VILLAGE,
+    Town,
+    due,
+    enrolled,
+    prompt_shown,
+    roll_csv,
+    subject,
+    suspected,
+    visit,
+)
+
+
+@pytest.fixture
+async def member(town: Town) -> str:
+    """The member of the first grid, with two people to visit."""
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA, BERT), due(ANNA, BERT))
+    return await town.member_of(VILLAGE + "001")
+
+
+class TestSync:
+    async def test_each_report_has_its_own_receipt(self, town, member):
+        bodies = [
+            visit(await task_of(town, ANNA)),
+            visit(uuid4()),
+            visit(await task_of(town, BERT), at=NOW + timedelta(days=1)),
+            visit(await task_of(town, BERT), "absent_informed_by"),
+        ]
+        answer = await town.ask(
+            "POST", "/v1/visits:sync", headers=town.member(member), json={"visits": [*bodies, bodies[0]]}
+        )
+        receipts = [(item["reception"], item["reasons"]) for item in answer.json()["items"]]
+        assert receipts == [
+            ("recorded", []),
+            ("refused", ["unknown_task"]),
+            ("refused", ["visited_at_in_the_future"]),
+            ("recorded", []),
+            ("repeated", []),
+        ]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    async def test_a_prompt_serves_once_whichever_report_comes_first(self, town, member, order):
+        task = await task_of(town, ANNA)
+        both = [
+            visit(task, "seen_by_video", at=NOW - timedelta(hours=5 - place), visit_id=UUID(int=place + 1, version=4))
+            for place in range(2)
+        ]
+        for place in order:
+            await post(town, member, [[both[place]]])
+        rows = await town.rows("SELECT status FROM visits ORDER BY visited_at")
+        assert [row["status"] for row in rows] == ["concluded", "in_review"]
+        review = f"/v1/visits/{both[1]['visit_id']}/review"
+        await town.ask("POST", review, headers=town.village(), json={"verdict": "accepted"})
+        assert len(await town.said("grid.visit.concluded.v1")) == 2
+
+    async def test_a_half_cut_request_leaves_nothing(self, town, member):
+        body = visit(await task_of(town, ANNA))
+        whole = httpx.Request("POST", "http://x", json={"visits": [body]}).content
+        headers = {**town.member(member), "content-type": "application/json"}
+        answer = await town.ask("POST", "/v1/visits:sync", headers=headers, content=whole[: len(whole) // 2])
+        assert answer.status_code == 422
+        assert await town.rows("SELECT 1 FROM visits") == []
+
+    @pytest.mark.parametrize("seed", range(6))
+    async def test_shuffled_repeated_and_split_reports_end_the_same(self, town, member, seed):
+        """Two sets of people live through the same visits; one set is told in order, the other as a bad network would."""
+        dice = random.Random(seed)
+        people = 24
+        worlds = {
+            name: [subject(1000 * place + number) for number in range(1, people + 1)]
+            for place, name in enumerate(("calm", "wild"), start=1)
+        }
+        for each in worlds.values():
+            await town.hear(enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
+        script = [script_of(dice, number) for number in range(people) for _ in range(dice.randint(0, 4))]
+        calm, wild = [await reports(town, worlds[name], script, mark) for mark, name in enumerate(("calm", "wild"))]
+        await post(town, member, [calm])
+        await post(town, member, mangled(dice, wild))
+        assert await ending(town, worlds["calm"], calm) == await ending(town, worlds["wild"], wild)
+
+    async def test_two_hundred_visits_of_three_days_survive_a_bad_network(self, town, member):
+        """Sent whole in one world; in the other shuffled, repeated, cut in half, with answers that got lost."""
+        dice, people = random.Random(2023), 200
+        worlds = {
+            name: [subject(1000 * place + number) for number in range(1, people + 1)]
+            for place, name in enumerate(("calm", "wild"), start=1)
+        }
+        for each in worlds.values():
+            await town.hear(enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
+        script = [script_of(dice, number) for number in range(people)]
+        calm, wild = [await reports(town, worlds[name], script, mark) for mark, name in enumerate(("calm", "wild"))]
+        await post(town, member, [calm])
+        headers = {**town.member(member), "content-type": "application/json"}
+        for part in mangled(dice, wild):
+            whole = httpx.Request("POST", "http://x", json={"visits": part}).content
+            cut = await town.ask(
+                "POST", "/v1/visits:sync", headers=headers, content=whole[: dice.randrange(len(whole))]
+            )
+            assert cut.status_code == 422
+            await post(town, member, [part])
+        counts = await town.rows("SELECT count(*) AS n, count(DISTINCT subject) AS people FROM visits")
+        assert (counts[0]["n"], counts[0]["people"]) == (2 * people, 2 * people)
+        assert await ending(town, worlds["calm"], calm) == await ending(town, worlds["wild"], wild)
+
+
+RESULTS = (
+    "seen_alive",
+    "seen_by_video",
+    "absent_informed_by",
+    "dead",
+    "moved",
+    "in_custody",
+    "refused",
+    "no_such_person",
+)
+
+
+def script_of(dice: random.Random, number: int) -> tuple[int, str, datetime, str]:
+    reason = dice.choice(("unmatched", "suspicion")) if number < 6 else "unmatched"
+    at = NOW - timedelta(minutes=dice.randint(0, 3 * 24 * 60))
+    return number, dice.choice(RESULTS), at, reason
+
+
+async def reports(
+    town: Town, people: list[UUID], script: list[tuple[int, str, datetime, str]], mark: int
+) -> list[dict[str, Any]]:
+    made = []
+    for place, (number, result, at, reason) in enumerate(script):
+        task = await task_of(town, people[number], reason)
+        before = sum(
+            (n, why) == (number, reason) and what.startswith("seen") and (when, other) < (at, place)
+            for other, (n, what, when, why) in enumerate(script)
+        )
+        more = {"prompt_id": prompt_shown(task, before)} if result.startswith("seen") else {}
+        made.append(visit(task, result, at=at, visit_id=UUID(int=(place << 8) + mark, version=4), **more))
+    return made
+
+
+def mangled(dice: random.Random, bodies: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    sent = bodies + dice.choices(bodies, k=len(bodies) // 2)
+    dice.shuffle(sent)
+    parts = []
+    while sent:
+        size = dice.randint(1, 9)
+        parts.append(sent[:size])
+        sent = sent[size:]
+    return parts + [part for part in parts if dice.random() < 0.3]
+
+
+async def post(town: Town, member: str, parts: list[list[dict[str, Any]]]) -> None:
+    for part in parts:
+        answer = await town.ask("POST", "/v1/visits:sync", headers=town.member(member), json={"visits": part})
+        assert answer.status_code == 200
+        assert {item["reception"] for item in answer.json()["items"]} <= {"recorded", "repeated"}
+
+
+async def ending(town: Town, people: list[UUID], sent: list[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that should be equal, with people and visits by their numbers."""
+    number = {person: place for place, person in enumerate(people)}
+    visits = {UUID(body["visit_id"]): place for place, body in enumerate(sent)}
+    tasks = await town.rows("SELECT * FROM tasks WHERE subject = ANY($1)", people)
+    cases = await town.rows("SELECT * FROM cases WHERE subject = ANY($1)", people)
+    steps = await town.rows(
+        "SELECT c.subject, c.kind, s.* FROM case_steps s JOIN cases c USING (case_id) WHERE subject = ANY($1)", people
+    )
+    said = [fact for fact in await town.said("grid.visit.concluded.v1") if UUID(fact["subject"]) in number]
+    return {
+        "tasks": sorted(
+            (
+                number[t["subject"]],
+                t["reason"],
+                t["state"],
+                t["outcome"] or "",
+                visits.get(t["closing_visit_id"], -1),
+                str(t["closed_at"]),
+            )
+            for t in tasks
+        ),
+        "visits": sorted(
+            (visits[row["visit_id"]], row["status"], row["flags"])
+            for row in await town.rows("SELECT visit_id, status, flags FROM visits WHERE subject = ANY($1)", people)
+        ),
+        "cases": sorted((number[c["subject"]], c["kind"], c["state"], str(c["event_on"])) for c in cases),
+        "steps": sorted(
+            (number[s["subject"]], s["kind"], s["action"], str(s["outcome"]), str(s["happened_at"]))
+            for s in steps
+            if s["action"] != "detected"
+        ),
+        "said": sorted((visits[UUID(fact["visit_id"])], fact["result"]) for fact in said),
+    }
