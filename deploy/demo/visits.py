@@ -75,8 +75,8 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
         async with gate:
             worklist = await _worklist(client, grid)
             items = [
-                _visit(task, behind[grid, line["name"]], worklist["as_of"], places[grid])
-                for line in worklist["items"]
+                _visit(task, behind[grid, line["name"]], worklist["as_of"], house(places[grid], number))
+                for number, line in enumerate(worklist["items"])
                 for task in line["tasks"]
                 if task["reason"] == "unmatched"
             ]
@@ -92,6 +92,12 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
 
     await asyncio.gather(*(one(grid) for grid in chosen))
     return found
+
+
+def house(centre: Mapping[str, float], number: int) -> dict[str, float]:
+    """Where somebody of a grid lives: its houses stand some hundred metres apart."""
+    east, north = number % 7 - 3, number // 7 % 7 - 3
+    return {"lon": round(centre["lon"] + east / 1000, 3), "lat": round(centre["lat"] + north / 1000, 3)}
 
 
 async def _worklist(client: Client, grid: str) -> dict[str, Any]:

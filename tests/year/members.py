@@ -9,6 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from deploy.demo.client import RefusedError
+from deploy.demo.visits import house
 from shared.kit.clock import SHANGHAI
 from tests.year.calendar import Step
 from tests.year.world import Person, World
@@ -35,7 +36,8 @@ async def knock(world: World, step: Step, tried: set[UUID]) -> None:
             worklist = await world.run.client.call("GET", "grid", f"/v1/worklist?grid={grid}")
             dice = random.Random(f"{grid} {step.today}")
             reports = [
-                _report(world, line, task, _moment(dice, step), tried) | {"place": places[grid]}
+                _report(world, line, task, _moment(dice, step), tried)
+                | {"place": house(places[grid], UUID(line["subject"]).int)}
                 for line in worklist["items"]
                 for task in line["tasks"]
                 if task["state"] in _HANDS
