@@ -4,6 +4,7 @@ For those who have none of their own. Keys are P-256; an authority lives ten yea
 the command run again issues anew what ends within two months, under the same authorities.
 """
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -101,6 +102,12 @@ def issue(signer: Pair, pair: Pair, hosts: Sequence[str] = ()) -> Pair:
         made = made.add_extension(x509.SubjectAlternativeName([_host(each) for each in hosts]), critical=False)
     _write(pair, made.sign(above_key, SHA256()), key)
     return pair
+
+
+def thumbprint(certificate: Path) -> str:
+    """What a client's entry holds it to by: x5t#S256 of its certificate."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(SHA256())
+    return base64.urlsafe_b64encode(found).decode().rstrip("=")
 
 
 def _due(folder: Path, name: str, hosts: Sequence[str]) -> bool:

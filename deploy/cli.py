@@ -285,11 +285,11 @@ def certificates(
     partner: Annotated[list[str] | None, typer.Option(help="Client to get a certificate; may be repeated.")] = None,
 ) -> None:
     """Make TLS certificates for gateway, NATS and PostgreSQL, and for partners; again to renew them."""
-    from deploy.certificates import make  # noqa: PLC0415  (loaded when called)
+    from deploy.certificates import make, thumbprint  # noqa: PLC0415  (loaded when called)
 
     written = make(to, host, partner or [])
     for path in written:
-        typer.echo(f"wugan: {path} was issued")
+        typer.echo(f"wugan: {path} was issued (x5t#S256 {thumbprint(path)})")
     typer.echo(f"wugan: {'keys lie beside them' if written else f'everything in {to} is good for two months more'}")
 
 

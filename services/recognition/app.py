@@ -32,7 +32,7 @@ from services.recognition.store.files import Files
 from services.recognition.store.lookups import LOOK_AND_LOG_EACH
 from services.recognition.usecases.deps import Bulk
 from services.recognition.usecases.facing import FaceProvider
-from services.recognition.usecases.limits import TOO_FAST, Limiter
+from services.recognition.usecases.limits import TOKENS_TOO_FAST, TOO_FAST, Limiter
 from services.recognition.usecases.partners import Partners
 from services.recognition.usecases.references import References
 from services.recognition.usecases.refusals import Refusals
@@ -65,6 +65,7 @@ def make_deps(platform: Platform, face: FaceProvider | None = None) -> api.Route
         bulk=make_bulk(settings),
         limiter=Limiter(make_policy(settings), platform.database),
         persons=Limiter(make_policy_of_persons(settings), platform.database, TOO_FAST),
+        addresses=Limiter(make_policy_of_addresses(settings), platform.database, TOKENS_TOO_FAST),
         refusals=Refusals(platform.database),
         checks=Together(platform.database, LOOK_AND_LOG_EACH, seconds=settings.db_acquire_seconds),
         audit_key=make_audit_key(settings),
@@ -98,6 +99,11 @@ def make_policy_of_persons(settings: RecognitionSettings) -> Policy:
         burst=settings.recognition_person_burst,
         day=settings.recognition_people_per_day,
     )
+
+
+def make_policy_of_addresses(settings: RecognitionSettings) -> Policy:
+    """How many tokens may be asked for from one address, of which no person is asked about."""
+    return Policy(rate=settings.recognition_tokens_per_second, burst=settings.recognition_tokens_burst, day=1)
 
 
 def make_audit_key(settings: RecognitionSettings) -> bytes:

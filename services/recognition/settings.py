@@ -51,4 +51,7 @@ class RecognitionSettings(SubjectKeySettings, VaultSettings):
         float, Field(gt=0, description="of one citizen, officer or auditor, in each process")
     ] = 20
     recognition_person_burst: Annotated[int, Field(ge=1, description="requests of one person at once")] = 200
+    # A mobile back end fetches one for each citizen who comes, all from one address.
+    recognition_tokens_per_second: Annotated[float, Field(gt=0, description="of one address, in each process")] = 200
+    recognition_tokens_burst: Annotated[int, Field(ge=1, description="requests for tokens at once")] = 2000
     recognition_people_per_day: Annotated[int, Field(ge=1, description="one client may ask for")] = 10_000_000

@@ -97,7 +97,7 @@ class TokenSource:
             except httpx.HTTPError as error:
                 detail = "The token issuer does not answer."
                 raise UnavailableError(detail) from error
-            if answer.status_code in _RETRYABLE:
+            if answer.status_code in _RETRYABLE | {httpx.codes.TOO_MANY_REQUESTS}:
                 detail = "The token issuer is not ready."
                 raise UnavailableError(detail)
             if answer.status_code != httpx.codes.OK:

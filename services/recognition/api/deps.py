@@ -37,6 +37,7 @@ class RouteDeps(Deps):
     Attributes:
         limiter: of clients.
         persons: limits of the people behind a client many share: citizens, officers, auditors.
+        addresses: limits of those who ask for tokens, whom nobody knows yet.
         refusals: keeps floods of them out of the usage log, but for their number.
         checks: asks about one person, together with whoever asks at the same moment.
         partners: learns who they are, where neither file nor issuer of ours says it.
@@ -48,6 +49,7 @@ class RouteDeps(Deps):
     wake_bulk: asyncio.Event
     limiter: Limiter
     persons: Limiter
+    addresses: Limiter
     refusals: Refusals
     checks: Together
     partners: Partners | None = None

@@ -10,9 +10,10 @@ from fastapi.responses import JSONResponse
 from services.recognition.api.deps import DepsOf, RouteDeps, stranger, stranger_at
 from services.recognition.schemas.operation import OAuthErrorOut, TokenOut
 from services.recognition.usecases import tokens
+from services.recognition.usecases.limits import TooManyRequestsError
 from services.recognition.usecases.tokens import Issuer, OAuthError
 from shared.kit.http import ASSERTION_TYPE
-from shared.kit.problems import NotFoundError
+from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,7 @@ _MOST_FIELDS = 16
     "/oauth/token",
     openapi_extra=_FORM,
     response_model=TokenOut,
-    responses={400: {"model": OAuthErrorOut}, 401: {"model": OAuthErrorOut}},
+    responses={400: {"model": OAuthErrorOut}, 401: {"model": OAuthErrorOut}, 429: PROBLEM_RESPONSES[429]},
 )
 async def token(request: Request, found: DepsOf) -> Response:
     """An access token for a client that signs an assertion with its key (RFC 7523), good for ten minutes.
@@ -53,12 +54,14 @@ async def token(request: Request, found: DepsOf) -> Response:
     Where the gateway saw a client certificate, the token holds together with that certificate only (RFC 8705).
     """
     issuer = _issuer(found)
+    await _admit(request, found)
     form: dict[str, str] = {}
     try:
         form = _form(request.headers.get("content-type", ""), await request.body())
+        client_id = tokens.read_form(form)
         async with found.database.write() as tx:
             certificate = request.app.state.platform.guard.certificate(request)
-            said = await tokens.issue_token(issuer, tx, form, certificate=certificate)
+            said = await tokens.issue_token(issuer, tx, client_id, form, certificate=certificate)
     except OAuthError as error:
         log.warning("token_refused", error=error.error, status=error.status)
         await _log_refused(request, found, form.get("client_assertion", ""), error)
@@ -76,6 +79,16 @@ async def jwks(found: DepsOf) -> dict[str, Any]:
 async def metadata(found: DepsOf) -> dict[str, Any]:
     """Description of the issuer (RFC 8414)."""
     return _issuer(found).metadata()
+
+
+async def _admit(request: Request, found: RouteDeps) -> None:
+    """Let an address in at its rate: nobody is known yet, and each look at a signature costs."""
+    address = stranger_at(request)
+    try:
+        found.addresses.admit(address)
+    except TooManyRequestsError as error:
+        await found.refusals.note(address, stranger(request, found, "token", ""), error.code)
+        raise
 
 
 async def _log_refused(request: Request, found: RouteDeps, assertion: str, error: OAuthError) -> None:

@@ -16,4 +16,5 @@ class ClientFile(BaseModel):
     scopes: tuple[str, ...]
     programs: tuple[str, ...] = ()
     divisions: tuple[str, ...] = ()
+    certificates: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")], ...] = ()
     jwks: dict[str, list[dict[str, Any]]]

@@ -21,17 +21,18 @@ class Client:
     programs: tuple[str, ...]
     divisions: tuple[str, ...]
     jwks: dict[str, Any]
+    certificates: tuple[str, ...] = ()
 
 
 async def save_clients(tx: WriteTx, clients: Sequence[Client]) -> None:
     """Make the table equal the list; who is no longer listed gets no token any more."""
     for client in clients:
         await tx.run(
-            "INSERT INTO client (client_id, role, department, scopes, programs, divisions, jwks, listed) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, true) ON CONFLICT (client_id) DO UPDATE SET "
+            "INSERT INTO client (client_id, role, department, scopes, programs, divisions, jwks, certificates, listed) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, true) ON CONFLICT (client_id) DO UPDATE SET "
             "role = excluded.role, department = excluded.department, scopes = excluded.scopes, "
-            "programs = excluded.programs, divisions = excluded.divisions, jwks = excluded.jwks, listed = true, "
-            "updated_at = now()",
+            "programs = excluded.programs, divisions = excluded.divisions, jwks = excluded.jwks, "
+            "certificates = excluded.certificates, listed = true, updated_at = now()",
             client.client_id,
             client.role,
             client.department,
@@ -39,6 +40,7 @@ async def save_clients(tx: WriteTx, clients: Sequence[Client]) -> None:
             list(client.programs),
             list(client.divisions),
             orjson.dumps(client.jwks).decode(),
+            list(client.certificates),
         )
     await tx.run(
         "UPDATE client SET listed = false WHERE listed AND client_id <> ALL ($1)", [each.client_id for each in clients]
@@ -61,14 +63,14 @@ async def note_partner(database: Database, client_id: str, department: str | Non
 async def find_client(tx: ReadTx, client_id: str) -> Client | None:
     """A client that may ask for tokens."""
     rows = await tx.fetch(
-        "SELECT client_id, role, department, scopes, programs, divisions, jwks::text AS jwks FROM client "
+        "SELECT client_id, role, department, scopes, programs, divisions, certificates, jwks::text AS jwks FROM client "
         "WHERE client_id = $1 AND listed",
         client_id,
     )
     if not rows:
         return None
     row = rows[0]
-    lists = {name: tuple(row[name]) for name in ("scopes", "programs", "divisions")}
+    lists = {name: tuple(row[name]) for name in ("scopes", "programs", "divisions", "certificates")}
     return Client(**{**row, **lists, "jwks": orjson.loads(row["jwks"])})
 
 

@@ -15,6 +15,13 @@ CLIENT = sa.Table(
     sa.Column("programs", WORDS, nullable=False, comment="* stands for every program"),
     sa.Column("divisions", WORDS, nullable=False, comment="prefixes of division codes; empty or *: everywhere"),
     sa.Column("jwks", pg.JSONB, nullable=False, comment="public keys that sign its assertions"),
+    sa.Column(
+        "certificates",
+        WORDS,
+        nullable=False,
+        server_default=sa.text("'{}'"),
+        comment="thumbprints (x5t#S256) of which it shows one to get a token; empty: none is asked for",
+    ),
     sa.Column("listed", sa.Boolean, nullable=False, comment="false: no longer in the clients file, gets no token"),
     sa.Column("updated_at", INSTANT, nullable=False, server_default=sa.func.now()),
     comment="Callers the token issuer knows",

@@ -11,6 +11,7 @@ from shared.kit.problems import ProblemError
 _DAY = 86_400
 _STEP = 500
 AT_ONCE = "Too many requests at once; wait, or ask for many people in one batch, job or pay list."
+TOKENS_TOO_FAST = "Too many requests for tokens from here; a token holds for minutes, keep it."
 TOO_FAST = "操作过于频繁，请稍候再试。"
 """What a person is told."""
 

@@ -86,10 +86,8 @@ class Issuer:
         }
 
 
-async def issue_token(
-    issuer: Issuer, tx: WriteTx, form: Mapping[str, str], *, certificate: str | None = None
-) -> dict[str, Any]:
-    """A token for the client that signed the assertion in `form`, bound to its certificate where it showed one.
+def read_form(form: Mapping[str, str]) -> str:
+    """The client a request for a token names; what is wrong with it by itself costs nobody a connection.
 
     Raises:
         OAuthError: with the code and sentence to answer.
@@ -100,7 +98,24 @@ async def issue_token(
         raise OAuthError("unsupported_grant_type", "grant_type must be client_credentials")
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise OAuthError("invalid_client", f"client_assertion_type must be {ASSERTION_TYPE}", 401)
-    client, claims = await _authenticate(issuer, tx, form)
+    client_id = _claimed_client(form["client_assertion"])
+    if form.get("client_id", client_id) != client_id:
+        raise OAuthError("invalid_client", "client_id and the assertion name different clients", 401)
+    return client_id
+
+
+async def issue_token(
+    issuer: Issuer, tx: WriteTx, client_id: str, form: Mapping[str, str], *, certificate: str | None = None
+) -> dict[str, Any]:
+    """A token for the client that signed the assertion in `form`, bound to its certificate where it showed one.
+
+    Raises:
+        OAuthError: with the code and sentence to answer.
+    """
+    client, claims = await _authenticate(issuer, tx, client_id, form["client_assertion"])
+    # Only now: a stranger is not told who is held to a certificate.
+    if client.certificates and certificate not in client.certificates:
+        raise OAuthError("invalid_client", "This client must show the certificate it is registered with.", 401)
     try:
         scopes = granted(client.scopes, form.get("scope"))
     except ScopeError as error:
@@ -115,11 +130,9 @@ async def issue_token(
     }
 
 
-async def _authenticate(issuer: Issuer, tx: WriteTx, form: Mapping[str, str]) -> tuple[Client, Mapping[str, Any]]:
-    assertion = form.get("client_assertion", "")
-    client_id = _claimed_client(assertion)
-    if form.get("client_id", client_id) != client_id:
-        raise OAuthError("invalid_client", "client_id and the assertion name different clients", 401)
+async def _authenticate(
+    issuer: Issuer, tx: WriteTx, client_id: str, assertion: str
+) -> tuple[Client, Mapping[str, Any]]:
     client = await clients.find_client(tx, client_id)
     if client is None:
         raise OAuthError("invalid_client", "This client is not registered, or its assertion is not its own.", 401)

@@ -8,8 +8,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from services.recognition.domain.limits import Policy
 from services.recognition.store import clients
 from services.recognition.store.clients import Client
+from services.recognition.usecases.limits import Limiter
+from services.recognition.usecases.refusals import Refusals
 from services.recognition.usecases.tokens import Issuer
 from shared.kit.auth import Guard, Keys
 from shared.kit.clock import wall
@@ -218,3 +221,29 @@ async def test_a_token_is_bound_to_the_certificate_the_gateway_saw(http, guard):
     assert bound.certificate == "tdQEXD9Gb6kf4sxqvnkjKhpXzfEE96JucW4KHieJ33g"
     plain = await ask(http, claims())
     assert (await guard.caller(plain.json()["access_token"])).certificate is None
+
+
+@pytest.mark.parametrize(("shown", "status"), [(":QUJD:", 200), (":QUJE:", 401), (None, 401)])
+async def test_a_client_held_to_its_certificate_gets_no_token_without_it(world, http, shown, status):
+    async with world.deps.database.write() as tx:
+        held = card("p-1", certificates=("tdQEXD9Gb6kf4sxqvnkjKhpXzfEE96JucW4KHieJ33g",))
+        await clients.save_clients(tx, [held])
+    if shown:
+        http.headers["Client-Cert"] = shown
+    assert (await ask(http, claims())).status_code == status
+
+
+async def test_a_flood_for_tokens_is_held_back_before_it_is_read_and_logged_as_a_number(world, http):
+    object.__setattr__(world.deps, "addresses", Limiter(Policy(rate=0.001, burst=2, day=1), world.deps.database))
+    answers = [await ask(http, "x.y.z") for _ in range(3)]
+    assert [each.status_code for each in answers] == [401, 401, 429]
+    assert int(answers[2].headers["Retry-After"]) > 0
+    logged = await world.rows("SELECT answer FROM usage ORDER BY usage_id")
+    assert [row["answer"] for row in logged][-1] == "denied:too_many_requests"
+
+
+async def test_a_bad_form_takes_no_connection_of_the_database(world, http, monkeypatch):
+    nothing = Policy(rate=1, burst=0, day=0)
+    object.__setattr__(world.deps, "refusals", Refusals(world.deps.database, of_one=nothing))
+    monkeypatch.setattr(type(world.deps.database), "write", None)
+    assert (await ask(http, "x.y.z")).status_code == 401

@@ -65,6 +65,7 @@ def make_deps(database: Database, **changes: object) -> RouteDeps:
         "wake_bulk": asyncio.Event(),
         "limiter": Limiter(Policy(rate=1000, burst=1000, day=1_000_000), database),
         "persons": Limiter(Policy(rate=1000, burst=1000, day=1), database),
+        "addresses": Limiter(Policy(rate=1000, burst=1000, day=1), database),
         "refusals": Refusals(database),
         "checks": Together(database, LOOK_AND_LOG_EACH),
         "bulk": make_bulk(),
