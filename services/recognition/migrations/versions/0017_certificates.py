@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "recognition_0016"
-down_revision = "recognition_0015"
+revision = "recognition_0017"
+down_revision = "recognition_0016"
 branch_labels = None
 depends_on = None
 
