@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
+import structlog
+
 import services.ingest as card
 from services.ingest.api import ROUTERS, taking
 from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.api.uploads import STREAMED
-from services.ingest.domain.catalogue import Source
+from services.ingest.domain.catalogue import Source, tally
 from services.ingest.handlers import Hearing
 from services.ingest.jobs.pull import Puller
 from services.ingest.jobs.resume import Resume
@@ -22,6 +24,8 @@ from services.ingest.store.raw import RawStore, Received
 from services.ingest.tables import METADATA
 from services.ingest.usecases.hashing import Keys
 from shared.kit.app import Background, Parts, Platform, Service
+
+log = structlog.get_logger(__name__)
 
 
 class UnknownSourceError(Exception):
@@ -47,6 +51,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
     if unknown := [pull.source for pull in settings.ingest_pulls if pull.source not in deps.sources]:
         msg = f"WUGAN_INGEST_PULLS names {unknown[0]}, which is no source of the catalogue"
         raise UnknownSourceError(msg)
+    log.info("catalogue_read", **tally(deps.sources.values()))
     hearing = Hearing(
         outbox=platform.outbox,
         sources=deps.sources,

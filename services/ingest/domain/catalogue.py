@@ -1,6 +1,7 @@
 """What a source is: who delivers it, what a row of it says, and which rows count."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -111,3 +112,9 @@ def facts(source: Source) -> dict[str, Any]:
         "why": source.why,
         "columns": {name: list(aliases) for name, aliases in (*source.columns.items(), *source.hint.items())},
     }
+
+
+def tally(sources: Collection[Source]) -> dict[str, int]:
+    """How many there are, of how many departments, and of which polarity and strength."""
+    told = Counter(word for source in sources for word in (source.polarity, source.strength))
+    return {"sources": len(sources), "departments": len({source.department for source in sources}), **told}

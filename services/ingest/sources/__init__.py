@@ -98,9 +98,11 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         key = ".".join(str(part) for part in first["loc"])
         msg = f"{where}{_line_of(text, first['loc'])}: {key}: {first['msg']}"
         raise SourceError(msg) from error
-    for name in ("citizen_id", "occurred_on", *said.codes, *said.dates.values()):
+    needed: dict[str, tuple[str, ...]] = dict.fromkeys(("citizen_id", "occurred_on"), ("columns",))
+    needed |= {name: (name,) for name in said.codes} | {name: ("dates", kind) for kind, name in said.dates.items()}
+    for name, place in needed.items():
         if name not in said.columns:
-            msg = f"{where}: columns.{name}: needed, but no header is named"
+            msg = f"{where}{_line_of(text, place)}: columns.{name}: needed, but no header is named"
             raise SourceError(msg)
     if said.hint and not said.id_may_be_blank:
         msg = f"{where}{_line_of(text, ('hint',))}: hint: only where id_may_be_blank"

@@ -2,13 +2,13 @@
 
 import re
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import services.ingest.sources as catalogue_files
 from deploy.demo.city.deliveries import read_deliveries
+from services.ingest.domain.catalogue import tally
 from services.ingest.sources import SourceError, load_sources
 from shared.contracts.names import DEPARTMENTS
 from tests.services.ingest.world import IDS, csv_of, with_deps
@@ -55,10 +55,7 @@ def test_the_catalogue_is_fifty_sources_of_twenty_six_departments(one_more, more
     catalogue = load_sources(one_more if more else None)
     # Those of the reference, which the demo city delivers: a city's own source is one more file and changes no count.
     ours = [catalogue[delivery.code] for delivery in read_deliveries()]
-    assert len(ours) == 50
-    assert Counter(source.polarity for source in ours) == {"positive": 45, "negative": 5}
-    assert Counter(source.strength for source in ours) == {"strong": 43, "weak": 7}
-    assert len({source.department for source in ours}) == 26
+    assert tally(ours) == {"sources": 50, "departments": 26, "positive": 45, "negative": 5, "strong": 43, "weak": 7}
     assert {source.department for source in ours} <= set(DEPARTMENTS)
     assert len({source.label for source in catalogue.values()}) == len(catalogue) >= 50 + more
 
@@ -118,6 +115,9 @@ EXAMPLE = NEW[NEW.index("[[example]]") :]
         (NEW.replace('\nreference = "own filling"\n\n[[', "\n\n[["), "18: identification.reference"),
         (NEW.replace("latency_days = 1", "latency_days = -1"), "11: latency_days"),
         (NEW.replace('["入馆日期"]', "[]"), "16: columns.occurred_on"),
+        (NEW.replace('citizen_id = ["读者证件号"]\n', ""), "14: columns.citizen_id"),
+        (NEW.replace("[columns]", "[codes.mode]\ncounts = ['x']\n\n[columns]"), "14: columns.mode"),
+        (NEW.replace("[columns]", "[dates]\ndied = 'died_on'\n\n[columns]"), "15: columns.died_on"),
         (NEW.replace('how = "', 'hwo = "'), "19: identification.hwo"),
         (NEW + EXAMPLE * 4 + EXAMPLE.replace("accepted", "maybe"), "39: example.5.verdict"),
         (NEW + EXAMPLE * 4 + EXAMPLE.replace('verdict = "accepted"\n', ""), "37: example.5.verdict"),
