@@ -80,7 +80,7 @@ year: setup ## a year of the city at 1 %, month by month, with checks, written t
 chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened; goes on where it was broken off
 	$(BIN)/python -m tests.chaos --folder var/chaos
 
-scaling: setup ## one and two processes a service, three NATS servers with one killed, written to docs/scaling.md
+scaling: setup ## 1, 10 and 100 % of the city, one and two processes, three NATS servers, one killed: docs/scaling.md; goes on where it was
 	$(BIN)/python -m tests.bench.scaling
 
 audit: ## known holes in what is pinned, as PyPI knows them; code is held by ruff's S, which are bandit's rules

@@ -1,7 +1,8 @@
 """`make scaling`: one city with one and two processes a service, and on three NATS servers of which one is killed.
 
-Each run has servers and folders of its own and ends with the same answers, or the command ends with 1. Written to
-docs/scaling.md, with a plot.
+At one, ten and all of a hundred parts of the city. Each run has servers and folders of its own, and all of a scale end
+with the same answers, or the command ends with 1. What was run before with the same code is kept in a folder and not run
+again; when all is there it is written to docs/scaling.md, with a plot.
 """
 
 import argparse
@@ -27,10 +28,11 @@ from deploy.demo.truth import Accuracy
 from deploy.local.folder import DataFolder
 from deploy.local.secrets import load_or_make
 from deploy.local.stack import LocalStack
-from tests.bench.machine import facts
+from tests.bench.machine import facts, version_of_the_code
 from tests.support.cluster import Cluster, clustered
 
 DOCS = Path(__file__).parents[2] / "docs"
+SCALES = (0.01, 0.1, 1.0)
 _KILLED = "INGEST"
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -79,6 +81,39 @@ class Measured:
     def rate(self) -> float:
         """Rows a second."""
         return self.rows / self.seconds
+
+
+class Kept:
+    """Runs of one version of the code, in a file, so that a series that was broken off goes on."""
+
+    def __init__(self, file: Path, code: str) -> None:
+        self._file = file
+        self._code = code
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        self._found = [Measured(**each) for each in known.get("runs", ())] if known.get("code") == code else []
+
+    @property
+    def found(self) -> list[Measured]:
+        """All of them, the smallest scale first, in the order of the variants."""
+        names = [each.name for each in VARIANTS]
+        return sorted(self._found, key=lambda each: (each.scale, names.index(each.variant)))
+
+    def holds(self, variant: Variant, scale: float) -> bool:
+        """Whether this was run."""
+        return any((each.variant, each.scale) == (variant.name, scale) for each in self._found)
+
+    def add(self, one: Measured) -> None:
+        """Keep one more run."""
+        self._found.append(one)
+        known = {"code": self._code, "runs": [asdict(each) for each in self._found]}
+        draft = self._file.with_suffix(".draft")
+        draft.write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self._file)
+
+    def unlike(self) -> list[Measured]:
+        """Runs that ended with other answers than the first of their scale."""
+        first: dict[float, Measured] = {}
+        return [each for each in self.found if each.accuracy != first.setdefault(each.scale, each).accuracy]
 
 
 class Killer:
@@ -208,19 +243,22 @@ def _plot(found: Sequence[Measured]) -> None:
     figure.savefig(DOCS / "scaling.svg", metadata={"Date": None})
 
 
-async def scaling(scales: Sequence[float], folder: Path, chosen: Sequence[Variant], console: Console) -> int:
-    """Run everything; 1 where answers differ."""
-    found: list[Measured] = []
+async def scaling(
+    scales: Sequence[float], folder: Path, chosen: Sequence[Variant], kept: Kept, console: Console
+) -> int:
+    """Run what has not been run yet; 1 where answers differ."""
     for scale in scales:
-        city = await _city(scale, folder)
-        for variant in chosen:
+        missing = [each for each in chosen if not kept.holds(each, scale)]
+        city = await _city(scale, folder) if missing else folder
+        for variant in missing:
             console.print(f"scale {scale:g}: {variant.name} …")
-            found.append(await measure(variant, scale, city, Console(quiet=True)))
-            console.print(f"  {found[-1].seconds:.1f} s, {found[-1].rate:,.0f} rows/s")
-    console.print(table(found))
-    if len(chosen) == len(VARIANTS):
-        write(found, facts(folder))
-    unlike = [each for each in found if each.accuracy != next(o.accuracy for o in found if o.scale == each.scale)]
+            one = await measure(variant, scale, city, Console(quiet=True))
+            kept.add(one)
+            console.print(f"  {one.seconds:.1f} s, {one.rate:,.0f} rows/s")
+    console.print(table(kept.found))
+    if all(kept.holds(variant, scale) for scale in SCALES for variant in VARIANTS):
+        write(kept.found, facts(folder))
+    unlike = kept.unlike()
     for each in unlike:
         console.print(f"[red]other answers[/red]: {each.variant} at {each.scale:g}: {Accuracy(**each.accuracy)}")
     return min(1, len(unlike))
@@ -238,13 +276,15 @@ async def _city(scale: float, folder: Path) -> Path:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__)
-    parser.add_argument("--scale", type=float, nargs="+", default=[0.01])
-    parser.add_argument("--only", default="", help="runs whose name holds this word; writes nothing")
+    parser.add_argument("--scale", type=float, nargs="+", default=list(SCALES))
+    parser.add_argument("--only", default="", help="runs whose name holds this word")
+    parser.add_argument("--folder", type=Path, default=Path("var/scaling"), help="keeps what was run")
     asked = parser.parse_args()
     chosen = [each for each in VARIANTS if asked.only in each.name]
-    Path("var").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir="var") as temporary:
-        return asyncio.run(scaling(asked.scale, Path(temporary), chosen, Console(width=150)))
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    kept = Kept(asked.folder / "runs.json", version_of_the_code())
+    with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
+        return asyncio.run(scaling(asked.scale, Path(temporary), chosen, kept, Console(width=150)))
 
 
 if __name__ == "__main__":

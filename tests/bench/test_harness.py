@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tests.bench import load, report
 from tests.bench.figures import Budget, figure, in_turn
+from tests.bench.scaling import VARIANTS, Kept, Measured
 
 
 def test_a_figure_is_the_median_of_its_runs_beside_that_of_the_baseline():
@@ -90,3 +91,25 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return b""
+
+
+def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(tmp_path):
+    def ran(place: int, scale: float, right: int) -> Measured:
+        return Measured(
+            variant=VARIANTS[place].name, scale=scale, rows=10, seconds=2.0, processor=1.0, accuracy={"right": right}
+        )
+
+    file = tmp_path / "runs.json"
+    kept = Kept(file, "a")
+    for one in (ran(1, 1.0, 90), ran(0, 1.0, 90), ran(2, 0.01, 9)):
+        kept.add(one)
+    again = Kept(file, "a")
+    assert [(each.scale, each.variant) for each in again.found] == [
+        (0.01, VARIANTS[2].name), (1.0, VARIANTS[0].name), (1.0, VARIANTS[1].name)
+    ]  # fmt: skip
+    assert again.holds(VARIANTS[2], 0.01)
+    assert not again.holds(VARIANTS[2], 0.1)
+    assert again.unlike() == []
+    again.add(ran(3, 1.0, 89))
+    assert [each.variant for each in again.unlike()] == [VARIANTS[3].name]
+    assert Kept(file, "b").found == []
