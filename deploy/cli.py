@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -111,7 +111,13 @@ def token(
 def submit(  # noqa: PLR0913  (options of a command)
     path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder with one folder of files a source.")],
     *,
-    source: Annotated[str | None, typer.Option(help="Code of the source; default: the folder a file lies in.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Code of the source or program; default: the folder a file lies in.")
+    ] = None,
+    roster: Annotated[
+        Literal["full", "delta"] | None,
+        typer.Option(help="The files are rosters of programs. full: whoever is not in one has ended."),
+    ] = None,
     client_id: Annotated[str, typer.Option(help="Registered client that may deliver.")] = "demo-department",
     key: Annotated[Path | None, typer.Option(help="Its private key; default: that of the stack in --data.")] = None,
     confirm: Annotated[bool, typer.Option(help="Let files through that were held for their faults.")] = False,
@@ -131,8 +137,9 @@ def submit(  # noqa: PLR0913  (options of a command)
         typer.echo(f"wugan: {chosen} is not there: name the key of {client_id} with --key", err=True)
         raise typer.Exit(1)
     options = SubmitOptions(
-        path=path, source=source, gateway=gateway, client_id=client_id, key=chosen, confirm=confirm, again=again
-    )
+        path=path, source=source, gateway=gateway, client_id=client_id, key=chosen, confirm=confirm, again=again,
+        roster=roster,
+    )  # fmt: skip
     try:
         code = send(options, Console())
     except ProblemError as error:

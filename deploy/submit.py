@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from rich.console import Console
@@ -18,6 +18,7 @@ from deploy.demo.client import Client, RefusedError, client
 
 JOURNAL = ".wugan-submitted"
 _PIECE = 1 << 20
+_COUNTED = ("rows", "accepted", "duplicate", "out_of_window", "quarantined", "new", "changed", "ended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +27,13 @@ class SubmitOptions:
 
     Attributes:
         path: a file, or a folder with files in it.
-        source: of every file; None: the name of the folder in which a file lies.
+        source: of every file, or its program; None: the name of the folder in which a file lies.
         client_id: registered client of the platform.
         key: its private key.
         confirm: let files through that were held for their faults.
         again: send what was answered before, too: rows of people who were on no roster then are judged anew.
+        roster: the files are rosters of programs, each with everybody in it or with what has changed; None: they are of
+            sources.
     """
 
     path: Path
@@ -40,6 +43,14 @@ class SubmitOptions:
     key: Path
     confirm: bool = False
     again: bool = False
+    roster: Literal["full", "delta"] | None = None
+
+    def place_of(self, path: Path, code: str) -> str:
+        """Where a file of a source goes, or of a program."""
+        query = {"filename": path.name, "confirm": str(self.confirm).lower()}
+        if self.roster is None:
+            return f"/v1/sources/{code}/batches?{httpx.QueryParams(query)}"
+        return f"/v1/programs/{code}/roster?{httpx.QueryParams(query | {'mode': self.roster})}"
 
 
 @dataclass(slots=True)
@@ -96,13 +107,14 @@ async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], con
             for path, source in files:
                 progress.update(task, description=f"{source}/{path.name}"[-48:])
                 # What a test platform has taken, the real one still waits for.
-                key = f"{options.gateway} {source} {await asyncio.to_thread(_digest, path)}"
+                kind = f"{options.roster} roster " if options.roster else ""
+                key = f"{options.gateway} {kind}{source} {await asyncio.to_thread(_digest, path)}"
                 if key in journal.answered and not options.again:
                     counts["files sent before"] += 1
                     progress.advance(task, path.stat().st_size)
                     continue
                 try:
-                    answer = await _send(caller, path, source, confirm=options.confirm, progress=(progress, task))
+                    answer = await _send(caller, path, options.place_of(path, source), (progress, task))
                 except (RefusedError, httpx.TransportError) as error:
                     troubles.append(f"{path}: {error}")
                     continue
@@ -112,15 +124,13 @@ async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], con
                     )
                     continue
                 journal.note(key, answer)
-                counts.update({name: answer[name] for name in ("rows", "accepted", "duplicate", "out_of_window")})
-                counts.update({"files": 1, "quarantined": answer["quarantined"]})
+                counts.update({name: answer.get(name, 0) for name in _COUNTED})
+                counts.update({"files": 1, "not taken": sum(answer.get("reasons", {}).values())})
     _print(console, counts, troubles)
     return 1 if troubles else 0
 
 
-async def _send(
-    caller: Client, path: Path, source: str, *, confirm: bool, progress: tuple[Progress, Any]
-) -> Mapping[str, Any]:
+async def _send(caller: Client, path: Path, place: str, progress: tuple[Progress, Any]) -> Mapping[str, Any]:
     bar, task = progress
     start = bar.tasks[0].completed
 
@@ -131,11 +141,8 @@ async def _send(
             yield piece
             bar.advance(task, len(piece))
 
-    query = httpx.QueryParams({"filename": path.name, "confirm": str(confirm).lower()})
     headers = {"Content-Type": "application/octet-stream"}
-    answer: Mapping[str, Any] = await caller.call(
-        "POST", "ingest", f"/v1/sources/{source}/batches?{query}", content=pieces, headers=headers
-    )
+    answer: Mapping[str, Any] = await caller.call("POST", "ingest", place, content=pieces, headers=headers)
     return answer
 
 
@@ -154,7 +161,7 @@ def _digest(path: Path) -> str:
 
 def _print(console: Console, counts: Mapping[str, int], troubles: Sequence[str]) -> None:
     table = Table(box=None, show_header=False)
-    for name in ("files", "files sent before", "rows", "accepted", "duplicate", "out_of_window", "quarantined"):
+    for name in ("files", "files sent before", *_COUNTED, "not taken"):
         if counts.get(name):
             table.add_row(name.replace("_", " "), f"{counts[name]:,}")
     console.print(table)

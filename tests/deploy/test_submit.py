@@ -21,7 +21,7 @@ class Platform(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.taken: list[tuple[str, bytes]] = []
-        self.refused = ""
+        self.refused = self.query = ""
         self.status = "completed"
 
     @property
@@ -40,6 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(422, {"detail": "Missing: occurred_on."})
         else:
             self.server.taken.append((self.path.split("?")[0], body))
+            self.server.query = self.path.split("?")[1]
             self._answer(201, ANSWER | {"batch_id": f"b{len(self.server.taken)}", "status": self.server.status})
 
     def _body(self) -> bytes:
@@ -81,9 +82,9 @@ def send(platform, tmp_path):
     key = tmp_path / "key.pem"
     key.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
 
-    def run(path, source=None, gateway=platform.url, *, again=False):
+    def run(path, source=None, gateway=platform.url, **asked):
         out = io.StringIO()
-        options = SubmitOptions(path=path, source=source, gateway=gateway, client_id="c", key=key, again=again)
+        options = SubmitOptions(path=path, source=source, gateway=gateway, client_id="c", key=key, **asked)
         return submit(options, Console(file=out, width=200)), out.getvalue()
 
     return run
@@ -112,6 +113,13 @@ def test_every_file_goes_to_the_source_its_folder_names(platform, send, folder):
         ("rail_trip", 1),
     ]
     assert "accepted" in said
+
+
+def test_rosters_go_to_their_programs(platform, send, folder):
+    (folder / "rail_trip").rename(folder / "dibao")
+    assert (send(folder / "dibao", roster="delta")[0], len(platform.taken)) == (0, 1)
+    assert platform.taken[0][0].endswith("/v1/programs/dibao/roster")
+    assert "mode=delta" in platform.query
 
 
 def test_another_platform_is_sent_everything(platform, send, folder):
