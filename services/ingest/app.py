@@ -56,6 +56,7 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
         outbox=platform.outbox,
         sources=deps.sources,
         clock=platform.clock,
+        vault=keys.vault,
         working_days=settings.ingest_correction_days,
     )
     yield Parts(deps=deps, subscriptions=hearing.subscriptions(), background=_loops(deps))

@@ -8,14 +8,13 @@ from services.ingest.usecases import corrections
 from services.ingest.usecases.corrections import Request
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.events.recognition import CORRECTION_REQUESTED, CorrectionRequested
-from shared.contracts.vocabulary import CaseConclusion
-from shared.kit.bus import Message, Subscription
+from shared.contracts.vocabulary import CaseConclusion, CorrectionReason
+from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.clock import Clock
+from shared.kit.crypto import SealBrokenError, Vault
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 from shared.kit.workdays import after_working_days
-
-_FALSE_DEATH = "网格核查确认本人健在,登记的死亡信息有误,请核对并更正原始记录"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,7 @@ class Hearing:
     outbox: Outbox
     sources: Mapping[str, Source]
     clock: Clock
+    vault: Vault
     working_days: int
 
     async def on_correction_requested(self, tx: WriteTx, message: Message) -> None:
@@ -38,7 +38,8 @@ class Hearing:
             request_id=said.correction_id,
             subject=said.subject,
             evidence_ids=said.evidence_ids,
-            reason=said.reason,
+            reason=CorrectionReason.of(said.reason),
+            sealed_reason=self._words(said),
             asked_by=said.asked_by,
             at=self.clock.now(),
             due_on=after_working_days(self.clock.today(), self.working_days),
@@ -54,12 +55,23 @@ class Hearing:
             request_id=said.case_id,
             subject=said.subject,
             evidence_ids=said.evidence_ids,
-            reason=_FALSE_DEATH,
+            reason=CorrectionReason.FALSE_DEATH,
+            sealed_reason=None,
             asked_by=f"case {said.case_id}",
             at=self.clock.now(),
             due_on=after_working_days(self.clock.today(), self.working_days),
         )
         await corrections.ask(tx, self.outbox, self.sources, request)
+
+    def _words(self, said: CorrectionRequested) -> bytes | None:
+        if said.sealed_reason is None:  # a code, or the words of an older version
+            coded = CorrectionReason.of(said.reason) == said.reason
+            return None if coded else corrections.sealed(self.vault, said.reason, said.correction_id)
+        try:
+            return self.vault.received(said.sealed_reason, said.correction_id)
+        except SealBrokenError as error:
+            msg = "the words were not sealed for this correction"
+            raise PoisonError(msg) from error
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Everything ingest hears."""

@@ -34,6 +34,7 @@ from shared.contracts.events.recognition import (
 )
 from shared.contracts.vocabulary import SHARDS
 from shared.kit.bus import Message, PoisonError, Subscription
+from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
 
 
@@ -101,7 +102,11 @@ class Handlers:
         await feed.tell_state(self._deps, tx, EventKind.TERMINATED, message.fact(EnrolmentStateChanged))
 
     async def on_correction_changed(self, tx: WriteTx, message: Message) -> None:
-        await corrections.hear(self._deps, tx, message.fact(CorrectionChanged))
+        try:
+            await corrections.hear(self._deps, tx, message.fact(CorrectionChanged))
+        except SealBrokenError as error:
+            msg = "the words were not sealed for this correction"
+            raise PoisonError(msg) from error
 
     async def on_evidence_corrected(self, tx: WriteTx, message: Message) -> None:
         await withdrawing.hear_corrected(self._deps, tx, message.table(), shard=_shard(message))

@@ -173,6 +173,23 @@ class CorrectionStatus(StrEnum):
     REFUSED = "refused"
 
 
+IN_OWN_WORDS = "in_own_words"
+"""A reason that is no code: neither events nor rows hold text that may name somebody, but sealed."""
+
+
+class CorrectionReason(StrEnum):
+    """Why a department's record is said to be wrong, as far as machines are told."""
+
+    FALSE_DEATH = "false_death"
+    WITHDRAWN = "withdrawn"
+    IN_OWN_WORDS = IN_OWN_WORDS
+
+    @classmethod
+    def of(cls, reason: str) -> "CorrectionReason":
+        """The code of a reason; anything else is somebody's own words, in whichever field they stand."""
+        return next((code for code in cls if code == reason), cls.IN_OWN_WORDS)
+
+
 class NoticeKind(StrEnum):
     """What a legal notice is about."""
 

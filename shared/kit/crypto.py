@@ -1,5 +1,6 @@
 """Pseudonyms and sealed personal data: keyed hashing of ids into subjects, authenticated encryption of the vault."""
 
+import base64
 import os
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -51,6 +52,11 @@ def named_keys(keys: SecretStr) -> dict[str, bytes]:
     return {key_id: bytes.fromhex(key) for key_id, key in pairs}
 
 
+def sendable(sealed: bytes) -> str:
+    """Something sealed as an event carries it."""
+    return base64.b64encode(sealed).decode()
+
+
 class Vault:
     """AES-256-GCM with named keys; what is sealed is bound to one subject and cannot be moved to another.
 
@@ -78,6 +84,9 @@ class Vault:
         Raises:
             SealBrokenError: unknown key, changed bytes, or another subject's data.
         """
+        if not sealed:
+            msg = "nothing was sealed"
+            raise SealBrokenError(msg)
         length = sealed[0]
         key = self._keys.get(sealed[1 : 1 + length].decode(errors="replace"))
         if key is None:
@@ -86,9 +95,35 @@ class Vault:
         nonce, rest = sealed[1 + length : 1 + length + _NONCE], sealed[1 + length + _NONCE :]
         try:
             return key.decrypt(nonce, rest, bound_to)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # the latter where there is not even a nonce
             msg = "sealed data was changed or belongs to another subject"
             raise SealBrokenError(msg) from error
+
+    def seal_text(self, text: str, about: UUID) -> bytes:
+        """Seal what somebody wrote, bound to what it is about."""
+        return self.seal(text.encode(), about.bytes)
+
+    def open_text(self, sealed: bytes, about: UUID) -> str:
+        """What somebody wrote.
+
+        Raises:
+            SealBrokenError: as for `open`.
+        """
+        return self.open(sealed, about.bytes).decode()
+
+    def received(self, sent: str, about: UUID) -> bytes:
+        """What an event brought sealed, once it has proved to be about this.
+
+        Raises:
+            SealBrokenError: it is no base64, or as for `open`.
+        """
+        try:
+            sealed = base64.b64decode(sent, validate=True)
+        except ValueError as error:
+            msg = "what came sealed is no base64"
+            raise SealBrokenError(msg) from error
+        self.open(sealed, about.bytes)
+        return sealed
 
     def key_id(self, sealed: bytes) -> str:
         """Name of the key that sealed it, for rotation."""

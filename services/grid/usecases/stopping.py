@@ -1,7 +1,5 @@
 """Requests to stop a benefit: the village verifies, somebody of the agency concludes, and only then it is told."""
 
-import base64
-import binascii
 import re
 from dataclasses import replace
 from datetime import date
@@ -19,9 +17,9 @@ from services.grid.usecases.errors import (
     StepNotPossibleError,
 )
 from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
-from shared.contracts.events.recognition import IN_OWN_WORDS, StopRequested
+from shared.contracts.events.recognition import StopRequested
+from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.auth import Caller
-from shared.kit.crypto import SealBrokenError
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.workdays import after_working_days
 
@@ -60,7 +58,7 @@ def words(deps: Deps, request: StopRequest) -> str:
     """Why it is asked: what somebody wrote, or the code."""
     if request.sealed_reason is None:
         return request.reason
-    return deps.vault.open(request.sealed_reason, request.request_id.bytes).decode()
+    return deps.vault.open_text(request.sealed_reason, request.request_id)
 
 
 def _code(reason: str) -> str:
@@ -70,14 +68,8 @@ def _code(reason: str) -> str:
 
 def _sealed(deps: Deps, fact: StopRequested) -> bytes | None:
     if fact.sealed_reason is None:
-        return None if _CODE.fullmatch(fact.reason) else deps.vault.seal(fact.reason.encode(), fact.request_id.bytes)
-    try:
-        sealed = base64.b64decode(fact.sealed_reason, validate=True)
-    except binascii.Error as error:
-        msg = "the sealed words are not base64"
-        raise SealBrokenError(msg) from error
-    deps.vault.open(sealed, fact.request_id.bytes)
-    return sealed
+        return None if _CODE.fullmatch(fact.reason) else deps.vault.seal_text(fact.reason, fact.request_id)
+    return deps.vault.received(fact.sealed_reason, fact.request_id)
 
 
 async def get(tx: ReadTx, request_id: UUID, view: View) -> StopRequest:

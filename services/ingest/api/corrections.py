@@ -27,10 +27,12 @@ from services.ingest.store import batches, corrections, hints, people, segments
 from services.ingest.store.segments import Rows
 from services.ingest.usecases import corrections as verbs
 from services.ingest.usecases.taking_back import Because, TakeBack
+from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.auth import Caller
-from shared.kit.db import ReadTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, NotFoundError, ProblemError
-from shared.kit.telemetry import mask_text
+
+_PURPOSE = "correction"
 
 router = APIRouter(prefix="/v1/corrections", tags=["corrections"], responses=PROBLEM_RESPONSES)
 
@@ -52,7 +54,7 @@ async def correct_record(asked: CorrectionIn, deps: Deps, caller: Uploader) -> C
     """
     now = deps.platform.clock.now()
     correction_id = uuids.uuid7()
-    because = Because(reason=mask_text(asked.reason), correction_id=correction_id, at=now)
+    because = Because(reason=CorrectionReason.IN_OWN_WORDS, correction_id=correction_id, at=now)
     index = await deps.people.get()
     async with deps.platform.database.write() as tx:
         evidence_id, code = await _named(tx, asked)
@@ -69,6 +71,7 @@ async def correct_record(asked: CorrectionIn, deps: Deps, caller: Uploader) -> C
             subject=subject,
             evidence_ids=(evidence_id,),
             reason=because.reason,
+            sealed_reason=verbs.sealed(deps.keys.vault, asked.reason, correction_id),
             asked_by=caller.client_id,
             status=ACCEPTED,
             requested_at=now,
@@ -80,7 +83,7 @@ async def correct_record(asked: CorrectionIn, deps: Deps, caller: Uploader) -> C
         await verbs.take_back_own(tx, taking, correction)
         if asked.replacement:
             await _replace(deps, taking, caller, [asked.replacement])
-        return (await _shown(deps, tx, [correction]))[0]
+        return (await _shown(deps, tx, caller, [correction]))[0]
 
 
 async def _named(tx: ReadTx, asked: CorrectionIn) -> tuple[int, str]:
@@ -121,21 +124,21 @@ def _own(deps: IngestDeps, caller: Caller, code: str) -> Source:
 
 @router.get("")
 async def list_corrections(deps: Deps, caller: Reader, asked: Annotated[CorrectionsQuery, Query()]) -> CorrectionsOut:
-    """Corrections of your department; `open` ones wait for your answer until `due_on`."""
-    async with deps.platform.database.read() as tx:
+    """Corrections of your department; `open` ones wait for your answer until `due_on`. Looks are logged."""
+    async with deps.platform.database.write() as tx:
         found = await corrections.page(
             tx, department=caller.department, status=asked.status, after=asked.after, limit=asked.limit
         )
-        items = await _shown(deps, tx, found)
+        items = await _shown(deps, tx, caller, found)
     return CorrectionsOut(items=items, next_after=found[-1].correction_id if len(found) == asked.limit else None)
 
 
 @router.get("/{correction_id}")
 async def get_correction(correction_id: UUID, deps: Deps, caller: Reader) -> CorrectionOut:
-    """One correction."""
-    async with deps.platform.database.read() as tx:
+    """One correction; the look is logged."""
+    async with deps.platform.database.write() as tx:
         found = _seen(caller, await corrections.find(tx, correction_id))
-        return (await _shown(deps, tx, [found]))[0]
+        return (await _shown(deps, tx, caller, [found]))[0]
 
 
 def _seen(caller: Caller, found: Correction | None) -> Correction:
@@ -155,12 +158,13 @@ async def accept_correction(correction_id: UUID, asked: AcceptanceIn, deps: Deps
         # First the source, then its corrections: the order in which a withdrawal holds them too.
         await batches.lock_source(tx, source.code)
         found = _unanswered(caller, await corrections.lock(tx, correction_id))
-        because = Because(reason=found.reason, correction_id=correction_id, at=deps.platform.clock.now())
+        at, reason = deps.platform.clock.now(), CorrectionReason.of(found.reason)
+        because = Because(reason=reason, correction_id=correction_id, at=at)
         taking = TakeBack(tx=tx, outbox=deps.platform.outbox, source=source, people=index, because=because)
-        note = mask_text(asked.note) if asked.note else None
+        note = verbs.sealed(deps.keys.vault, asked.note, correction_id) if asked.note else None
         answered = await verbs.accept(tx, taking, found, by=caller.user, note=note)
         await _replace(deps, taking, caller, asked.replacements)
-        return (await _shown(deps, tx, [answered]))[0]
+        return (await _shown(deps, tx, caller, [answered]))[0]
 
 
 @router.post("/{correction_id}:refuse")
@@ -169,9 +173,9 @@ async def refuse_correction(correction_id: UUID, asked: RefusalIn, deps: Deps, c
     async with deps.platform.database.write() as tx:
         found = _unanswered(caller, await corrections.lock(tx, correction_id))
         may_deliver(caller, deps.source(found.source))
-        at = deps.platform.clock.now()
-        answered = await verbs.refuse(tx, deps.platform.outbox, found, at=at, by=caller.user, why=asked.reason)
-        return (await _shown(deps, tx, [answered]))[0]
+        at, why = deps.platform.clock.now(), verbs.sealed(deps.keys.vault, asked.reason, correction_id)
+        answered = await verbs.refuse(tx, deps.platform.outbox, found, at=at, by=caller.user, why=why)
+        return (await _shown(deps, tx, caller, [answered]))[0]
 
 
 def _unanswered(caller: Caller, found: Correction | None) -> Correction:
@@ -204,7 +208,11 @@ async def _replace(deps: IngestDeps, taking: TakeBack, caller: Caller, replaceme
         await events.take(deps, taking.tx, source, new, said)
 
 
-async def _shown(deps: IngestDeps, tx: ReadTx, found: Sequence[Correction]) -> list[CorrectionOut]:
+async def _shown(deps: IngestDeps, tx: WriteTx, caller: Caller, found: Sequence[Correction]) -> list[CorrectionOut]:
+    """Corrections as they are read; what people wrote is opened, which is a look at whom it is about."""
+    if not found:
+        return []
+    await people.log_looks(tx, caller, _PURPOSE, [one.subject for one in found], deps.platform.clock.now())
     numbers = {evidence.origin_of(each)[0] for one in found for each in one.evidence_ids}
     files, today = await batches.files_of(tx, sorted(numbers)), deps.platform.clock.today()
     return [
@@ -214,7 +222,7 @@ async def _shown(deps: IngestDeps, tx: ReadTx, found: Sequence[Correction]) -> l
             source=one.source,
             department=one.department,
             status=one.status,
-            reason=one.reason,
+            reason=verbs.reason_of(deps.keys.vault, one),
             asked_by=one.asked_by,
             records=[
                 RecordOut(evidence_id=each, batch_id=files[number][0], filename=files[number][1], row_no=row_no)
@@ -227,7 +235,7 @@ async def _shown(deps: IngestDeps, tx: ReadTx, found: Sequence[Correction]) -> l
             overdue=one.status == OPEN and today > one.due_on,
             answered_at=one.answered_at,
             answered_by=one.answered_by,
-            answer=one.answer,
+            answer=verbs.answer_of(deps.keys.vault, one),
         )
         for one in found
     ]

@@ -20,6 +20,7 @@ from services.ingest.store.batches import Batch
 from services.ingest.store.raw import Received
 from services.ingest.usecases import corrections, evidence
 from services.ingest.usecases.taking_back import Because, TakeBack
+from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
 
@@ -27,7 +28,6 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 _ROWS = 50_000
-_WITHDRAWN = "来源部门撤回了整批数据"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
 
@@ -121,7 +121,7 @@ async def withdraw_batch(batch_id: UUID, deps: Deps, caller: Uploader) -> BatchO
     """
     batch = await _own(deps, caller, batch_id)
     at, outbox, index = deps.platform.clock.now(), deps.platform.outbox, await deps.people.get()
-    because = Because(reason=_WITHDRAWN, correction_id=batch_id, at=at)
+    because = Because(reason=CorrectionReason.WITHDRAWN, correction_id=batch_id, at=at)
     async with deps.platform.database.write() as tx:
         now = await evidence.withdraw_held(tx, batch, at=at)
         if now.kind == "source" and now.status != "withdrawn":

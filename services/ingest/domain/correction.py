@@ -15,7 +15,10 @@ class Correction:
         request_id: of whoever asked; of one request each source gets a correction of its own.
         asked_by: client, case or department it came from.
         due_on: by when the department is to answer.
-        answer: why it was refused, or what was done.
+        reason: a code; words themselves only where an older version kept the correction.
+        sealed_reason: the words, bound to the request; None where there are none.
+        answer: why it was refused, or what was done: a code, as for the reason.
+        sealed_answer: the words, bound to the correction.
     """
 
     correction_id: UUID
@@ -32,6 +35,8 @@ class Correction:
     answered_at: datetime | None = None
     answered_by: str | None = None
     answer: str | None = None
+    sealed_reason: bytes | None = None
+    sealed_answer: bytes | None = None
 
 
 def ids_for(request_id: UUID, sources: list[str]) -> dict[str, UUID]:

@@ -11,6 +11,7 @@ from shared.kit.db import ReadTx, WriteTx
 _COLUMNS = (
     "correction_id", "request_id", "source", "department", "subject", "evidence_ids", "reason", "asked_by", "status",
     "requested_at", "due_on", "answered_at", "answered_by", "answer",
+    "sealed_reason", "sealed_answer",
 )  # fmt: skip
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM correction"  # noqa: S608  (our columns)
 
@@ -29,12 +30,14 @@ async def add(tx: WriteTx, correction: Correction) -> bool:
 async def save_answer(tx: WriteTx, correction: Correction) -> None:
     """Keep what the department answered."""
     await tx.run(
-        "UPDATE correction SET status = $2, answered_at = $3, answered_by = $4, answer = $5 WHERE correction_id = $1",
+        "UPDATE correction SET status = $2, answered_at = $3, answered_by = $4, answer = $5, sealed_answer = $6 "
+        "WHERE correction_id = $1",
         correction.correction_id,
         correction.status,
         correction.answered_at,
         correction.answered_by,
         correction.answer,
+        correction.sealed_answer,
     )
 
 

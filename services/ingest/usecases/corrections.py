@@ -14,7 +14,8 @@ from services.ingest.domain.correction import Correction, ids_for
 from services.ingest.store import batches, corrections, people, segments
 from services.ingest.usecases.taking_back import TakeBack
 from shared.contracts.events.ingest import CORRECTION_CHANGED, CorrectionChanged
-from shared.contracts.vocabulary import CorrectionStatus
+from shared.contracts.vocabulary import CorrectionReason, CorrectionStatus
+from shared.kit.crypto import Vault, sendable
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 from shared.kit.telemetry import mask_text
@@ -22,6 +23,7 @@ from shared.kit.telemetry import mask_text
 log = structlog.get_logger(__name__)
 
 _LONGEST = 500
+_SENTENCES = {CorrectionReason.FALSE_DEATH: "网格核查确认本人健在,登记的死亡信息有误,请核对并更正原始记录"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +33,37 @@ class Request:
     Attributes:
         request_id: the same request twice is one.
         evidence_ids: of any sources; those of other people are left out.
+        sealed_reason: his words, bound to the request; None where the code says it all.
         due_on: by when departments are to answer.
     """
 
     request_id: UUID
     subject: UUID
     evidence_ids: Sequence[int]
-    reason: str
+    reason: CorrectionReason
+    sealed_reason: bytes | None
     asked_by: str
     at: datetime
     due_on: date
+
+
+def sealed(vault: Vault, text: str, about: UUID) -> bytes:
+    """What somebody wrote, numbers masked, for whoever answers it alone: it may name whom it is about."""
+    return vault.seal_text(mask_text(text)[:_LONGEST], about)
+
+
+def reason_of(vault: Vault, correction: Correction) -> str:
+    """Why it was asked, as it is read on a screen."""
+    if correction.sealed_reason is not None:
+        return vault.open_text(correction.sealed_reason, correction.request_id)
+    return _SENTENCES.get(CorrectionReason.of(correction.reason), correction.reason)
+
+
+def answer_of(vault: Vault, correction: Correction) -> str | None:
+    """What the department answered, as it is read on a screen."""
+    if correction.sealed_answer is not None:
+        return vault.open_text(correction.sealed_answer, correction.correction_id)
+    return correction.answer
 
 
 async def ask(tx: WriteTx, outbox: Outbox, sources: Mapping[str, Source], request: Request) -> list[Correction]:
@@ -63,7 +86,8 @@ async def ask(tx: WriteTx, outbox: Outbox, sources: Mapping[str, Source], reques
             department=sources[code].department,
             subject=request.subject,
             evidence_ids=tuple(evidence_ids),
-            reason=mask_text(request.reason)[:_LONGEST],
+            reason=request.reason,
+            sealed_reason=request.sealed_reason,
             asked_by=request.asked_by,
             status=words.ACCEPTED if done else words.OPEN,
             requested_at=request.at,
@@ -91,17 +115,19 @@ async def _by_source(tx: WriteTx, sources: Mapping[str, Source], request: Reques
     return found
 
 
-async def accept(tx: WriteTx, taking: TakeBack, correction: Correction, *, by: str, note: str | None) -> Correction:
-    """The department agrees: the records no longer count."""
+async def accept(tx: WriteTx, taking: TakeBack, correction: Correction, *, by: str, note: bytes | None) -> Correction:
+    """The department agrees: the records no longer count; its note comes sealed."""
     await taking.records(correction.evidence_ids)
     answered = await _answer(tx, taking.outbox, correction, words.ACCEPTED, at=taking.because.at, by=by, note=note)
     await settle(tx, taking.outbox, correction.source, at=taking.because.at, by=by)
     return answered
 
 
-async def refuse(tx: WriteTx, outbox: Outbox, correction: Correction, *, at: datetime, by: str, why: str) -> Correction:
-    """The department says that its records are right."""
-    return await _answer(tx, outbox, correction, words.REFUSED, at=at, by=by, note=mask_text(why))
+async def refuse(
+    tx: WriteTx, outbox: Outbox, correction: Correction, *, at: datetime, by: str, why: bytes
+) -> Correction:
+    """The department says that its records are right; why, comes sealed."""
+    return await _answer(tx, outbox, correction, words.REFUSED, at=at, by=by, note=why)
 
 
 async def take_back_own(tx: WriteTx, taking: TakeBack, correction: Correction) -> Correction:
@@ -121,17 +147,18 @@ async def settle(tx: WriteTx, outbox: Outbox, source: str, *, at: datetime, by: 
 
 
 async def _answer(  # noqa: PLR0913  (an answer has this many parts)
-    tx: WriteTx, outbox: Outbox, correction: Correction, status: str, *, at: datetime, by: str, note: str | None
+    tx: WriteTx, outbox: Outbox, correction: Correction, status: str, *, at: datetime, by: str, note: bytes | None
 ) -> Correction:
-    answered = replace(correction, status=status, answered_at=at, answered_by=by, answer=note)
+    answer = None if note is None else CorrectionReason.IN_OWN_WORDS
+    answered = replace(correction, status=status, answered_at=at, answered_by=by, answer=answer, sealed_answer=note)
     await corrections.save_answer(tx, answered)
     await say(tx, outbox, answered, at=at)
     return answered
 
 
 async def say(tx: WriteTx, outbox: Outbox, correction: Correction, *, at: datetime) -> None:
-    """Say where a correction stands."""
-    refused = correction.status == words.REFUSED
+    """Say where a correction stands. Only why it was refused is read by somebody who hears it."""
+    why_not = correction.sealed_answer if correction.status == words.REFUSED else None
     await outbox.say(
         tx,
         CORRECTION_CHANGED,
@@ -141,7 +168,8 @@ async def say(tx: WriteTx, outbox: Outbox, correction: Correction, *, at: dateti
             source=correction.source,
             department=correction.department,
             status=CorrectionStatus(correction.status),
-            reason=(correction.answer if refused else None) or correction.reason,
+            reason=CorrectionReason.of(correction.reason) if why_not is None else CorrectionReason.IN_OWN_WORDS,
+            sealed_reason=None if why_not is None else sendable(why_not),
             asked_by=correction.asked_by,
             evidence_ids=list(correction.evidence_ids),
             subject=correction.subject,

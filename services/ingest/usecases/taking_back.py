@@ -28,6 +28,7 @@ from services.ingest.store.hints import Hint
 from services.ingest.store.segments import Rows
 from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities
 from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED
+from shared.contracts.vocabulary import CorrectionReason
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
@@ -39,11 +40,11 @@ class Because:
     """Why something is taken back.
 
     Attributes:
-        reason: a sentence without a person in it.
+        reason: a code.
         correction_id: the correction, or the batch that is withdrawn.
     """
 
-    reason: str
+    reason: CorrectionReason
     correction_id: UUID
     at: datetime
 

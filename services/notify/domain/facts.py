@@ -13,7 +13,7 @@ from shared.contracts.events.grid import CaseOverdue, ReportLocked, StopRequestC
 from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
 from shared.contracts.events.notify import EndpointChanged
 from shared.contracts.events.recognition import NoticeGiven, WorkWaiting
-from shared.contracts.vocabulary import CaseParty, CorrectionStatus, NoticeKind
+from shared.contracts.vocabulary import CaseParty, CorrectionReason, CorrectionStatus, NoticeKind
 
 REVOKED: Final = "certificate_revoked"
 ENDPOINT_STOPPED: Final = "endpoint_stopped"
@@ -149,7 +149,9 @@ def correction(fact: CorrectionChanged) -> Drafts:
     """A message for the department that is asked, or for the officer when it has answered."""
     rows = max(len(fact.evidence_ids), 1)
     if fact.status is CorrectionStatus.OPEN:
-        variables = {"source": fact.source, "rows": rows, "reason": fact.reason, "due_on": fact.due_on.isoformat()}
+        # Words, which an older version says, are read where the correction is answered.
+        reason = CorrectionReason.of(fact.reason)
+        variables = {"source": fact.source, "rows": rows, "reason": reason, "due_on": fact.due_on.isoformat()}
         key = fact.correction_id.bytes
         return one(CORRECTION_OPENED, key, variables, recipient=fact.department, about=fact.correction_id)
     variables = {"source": fact.source, "rows": rows, "status": fact.status.value}

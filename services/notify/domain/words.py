@@ -48,6 +48,12 @@ REVOCATIONS: Final[Mapping[str, str]] = {
     "superseded": "已由新的认证取代",
 }
 
+CORRECTION_REASONS: Final[Mapping[str, str]] = {
+    "false_death": "死亡登记有误",
+    "withdrawn": "整批数据已撤回",
+    "in_own_words": "见申请",
+}
+
 UNNAMED_PROGRAM: Final = "一项待遇"
 """For a program whose label recognition has not yet told: a code must not stand in a notice."""
 SAMPLE_PROGRAM: Final = "sample_program"
@@ -231,10 +237,12 @@ def _ending(value: object) -> str:
 
 
 def _code_or_text(value: object) -> str:
-    # Whoever asks may write a sentence; it is kept short, and a long number in it would be somebody's.
+    # Messages of an older version hold a sentence; it is kept short, and a long number in it would be somebody's.
     if not isinstance(value, str):
         msg = "is not text"
         raise ValueShapeError(msg)
+    if known := CORRECTION_REASONS.get(value):
+        return known
     return (_LONG_NUMBER.sub("…", value)[:_LABEL_LENGTH] or "未说明") if is_safe(value) else "见申请"
 
 

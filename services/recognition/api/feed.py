@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from services.recognition.api.deps import PURPOSE_HEADERS, DepsOf, Officer, Question, asker, asking, logged
-from services.recognition.api.once import ONCE, Answered, once
+from services.recognition.api.once import ONCE, Answered, once, with_words
 from services.recognition.api.route import PartnerRoute
 from services.recognition.schemas.feed import (
     AckIn,
@@ -24,8 +24,9 @@ from services.recognition.schemas.feed import (
     UndeliveredOut,
     UndeliveredsOut,
 )
+from services.recognition.store import corrections as store
 from services.recognition.store import feed as feed_store
-from services.recognition.store import lookups
+from services.recognition.store import lookups, words
 from services.recognition.usecases import corrections, feed, recognise, sandbox, show
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -148,19 +149,22 @@ async def request_correction(request: Request, body: CorrectionIn, question: Cor
         made = await corrections.request(found, tx, caller, program.code, subject, body.reason)
         await lookups.log_usage(tx, who, subject=subject, answer="correction_requested")
         place = str(request.url_for("get_correction", correction_id=made.correction_id).path)
-        return Answered(CorrectionOut.model_validate(made), 202, {"Location": place})
+        coded = {"reason": words.coded(made.reason, store.REASONS)}
+        return Answered(CorrectionOut.model_validate(made).model_copy(update=coded), 202, {"Location": place})
 
     async with logged(question, body.program):
-        return await once(request, found.database, caller.client_id, body.model_dump_json().encode(), effect)
+        response = await once(request, found.database, caller.client_id, body.model_dump_json().encode(), effect)
+    return with_words(response, reason=mask_text(body.reason))
 
 
 @router.get("/corrections/{correction_id}", name="get_correction")
 async def get_correction(correction_id: UUID, question: CorrectionQuestion) -> CorrectionOut:
-    """What the department says."""
-    async with logged(question, None), question.deps.database.write() as tx:
-        found = await corrections.get(tx, correction_id, question.caller)
-        await lookups.log_usage(tx, question.asker(found.program), subject=found.subject, answer="seen")
-        return CorrectionOut.model_validate(found)
+    """What the department says; logged as a look, for it may be in words about the person."""
+    found = question.deps
+    async with logged(question, None), found.database.write() as tx:
+        said = await corrections.get(found, tx, correction_id, question.caller)
+        await lookups.log_usage(tx, question.asker(said.program), subject=said.subject, answer="seen")
+    return CorrectionOut.model_validate(said)
 
 
 def _held(said: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ async def make_proof(
 async def list_objections(who: Annotated[Citizen, Security(citizen(READ, "me.objections"))]) -> MyObjectionsOut:
     """My objections, when they are answered, and the answers."""
     async with who.deps.database.write() as tx:
-        listed = await objections.list_of(tx, who.subject)
+        listed = await objections.list_of(tx, who.deps.vault, who.subject)
         await who.log(tx)
     return MyObjectionsOut(items=[MyObjectionOut.model_validate(each) for each in listed])
 
@@ -118,7 +118,7 @@ async def ask_review(
 async def list_requests(who: Annotated[Citizen, Security(citizen(READ, "me.requests"))]) -> MyRequestsOut:
     """What I asked for, and what came of it."""
     async with who.deps.database.write() as tx:
-        listed = await requests.list_requests(tx, who.subject)
+        listed = await requests.list_requests(tx, who.deps.vault, who.subject)
         await who.log(tx)
     return MyRequestsOut.model_validate({"items": listed}, from_attributes=True)
 

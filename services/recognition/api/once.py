@@ -141,6 +141,13 @@ def _about(kept: Kept) -> tuple[str | None, UUID] | None:
     return (said.get("program"), UUID(said["subject"])) if said.get("subject") else None
 
 
+def with_words(response: Response, **words: str | None) -> Response:
+    """An answer with what people wrote put in: it is kept without, for their words stand nowhere but sealed."""
+    headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    body = orjson.dumps(orjson.loads(response.body) | words)
+    return Response(body, response.status_code, headers, media_type="application/json")
+
+
 def _response(kept: Kept, more: Mapping[str, str]) -> Response:
     headers = {**kept.headers, **more}
     return Response(kept.body, kept.status, headers, media_type="application/json" if kept.body else None)

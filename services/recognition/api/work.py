@@ -18,7 +18,7 @@ from services.recognition.api.deps import (
     officer_only,
     purpose,
 )
-from services.recognition.api.once import ONCE, Answered, once_by
+from services.recognition.api.once import ONCE, Answered, once_by, with_words
 from services.recognition.api.route import LoggedRoute
 from services.recognition.schemas.work import (
     AnswerIn,
@@ -32,6 +32,7 @@ from services.recognition.schemas.work import (
 from services.recognition.store import lookups, objections, worklist
 from services.recognition.usecases import histories, objecting, waiting
 from services.recognition.usecases.histories import UnknownPersonError
+from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.auth import allow
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
@@ -84,7 +85,7 @@ async def list_objections(caller: Officer, found: DepsOf, request: Request, limi
     """Objections about the officer's programs that wait for an answer, the most urgent first; looks are logged."""
     programs = [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
-        listed = await objections.list_open(tx, programs, limit=limit)
+        listed = await objections.list_open(tx, found.vault, programs, limit=limit)
         for each in listed:
             who = asker(request, found, caller, "objection", why=None, program=each.program)
             await lookups.log_usage(tx, who, subject=each.subject, answer="seen")
@@ -99,9 +100,15 @@ async def answer_objection(
 
     async def effect(tx: WriteTx) -> Answered:
         said = await objecting.answer_objection(found, tx, objection_id, caller, upheld=body.upheld, answer=body.answer)
-        return Answered(ObjectionOut.model_validate(said), about=(said.program, said.subject))
+        coded = {"said": IN_OWN_WORDS, "answer": IN_OWN_WORDS}
+        bare = ObjectionOut.model_validate(said).model_copy(update=coded)
+        return Answered(bare, about=(said.program, said.subject))
 
-    return await once_by(request, found, caller, body, effect, "objection")
+    response = await once_by(request, found, caller, body, effect, "objection")
+    async with found.database.read() as tx:
+        said = await objections.find_objection(tx, found.vault, objection_id)
+    assert said is not None, "it was answered"
+    return with_words(response, said=said.said, answer=said.answer)
 
 
 def _historian() -> Callable[..., Awaitable[Question]]:

@@ -9,13 +9,19 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from shared.contracts.vocabulary import CorrectionStatus
+from services.recognition.store import words
+from shared.contracts.vocabulary import CorrectionReason, CorrectionStatus
+from shared.kit.crypto import Vault
 from shared.kit.db import ReadTx, WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """A correction that was asked for; `parts` holds each department's own answer by its id."""
+    """A correction that was asked for; `parts` holds each department's own answer by its id.
+
+    Attributes:
+        reason: a code, or in the words of whoever asked; words are sealed in the row, as is the answer.
+    """
 
     correction_id: UUID
     client_id: str
@@ -30,20 +36,37 @@ class Correction:
     changed_at: datetime
 
 
-_NAMES = list(Correction.__dataclass_fields__)
+REASONS = frozenset(CorrectionReason)
+_NAMES = [*Correction.__dataclass_fields__, "sealed_reason", "sealed_answer"]
 _READ = ", ".join("parts::text AS parts" if name == "parts" else name for name in _NAMES)
 
 
-def _made(row: asyncpg.Record) -> Correction:
-    words: dict[str, Any] = {"status": CorrectionStatus(row["status"]), "parts": orjson.loads(row["parts"])}
-    return Correction(**{**row, **words})
+def _made(vault: Vault, row: asyncpg.Record) -> Correction:
+    values: dict[str, Any] = dict(row)
+    reason, answer, about = values.pop("sealed_reason"), values.pop("sealed_answer"), row["correction_id"]
+    return Correction(
+        **values
+        | {
+            "status": CorrectionStatus(row["status"]),
+            "parts": orjson.loads(row["parts"]),
+            "reason": words.read(vault, row["reason"], reason, about),
+            "answer": vault.open_text(answer, about) if answer else row["answer"],
+        }
+    )
 
 
-async def save(tx: WriteTx, one: Correction) -> None:
+async def save(tx: WriteTx, vault: Vault, one: Correction) -> None:
     """Keep a correction as it is now."""
     places = ", ".join(f"${at}::text::jsonb" if name == "parts" else f"${at}" for at, name in enumerate(_NAMES, 1))
-    changed = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[5:])
-    values = {name: getattr(one, name) for name in _NAMES} | {"parts": orjson.dumps(dict(one.parts)).decode()}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[4:])
+    about, answer = one.correction_id, one.answer
+    values = {name: getattr(one, name) for name in Correction.__dataclass_fields__} | {
+        "parts": orjson.dumps(dict(one.parts)).decode(),
+        "reason": words.coded(one.reason, REASONS),
+        "answer": answer and words.coded(answer, REASONS),
+        "sealed_reason": words.sealed(vault, one.reason, about, REASONS),
+        "sealed_answer": words.sealed(vault, answer, about, REASONS) if answer else None,
+    }
     await tx.run(
         f"INSERT INTO correction ({', '.join(_NAMES)}) VALUES ({places}) "  # noqa: S608  (column names)
         f"ON CONFLICT (correction_id) DO UPDATE SET {changed}",
@@ -51,11 +74,11 @@ async def save(tx: WriteTx, one: Correction) -> None:
     )
 
 
-async def find(tx: ReadTx, correction_id: UUID) -> Correction | None:
+async def find(tx: ReadTx, vault: Vault, correction_id: UUID) -> Correction | None:
     """One correction; inside a write it is held until the end."""
     hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
     rows = await tx.fetch(f"SELECT {_READ} FROM correction WHERE correction_id = $1{hold}", correction_id)  # noqa: S608
-    return _made(rows[0]) if rows else None
+    return _made(vault, rows[0]) if rows else None
 
 
 async def evidence_of(tx: ReadTx, subject: UUID, program: str) -> list[int] | None:

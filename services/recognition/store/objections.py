@@ -8,13 +8,19 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
+from services.recognition.store import words
 from services.recognition.store.records import insert
+from shared.kit.crypto import Vault
 from shared.kit.db import ReadTx, WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
-    """What a person says is wrong."""
+    """What a person says is wrong.
+
+    Attributes:
+        said: in his words; sealed in the row, as is the answer.
+    """
 
     objection_id: UUID
     subject: UUID
@@ -32,31 +38,38 @@ class Objection:
     answer: str | None
 
 
-_COLUMNS = ", ".join(Objection.__dataclass_fields__)
+_COLUMNS = ", ".join([*Objection.__dataclass_fields__, "sealed_said", "sealed_answer"])
 
 
-def _objection(row: asyncpg.Record) -> Objection:
-    words = {
-        "about": ObjectionAbout(row["about"]),
-        "stage": ObjectionStage(row["stage"]),
-        "state": ObjectionState(row["state"]),
-    }
-    return Objection(**{**row, **words})
+def _objection(vault: Vault, row: asyncpg.Record) -> Objection:
+    values = dict(row)
+    said, answer, about = values.pop("sealed_said"), values.pop("sealed_answer"), row["objection_id"]
+    return Objection(
+        **values
+        | {
+            "about": ObjectionAbout(row["about"]),
+            "stage": ObjectionStage(row["stage"]),
+            "state": ObjectionState(row["state"]),
+            "said": words.read(vault, row["said"], said, about),
+            "answer": vault.open_text(answer, about) if answer else row["answer"],
+        }
+    )
 
 
-async def add_objection(tx: WriteTx, objection: Objection) -> None:
-    """Keep an objection."""
-    await insert(tx, "objection", objection)
+async def add_objection(tx: WriteTx, vault: Vault, objection: Objection) -> None:
+    """Keep an objection that waits for its answer."""
+    sealed = words.sealed(vault, objection.said, objection.objection_id)
+    await insert(tx, "objection", objection, said=words.coded(objection.said), sealed_said=sealed)
 
 
-async def find_objection(tx: ReadTx, objection_id: UUID) -> Objection | None:
+async def find_objection(tx: ReadTx, vault: Vault, objection_id: UUID) -> Objection | None:
     """One objection; inside a write it is held until the end."""
     hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM objection WHERE objection_id = $1{hold}", objection_id)  # noqa: S608
-    return _objection(rows[0]) if rows else None
+    return _objection(vault, rows[0]) if rows else None
 
 
-async def list_of(tx: ReadTx, subject: UUID, programs: Sequence[str] | None = None) -> list[Objection]:
+async def list_of(tx: ReadTx, vault: Vault, subject: UUID, programs: Sequence[str] | None = None) -> list[Objection]:
     """A person's objections, oldest first; of all programs where `programs` is None."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM objection WHERE subject = $1 "  # noqa: S608  (column names)
@@ -64,10 +77,10 @@ async def list_of(tx: ReadTx, subject: UUID, programs: Sequence[str] | None = No
         subject,
         None if programs is None else list(programs),
     )
-    return [_objection(row) for row in rows]
+    return [_objection(vault, row) for row in rows]
 
 
-async def list_open(tx: ReadTx, programs: Sequence[str], *, limit: int) -> list[Objection]:
+async def list_open(tx: ReadTx, vault: Vault, programs: Sequence[str], *, limit: int) -> list[Objection]:
     """Objections waiting for an answer, the most urgent first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM objection WHERE state = 'received' AND program = ANY ($1) "  # noqa: S608
@@ -75,7 +88,7 @@ async def list_open(tx: ReadTx, programs: Sequence[str], *, limit: int) -> list[
         list(programs),
         limit,
     )
-    return [_objection(row) for row in rows]
+    return [_objection(vault, row) for row in rows]
 
 
 async def is_open(tx: ReadTx, subject: UUID, program: str) -> bool:
@@ -91,15 +104,16 @@ async def find_review(tx: ReadTx, objection_id: UUID) -> bool:
     return bool(await tx.fetch("SELECT FROM objection WHERE reviews = $1", objection_id))
 
 
-async def answer_objection(
-    tx: WriteTx, objection_id: UUID, state: ObjectionState, *, by: str, at: datetime, answer: str
-) -> None:
+async def answer_objection(tx: WriteTx, vault: Vault, answered: Objection) -> None:
     """Note what an officer answered."""
+    assert answered.answer is not None
     await tx.run(
-        "UPDATE objection SET state = $2, answered_by = $3, answered_at = $4, answer = $5 WHERE objection_id = $1",
-        objection_id,
-        state,
-        by,
-        at,
-        answer,
+        "UPDATE objection SET state = $2, answered_by = $3, answered_at = $4, answer = $5, sealed_answer = $6 "
+        "WHERE objection_id = $1",
+        answered.objection_id,
+        answered.state,
+        answered.answered_by,
+        answered.answered_at,
+        words.coded(answered.answer),
+        words.sealed(vault, answered.answer, answered.objection_id),
     )

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-async def insert(tx: WriteTx, table: str, record: "DataclassInstance") -> None:
-    """A new row of `table` from a record."""
-    names = [each.name for each in fields(record)]
-    places = ", ".join(f"${at}" for at in range(1, len(names) + 1))
+async def insert(tx: WriteTx, table: str, record: "DataclassInstance", **instead: object) -> None:
+    """A new row of `table` from a record; `instead` of a field, or beside them all, these values."""
+    row = {each.name: getattr(record, each.name) for each in fields(record)} | instead
+    places = ", ".join(f"${at}" for at in range(1, len(row) + 1))
     await tx.run(
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})",  # noqa: S608  (our own names)
-        *(getattr(record, name) for name in names),
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})",  # noqa: S608  (our own names)
+        *row.values(),
     )

@@ -8,7 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.origins import RequestKind
+from services.recognition.domain.programs import EndingEvent
+from services.recognition.store import words
 from services.recognition.store.records import insert
+from shared.kit.crypto import Vault
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -18,6 +21,7 @@ class CitizenRequest:
 
     Attributes:
         asked_by: who asks.
+        reason: what ends a benefit, or in his own words; those are sealed in the row.
         subject: about whom; the same person, or a relative.
         passed_on_at: when people were asked to look; None while no roster lists the person.
         confirmed: what people concluded; None while they look.
@@ -37,20 +41,24 @@ class CitizenRequest:
     confirmed: bool | None
 
 
-_COLUMNS = ", ".join(CitizenRequest.__dataclass_fields__)
+REASONS = frozenset(EndingEvent)
+_COLUMNS = ", ".join([*CitizenRequest.__dataclass_fields__, "sealed_reason"])
 
 
-def _request(row: asyncpg.Record) -> CitizenRequest:
-    return CitizenRequest(**{**row, "kind": RequestKind(row["kind"])})
+def _request(vault: Vault, row: asyncpg.Record) -> CitizenRequest:
+    values = dict(row)
+    reason = words.read(vault, row["reason"], values.pop("sealed_reason"), row["request_id"])
+    return CitizenRequest(**values | {"kind": RequestKind(row["kind"]), "reason": reason})
 
 
-async def add_request(tx: WriteTx, request: CitizenRequest) -> None:
+async def add_request(tx: WriteTx, vault: Vault, request: CitizenRequest) -> None:
     """Keep a request."""
-    await insert(tx, "citizen_request", request)
+    sealed = words.sealed(vault, request.reason, request.request_id, REASONS)
+    await insert(tx, "citizen_request", request, reason=words.coded(request.reason, REASONS), sealed_reason=sealed)
 
 
 async def list_recent(
-    tx: ReadTx, asked_by: UUID, subject: UUID, kind: RequestKind, since: datetime
+    tx: ReadTx, vault: Vault, asked_by: UUID, subject: UUID, kind: RequestKind, since: datetime
 ) -> list[CitizenRequest]:
     """Requests of this kind somebody made since an instant and nobody has concluded, the latest first."""
     rows = await tx.fetch(
@@ -61,7 +69,7 @@ async def list_recent(
         kind,
         since,
     )
-    return [_request(row) for row in rows]
+    return [_request(vault, row) for row in rows]
 
 
 _WAITING = f"""
@@ -73,18 +81,18 @@ RETURNING {_COLUMNS}
 """  # noqa: S608  (column names)
 
 
-async def take_waiting(tx: WriteTx, at: datetime) -> list[CitizenRequest]:
+async def take_waiting(tx: WriteTx, vault: Vault, at: datetime) -> list[CitizenRequest]:
     """Requests about people no roster listed when they were made, and one does now; noted as passed on."""
-    return [_request(row) for row in await tx.fetch(_WAITING, at)]
+    return [_request(vault, row) for row in await tx.fetch(_WAITING, at)]
 
 
-async def list_requests(tx: ReadTx, asked_by: UUID) -> list[CitizenRequest]:
+async def list_requests(tx: ReadTx, vault: Vault, asked_by: UUID) -> list[CitizenRequest]:
     """What a person asked for, newest first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM citizen_request WHERE asked_by = $1 ORDER BY requested_at DESC LIMIT 100",  # noqa: S608
         asked_by,
     )
-    return [_request(row) for row in rows]
+    return [_request(vault, row) for row in rows]
 
 
 async def conclude_visits(tx: WriteTx, subject: UUID, at: datetime) -> None:

@@ -1,6 +1,5 @@
 """What citizens ask for: a visit at home, the stop of their own or a relative's benefit. Grid's people look into it."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -9,24 +8,23 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.origins import RequestKind
-from services.recognition.domain.programs import EndingEvent
-from services.recognition.store import proposals, requests
+from services.recognition.store import proposals, requests, words
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.requests import CitizenRequest
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events.recognition import (
-    IN_OWN_WORDS,
     STOP_REQUESTED,
     VISIT_REQUESTED,
     StopRequested,
     VisitRequested,
 )
+from shared.contracts.vocabulary import IN_OWN_WORDS
+from shared.kit.crypto import sendable
 from shared.kit.db import WriteTx
 from shared.kit.problems import NotFoundError
 from shared.kit.telemetry import mask_text
 
 SELF = "self"
-_CODES = frozenset(EndingEvent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ async def ask_visit(deps: Deps, tx: WriteTx, subject: UUID, *, reason: str) -> C
         return known[0]
     made = _made(deps, subject, StopWish(subject=subject, relation=SELF, programs=(), reason=reason, event_on=None))
     made = replace(made, kind=RequestKind.VISIT, passed_on_at=made.requested_at)
-    await requests.add_request(tx, made)
+    await requests.add_request(tx, deps.vault, made)
     fact = VisitRequested(
         request_id=made.request_id, subject=subject, reason=IN_OWN_WORDS, requested_at=made.requested_at
     )
@@ -82,7 +80,7 @@ async def ask_stop(deps: Deps, tx: WriteTx, asker: UUID, wish: StopWish) -> Citi
     made = _made(deps, asker, wish)
     if chosen:
         made = replace(made, passed_on_at=made.requested_at)
-    await requests.add_request(tx, made)
+    await requests.add_request(tx, deps.vault, made)
     if chosen:
         await _pass_on(deps, tx, made, chosen)
     return made
@@ -90,7 +88,7 @@ async def ask_stop(deps: Deps, tx: WriteTx, asker: UUID, wish: StopWish) -> Citi
 
 async def pass_on_waiting(deps: Deps, tx: WriteTx) -> None:
     """Have people look into what was reported of somebody whom only the roster just taken in makes known."""
-    for request in await requests.take_waiting(tx, deps.clock.now()):
+    for request in await requests.take_waiting(tx, deps.vault, deps.clock.now()):
         enrolled = await proposals.list_enrolled(tx, request.subject)
         await _pass_on(deps, tx, request, [code for code in enrolled if _covers(request.programs, [code])])
 
@@ -101,28 +99,24 @@ def _covers(asked: Sequence[str], programs: Sequence[str]) -> bool:
 
 
 async def _pass_on(deps: Deps, tx: WriteTx, request: CitizenRequest, programs: Sequence[str]) -> None:
-    coded = request.reason in _CODES
+    sealed = words.sealed(deps.vault, request.reason, request.request_id, requests.REASONS)
     fact = StopRequested(
         request_id=request.request_id,
         subject=request.subject,
         programs=list(programs),
         relation=request.relation,
-        reason=request.reason if coded else IN_OWN_WORDS,
-        sealed_reason=None if coded else _sealed(deps, request),
+        reason=words.coded(request.reason, requests.REASONS),
+        sealed_reason=sendable(sealed) if sealed else None,
         event_on=request.event_on,
         requested_at=request.requested_at,
     )
     await deps.outbox.say(tx, STOP_REQUESTED, fact)
 
 
-def _sealed(deps: Deps, request: CitizenRequest) -> str:
-    """What somebody wrote, for the people who look into it alone: it may name whom it is about."""
-    return base64.b64encode(deps.vault.seal(request.reason.encode(), request.request_id.bytes)).decode()
-
-
 async def _under_way(deps: Deps, tx: WriteTx, asker: UUID, subject: UUID, kind: RequestKind) -> list[CitizenRequest]:
     days = deps.policies.on(deps.clock.today()).request_days
-    return await requests.list_recent(tx, asker, subject, kind, deps.clock.now() - timedelta(days=days))
+    since = deps.clock.now() - timedelta(days=days)
+    return await requests.list_recent(tx, deps.vault, asker, subject, kind, since)
 
 
 def _made(deps: Deps, asker: UUID, wish: StopWish) -> CitizenRequest:

@@ -10,19 +10,19 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.feed import EventKind
 from services.recognition.store import corrections as store
+from services.recognition.store import words
 from services.recognition.store.corrections import Correction
 from services.recognition.usecases import feed
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.feed import Happened
 from shared.contracts.events.ingest import CorrectionChanged
 from shared.contracts.events.recognition import CORRECTION_REQUESTED, CorrectionRequested
-from shared.contracts.vocabulary import CorrectionStatus
+from shared.contracts.vocabulary import CorrectionReason, CorrectionStatus
 from shared.kit.auth import Caller
+from shared.kit.crypto import sendable
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 from shared.kit.telemetry import mask_text
-
-_FALSE_DEATH = "false_death"
 
 
 async def request(deps: Deps, tx: WriteTx, caller: Caller, program: str, subject: UUID, reason: str) -> Correction:
@@ -53,12 +53,14 @@ async def request(deps: Deps, tx: WriteTx, caller: Caller, program: str, subject
         requested_at=now,
         changed_at=now,
     )
-    await store.save(tx, made)
+    await store.save(tx, deps.vault, made)
+    sealed = words.sealed(deps.vault, made.reason, made.correction_id, store.REASONS)
     fact = CorrectionRequested(
         correction_id=made.correction_id,
         subject=subject,
         evidence_ids=evidence_ids,
-        reason=made.reason,
+        reason=words.coded(made.reason, store.REASONS),
+        sealed_reason=sendable(sealed) if sealed else None,
         asked_by=caller.client_id,
         requested_at=now,
     )
@@ -82,20 +84,20 @@ async def ask_of_case(
         correction_id=name,
         subject=subject,
         evidence_ids=known,
-        reason=_FALSE_DEATH,
+        reason=CorrectionReason.FALSE_DEATH,
         asked_by=f"case:{case_id}",
         requested_at=now,
     )
     await deps.outbox.say(tx, CORRECTION_REQUESTED, fact)
 
 
-async def get(tx: ReadTx, correction_id: UUID, caller: Caller) -> Correction:
+async def get(deps: Deps, tx: ReadTx, correction_id: UUID, caller: Caller) -> Correction:
     """A correction the client asked for.
 
     Raises:
         NotFoundError: none, or another's.
     """
-    found = await store.find(tx, correction_id)
+    found = await store.find(tx, deps.vault, correction_id)
     if found is None or found.client_id != caller.client_id:
         detail = "Your client has asked for no correction of this id."
         raise NotFoundError(detail)
@@ -103,17 +105,20 @@ async def get(tx: ReadTx, correction_id: UUID, caller: Caller) -> Correction:
 
 
 async def hear(deps: Deps, tx: WriteTx, fact: CorrectionChanged) -> None:
-    """What a department says; several may stand behind one person, and the last answer closes it."""
-    known = await store.find(tx, fact.request_id)
+    """What a department says; several may stand behind one person, and the last answer closes it.
+
+    Raises:
+        SealBrokenError: its words were not sealed for this correction.
+    """
+    known = await store.find(tx, deps.vault, fact.request_id)
     if known is None:
         return
     parts = {**known.parts, str(fact.correction_id): str(fact.status)}
     status = _whole(parts)
-    answer = fact.reason if fact.status is CorrectionStatus.REFUSED else known.answer
+    answer = _why_not(deps, fact) if fact.status is CorrectionStatus.REFUSED else known.answer
     due_on: date = max(known.due_on or fact.due_on, fact.due_on)
-    await store.save(
-        tx, replace(known, parts=parts, status=status, answer=answer, due_on=due_on, changed_at=fact.changed_at)
-    )
+    changed = replace(known, parts=parts, status=status, answer=answer, due_on=due_on, changed_at=fact.changed_at)
+    await store.save(tx, deps.vault, changed)
     if status is not known.status:
         happened = Happened(
             kind=EventKind.CORRECTION,
@@ -124,6 +129,12 @@ async def hear(deps: Deps, tx: WriteTx, fact: CorrectionChanged) -> None:
             occurred_at=fact.changed_at,
         )
         await feed.tell(deps, tx, happened)
+
+
+def _why_not(deps: Deps, fact: CorrectionChanged) -> str:
+    if fact.sealed_reason is None:  # an older version says it in words
+        return fact.reason
+    return deps.vault.open_text(deps.vault.received(fact.sealed_reason, fact.correction_id), fact.correction_id)
 
 
 def _whole(parts: dict[str, str]) -> CorrectionStatus:

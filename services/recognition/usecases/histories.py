@@ -60,7 +60,7 @@ async def read_history(
         {**dict(row), "attempts": orjson.loads(row["attempts"])}
         for row in await notices.list_notices(tx, subject, programs)
     ]
-    parts["objections"] = [_fields(each) for each in await objections.list_of(tx, subject, programs)]
+    parts["objections"] = [_fields(each) for each in await objections.list_of(tx, deps.vault, subject, programs)]
     parts["overpayments"] = [
         {
             **_fields(each),

@@ -48,14 +48,14 @@ async def object_to(
     if program not in deps.programs or not await mine.is_enrolled(tx, subject, program):
         detail = "没有查到您的这项待遇。"
         raise NotFoundError(detail)
-    for known in await objections.list_of(tx, subject, [program]):
+    for known in await objections.list_of(tx, deps.vault, subject, [program]):
         if known.state is ObjectionState.RECEIVED and known.about is about:
             detail = f"您已就此提出异议，我们会在{known.due_on.isoformat()}前答复。"
             raise ObjectionWaitsError(detail)
     made = _made(deps, subject, program, about, said)
     decision_id = await mine.standing_decision(tx, subject, program)
     made = replace(made, decision_id=decision_id)
-    await objections.add_objection(tx, made)
+    await objections.add_objection(tx, deps.vault, made)
     return made
 
 
@@ -67,7 +67,7 @@ async def ask_review(deps: Deps, tx: WriteTx, subject: UUID, objection_id: UUID,
         NoReviewError: not dismissed, reviewed already, or too long ago.
     """
     await lock_shard(tx, shard_of(subject))
-    first = await objections.find_objection(tx, objection_id)
+    first = await objections.find_objection(tx, deps.vault, objection_id)
     if first is None or first.subject != subject:
         detail = "没有查到您的这条异议。"
         raise NotFoundError(detail)
@@ -83,7 +83,7 @@ async def ask_review(deps: Deps, tx: WriteTx, subject: UUID, objection_id: UUID,
         raise NoReviewError(detail)
     made = _made(deps, subject, first.program, first.about, said)
     made = replace(made, stage=ObjectionStage.REVIEW, reviews=objection_id, decision_id=first.decision_id)
-    await objections.add_objection(tx, made)
+    await objections.add_objection(tx, deps.vault, made)
     return made
 
 
@@ -118,34 +118,36 @@ async def answer_objection(
         ConflictError: it has its answer.
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
     """
-    found = await objections.find_objection(tx, objection_id)
+    found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not caller.may_program(found.program):
         detail = "No objection about your programs has this id."
         raise NotFoundError(detail)
     if found.state is not ObjectionState.RECEIVED:
         detail = f"It is {found.state} already."
         raise ConflictError(detail)
-    if not may_answer(caller.user, await _involved(tx, found)):
+    if not may_answer(caller.user, await _involved(deps, tx, found)):
         detail = "Somebody who had no hand in the decision has to answer."
         raise FourEyesError(detail)
     state = ObjectionState.UPHELD if upheld else ObjectionState.DISMISSED
-    now, said = deps.clock.now(), mask_text(answer)
-    await objections.answer_objection(tx, objection_id, state, by=caller.user, at=now, answer=said)
+    answered = replace(
+        found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(answer)
+    )
+    await objections.answer_objection(tx, deps.vault, answered)
     if upheld and found.decision_id is not None:
         decided = await decisions.find_decision(tx, found.decision_id)
         if decided is not None and decided.state is DecisionState.NOTICE:
             await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
-    return replace(found, state=state, answered_by=caller.user, answered_at=now, answer=said)
+    return answered
 
 
-async def _involved(tx: WriteTx, found: Objection) -> set[str]:
+async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:
     involved: set[str] = set()
     if found.decision_id is not None:
         decided = await decisions.find_decision(tx, found.decision_id)
         if decided is not None:
             involved |= {decided.decided_by, decided.confirmed_by}
     if found.reviews is not None:
-        first = await objections.find_objection(tx, found.reviews)
+        first = await objections.find_objection(tx, deps.vault, found.reviews)
         if first is not None and first.answered_by is not None:
             involved.add(first.answered_by)
     return involved

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.signals import BY_PEOPLE, STOP_REQUESTS, Kind
-from shared.contracts.events.recognition import IN_OWN_WORDS
-from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
+from shared.contracts.vocabulary import IN_OWN_WORDS, CaseConclusion, Confidence, SuspicionKind
 
 NO_LONGER = "evidence_no_longer_counts"
 

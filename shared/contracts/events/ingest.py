@@ -97,7 +97,7 @@ EVIDENCE_CORRECTED = TableEvent(
     attributes={
         "source": "code of the source",
         "department": "slug of the department that delivered",
-        "reason": "why it was taken back",
+        "reason": "why it was taken back, a CorrectionReason",
         "corrected_at": "when it was taken back, ISO 8601 UTC",
     },
 )
@@ -129,12 +129,13 @@ class CorrectionChanged(Fact):
     source: str
     department: str
     status: CorrectionStatus
-    reason: str  # why it was asked; once refused, why not
+    reason: str  # CorrectionReason: why it was asked; once refused, in_own_words
     asked_by: str  # client, case or department it came from
     evidence_ids: list[int]
     subject: UUID
     due_on: date  # by when the department is to answer
     changed_at: datetime
+    sealed_reason: str | None = None  # why it was refused: base64 of the vault's sealing, bound to the correction id
 
 
 CORRECTION_CHANGED = FactEvent(

@@ -130,10 +130,6 @@ SUBSCRIPTION_CHANGED = FactEvent(
 )
 
 
-IN_OWN_WORDS = "in_own_words"
-"""The reason of a request whose reason is no code: events hold no text that may name somebody."""
-
-
 class StopRequested(Fact):
     """A person or his family asks to stop a benefit."""
 
@@ -174,9 +170,10 @@ class CorrectionRequested(Fact):
     correction_id: UUID
     subject: UUID
     evidence_ids: list[int]
-    reason: str
+    reason: str  # CorrectionReason: events hold no text that may name somebody
     asked_by: str
     requested_at: datetime
+    sealed_reason: str | None = None  # base64 of the vault's sealing of his own words, bound to the correction id
 
 
 CORRECTION_REQUESTED = FactEvent(

@@ -11,6 +11,7 @@ from services.notify.channels import discover as discover_channels
 from services.notify.channels.letter import Letter, LetterSettings, render
 from services.notify.domain.template import fill, read_values, sample_values
 from services.notify.domain.words import SAMPLE_LABELS
+from services.notify.tables import METADATA
 from services.notify.usecases import villages
 from shared.contracts.events import (
     CERTIFICATIONS_DUE,
@@ -47,6 +48,7 @@ from tests.services.notify.world import (
     suspicions,
     table_message,
 )
+from tests.support.traces import plain
 
 VILLAGE = "341602001001"
 
@@ -275,7 +277,19 @@ class TestOffices:
         assert any("提供部门的答复是：数据有误，已更正" in text for text in texts)
         police = issuer.headers("notify.read", role="department", department="police")
         (item,) = (await http.get("/v1/inbox/department", headers=police)).json()["items"]
-        assert "请在2023年11月10日前核对答复" in item["text"]
+        assert "原因：死亡登记有误。请在2023年11月10日前核对答复" in item["text"]
         medins = issuer.headers("notify.read", role="department", department="medins")
         (item,) = (await http.get("/v1/inbox/department", headers=medins)).json()["items"]
         assert "上一次收到是日期不详" in item["text"]
+
+    async def test_what_somebody_wrote_of_a_record_is_read_where_it_is_answered(self, http, deps, database, issuer):
+        asked = CorrectionChanged(
+            correction_id=UUID(int=5), request_id=UUID(int=5), source="health_inpatient_emr", department="health",
+            status=CorrectionStatus.OPEN, reason="欧阳建国的父亲未住院", asked_by="p-1", evidence_ids=[1],
+            subject=subject(1), due_on=date(2023, 11, 10), changed_at=MORNING,
+        )  # fmt: skip
+        await hear(deps, fact_message(CORRECTION_CHANGED, asked))  # as the version before says it
+        health = issuer.headers("notify.read", role="department", department="health")
+        (item,) = (await http.get("/v1/inbox/department", headers=health)).json()["items"]
+        assert "原因：见申请。" in item["text"]
+        assert await plain(database, METADATA, "欧阳建国") == []

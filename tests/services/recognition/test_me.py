@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.recognition.api import faces, me
+from services.recognition.tables import METADATA
 from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED
 from shared.kit.workdays import after_working_days
 from tests.services.recognition.rights import Officers, facts, pay, tell
@@ -23,6 +24,7 @@ from tests.services.recognition.world import (
     subject,
     visited,
 )
+from tests.support.traces import plain
 
 pytestmark = pytest.mark.db
 HER_ID, HIS_ID = "341602195005051227", "341602194901011237"
@@ -286,17 +288,37 @@ async def test_what_somebody_writes_is_sealed_for_who_looks_into_it_and_in_no_ev
     await ask(she, "POST", "/visit-requests", {"reason": "张建国不在家，我卧床"})
     await ask(she, "POST", "/stop-requests", {"reason": words, **relative})
     await ask(she, "POST", "/stop-requests", {"reason": "death", "programs": ["resident_pension"]})
-    for row in await world.rows("SELECT * FROM outbox"):
-        assert "张建国" not in str(
-            [value.decode(errors="ignore") if isinstance(value, bytes) else value for value in row.values()]
-        )
-        assert b"\\u5f20" not in row["body"].lower()
+    assert await plain(world.deps.database, METADATA, "张建国") == []
     told, coded = await facts(world, STOP_REQUESTED)
     sealed = base64.b64decode(told["sealed_reason"])
     assert told["reason"] == "in_own_words"
     assert world.deps.vault.open(sealed, UUID(told["request_id"]).bytes).decode() == words
     assert (coded["reason"], coded["sealed_reason"]) == ("death", None)
     assert {each["reason"] for each in (await ask(she, "GET", "/requests")).json()["items"]} >= {words, "death"}
+
+
+async def test_an_objection_and_its_answer_are_read_by_who_may_and_stand_plain_nowhere(world, ask, http, issuer, she):
+    await world.hear(enrolled(enrolment(she)))
+    said, answer = "我是张建国的母亲，不是他", "已与张建国核对"
+    body = {"program": "resident_pension", "about": "data", "said": said}
+    made = (await ask(she, "POST", "/objections", body)).json()
+    officer = issuer.headers("recognition.manage", role="officer", programs=["*"], user="officer-1")
+    [waiting] = (await http.get("/v1/objections", headers=officer)).json()["items"]
+    assert waiting["said"] == made["said"] == said
+    path, once = f"/v1/objections/{made['objection_id']}:answer", officer | {"Idempotency-Key": "answered-1"}
+    for _ in range(2):
+        answered = await http.post(path, json={"upheld": False, "answer": answer}, headers=once)
+        assert [answered.json()[name] for name in ("said", "answer", "state")] == [said, answer, "dismissed"]
+    [mine] = (await ask(she, "GET", "/objections")).json()["items"]
+    assert (mine["said"], mine["answer"]) == (said, answer)
+    why = {"Purpose-Code": "review", "Legal-Basis": "rule-1"}
+    history = await http.post("/v1/people:history", json={"subject": str(she)}, headers=officer | why)
+    assert [(each["said"], each["answer"]) for each in history.json()["objections"]] == [(said, answer)]
+    assert await plain(world.deps.database, METADATA, "张建国") == []
+    looks = await world.rows(
+        "SELECT answer FROM usage WHERE action = 'objection' AND subject = $1 ORDER BY usage_id", she
+    )
+    assert [each["answer"] for each in looks] == ["seen", "answer", "seen"]
 
 
 async def test_a_second_request_for_another_benefit_is_kept_beside_the_first(world, ask, she):
