@@ -11,13 +11,13 @@ import services.ingest as card
 from services.ingest.api import ROUTERS, taking
 from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.api.uploads import STREAMED
-from services.ingest.domain.catalogue import Source, tally
+from services.ingest.domain.catalogue import tally
 from services.ingest.handlers import Hearing
 from services.ingest.jobs.pull import Puller
 from services.ingest.jobs.resume import Resume
 from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
-from services.ingest.settings import IngestSettings
+from services.ingest.settings import IngestSettings, Pull
 from services.ingest.sources import load_sources
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.raw import RawStore, Received
@@ -48,8 +48,8 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
         people=PeopleCache(platform.database),
         turn=asyncio.Semaphore(settings.ingest_files_at_once),
     )
-    if unknown := [pull.source for pull in settings.ingest_pulls if pull.source not in deps.sources]:
-        msg = f"WUGAN_INGEST_PULLS names {unknown[0]}, which is no source of the catalogue"
+    if unknown := {pull.source for pull in settings.ingest_pulls} - {*deps.sources, ""}:
+        msg = f"WUGAN_INGEST_PULLS names {min(unknown)}, which is no source of the catalogue"
         raise UnknownSourceError(msg)
     log.info("catalogue_read", **tally(deps.sources.values()))
     hearing = Hearing(
@@ -65,8 +65,8 @@ async def build(platform: Platform) -> AsyncIterator[Parts]:
 def _loops(deps: IngestDeps) -> list[Background]:
     database, clock, settings = deps.platform.database, deps.platform.clock, deps.settings
 
-    async def take(source: Source, received: Received, new: NewBatch) -> Batch:
-        return (await taking.take_source(deps, source, received, new))[0]
+    async def take(pull: Pull, received: Received, new: NewBatch) -> Batch:
+        return await taking.take_pulled(deps, pull, received, new)
 
     async def go_on(batch: Batch, received: Received) -> Batch:
         return await taking.go_on(deps, batch, received)

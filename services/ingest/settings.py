@@ -1,8 +1,8 @@
 """Settings of ingest: limits of what is taken in, and where raw files are kept."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from shared.kit.settings import SubjectKeySettings, VaultSettings
 
@@ -10,13 +10,28 @@ _MIB = 1 << 20
 
 
 class Pull(BaseModel):
-    """A folder or bucket from which files of a source are fetched."""
+    """A folder or bucket from which files of a source are fetched, or rosters of a program."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str
+    source: str = ""
+    program: str = ""
+    department: str = Field(default="", description="of a program: whose rosters these are")
+    mode: Literal["full", "delta"] = Field(default="delta", description="of a program: full ends whoever is not in one")
     url: str = Field(description="fsspec URL, e.g. file:///srv/medins or s3://bucket/medins")
     every_seconds: Annotated[float, Field(ge=1)] = 300.0
+
+    @property
+    def code(self) -> str:
+        """Of the source or the program."""
+        return self.source or self.program
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.source) == bool(self.program) or bool(self.program) != bool(self.department):
+            msg = "name a source, or a program and its department"
+            raise ValueError(msg)
+        return self
 
 
 class IngestSettings(SubjectKeySettings, VaultSettings):
@@ -44,7 +59,8 @@ class IngestSettings(SubjectKeySettings, VaultSettings):
     )
     ingest_files_at_once: Annotated[int, Field(ge=1, le=16)] = 2
     ingest_pulls: tuple[Pull, ...] = Field(
-        default=(), description='JSON: [{"source": …, "url": …, "every_seconds": …}]'
+        default=(),
+        description='JSON: [{"source": …, "url": …, "every_seconds": …}, {"program": …, "department": …, "url": …}]',
     )
     ingest_watch_seconds: Annotated[float, Field(gt=0)] = 300.0
     ingest_quality_days: Annotated[int, Field(ge=1, le=366)] = Field(default=30, description="span of quality figures")

@@ -22,6 +22,7 @@ from services.ingest.domain.catalogue import CITIZEN_ID, NAME, Source
 from services.ingest.domain.evidence import window_start
 from services.ingest.domain.households import one_a_person
 from services.ingest.domain.people import PeopleIndex
+from services.ingest.settings import Pull
 from services.ingest.store import batches
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.problems import UnreadableFileError
@@ -330,6 +331,15 @@ async def go_on(deps: IngestDeps, batch: Batch, received: Received, *, confirmed
         asked = RosterAsked(full=batch.roster_full, confirmed=through, by_household=by_household)
         return (await take_roster(deps, batch.code, received, new, asked))[0]
     return (await take_source(deps, deps.source(batch.code), received, new, confirmed=through))[0]
+
+
+async def take_pulled(deps: IngestDeps, pull: Pull, received: Received, new: NewBatch) -> Batch:
+    """Take a file that was put into a folder of the settings."""
+    if pull.source:
+        return (await take_source(deps, deps.source(pull.source), received, new))[0]
+    by_household = await pays_households(deps, pull.program)
+    asked = RosterAsked(full=pull.mode == "full", confirmed=False, by_household=by_household)
+    return (await take_roster(deps, pull.program, received, new, asked))[0]
 
 
 def _judged_roster(deps: IngestDeps, received: Received, *, by_household: bool) -> JudgedRosterFile:

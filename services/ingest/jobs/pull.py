@@ -1,4 +1,4 @@
-"""Fetch files from folders and buckets in which departments put them, each once, on a schedule."""
+"""Fetch files and rosters from folders and buckets in which departments put them, each once, on a schedule."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ from shared.kit.problems import ProblemError
 
 log = structlog.get_logger(__name__)
 
-Take = Callable[[Source, Received, NewBatch], Awaitable[Batch]]
+Take = Callable[[Pull, Received, NewBatch], Awaitable[Batch]]
 _PIECE = 1 << 20
 _LOOK_SECONDS = 1.0
 # What programs write beside a file while they are still at it.
@@ -68,7 +68,7 @@ class Puller:
                     try:
                         await self.look(pull)
                     except Exception as error:  # noqa: BLE001  (each kind of store has errors of its own)
-                        log.warning("pull_unreachable", source=pull.source, reason=type(error).__name__)
+                        log.warning("pull_unreachable", code=pull.code, reason=type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.Event().wait()
 
@@ -84,40 +84,39 @@ class Puller:
             if fingerprint not in steady:
                 continue
             async with self._database.read() as tx:
-                if await watching.was_pulled(tx, pull.source, fingerprint):
+                if await watching.was_pulled(tx, pull.code, fingerprint):
                     continue
             try:
                 await self._fetch(pull, store, path, fingerprint)
                 count += 1
             except Exception as error:  # noqa: BLE001  (whatever a file does, the next one has its turn)
-                log.warning("pull_failed", source=pull.source, reason=type(error).__name__)
+                log.warning("pull_failed", code=pull.code, reason=type(error).__name__)
         return count
 
     async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> None:  # noqa: ANN401  (fsspec)
-        source = self._sources[pull.source]
         try:
             received = await self._raw.receive(_read(store, path), limit=self._settings.ingest_max_upload_bytes)
             try:
-                batch = await self._take(source, received, self._new(source, received, path))
+                batch = await self._take(pull, received, self._new(pull, received, path))
             finally:
                 self._raw.forget(received)
             outcome, batch_id = batch.status, batch.batch_id
         except ProblemError as problem:
             if problem.code in _PASSING:
-                log.warning("pull_postponed", source=pull.source, code=problem.code)
+                log.warning("pull_postponed", code=pull.code, problem=problem.code)
                 return
             outcome, batch_id = problem.code, None
-        log.info("pulled", source=pull.source, outcome=outcome)
+        log.info("pulled", code=pull.code, outcome=outcome)
         async with self._database.write() as tx:
             await watching.note_pulled(
-                tx, pull.source, fingerprint, outcome=outcome, batch_id=batch_id, at=self._clock.now()
+                tx, pull.code, fingerprint, outcome=outcome, batch_id=batch_id, at=self._clock.now()
             )
 
-    def _new(self, source: Source, received: Received, path: str) -> NewBatch:
+    def _new(self, pull: Pull, received: Received, path: str) -> NewBatch:
         return NewBatch(
-            kind="source",
-            code=source.code,
-            department=source.department,
+            kind="source" if pull.source else "roster",
+            code=pull.code,
+            department=self._sources[pull.source].department if pull.source else pull.department,
             client_id="pull",
             sha256=received.sha256,
             filename=PurePosixPath(path).name[:200],

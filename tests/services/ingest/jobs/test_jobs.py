@@ -17,7 +17,7 @@ from services.ingest.jobs.retention import Retention
 from services.ingest.jobs.watch import Watch
 from services.ingest.settings import Pull
 from tests.services.ingest.api.test_held import faulty
-from tests.services.ingest.world import IDS, NAMES, csv_of, pharmacy
+from tests.services.ingest.world import IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
 
 pytestmark = pytest.mark.db
 
@@ -138,8 +138,8 @@ async def test_an_old_death_is_said_once_and_stays_corrected_however_often_the_r
 def puller(town):
     database, clock, sources = parts(town)
 
-    async def take(source, received, new):
-        return (await taking.take_source(town.deps, source, received, new))[0]
+    async def take(pull, received, new):
+        return await taking.take_pulled(town.deps, pull, received, new)
 
     return Puller(
         database=database, clock=clock, sources=sources, raw=town.deps.raw, settings=town.deps.settings, take=take
@@ -160,6 +160,16 @@ async def test_a_file_put_into_a_folder_is_fetched_once(town, puller, tmp_path):
     assert len(await town.said("ingest.evidence.accepted.v1")) == 5
     [batch] = await town.rows("SELECT filename, department, client_id FROM batch WHERE kind = 'source'")
     assert batch == {"filename": "a.csv", "department": "medins", "client_id": "pull"}
+
+
+async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    pull = Pull(program=PROGRAM, department="hrss", url=f"file://{inbox}")
+    (inbox / "changes.csv").write_bytes(csv_of(roster([30, 31])))
+    assert [await puller.look(pull) for _ in range(3)] == [0, 1, 0]
+    [batch] = await town.rows("SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull'")
+    assert batch == {"code": PROGRAM, "department": "hrss", "new": "2"}
 
 
 async def test_a_file_still_being_written_is_left_until_it_rests(town, puller, tmp_path):
