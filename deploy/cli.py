@@ -37,14 +37,17 @@ def up(
     workers: Annotated[
         list[str] | None, typer.Option(help="Processes: 2 for every service, scoring=4 for one; may be repeated.")
     ] = None,
+    demo: Annotated[bool, typer.Option(help="Know the demo's clients, and send texts to a sandbox.")] = True,
 ) -> None:
     """Run the whole platform on this machine until Ctrl-C."""
+    from deploy.local.clients import CLIENTS, INSTALLED  # noqa: PLC0415  (loaded when called)
     from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
     from deploy.local.up import run  # noqa: PLC0415  (loaded when called)
 
     options = StackOptions(
-        data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []), sandbox=True
-    )
+        data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []), sandbox=demo,
+        known=CLIENTS if demo else INSTALLED,
+    )  # fmt: skip
     raise typer.Exit(run(options))
 
 
@@ -194,10 +197,11 @@ def dead_letters(context: typer.Context) -> None:
 @app.command()
 def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> None:
     """Bring every schema up to date on a platform that is not running."""
+    from deploy.local.clients import service_cards  # noqa: PLC0415  (loaded when called)
     from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
     from deploy.local.up import migrate as run_migrations  # noqa: PLC0415  (loaded when called)
 
-    raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base)))
+    raise typer.Exit(run_migrations(StackOptions(data=data, port_base=port_base, known=service_cards())))
 
 
 @app.command("streams")

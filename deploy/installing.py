@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.clients import SERVICES, ClientCard, service_cards
+from deploy.local.clients import INSTALLED, SERVICES
 from deploy.local.secrets import ADMIN, OPERATOR, load_or_make
-
-OPERATOR_CLIENT = ClientCard(client_id="operator", role="operator", scopes=("operate",), programs=("*",))
 
 
 def environment(folder: Path) -> Mapping[str, str]:
     """The variables; keys of clients and the issuer lie in `folder`, where `clients.json` is to be completed.
 
-    Unlike the demo's, the operator may do no more than operate; departments, partners and back ends are added to the
-    file by hand, and stay there when this is called again.
+    Departments, partners and back ends are added to the file by hand, and stay there when this is called again.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = load_or_make(folder, (*service_cards(), OPERATOR_CLIENT))
+    made = load_or_make(folder, INSTALLED)
     return {
         "WUGAN_SUBJECT_KEY": made.subject_key,
         "WUGAN_NAME_KEY": made.name_key,

@@ -74,6 +74,9 @@ def service_cards() -> tuple[ClientCard, ...]:
     )
 
 
+DEMO = "demo-"
+"""How the names of clients begin that are known where the demo is, and nowhere else."""
+
 _DEMO = (
     ClientCard(client_id="demo-operator", role="operator", scopes=ALL_SCOPES, programs=("*",)),
     ClientCard(
@@ -105,3 +108,9 @@ _DEMO = (
 
 CLIENTS: tuple[ClientCard, ...] = (*service_cards(), *_DEMO)
 """Every client of a local stack."""
+
+INSTALLED: tuple[ClientCard, ...] = (
+    *service_cards(),
+    ClientCard(client_id="operator", role="operator", scopes=("operate",), programs=("*",)),
+)
+"""Those of an installation: unlike the demo's, its operator may do no more than operate."""

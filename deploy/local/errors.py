@@ -80,6 +80,15 @@ class NoSecretsError(StackError):
         )
 
 
+class InstalledError(StackError):
+    """The demo's clients would be let into an installation."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} was set up without the demo's clients, one of whom may do everything: start it with --no-demo."
+        )
+
+
 class DiedError(StackError):
     """A process ended before it was ever ready."""
 

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import ECKey
 
-from deploy.local.clients import CLIENTS, SERVICES, ClientCard
+from deploy.local.clients import CLIENTS, DEMO, SERVICES, ClientCard
 from deploy.local.errors import NoSecretsError
 
 ADMIN = "postgres"
@@ -110,11 +110,16 @@ def _secrets(folder: Path, keys: Mapping[str, Any], clients: Iterable[str]) -> S
     )
 
 
-def _register(found: Secrets, cards: Iterable[ClientCard]) -> None:
-    """List our clients with their public keys; what else the file says of them, and everybody else in it, stays."""
+def _register(found: Secrets, cards: Sequence[ClientCard]) -> None:
+    """List our clients with their public keys; what else the file says of them, and everybody else in it, stays.
+
+    Except for the demo's: where they are not ours, nobody knows them any more.
+    """
     path = found.clients_file
     before = path.read_bytes() if path.exists() else b"[]"
-    listed: dict[str, dict[str, Any]] = {each["client_id"]: each for each in json.loads(before)}
+    told = ((each["client_id"], each) for each in json.loads(before))
+    ours = {card.client_id for card in cards}
+    listed: dict[str, dict[str, Any]] = {name: each for name, each in told if name in ours or not name.startswith(DEMO)}
     for card in cards:
         kept = listed.get(card.client_id, {})
         public = _public(_ensure_key(found.clients[card.client_id].key_file))

@@ -12,8 +12,8 @@ from typing import Self, TypeVar
 
 from deploy import streams
 from deploy.local import caddy, connections, database, nats, postgres, sandbox, services
-from deploy.local.clients import CLIENTS, SERVICES, ClientCard
-from deploy.local.errors import MigrationError, PortInUseError, StackError, UnknownProcessError
+from deploy.local.clients import CLIENTS, INSTALLED, SERVICES, ClientCard
+from deploy.local.errors import InstalledError, MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
 from deploy.local.journal import Journal, Listener
 from deploy.local.ports import HOST, Ports, plan
@@ -48,7 +48,8 @@ class StackOptions:
         nats_url: a NATS that runs already.
         modules: module of a service that is not `services.<name>`.
         environment: variables for every service process.
-        clients: callers beside those every local stack knows.
+        known: callers it always knows: the demo's, or those of an installation.
+        clients: callers beside those.
         clock_at: business time at the start; without it the time goes on as it was left, or as it is.
     """
 
@@ -67,6 +68,7 @@ class StackOptions:
     nats_url: str | None = field(default_factory=lambda: os.environ.get("WUGAN_NATS_URL") or None)
     modules: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    known: tuple[ClientCard, ...] = CLIENTS
     clients: tuple[ClientCard, ...] = ()
     clock_at: datetime | None = None
 
@@ -229,7 +231,7 @@ class LocalStack:
             # Before the folder is opened, and perhaps emptied: the URL may be malformed.
             self._server, self._database = database.parse_url(options.database_url)
         self.folder.open(fresh=options.fresh, min_free_bytes=options.min_free_bytes)
-        self._secrets = load_or_make(self.folder.secrets, (*CLIENTS, *options.clients))
+        self._secrets = self._load_secrets()
         ports = plan(options.port_base, options.services, options.workers)
         await self._refuse_taken(ports)
         self._ports = ports
@@ -251,6 +253,12 @@ class LocalStack:
             if options.sandbox:
                 group.create_task(self._start_sandbox())
         self.journal.say(f"everything is ready after {time.monotonic() - started:.1f} s")
+
+    def _load_secrets(self) -> Secrets:
+        known, operator = self.options.known, self.folder.secrets / "clients" / f"{INSTALLED[-1].client_id}.pem"
+        if known == CLIENTS and operator.exists():
+            raise InstalledError(self.folder.root)
+        return load_or_make(self.folder.secrets, (*known, *self.options.clients))
 
     async def _refuse_taken(self, ports: Ports) -> None:
         options = self.options

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import app, parse_workers
 from deploy.demo.city.manifest import MANIFEST, Manifest, write_manifest
+from deploy.local.clients import INSTALLED
 from deploy.local.secrets import load_or_make
 
 
@@ -41,6 +42,7 @@ def test_help_loads_no_service_and_nothing_heavy():
         ("demo --data {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
         ("up --data {kept} --fresh", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
         ("migrate --data {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no address of"),
+        ("up --data {installed}", {}, "was set up without the demo's clients"),
         ("backup --data {kept} --to {empty}", {"WUGAN_DATABASE_URL": "x://h"}, "wugan: WUGAN_DATABASE_URL is no addr"),
     ],
 )
@@ -49,7 +51,7 @@ def test_trouble_is_one_sentence_and_exit_code_1(tmp_path, monkeypatch, words, e
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    places = {name: tmp_path / name for name in ("empty", "gone", "broken", "demo", "kept")}
+    places = {name: tmp_path / name for name in ("empty", "gone", "broken", "demo", "kept", "installed")}
     places["empty"].mkdir()
     _write(places["broken"] / MANIFEST, "null")
     _write(places["demo"] / "city-0.01-2023" / MANIFEST, "{")
@@ -57,6 +59,9 @@ def test_trouble_is_one_sentence_and_exit_code_1(tmp_path, monkeypatch, words, e
     _write(places["kept"] / "wugan.json", "{}")
     (places["kept"] / "secrets").mkdir()
     load_or_make(places["kept"] / "secrets")
+    _write(places["installed"] / "wugan.json", "{}")
+    (places["installed"] / "secrets").mkdir()
+    load_or_make(places["installed"] / "secrets", INSTALLED)
     said = CliRunner().invoke(app, words.format(**places).split())
     assert said.exit_code == 1
     assert isinstance(said.exception, SystemExit)

@@ -5,7 +5,7 @@ import json
 import pytest
 from joserfc.jwk import ECKey
 
-from deploy.local.clients import CLIENTS, SERVICES, ClientCard, service_cards
+from deploy.local.clients import CLIENTS, INSTALLED, SERVICES, ClientCard, service_cards
 from deploy.local.errors import NoSecretsError
 from deploy.local.secrets import load, load_or_make, write_private
 from shared.kit.http import load_key
@@ -59,6 +59,10 @@ def test_clients_added_by_hand_and_second_keys_stay_until_a_key_is_new(tmp_path)
     found = {each["client_id"]: each for each in json.loads(after.clients_file.read_text())}
     assert operator["jwks"]["keys"][0] not in found["demo-operator"]["jwks"]["keys"]
     assert len(found["demo-operator"]["jwks"]["keys"]) == 1
+    load_or_make(tmp_path, INSTALLED)
+    found = {each["client_id"]: each for each in json.loads(after.clients_file.read_text())}
+    assert {"bank", "late", "operator"} < set(found)
+    assert not any(name.startswith("demo-") for name in found)
 
 
 def test_looking_at_secrets_makes_and_changes_none(tmp_path):
