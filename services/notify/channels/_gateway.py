@@ -6,7 +6,7 @@ are `{"receipts": [{"id", "status": "delivered" | "failed", "reason", "at"}]}`, 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID
 
@@ -91,7 +91,14 @@ class Gateway:
         return self._results(batch, answer.content)
 
     def _unknown(self, batch: Sequence[Outgoing], reason: str) -> list[Result]:
-        return [again(each, self.name, reason, unsure=True) for each in batch]
+        return [self._lost(each, reason) for each in batch]
+
+    def _lost(self, message: Outgoing, reason: str) -> Result:
+        return replace(again(message, self.name, reason, unsure=True), parts=self._billed(message))
+
+    def _billed(self, message: Outgoing) -> int:
+        """What it bills, counted at the first call that may have reached it: the same id again costs nothing."""
+        return 0 if message.asked == self.name else self.parts(message)
 
     def _results(self, batch: Sequence[Outgoing], body: bytes) -> list[Result]:
         try:
@@ -102,9 +109,9 @@ class Gateway:
 
     def _result(self, message: Outgoing, item: _AnswerItem | None) -> Result:
         if item is None:
-            return again(message, self.name, "no_answer_for_it", unsure=True)
+            return self._lost(message, "no_answer_for_it")
         if item.status == "accepted":
-            reference, parts = item.reference[:64], self.parts(message)
+            reference, parts = item.reference[:64], self._billed(message)
             return Result(id=message.id, outcome=Outcome.HANDED, provider=self.name, reference=reference, parts=parts)
         reason = item.reason[:64] or item.status[:64]
         if item.status == "rejected":

@@ -18,7 +18,8 @@ _LOCK: Final = """
 SELECT count(*) FROM (SELECT FROM delivery WHERE channel = $1 AND message_id = ANY($2::uuid[])
                       ORDER BY message_id, attempt FOR UPDATE) locked
 """
-# Delivered outweighs failed outweighs handed: receipts may come twice, late, and in any order.
+# Delivered outweighs failed outweighs handed: receipts may come twice, late, and in any order. A provider whose answer
+# was lost had the message if it now says that it failed: the try that waits to ask it again ends by that.
 # IS NOT DISTINCT FROM keeps the index of the queue out of the plan: on a morning that fills the queue faster than its
 # statistics follow, the planner takes it for empty and reads all of it for each handful of receipts.
 _RECEIPTS: Final = """
@@ -27,10 +28,12 @@ WITH said AS (
     AS s (message_id, reached, reason) ORDER BY message_id, reached DESC, reason
 ), newest AS (
     SELECT s.*, d.attempt, d.status FROM said s CROSS JOIN LATERAL (
-        SELECT attempt, status FROM delivery o WHERE o.message_id = s.message_id AND o.channel = $1
-        ORDER BY o.status = 'delivered' DESC, o.status IN ('handed', 'sending', 'failed') DESC, o.attempt DESC
+        SELECT attempt, status, provider IS NOT NULL AS asked FROM delivery o
+        WHERE o.message_id = s.message_id AND o.channel = $1
+        ORDER BY o.status = 'delivered' DESC, (o.status = 'queued' AND o.provider IS NOT NULL AND NOT s.reached) DESC,
+                 o.status IN ('handed', 'sending', 'failed') DESC, o.attempt DESC
         LIMIT 1) d
-    WHERE d.status IN ('handed', 'sending') OR (d.status = 'failed' AND s.reached)
+    WHERE d.status IN ('handed', 'sending') OR (d.status = 'failed' AND s.reached) OR (d.status = 'queued' AND d.asked)
     ORDER BY s.message_id
 ), done AS (
     UPDATE delivery d
@@ -38,11 +41,11 @@ WITH said AS (
         ended_at = $5::timestamptz, handed_at = coalesce(d.handed_at, $5::timestamptz),
         reason = CASE WHEN n.reached THEN NULL ELSE nullif(n.reason, '') END
     FROM newest n WHERE d.message_id = n.message_id AND d.channel = $1 AND d.attempt = n.attempt AND d.status = n.status
-    RETURNING d.message_id, d.subject, d.template, n.reached, coalesce(d.reason, '') AS reason
+    RETURNING d.message_id, d.attempt, d.subject, d.template, n.reached, coalesce(d.reason, '') AS reason
 ), stopped AS (
     UPDATE delivery q SET status = 'merged', reason = 'reached_before', ended_at = $5::timestamptz
     FROM done WHERE done.reached AND q.message_id = done.message_id AND q.channel = $1
-        AND q.status IS NOT DISTINCT FROM 'queued'
+        AND q.attempt <> done.attempt AND q.status IS NOT DISTINCT FROM 'queued'
 )
 SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, d.reason, d.reached AS delivered, true AS tried
 FROM done d JOIN message m ON m.id = d.message_id

@@ -114,14 +114,16 @@ async def set_status(
     return tag.endswith("1")
 
 
-async def fail(tx: WriteTx, subscription_id: UUID, failures: int, due_at: datetime, reason: str) -> None:
-    """Note that a call failed, and when the next one may be made."""
+async def fail(tx: WriteTx, endpoint: Endpoint, due_at: datetime, reason: str) -> None:
+    """Note that a call failed, and when the next one may be made; not where its owner has changed it meanwhile."""
     await tx.run(
-        "UPDATE endpoint SET failures = $2, due_at = $3, leased_until = NULL, reason = $4 WHERE subscription_id = $1",
-        subscription_id,
-        failures,
+        "UPDATE endpoint SET failures = $2, due_at = $3, leased_until = NULL, reason = $4"
+        " WHERE subscription_id = $1 AND version = $5",
+        endpoint.subscription_id,
+        endpoint.failures + 1,
         due_at,
         reason,
+        endpoint.version,
     )
 
 

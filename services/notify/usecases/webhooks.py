@@ -143,7 +143,7 @@ async def record_challenge(tx: WriteTx, deps: Deps, endpoint: Endpoint, answer: 
     if again is None:
         await _change(tx, deps, endpoint, SubscriptionStatus.DISABLED, reason)
     else:
-        await endpoints.fail(tx, endpoint.subscription_id, endpoint.failures + 1, again, reason)
+        await endpoints.fail(tx, endpoint, again, reason)
 
 
 async def claim(tx: WriteTx, deps: Deps, subscription_id: UUID) -> Batch | None:
@@ -214,14 +214,14 @@ def _ending(event: Thin, answer: Answer, now: datetime, *, again: datetime | Non
 
 
 async def _rest(tx: WriteTx, deps: Deps, endpoint: Endpoint, answers: Sequence[Answer], jitter: float) -> None:
-    now, failures = deps.clock.now(), endpoint.failures + 1
-    again = rules.try_again(now, failures, rules.WAITS, jitter)
+    now = deps.clock.now()
+    again = rules.try_again(now, endpoint.failures + 1, rules.WAITS, jitter)
     if again is None:
         await _change(tx, deps, endpoint, SubscriptionStatus.PAUSED, answers[-1].reason)
         return
     asked = max((answer.retry_after or 0.0 for answer in answers), default=0.0)
     again = max(again, now + timedelta(seconds=asked))
-    await endpoints.fail(tx, endpoint.subscription_id, failures, again, answers[-1].reason)
+    await endpoints.fail(tx, endpoint, again, answers[-1].reason)
 
 
 async def _change(tx: WriteTx, deps: Deps, endpoint: Endpoint, status: SubscriptionStatus, reason: str) -> bool:

@@ -52,7 +52,8 @@ class TestReceipts:
             async with database.write() as tx:
                 await send.take_receipts(tx, deps, "sms", receipts[:3])
             receipts = receipts[3:]
-        assert [row["status"] for row in await deliveries(database)] == ["delivered"] * 4 + ["failed"] * 2
+        by_phone = [row for row in await deliveries(database) if row["channel"] == "sms"]
+        assert [row["status"] for row in by_phone] == ["delivered"] * 4 + ["failed"] * 2
         told = [row["subject"] for row in await said(database) if row["channel"] == "sms"]
         assert sorted(told) == [who.bytes for who in people[:4]]
 
@@ -94,20 +95,27 @@ class TestReceipts:
         assert found.count((1, "delivered")) == 50
         assert found.count((2, "merged")) == (50 if outcome is Outcome.AGAIN else 0)
 
-    async def test_a_receipt_for_a_lost_answer_stops_the_next_try(self, deps, database, clock, sandbox):
+    @pytest.mark.parametrize(
+        ("reached", "ends"),
+        [(True, [(1, "delivered"), (2, "merged")]), (False, [(1, "failed"), (2, "failed")])],
+    )
+    async def test_a_receipt_for_a_lost_answer_stops_the_next_try(self, deps, database, clock, sandbox, reached, ends):
         await certify(deps, subject(1))
         async with database.write() as tx:
             claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
         ready = send.make_ready(deps, "sms", claimed)
         async with database.write() as tx:
-            lost = [Result(id=ready.outgoing[0].id, outcome=Outcome.AGAIN, reason="readtimeout")]
-            await send.record(tx, deps, "sms", lost, ready)
+            lost = Result(
+                id=ready.outgoing[0].id, outcome=Outcome.AGAIN, provider="gateway_1", reason="late", unsure=True
+            )
+            await send.record(tx, deps, "sms", [lost], ready)
         async with database.write() as tx:
-            await send.take_receipts(tx, deps, "sms", [receipt(ready.outgoing[0].id)])
+            told = [receipt(ready.outgoing[0].id, delivered=reached)] * 2
+            assert await send.take_receipts(tx, deps, "sms", told) == 1
         clock.move(timedelta(hours=1))
         await drain(deps)
         assert sandbox.state.keep.count_sms()["messages"] == 0
-        assert [row[:2] for row in await states(database)] == [(1, "delivered"), (2, "merged")]
+        assert [row[:2] for row in await states(database)] == ends
 
     async def test_receipts_about_strangers_change_nothing(self, deps, database):
         async with database.write() as tx:

@@ -10,6 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from deploy.sandbox.hooks import Reception
+from services.notify.channels.webhook import Answer
 from services.notify.domain.endpoints import WAITS
 from services.notify.store import endpoints
 from services.notify.usecases import webhooks
@@ -299,6 +300,20 @@ class TestFailing:
         assert ((await state(database))[0], row["status"], row["attempts"]) == (*ends, 9)
         told = await rows_of(database, "SELECT FROM message WHERE template = 'endpoint_stopped'")
         assert len(told) == (not others)
+
+    async def test_a_call_that_fails_after_its_owner_moved_the_url_is_not_held_against_the_new_one(
+        self, deps, database, receiver
+    ):
+        await hear(deps, subscription(url=receiver))
+        await post_all(deps)
+        await hear(deps, recorded([1]))
+        async with database.write() as tx:
+            batch = await webhooks.claim(tx, deps, UUID(int=1))
+        await hear(deps, subscription(url=f"{receiver}/moved", version=2))
+        async with database.write() as tx:
+            assert batch is not None
+            await webhooks.record(tx, deps, batch, [Answer(status=503, reason="http_503")])
+        assert await rows_of(database, "SELECT failures FROM endpoint") == [{"failures": 0}]
 
     async def test_gone_disables_at_once_and_keeps_what_waits(self, deps, database, sandbox, receiver):
         await hear(deps, subscription(url=receiver))
