@@ -11,6 +11,8 @@ from shared.contracts.vocabulary import Claim
 
 PLATFORM_CLAIMS = frozenset({Claim.ALIVE})
 """Claims certificates of this platform fill; the others stay with the owner department."""
+_PROVED_BY_PERSON = frozenset({Claim.STILL_DISABLED, Claim.INCOME_OK})
+"""Claims no register answers alone: the owner asks the person himself, once a year in most places."""
 
 
 class Family(StrEnum):
@@ -147,6 +149,10 @@ class ProgramVersion:
     def outstanding(self) -> tuple[Claim, ...]:
         """Claims the owner department has to look at itself."""
         return tuple(claim for claim in self.claims if claim not in PLATFORM_CLAIMS)
+
+    def asks_more(self) -> bool:
+        """Whether the person has to do something for it although he is certified as living."""
+        return not _PROVED_BY_PERSON.isdisjoint(self.claims)
 
     def effect_of(self, event: EndingEvent) -> Effect:
         """What an event does; what the rule does not name changes nothing."""

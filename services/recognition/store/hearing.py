@@ -133,7 +133,7 @@ async def list_left_of_withdrawn(tx: WriteTx, reason: str) -> list[asyncpg.Recor
 
 _ANNOUNCE = """
 WITH per_program AS (
-    SELECT e.subject, b.*, ($3::int[])[p.at] AS warning, e.due_on
+    SELECT e.subject, b.*, ($3::int[])[p.at] AS warning, e.due_on, ($5::bool[])[p.at] AS asks_more
     FROM {subjects} s
     JOIN enrolment e ON e.subject = s.subject AND e.listed AND e.status <> 'terminated' AND NOT e.decision_owed
     CROSS JOIN LATERAL (SELECT array_position($1::text[], e.program) AS at OFFSET 0) p
@@ -144,7 +144,7 @@ WITH per_program AS (
     ) b
     WHERE p.at IS NOT NULL
 ), chosen AS (
-    SELECT DISTINCT ON (subject) *, count(*) FILTER (WHERE until >= $4) OVER everybody AS programs,
+    SELECT DISTINCT ON (subject) *, count(*) FILTER (WHERE until >= $4 AND NOT asks_more) OVER everybody AS programs,
            bool_and(GREATEST(until, due_on) > $4::date + warning) OVER everybody AS clear
     FROM per_program WINDOW everybody AS (PARTITION BY subject)
     ORDER BY subject, until < $4, until, as_of DESC
@@ -167,28 +167,33 @@ _OF_ASSESSMENTS = _ANNOUNCE.format(
     subjects="(SELECT DISTINCT subject FROM heard_assessment WHERE certificate_id IS NOT NULL)"
 )
 _OF_ENROLMENTS = _ANNOUNCE.format(subjects="(SELECT DISTINCT subject FROM heard_enrolment WHERE listed)")
-_OF_SUBJECTS = _ANNOUNCE.format(subjects="(SELECT DISTINCT unnest($5::uuid[]) AS subject)")
+_OF_SUBJECTS = _ANNOUNCE.format(subjects="(SELECT DISTINCT unnest($6::uuid[]) AS subject)")
 
 
 class Cycles:
-    """Cycle and warning of every program on one day, as arrays for SQL."""
+    """Cycle and warning of every program on one day, and whether it asks the person for more; as arrays for SQL."""
 
-    def __init__(self, codes: list[str], months: list[int], warnings: list[int]) -> None:
+    def __init__(self, codes: list[str], months: list[int], warnings: list[int], asks_more: list[bool]) -> None:
         self.codes = codes
         self.months = months
         self.warnings = warnings
+        self.asks_more = asks_more
+
+
+def _numbers(cycles: Cycles, today: date) -> tuple[object, ...]:
+    return cycles.codes, cycles.months, cycles.warnings, today, cycles.asks_more
 
 
 async def announce_assessed(tx: WriteTx, cycles: Cycles, today: date) -> list[asyncpg.Record]:
     """Who of the assessments just taken in is newly or longer certified; noted as told."""
-    return await tx.fetch(_OF_ASSESSMENTS, cycles.codes, cycles.months, cycles.warnings, today)
+    return await tx.fetch(_OF_ASSESSMENTS, *_numbers(cycles, today))
 
 
 async def announce_enrolled(tx: WriteTx, cycles: Cycles, today: date) -> list[asyncpg.Record]:
     """Who of the roster just taken in had been certified before it came; noted as told."""
-    return await tx.fetch(_OF_ENROLMENTS, cycles.codes, cycles.months, cycles.warnings, today)
+    return await tx.fetch(_OF_ENROLMENTS, *_numbers(cycles, today))
 
 
 async def announce_subjects(tx: WriteTx, cycles: Cycles, today: date, subjects: list[UUID]) -> list[asyncpg.Record]:
     """Who of these people is newly or longer certified; noted as told."""
-    return await tx.fetch(_OF_SUBJECTS, cycles.codes, cycles.months, cycles.warnings, today, subjects)
+    return await tx.fetch(_OF_SUBJECTS, *_numbers(cycles, today), subjects)

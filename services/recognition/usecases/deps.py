@@ -87,6 +87,7 @@ class Deps:
             [code for code, _ in fitting],
             [version.cycle_months for _, version in fitting],
             [version.warning_days for _, version in fitting],
+            [version.asks_more() for _, version in fitting],
         )
 
     def pseudonym(self, client_id: str, subject: UUID) -> UUID:

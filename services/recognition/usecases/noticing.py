@@ -59,8 +59,8 @@ async def require_told(deps: Deps, tx: ReadTx, decided: Decided) -> None:
     tried = await notices.channels_tried(tx, decided.decision_id)
     if len(tried) < needed:
         detail = (
-            f"The notice has been delivered or tried on {len(tried)} of {needed} channels; wait for notify, or hand it "
-            "over in person and have that recorded."
+            f"The notice has been delivered or tried on {len(tried)} of {needed} channels; wait for notify, or have "
+            "the village hand its letter over and confirm that, which is one channel."
         )
         raise NotToldError(detail)
 

@@ -19,7 +19,7 @@ CERTIFICATES_ISSUED = TableEvent(
         "channel": WORD,  # Channel
         "strength": WORD,
         "valid_until": pa.date32(),  # earliest over the programs of the person
-        "programs": pa.int16(),  # how many programs reuse it
+        "programs": pa.int16(),  # how many programs that reuse it ask nothing else of the person
         "previous_until": pa.date32(),  # until when the person was certified before; null if never
     },
     attributes={"issued_on": "business date"},

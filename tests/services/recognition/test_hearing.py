@@ -91,6 +91,7 @@ async def test_the_earliest_end_over_the_programs_is_told(world):
         enrolled(enrolment(SHE)),
         enrolled(enrolment(SHE), program="orphan"),  # six months
         enrolled(enrolment(SHE), program="unemployment"),  # one month: over by now
+        enrolled(enrolment(SHE), program="dibao"),  # asks for her income besides
         assessed(assessment(SHE)),
     )
     [row] = await world.said(CERTIFICATES_ISSUED)
