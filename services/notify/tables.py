@@ -90,6 +90,7 @@ MESSAGE = sa.Table(
     sa.Column("recipient", sa.Text, comment="department, grid member, partner or program, for such an audience"),
     sa.Column("division", sa.Text, comment="where it belongs to, if it is about no person; prefix of 12 digits"),
     sa.Column("about", _UUID, comment="notice or event it tells of; null for a merged message"),
+    sa.Column("decision_id", _UUID, comment="whose notice it is: what has been given up is not brought any more"),
     sa.Column("template", sa.Text, nullable=False),
     sa.Column("version", sa.SmallInteger, nullable=False),
     sa.Column("variables", pg.JSONB, nullable=False, comment="typed values; never a name, phone or id number"),

@@ -27,7 +27,7 @@ class PushSettings(BaseSettings):
     token: SecretStr = SecretStr("")
     receipt_secret: SecretStr = Field(default=SecretStr(""), description="whsec_… receipts are signed with")
     seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=10.0, description="longest wait for an answer")
-    per_second: Annotated[float, Field(ge=0)] = Field(default=0.0, description="most a second and process; 0: none")
+    per_second: Annotated[float, Field(ge=0)] = Field(default=0.0, description="most a second of each process; 0: none")
 
 
 def off_because(settings: PushSettings) -> str | None:

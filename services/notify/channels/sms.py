@@ -40,7 +40,8 @@ class SmsSettings(BaseSettings):
     sender: str = Field(default="亳州人社", description="the fixed name in 【】 before every text")
     seconds: Annotated[float, Field(gt=0, le=60)] = Field(default=10.0, description="longest wait for an answer")
     per_second: Annotated[float, Field(ge=0)] = Field(
-        default=0.0, description="most texts a second and process; 0: no limit"
+        default=0.0,
+        description="most texts a second of each process: the provider's limit divided by their number; 0: no limit",
     )
     fen_per_part: Annotated[float, Field(ge=0)] = Field(default=4.5, description="cost of a part of 70 characters")
 

@@ -17,7 +17,8 @@ from shared.contracts.vocabulary import CaseConclusion, Claim, Confidence, Suspi
 CERTIFIED: Final = "certified"
 DUE_STEPS: Final[tuple[tuple[int, str], ...]] = ((30, "due_30"), (60, "due_60"))
 DUE_FIRST: Final = "due_90"
-REMINDERS: Final = frozenset({DUE_FIRST, *(code for _, code in DUE_STEPS)})
+DUE_PAST: Final = "due_past"
+REMINDERS: Final = frozenset({DUE_FIRST, DUE_PAST, *(code for _, code in DUE_STEPS)})
 """What nobody needs to hear who has been certified beyond the day it speaks of."""
 SUSPICION_OPENED: Final = "suspicion_opened"
 
@@ -33,6 +34,7 @@ DRAFT_SCHEMA: Final = pa.schema(
         "recipient": pa.string(),
         "division": pa.string(),
         "about": pa.binary(16),
+        "decision": pa.binary(16),
         "variables": pa.string(),
         "revision": pa.int32(),
     }
@@ -60,7 +62,8 @@ class Drafts:
     Attributes:
         template: its code.
         rows: of `DRAFT_SCHEMA`, each id once; `recipient` is a department, grid member or partner where it is for one,
-            `about` what it tells of where that is one thing, `revision` grows with what is known.
+            `about` what it tells of where that is one thing, `decision` whose notice it is, `revision` grows with what
+            is known.
     """
 
     template: str
@@ -84,14 +87,13 @@ def message_id(template: str, key: bytes) -> UUID:
 
 
 def one(template: str, key: bytes, variables: Mapping[str, object], **who: object) -> Drafts:
-    """One message; `who` gives subject and about (UUID), recipient and division (text)."""
-    subject, about = who.get("subject"), who.get("about")
+    """One message; `who` gives subject, about and decision (UUID), recipient and division (text)."""
+    ids = {name: who.get(name) for name in ("subject", "about", "decision")}
     row = {
         "id": message_id(template, key).bytes,
-        "subject": subject.bytes if isinstance(subject, UUID) else None,
+        **{name: value.bytes if isinstance(value, UUID) else None for name, value in ids.items()},
         "recipient": who.get("recipient"),
         "division": who.get("division"),
-        "about": about.bytes if isinstance(about, UUID) else None,
         "variables": orjson.dumps(dict(variables)).decode(),
         "revision": 0,
     }
@@ -128,7 +130,9 @@ def certified(table: pa.Table, issued_on: date) -> Drafts:
 
 
 def due(table: pa.Table, run_on: date) -> list[Drafts]:
-    """One message a person, due date and step: 90, 60 and 30 days before, each step told once however often it runs.
+    """One message a person, due date and step: 90, 60 and 30 days before, and one for who was first missed after it.
+
+    Each step is told once however often it runs.
 
     Args:
         table: body of CERTIFICATIONS_DUE.
@@ -138,7 +142,7 @@ def due(table: pa.Table, run_on: date) -> list[Drafts]:
     frame = frame.unique(["subject", "due_on"], keep="first", maintain_order=True)
     left = (pl.col("due_on") - pl.lit(run_on)).dt.total_days()
     step = pl.lit(DUE_FIRST)
-    for days, code in reversed(DUE_STEPS):
+    for days, code in (*reversed(DUE_STEPS), (-1, DUE_PAST)):
         step = pl.when(left <= days).then(pl.lit(code)).otherwise(step)
     stepped = frame.with_columns(step=step)
     made = []
@@ -255,6 +259,7 @@ def _drafts(
             "recipient": pa.nulls(count, pa.string()),
             "division": pa.nulls(count, pa.string()),
             "about": pa.nulls(count, pa.binary(16)) if about is None else _ids(about),
+            "decision": pa.nulls(count, pa.binary(16)),
             "variables": said["variables"].to_arrow().cast(pa.string()),
             "revision": pa.array(said["revision"].to_numpy() if count else [], pa.int32()),
         },

@@ -43,6 +43,21 @@ _WITH_DEADLINE: Final = frozenset(
 )
 _DEATHS: Final = frozenset({"death", "declared_dead"})
 _WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
+_GOES_ON: Final = frozenset({NoticeKind.RESUMED, NoticeKind.ARREARS, NoticeKind.WITHDRAWN, NoticeKind.APOLOGY})
+_FALSE_DEATH: Final = "false_death"
+STOPS: Final = frozenset(
+    NOTICES[kind]
+    for kind in (
+        NoticeKind.INTENDED_STOP,
+        NoticeKind.SUSPENDED,
+        NoticeKind.TERMINATED,
+        NoticeKind.REDUCED,
+        NoticeKind.PAYEE_CHANGE,
+    )
+)
+"""Templates of what a decision takes; nobody need hear it any more once the decision has been given up."""
+GIVEN_UP: Final = frozenset({NOTICES[NoticeKind.RESUMED], NOTICES[NoticeKind.WITHDRAWN]})
+"""Templates that say so."""
 
 
 def tells_of_death(fact: StopRequestConcluded) -> bool:
@@ -50,6 +65,11 @@ def tells_of_death(fact: StopRequestConcluded) -> bool:
     if fact.reason in ENDINGS:
         return fact.reason in _DEATHS
     return fact.relation != "self" and fact.event_on is not None
+
+
+def finds_alive(fact: NoticeGiven) -> bool:
+    """Whether officers have found that a recorded death was none."""
+    return fact.kind in _GOES_ON and fact.reason == _FALSE_DEATH
 
 
 def revoked(fact: CertificateRevoked) -> Drafts:
@@ -83,11 +103,11 @@ def endpoint_stopped(fact: EndpointChanged) -> Drafts:
 
 
 def workday(fact: WorkdayPlanned) -> Drafts:
-    """A message a grid member and day: what he has to do."""
+    """A message a grid member, town and day: what he has to do there; a substitute works in several."""
     made = [
         one(
             WORKDAY,
-            f"{each.worker_id} {fact.day.isoformat()}".encode(),
+            f"{each.worker_id} {fact.division} {fact.day.isoformat()}".encode(),
             {"day": fact.day.isoformat(), "tasks": each.tasks, "overdue": each.overdue, "due_soon": each.due_soon},
             recipient=each.worker_id,
             division=fact.division,
@@ -183,4 +203,5 @@ def notice(fact: NoticeGiven) -> Drafts:
         variables["deadline"] = fact.deadline_on.isoformat() if fact.deadline_on else None
     if fact.kind in _WITH_AMOUNT:
         variables["amount"] = fact.amount_fen
-    return one(NOTICES[fact.kind], fact.notice_id.bytes, variables, subject=fact.subject, about=fact.notice_id)
+    who = {"subject": fact.subject, "about": fact.notice_id, "decision": fact.decision_id}
+    return one(NOTICES[fact.kind], fact.notice_id.bytes, variables, **who)

@@ -69,6 +69,8 @@ def _version(template: Template, version: Version) -> Iterator[str]:
             yield f"channel.{code}.in: Chinese is the text itself"
         if code == SMS:
             yield from (f"channel.{code}: {each}" for each in _sms_as_whole(template, version, said))
+    if template.payment and version is template.versions[-1]:
+        yield from _payment(version)
     yield from (f"variables.{name}: declared but said nowhere" for name in sorted(set(version.variables) - used))
     if not version.channels or all(said.fallback for said in version.channels.values()):
         yield "channel: at least one channel that is no fallback is needed"
@@ -156,10 +158,16 @@ def _sms_as_whole(template: Template, version: Version, said: ChannelText) -> It
             yield f"in.{language}: each text message needs an approval code of its own"
     if template.audience is Audience.CITIZEN and said.family_text is None:
         yield "family_text is needed: many people have only a phone in the family"
-    kinds = {version.variables.get(name) for name in _safe_placeholders(said.text)}
-    told = "card_tail" in kinds and bool(kinds & {"yuan", "amount"})
-    if template.payment and version is template.versions[-1] and not told:
-        yield "a payment is told with its amount and the tail of the card"
+
+
+def _payment(version: Version) -> Iterator[str]:
+    """Texts that leave out what was paid or to which card, to the family and in other languages too."""
+    for code, said in version.channels.items():
+        for key, text, _ in _texts(said):
+            kinds = {version.variables.get(name) for name in _safe_placeholders(text)}
+            told = "card_tail" in kinds and bool(kinds & {"yuan", "amount"})
+            if not (told or key.endswith("title") or code == LOUDSPEAKER):
+                yield f"channel.{code}.{key}: a payment is told with its amount and the tail of the card"
 
 
 def _safe_placeholders(text: str) -> list[str]:

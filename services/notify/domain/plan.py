@@ -93,6 +93,11 @@ def next_fallback(made: Plan, tried: Collection[str]) -> Way | None:
     return next((way for way in made.fallback if way.code not in tried), None)
 
 
+def without_phone(made: Plan) -> list[Way]:
+    """The channels for people whom no phone reaches: they have none, or none that works."""
+    return [way for way in made.first if way.without_phone]
+
+
 def _may(way: Way, template: Template) -> bool:
     return way.on and (way.audiences is None or template.audience in way.audiences)
 

@@ -40,7 +40,7 @@ class ChannelText:
         text: with `{variable}` in it.
         family_text: the same for a helper in the family, where the person has no phone of his own.
         fallback: said only after an earlier channel has not reached.
-        without_phone: said only to people known to have no phone, not even in the family.
+        without_phone: said only to people whom no phone reaches: they have none, not even in the family, or none works.
         translations: by language.
     """
 

@@ -86,6 +86,7 @@ WHERE d.subject = a.subject AND n.blocked AND d.personal AND d.lane > 0 AND d.st
 _LIFT: Final = """
 INSERT INTO do_not_write AS kept (subject, since, reason, lifted_at) VALUES ($1, NULL, 'lifted', $2)
 ON CONFLICT (subject) DO UPDATE SET lifted_at = greatest(kept.lifted_at, excluded.lifted_at)
+RETURNING blocked
 """
 
 
@@ -160,9 +161,14 @@ async def record_dead(tx: WriteTx, table: pa.Table, recorded_at: datetime, now: 
     await tx.run(_REFUSE, now)
 
 
-async def lift_dead(tx: WriteTx, subject: UUID, concluded_at: datetime) -> None:
-    """Note that people found somebody alive: records of a death before that do not count any more."""
-    await tx.run(_LIFT, subject, concluded_at)
+async def lift_dead(tx: WriteTx, subject: UUID, concluded_at: datetime) -> bool:
+    """Note that people found somebody alive: records of a death before that do not count any more.
+
+    Returns:
+        Whether he may be written to now: no newer record stands against it.
+    """
+    rows = await tx.fetch(_LIFT, subject, concluded_at)
+    return not rows[0]["blocked"]
 
 
 async def find_division(tx: ReadTx, subject: UUID) -> str | None:

@@ -1,8 +1,10 @@
 """Messages written with their first deliveries, as many as an event brings at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
+from services.notify.domain.facts import GIVEN_UP, STOPS
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
@@ -25,7 +28,8 @@ _NOTHING: Final = UUID(int=0)
 
 _DRAFT: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS draft (id uuid NOT NULL, subject uuid, recipient text, division text,"
-    " about uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL) ON COMMIT DELETE ROWS"
+    " about uuid, decision uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL)"
+    " ON COMMIT DELETE ROWS"
 )
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
@@ -38,10 +42,10 @@ WITH said AS (
     SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bool[], $12::bool[], $13::bool[])
     AS w (template, channel, reach, disturbs, for_family, without_phone)
 ), written AS (
-    INSERT INTO message AS m (id, subject, audience, recipient, division, about, template, version,
-                              variables, lane, revision, in_inbox, refused, created_at)
+    INSERT INTO message AS m (id, subject, audience, recipient, division, about, decision_id, template,
+                              version, variables, lane, revision, in_inbox, refused, created_at)
     SELECT d.id, d.subject, CASE WHEN n.subject IS NOT NULL AND s.lane = 0 THEN 'family' ELSE s.audience END,
-           d.recipient, d.division, d.about, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
+           d.recipient, d.division, d.about, d.decision, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
            s.in_inbox AND n.subject IS NULL,
            CASE WHEN n.subject IS NOT NULL AND s.lane > 0 THEN 'recorded_dead' END, $10::timestamptz
     FROM draft d JOIN said s USING (template)
@@ -69,9 +73,10 @@ WITH said AS (
 SELECT template, count(*) FILTER (WHERE fresh) AS fresh,
        count(*) FILTER (WHERE fresh AND refused IS NOT NULL) AS refused,
        (SELECT count(*) FROM sent WHERE status = 'queued') AS queued,
-       string_agg(uuid_send(subject) || uuid_send(id) || uuid_send(coalesce(about, $14::uuid)), ''::bytea)
-           FILTER (WHERE fresh AND in_inbox AND lane > 0 AND audience IN ('citizen', 'family')) AS told
-FROM written GROUP BY template
+       string_agg(uuid_send(written.subject) || uuid_send(id) || uuid_send(coalesce(about, $14::uuid)), ''::bytea)
+           FILTER (WHERE fresh AND in_inbox AND lane > 0 AND audience IN ('citizen', 'family')
+                   AND c.reachable <> 'none') AS told
+FROM written LEFT JOIN contact c USING (subject) GROUP BY template
 """
 _MERGE: Final = """
 UPDATE delivery d SET status = 'merged', reason = 'newer_message', ended_at = $2
@@ -90,6 +95,33 @@ WHERE x.template = $1 AND d.subject = x.subject AND d.template = ANY($3::text[])
   AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($4::text[])))
   AND m.variables->>'due_on' < x.variables::jsonb->>'valid_until'
 """
+# A decision that was given up is as if it had never been told: what has not been brought of it stays where it is.
+_GIVE_UP: Final = """
+UPDATE delivery d SET status = 'merged', reason = 'given_up', ended_at = $3
+FROM message m
+WHERE m.subject = $1 AND m.decision_id = $2 AND m.template = ANY($4::text[]) AND d.message_id = m.id
+  AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($6::text[])))
+  AND EXISTS (SELECT FROM message w
+              WHERE w.subject = m.subject AND w.decision_id = m.decision_id AND w.template = ANY($5::text[]))
+"""
+# What nobody has been handed; of what a provider may have, the same id would be taken for the same message.
+_TAKE_BACK: Final = """
+WITH kept AS (
+    DELETE FROM message m
+    WHERE m.subject = $1 AND m.created_at >= $2 AND m.read_at IS NULL AND m.template = ANY($3::text[])
+      AND (m.refused = 'recorded_dead' OR m.audience = 'family'
+           OR EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.reason = 'recorded_dead'))
+      AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id
+                      AND (d.handed_at IS NOT NULL OR d.status = 'sending'
+                           OR (d.status = 'queued' AND d.provider IS NOT NULL)))
+    RETURNING m.id, m.subject, m.recipient, m.division, m.about, m.decision_id, m.variables, m.revision, m.template
+), tries AS (
+    DELETE FROM delivery d USING kept WHERE d.message_id = kept.id
+)
+SELECT uuid_send(id) AS id, uuid_send(subject) AS subject, recipient, division, uuid_send(about) AS about,
+       uuid_send(decision_id) AS decision, variables::text AS variables, revision, template
+FROM kept ORDER BY template
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +133,7 @@ class Written:
         refused: messages to people recorded as dead, among them.
         queued: deliveries that a sender can take.
         told: fresh messages in people's inboxes: subject, message_id, about, template. A legal notice is not told by
-            lying there; its person has to look at it.
+            lying there, nor is anything to somebody without a phone: its person has to look at it.
     """
 
     fresh: int
@@ -156,6 +188,22 @@ async def write_drafts(
 async def withdraw_reminders(tx: WriteTx, channels: Sequence[str], now: datetime) -> None:
     """Withdraw reminders of days beyond which those just written to are certified; `channels` are the villages'."""
     await tx.run(_WITHDRAW, CERTIFIED, now, list(REMINDERS), list(channels))
+
+
+async def withdraw_given_up(
+    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, channels: Sequence[str]
+) -> None:
+    """Withdraw what tells of a decision that has been given up, whichever was heard first; `channels` as above."""
+    await tx.run(_GIVE_UP, subject, decision_id, now, list(STOPS), list(GIVEN_UP), list(channels))
+
+
+async def take_back(tx: WriteTx, subject: UUID, since: datetime, templates: Collection[str]) -> list[Drafts]:
+    """Take back what was written since then to a person taken for dead and reached nobody, to be written anew."""
+    rows = [dict(row) for row in await tx.fetch(_TAKE_BACK, subject, since, list(templates))]
+    return [
+        Drafts(template=template, rows=pa.Table.from_pylist(list(some), schema=DRAFT_SCHEMA))
+        for template, some in groupby(rows, key=itemgetter("template"))
+    ]
 
 
 def _sum(rows: Sequence[asyncpg.Record]) -> Written:

@@ -16,15 +16,15 @@ from shared.kit.db import ReadTx, WriteTx
 _BY_SUBJECT: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
        m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, NULL AS division,
-       CASE WHEN m.audience = 'citizen' THEN o.language END AS language
-FROM message m LEFT JOIN preference o ON o.subject = m.subject
+       CASE WHEN m.audience = 'citizen' THEN o.language END AS language, c.reachable <> 'none' IS TRUE AS has_phone
+FROM message m LEFT JOIN preference o ON o.subject = m.subject LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.subject = $1 AND m.audience IN ('citizen', 'family') AND (m.created_at, m.id) < ($2, $3)
 ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _BY_AUDIENCE: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
        m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, coalesce(m.division, c.division) AS division,
-       NULL AS language
+       NULL AS language, false AS has_phone
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
   AND ($5::text IS NULL OR m.recipient = $5)
@@ -81,6 +81,7 @@ class MessageRow:
 
     Attributes:
         read_at: when its person first looked at it in his inbox.
+        has_phone: a phone is known by which he may look.
     """
 
     id: UUID
@@ -97,6 +98,7 @@ class MessageRow:
     refused: str | None
     created_at: datetime
     language: Language
+    has_phone: bool
     deliveries: list[DeliveryRow]
 
 

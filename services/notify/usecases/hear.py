@@ -58,7 +58,7 @@ async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
         await _record_dead(tx, deps, fact.subject, record, fact.concluded_at)
     elif fact.conclusion in rules.DEATH_LIFTED:
         await contacts.lock_shard(tx, fact.subject.hex[0])
-        await contacts.lift_dead(tx, fact.subject, fact.concluded_at)
+        await _found_alive(tx, deps, fact.subject, fact.concluded_at)
 
 
 async def hear_visit(tx: WriteTx, deps: Deps, fact: VisitConcluded) -> None:
@@ -80,6 +80,12 @@ async def _record_dead(tx: WriteTx, deps: Deps, subject: UUID, record: pa.Table,
     await contacts.record_dead(tx, record, at, deps.clock.now())
 
 
+async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, at: datetime) -> None:
+    """From then on he is told himself, also what came in before the news that he lives."""
+    if await contacts.lift_dead(tx, subject, at):
+        await write(tx, deps, await messages.take_back(tx, subject, at, deps.templates.keys()))
+
+
 async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:
     """Tell the officer that a certificate no longer holds."""
     await contacts.lock_shard(tx, fact.subject.hex[0])
@@ -89,7 +95,12 @@ async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> 
 async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
     """Tell a person, or his family where he is recorded as dead, what touches his money."""
     await contacts.lock_shard(tx, fact.subject.hex[0])
+    if facts.finds_alive(fact):
+        await _found_alive(tx, deps, fact.subject, fact.given_at)
     await write(tx, deps, [facts.notice(fact)])
+    if fact.decision_id:
+        channels = deps.village_channels()
+        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, deps.clock.now(), channels=channels)
 
 
 async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:

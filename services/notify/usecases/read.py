@@ -261,7 +261,8 @@ def _show(deps: Deps, row: MessageRow) -> Shown:
     template = deps.templates.get(row.template)
     title, text = _words(deps, template, row) if template else ("", "")
     newest = {each.channel: each.status for each in row.deliveries}
-    by_inbox = row.in_inbox and (row.lane > LEGAL_LANE or row.read_at is not None)
+    looks = row.has_phone or row.audience not in {Audience.CITIZEN, Audience.FAMILY}
+    by_inbox = row.in_inbox and (row.read_at is not None or (looks and row.lane > LEGAL_LANE))
     return Shown(
         row=row,
         label=template.label if template else row.template,

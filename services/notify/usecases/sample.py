@@ -9,7 +9,14 @@ from services.notify.domain.words import SAMPLE_LABELS
 from services.notify.usecases.deps import Deps
 from services.notify.usecases.read import find_template, find_version
 from services.notify.usecases.send import ChannelOffError
-from shared.kit.problems import ForbiddenError, NotFoundError
+from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError
+
+
+class NothingToSendError(ConflictError):
+    """A channel by which nothing leaves for a test recipient."""
+
+    code = "nothing_to_send"
+    title = "Nothing leaves by this channel"
 
 
 def make(deps: Deps, *, template: str, channel: str, to: str, number: int | None) -> Outgoing:
@@ -19,6 +26,7 @@ def make(deps: Deps, *, template: str, channel: str, to: str, number: int | None
         UnknownTemplateError, NotFoundError: no such template, version, or text for the channel.
         ForbiddenError: `to` is not among the test recipients of the settings.
         ChannelOffError: the channel does not send here.
+        NothingToSendError: it makes nothing before a village asks for it.
     """
     if to not in deps.test_recipients:
         detail = "Samples go to WUGAN_NOTIFY_TEST_RECIPIENTS only."
@@ -31,6 +39,9 @@ def make(deps: Deps, *, template: str, channel: str, to: str, number: int | None
     if said is None:
         detail = "The template has no words for this channel; see GET /v1/templates."
         raise NotFoundError(detail)
+    if channel in deps.village_channels():
+        detail = "A village prints or reads it out when it asks for its list; see POST /v1/templates/{code}:preview."
+        raise NothingToSendError(detail)
     values = read_values(version, sample_values(version), SAMPLE_LABELS)
     return Outgoing(
         id=_fresh(),

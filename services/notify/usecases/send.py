@@ -1,6 +1,6 @@
 """From the queue to a provider and back: claim, make ready, record. The name is opened here only and kept nowhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ import structlog
 
 from services.notify.domain.delivery import Outcome, Outgoing, Reach, Receipt, Result, digest_of
 from services.notify.domain.languages import Language
-from services.notify.domain.plan import Way, next_fallback, words_for
+from services.notify.domain.plan import Way, next_fallback, without_phone, words_for
 from services.notify.domain.schedule import day_begins, next_open, opening_after, retry_at
 from services.notify.domain.template import LEGAL_LANE, UnknownVersionError, fill, read_values
 from services.notify.domain.words import ValueShapeError, contact_values
@@ -30,6 +30,7 @@ from shared.kit.problems import ConflictError
 log = structlog.get_logger(__name__)
 
 _EVERY_LANE = 9
+_NOBODY = "nobody_to_send_to"
 _REDRIVEN = 20_000
 
 
@@ -97,7 +98,7 @@ def _make(deps: Deps, channel: str, each: Claimed) -> Outgoing | Result:
         contact = _open(deps, each)
         to, by_family = _address(deps.channels[channel].channel.reaches, template.audience, each, contact)
         if said is None or not to or (by_family and said.family_text is None):
-            return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason="nobody_to_send_to")
+            return Result(id=each.message_id, outcome=Outcome.IMPOSSIBLE, reason=_NOBODY)
         language, title, words = said.to_person(each.language)
         if by_family and said.family_text is not None:
             language, title, words = Language.CHINESE, said.title, said.family_text
@@ -150,18 +151,27 @@ async def record(tx: WriteTx, deps: Deps, channel: str, results: Sequence[Result
         again = retry_at(now, attempt, waits, deps.jitter()) if result.outcome is Outcome.AGAIN else None
         rows.append((result, attempt, again))
     digests = {each.id: digest_of(each) for each in ready.outgoing}
-    await finish(tx, deps, await deliveries.record(tx, channel, rows, now, digests))
+    cut_off = {each.id for each in results if each.reason == _NOBODY}
+    await finish(tx, deps, await deliveries.record(tx, channel, rows, now, digests), cut_off)
 
 
 async def take_receipts(tx: WriteTx, deps: Deps, channel: str, receipts: Sequence[Receipt]) -> int:
     """Merge a provider's receipts in. Returns how many told something new."""
     ended = await endings.record_receipts(tx, channel, receipts, deps.clock.now())
-    await finish(tx, deps, ended)
+    await finish(tx, deps, ended, {each.message_id for each in ended})
     return len(ended)
 
 
-async def finish(tx: WriteTx, deps: Deps, ended: Sequence[Ended]) -> None:
-    """Say which messages reached and which attempts failed, and try those that failed on another channel."""
+async def finish(tx: WriteTx, deps: Deps, ended: Sequence[Ended], cut_off: Collection[UUID] = ()) -> None:
+    """Say which messages reached and which attempts failed, and try those that failed on another channel.
+
+    Args:
+        tx: the transaction.
+        deps: what the verbs need.
+        ended: deliveries.
+        cut_off: messages of which it is certain that their person has no phone that works; a provider that refuses or
+            keeps silent says nothing of him, else one broken morning would send the whole city to its villages.
+    """
     about_people = [each for each in ended if each.subject is not None and each.tried]
     if reached := [each for each in about_people if each.delivered]:
         await deps.outbox.say_table(tx, MESSAGE_DELIVERED, _told(reached, "delivered_at"))
@@ -169,11 +179,11 @@ async def finish(tx: WriteTx, deps: Deps, ended: Sequence[Ended]) -> None:
         reasons = pa.array([each.reason or "failed" for each in missed], pa.string())
         await deps.outbox.say_table(tx, MESSAGE_FAILED, _told(missed, "failed_at").append_column("reason", reasons))
     if failed := [each for each in ended if not each.delivered]:
-        await _fall_back(tx, deps, failed)
+        await _fall_back(tx, deps, failed, cut_off)
     await _stop_fallbacks(tx, deps, [each for each in ended if each.delivered])
 
 
-async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended]) -> None:
+async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended], cut_off: Collection[UUID]) -> None:
     tried = await endings.list_tried(tx, [each.message_id for each in failed])
     ways: list[tuple[UUID, Way]] = []
     for each in failed:
@@ -183,6 +193,8 @@ async def _fall_back(tx: WriteTx, deps: Deps, failed: Sequence[Ended]) -> None:
         made = deps.plan(template.code)
         if way := next_fallback(made, tried.get(each.message_id, set())):
             ways.append((each.message_id, way))
+        elif each.message_id in cut_off and each.channel in deps.phone_channels():
+            ways.extend((each.message_id, way) for way in without_phone(made))
     if ways:
         await endings.fall_back(tx, ways, deps.clock.now(), deps.opens())
         tx.after_commit.append(deps.wake.set)
@@ -193,11 +205,17 @@ async def _stop_fallbacks(tx: WriteTx, deps: Deps, reached: Sequence[Ended]) -> 
         (each.message_id, way.code)
         for each in reached
         if each.template in deps.templates
-        for way in deps.plan(each.template).fallback
+        for way in _instead(deps, each)
         if way.code != each.channel
     ]
     if ways:
         await endings.stop(tx, ways, deps.clock.now())
+
+
+def _instead(deps: Deps, reached: Ended) -> Sequence[Way]:
+    made = deps.plan(reached.template)
+    by_phone = reached.channel in deps.phone_channels()
+    return (*made.fallback, *(without_phone(made) if by_phone else ()))
 
 
 def _told(ended: Sequence[Ended], at: str) -> pa.Table:

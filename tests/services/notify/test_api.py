@@ -56,7 +56,7 @@ class TestSearch:
         answer = await http.post("/v1/messages:search", json={"subject": str(subject(1))}, headers=reader)
         assert answer.status_code == 200
         (item,) = answer.json()["items"]
-        assert item["text"].startswith("您的待遇资格已认证，有效期至2024年10月31日，3项待遇通用。")
+        assert item["text"].startswith("您已通过健在认证，有效期至2024年10月31日，")
         assert (item["status"], item["template"], item["legal"]) == ("delivered", "certified", False)
         assert [(each["channel"], each["digest"]) for each in item["deliveries"]] == [("sms", None)]
         (look,) = await rows_of(database, "SELECT subject, found, client_id FROM look")

@@ -23,7 +23,7 @@ from shared.contracts.events.grid import (
     StopRequestConcluded,
     VisitConcluded,
 )
-from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, VisitResult
+from shared.contracts.vocabulary import CaseConclusion, NoticeKind, SuspicionKind, VisitResult
 from shared.kit.bus import Message
 from tests.services.notify.world import (
     MORNING,
@@ -35,6 +35,7 @@ from tests.services.notify.world import (
     due,
     fact_message,
     hear,
+    notice,
     rows_of,
     subject,
     suspicions,
@@ -127,6 +128,37 @@ class TestRecords:
         await hear(deps, concluded(CaseConclusion.FALSE_DEATH, hours=1))
         await hear(deps, told_dead(1, 2, hours=2, **BACK))
         assert await rows_of(database, "SELECT blocked FROM do_not_write") == [{"blocked": False}]
+
+    @pytest.mark.parametrize(
+        ("order", "kind"),
+        [
+            ("record news found", None),
+            ("record news found", NoticeKind.APOLOGY),
+            ("news record found", NoticeKind.RESUMED),
+            ("found record news", NoticeKind.RESUMED),
+        ],
+    )
+    async def test_who_was_found_alive_is_told_himself_whichever_is_heard_first(
+        self, deps, database, clock, sandbox, order, kind
+    ):
+        """By a case, or by an officer who lifts the stop and speaks of a false death."""
+        found = [concluded(CaseConclusion.FALSE_DEATH, hours=1)]
+        if kind:
+            found = [notice(5, subject(1), kind, reason="false_death", given_at=MORNING + timedelta(hours=1))]
+        certificate = certificates([(subject(1), UUID(int=7), YEAR, None)])
+        news = [notice(6, subject(1), NoticeKind.ARREARS), table_message(CERTIFICATES_ISSUED, certificate)]
+        said = {"record": [told_dead(1, 1)], "news": news, "found": found}
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        clock.move(timedelta(hours=2))
+        for message in (each for name in order.split() for each in said[name]):
+            await hear(deps, message)
+            await hear(deps, message)
+        await drain(deps)
+        told = await rows_of(
+            database, "SELECT DISTINCT audience, refused, in_inbox FROM message WHERE template <> 'suspicion_opened'"
+        )
+        assert [tuple(row.values()) for row in told] == [("citizen", None, True)]
+        assert handed(sandbox, subject(1)) == sandbox.state.keep.count_sms()["messages"] == (3 if kind else 2)
 
     @pytest.mark.parametrize(
         ("result", "blocked"),

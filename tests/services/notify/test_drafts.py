@@ -13,6 +13,7 @@ from services.notify.domain import drafts, facts
 from services.notify.domain.template import wrong_variables
 from services.notify.templates import discover
 from shared.contracts.events import BatchCompleted, CertificateRevoked
+from shared.contracts.events.grid import WorkdayPlanned, WorkerDay
 from tests.services.notify import world
 from tests.services.notify.world import TODAY, certificates, due, subject, suspicions
 
@@ -71,7 +72,7 @@ def test_order_and_repetition_of_certificates_make_the_same_messages(rows, chanc
 
 @pytest.mark.parametrize(
     ("days", "template"),
-    [(90, "due_90"), (61, "due_90"), (60, "due_60"), (31, "due_60"), (30, "due_30"), (0, "due_30"), (-5, "due_30")],
+    [(90, "due_90"), (61, "due_90"), (60, "due_60"), (31, "due_60"), (30, "due_30"), (0, "due_30"), (-1, "due_past")],
 )
 def test_the_step_follows_the_days_left(days, template):
     (made,) = drafts.due(due([(subject(1), TODAY + timedelta(days=days))]), TODAY)
@@ -84,6 +85,15 @@ def test_a_step_is_told_once_however_often_it_runs():
     (again,) = drafts.due(due([(subject(1), day)]), TODAY + timedelta(days=5))
     assert first.rows.num_rows == 1
     assert first.rows["id"] == again.rows["id"]
+
+
+def test_a_substitute_is_told_his_day_in_each_town():
+    days = [
+        facts.workday(WorkdayPlanned(division=town, day=TODAY, workers=[WorkerDay(worker_id="w1", tasks=3, overdue=0)]))
+        for town in ("341602001", "341602002", "341602001")
+    ]
+    one, other, again = (day.rows["id"][0] for day in days)
+    assert one == again != other
 
 
 def test_a_suspicion_is_one_message_with_the_newest_of_it():
@@ -136,12 +146,12 @@ def test_what_events_fill_in_fits_the_templates():
     )  # fmt: skip
     made = [
         drafts.certified(certificates([(subject(1), uuid4(), YEAR, None)]), TODAY),
-        *drafts.due(due([(subject(1), TODAY + timedelta(days=days)) for days in (20, 50, 80)]), TODAY),
+        *drafts.due(due([(subject(1), TODAY + timedelta(days=days)) for days in (-20, 20, 50, 80)]), TODAY),
         drafts.suspicions(suspicions([(subject(1), uuid4(), "suspected_death", 1)])),
         facts.revoked(revoked),
         facts.quarantined(batch),
     ]
-    assert len(made) == 7
+    assert len(made) == 8
     for each in made:
         assert each is not None
         for text in each.rows["variables"].to_pylist():

@@ -76,6 +76,7 @@ class TestCertificates:
         assert (told["channel"], told["template"]) == ("inbox", "certified")
 
     async def test_heard_twice_it_is_told_once(self, deps, database):
+        await hear(deps, known((subject(1), "phone")))
         message = issued((subject(1), uuid4(), YEAR, None))
         await hear(deps, message)
         await hear(deps, message)
@@ -87,10 +88,10 @@ class TestCertificates:
         (delivery,) = await deliveries(database)
         assert (delivery["status"], delivery["reason"]) == ("waiting", "no_contact")
         await hear(deps, known((subject(1), "none")))
-        (delivery,) = await deliveries(database)
-        assert delivery["status"] == "waiting"
+        letter, delivery = await deliveries(database)
+        assert (letter["channel"], letter["status"], delivery["status"]) == ("letter", "queued", "waiting")
         await hear(deps, known((subject(1), "family"), received_at="2023-10-02T00:00:00+00:00"))
-        (delivery,) = await deliveries(database)
+        _, delivery = await deliveries(database)
         assert (delivery["status"], delivery["reason"]) == ("queued", None)
 
     async def test_an_older_roster_does_not_take_a_phone_away(self, deps, database):
@@ -292,6 +293,8 @@ class TestAnyOrder:
             dead = row["subject"] in people[:3]
             if dead:
                 assert row["status"] in {"refused", "merged"}
+            elif row["channel"] == "letter":
+                assert reachable[row["subject"]] == "none"
             elif row["channel"] == "loudspeaker":
                 assert row["status"] == ("queued" if reachable[row["subject"]] == "none" else "merged")
             elif row["status"] != "merged":

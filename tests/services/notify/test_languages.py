@@ -76,17 +76,19 @@ async def test_a_person_is_told_in_his_language_and_his_family_in_chinese(http, 
     await drain(deps)
     told = {each["to"]: each["text"] for each in sandbox.state.keep.list_sms(to=None, limit=9)}
     assert told["13900000001"].endswith(
-        "张建国: your benefits are certified until 2024-10-31. You have nothing to do until then. Questions: call 12333."
+        "张建国: certified as living until 2024-10-31; for 3 benefits nothing to do until then. Questions: call 12333."
     )
     assert {each["approval"] for each in sandbox.state.keep.list_sms(to=None, limit=9)} == {
-        "PLACEHOLDER-CERTIFIED-1", "PLACEHOLDER-CERTIFIED-1-EN",
+        "PLACEHOLDER-CERTIFIED-2", "PLACEHOLDER-CERTIFIED-2-EN",
     }  # fmt: skip
     assert "您家人张建国" in told["13800000002"]
     assert "张建国您好" in told["13900000003"]
     found = await http.post("/v1/messages:search", json={"subject": str(subject(1))}, headers=reader)
     (item,) = found.json()["items"]
     assert item["title"] == "You are certified"
-    assert item["text"].startswith("Your benefits are certified until 2024-10-31, for 3 benefits alike.")
+    assert item["text"].startswith(
+        "You are certified as living until 2024-10-31 and need not prove it again before then."
+    )
 
 
 @pytest.mark.db

@@ -64,7 +64,7 @@ class TestCertifiedSince:
         clock.move(timedelta(hours=11))
         await drain(deps)
         (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
-        assert "已认证" in sent["text"]
+        assert "健在认证" in sent["text"]
 
     async def test_what_a_village_was_to_bring_goes_from_its_list(self, http, deps, database, issuer):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
@@ -103,7 +103,7 @@ class TestCertifiedSince:
             await send.record(tx, deps, "sms", busy, ready)
         clock.move(timedelta(minutes=1))
         await drain(deps)
-        assert ["已认证" in each["text"] for each in sandbox.state.keep.list_sms(to=None, limit=9)] == [True]
+        assert ["健在认证" in each["text"] for each in sandbox.state.keep.list_sms(to=None, limit=9)] == [True]
 
 
 class TestOptedOut:

@@ -145,6 +145,7 @@ class TestProof:
             ended.append([row["channel"] for row in await said(database, MESSAGE_FAILED)])
         assert ended == [[], ["sms"], ["sms"]]
         assert {row["reason"] for row in await said(database, MESSAGE_FAILED)} == {"no_receipt"}
+        assert "loudspeaker" not in {row["channel"] for row in await deliveries(database)}  # silence is no dead phone
         # It stays on the village's list, until somebody says what became of it.
         assert ("letter", "handed") in [(row["channel"], row["status"]) for row in await deliveries(database)]
         (message,) = await rows_of(database, "SELECT id FROM message")
@@ -153,6 +154,44 @@ class TestProof:
                 told = [receipt(message["id"], delivered=reached)]
                 assert await send.take_receipts(tx, deps, channel, told) == 1
         assert [row["channel"] for row in await said(database, MESSAGE_FAILED)] == ["sms", "letter"]
+
+    @pytest.mark.parametrize("why", ["dead", "bounced"])
+    async def test_whom_no_phone_reaches_the_village_brings_it_and_calls_out(self, deps, database, why):
+        """His own phone is no way to the family of the dead, and a phone that bounces is none: two ways are left."""
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        async with database.write() as tx:
+            await tx.run("UPDATE contact SET sealed = $1", sealed(subject(1)))
+        if why == "dead":
+            await death(deps, subject(1))
+        await hear(deps, notice(77, subject(1)))
+        (message,) = await rows_of(database, "SELECT id FROM message WHERE lane = 0")
+        for channel in ("sms", "letter", "loudspeaker"):
+            await drain(deps, channel)
+            async with database.write() as tx:
+                told = [receipt(message["id"], delivered=channel != "sms")]
+                await send.take_receipts(tx, deps, channel, told)
+        assert {row["channel"] for row in await said(database, MESSAGE_DELIVERED)} == {"letter", "loudspeaker"}
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            (NoticeKind.INTENDED_STOP, NoticeKind.WITHDRAWN),
+            (NoticeKind.SUSPENDED, NoticeKind.RESUMED),
+            (NoticeKind.WITHDRAWN, NoticeKind.INTENDED_STOP),
+        ],
+    )
+    async def test_what_has_been_given_up_is_not_brought_any_more(self, deps, database, told):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
+        await hear(deps, notice(9, subject(1), NoticeKind.TERMINATED, decision_id=UUID(int=6)))
+        for number, kind in enumerate(told):
+            await hear(deps, notice(number, subject(1), kind, decision_id=UUID(int=5)))
+            await drain(deps, "letter")
+        still = await rows_of(
+            database,
+            "SELECT DISTINCT template FROM delivery WHERE status IN ('handed', 'queued', 'waiting') ORDER BY 1",
+        )
+        goes_on = {NoticeKind.WITHDRAWN, NoticeKind.RESUMED} & set(told)
+        assert {row["template"] for row in still} == {"notice_terminated", *(f"notice_{each}" for each in goes_on)}
 
     async def test_a_legal_notice_waits_for_no_morning_and_no_opting_out(self, deps, database, clock, sandbox):
         clock.move(timedelta(hours=14))

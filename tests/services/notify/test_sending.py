@@ -38,9 +38,9 @@ class TestHandingOver:
         await drain(deps)
         (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
         assert sent["text"] == (
-            "【亳州人社】张建国您好！您的待遇资格已认证，有效期至2024年10月31日，3项待遇通用。在此之前无需办理任何手续。咨询电话12333。"
+            "【亳州人社】张建国您好！您已通过健在认证，有效期至2024年10月31日，3项待遇在此前无需办手续，其他另行告知。电话12333。"
         )
-        assert (sent["to"], sent["approval"]) == ("13900000001", "PLACEHOLDER-CERTIFIED-1")
+        assert (sent["to"], sent["approval"]) == ("13900000001", "PLACEHOLDER-CERTIFIED-2")
         (delivery,) = await deliveries(database)
         assert (delivery["status"], delivery["provider"], delivery["parts"]) == ("handed", "gateway_1", 1)
         await drain(deps)

@@ -1,5 +1,6 @@
 """Approved texts: the files there are, and what the linter refuses."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from services.notify.domain.lint import lint, sms_parts
 from services.notify.domain.template import fill, read_values, sample_values, stored_variables, wrong_variables
 from services.notify.domain.words import KINDS, SAMPLE_LABELS, ValueShapeError
 from services.notify.templates import TemplateFileError
+from services.recognition import programs
 
 CHANNELS = set(discover_channels())
 FILE = """
@@ -114,6 +116,26 @@ def test_a_payment_is_told_with_amount_and_card_tail(tmp_path):
         template_files.discover(CHANNELS, written(tmp_path, text, variables=variables, payment="true"))
     text, variables = text.replace("tail", "card"), variables.replace("tail =", "card =")
     assert template_files.discover(CHANNELS, written(tmp_path, text, variables=variables, payment="true"))
+
+
+def test_nor_may_the_family_be_told_less_of_a_payment(tmp_path):
+    text, variables = (
+        "{name}您好！已发放{amount}到您{card}。电话12333。",
+        'name = "name"\namount = "yuan"\ncard = "card_tail"',
+    )
+    file = written(tmp_path, text, variables=variables, payment="true") / "one.toml"
+    own, short = f'family_text = "{text}"', 'family_text = "您家人{name}有一笔发放。电话12333。"'
+    file.write_text(file.read_text(encoding="utf-8").replace(own, short), encoding="utf-8")
+    with pytest.raises(TemplateFileError, match=r"sms\.family_text: a payment"):
+        template_files.discover(CHANNELS, tmp_path)
+
+
+def test_a_certificate_of_life_is_told_as_no_more_than_that():
+    assert any(each.in_force(date(2023, 11, 1)).asks_more() for each in programs.load().values())
+    for said in template_files.discover(CHANNELS)["certified"].versions[-1].channels.values():
+        for text in filter(None, (said.text, said.family_text)):
+            assert "健在认证" in text
+            assert "另行告知" in text
 
 
 def test_a_text_no_carrier_has_approved_is_refused(tmp_path):

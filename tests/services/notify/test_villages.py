@@ -35,6 +35,7 @@ from shared.contracts.vocabulary import CaseParty, CorrectionStatus, LateMatter,
 from tests.services.notify.world import (
     MORNING,
     TODAY,
+    certify,
     contacts,
     deliveries,
     drain,
@@ -106,6 +107,18 @@ class TestVillage:
         assert answer.json() == {"taken": 3, "new": 3}
         proofs = await said(database)
         assert {UUID(bytes=row["about"]).int for row in proofs} == {0, 1, 2}
+
+    async def test_who_has_no_phone_is_told_by_letter_that_he_is_certified(self, http, deps, database, village, issuer):
+        await certify(deps, subject(1), reachable="none")
+        await drain(deps, "letter")
+        (letter,) = [row for row in await deliveries(database) if row["channel"] == "letter"]
+        told, reader = {"items": [{"id": str(letter["message_id"]), "delivered": True}]}, issuer.headers("notify.read")
+        seen = []
+        for _ in range(2):
+            answer = await http.post("/v1/messages:search", json={"subject": str(subject(1))}, headers=reader)
+            seen.append((answer.json()["items"][0]["status"], [row["channel"] for row in await said(database)]))
+            await http.post(f"/v1/villages/{VILLAGE}/letters:confirm", json=told, headers=village)
+        assert seen == [("open", []), ("delivered", ["letter"])]
 
     async def test_another_village_sees_and_confirms_nothing(self, http, deps, database, issuer, village):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))

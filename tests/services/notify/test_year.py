@@ -137,6 +137,14 @@ async def check(database, sandbox, city: City) -> None:
     assert certified == city.certified  # one notice a certificate, no less, no more
     assert sum(row["template"] == "due_30" for row in told) == len(city.warned)
     assert {row["about"] for row in told if row["template"] == "notice_intended_stop"} == set(city.stops)
+    # And it is told on paper or by phone, not only written down.
+    brought = await rows_of(
+        database, "SELECT DISTINCT subject FROM delivery WHERE template = 'certified' AND channel = 'letter'"
+    )
+    texts = Counter(row["to"] for row in sandbox.state.keep.list_sms(to=None, limit=9999) if "健在认证" in row["text"])
+    for who in certified.keys() - city.handed_when_recorded.keys():
+        letters = sum(row["subject"] == who for row in brought)
+        assert 1 <= texts[f"139{who.int:08d}"] + letters <= certified[who] + 1
     # Nobody was written to after the record; what the law wants said went to others.
     assert city.handed_when_recorded
     assert {who: handed(sandbox, who) for who in city.handed_when_recorded} == city.handed_when_recorded

@@ -239,7 +239,9 @@ async def said(database: Database, event: TableEvent = MESSAGE_DELIVERED) -> lis
 
 
 async def states(database: Database) -> list[tuple[Any, ...]]:
-    return [(row["attempt"], row["status"], row["reason"]) for row in await deliveries(database)]
+    """Of what is not brought by the village instead."""
+    rows = await deliveries(database)
+    return [(row["attempt"], row["status"], row["reason"]) for row in rows if row["channel"] != "letter"]
 
 
 def receipt(message_id: UUID, *, delivered: bool = True) -> Receipt:

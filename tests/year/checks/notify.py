@@ -85,7 +85,7 @@ async def _due(world: World) -> Check:
         ran = date.fromisoformat(attributes["run_on"])
         for subject, due_on in _frame(body).select("subject", "due_on").drop_nulls().iter_rows():
             left = (due_on - ran).days
-            step = 30 if left <= 30 else 60 if left <= 60 else 90
+            step = "past" if left < 0 else 30 if left <= 30 else 60 if left <= 60 else 90
             steps.add((f"due_{step}", UUID(bytes=subject), due_on.isoformat()))
     told = Counter(
         tuple(row)
@@ -118,7 +118,7 @@ async def _suspicions(world: World) -> Check:
 
 
 async def _dead(world: World) -> Check:
-    """Nobody is written to between the record of his death and the day on which people find him alive."""
+    """Nobody is written to between the record of his death and the day on which people find, or say, that he lives."""
     records: dict[UUID, list[tuple[datetime, bool]]] = defaultdict(list)
     async for _, at, body in _said(world, "scoring", SUSPICION_RAISED):
         for subject, kind, confidence in _frame(body).select("subject", "kind", "confidence").iter_rows():
@@ -129,6 +129,9 @@ async def _dead(world: World) -> Check:
         if fact["kind"] in _DEATHS and fact["conclusion"] in _LIVES | _DIED:
             at = datetime.fromisoformat(fact["concluded_at"])
             records[UUID(fact["subject"])].append((at, fact["conclusion"] in _DIED))
+    async for fact in _facts(world, "recognition", NOTICE_GIVEN):
+        if fact["reason"] == "false_death":
+            records[UUID(fact["subject"])].append((datetime.fromisoformat(fact["given_at"]), False))
     touched = [row for row in await world.rows(_PERSONAL) if row["subject"] in records]
     wrong = {row["subject"] for row in touched if _recorded(records[row["subject"]], row["at"])}
     refused = await world.database.fetchval("SELECT count(*) FROM notify.message WHERE refused = 'recorded_dead'")
