@@ -89,7 +89,7 @@ def truth_table(accuracy: Accuracy) -> Table:
     for days in (30, 60, 90):
         within, dead = getattr(accuracy, f"within_{days}"), getattr(accuracy, f"dead_{days}")
         table.add_row(f"  of the dead: a file told within {days} days", _share(within, dead))
-    table.add_row("living, but under review", _share(accuracy.living_under_review, accuracy.people))
+    table.add_row("under review, nothing lost", _share(accuracy.living_under_review, accuracy.people))
     table.add_row("not yet certified", _share(accuracy.not_yet, accuracy.people))
     return table
 

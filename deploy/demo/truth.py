@@ -15,11 +15,19 @@ from deploy.demo.client import Client
 _HEADERS = {"Purpose-Code": "demo-accuracy", "Legal-Basis": "demo", "Case-Ref": "demo"}
 _AT_ONCE = 1000
 _DEAD = "dead"
+_LOST = (_DEAD, "missing", "in_custody", "detained")
+"""States in which people rightly look: nobody who is in one of them is suspected wrongly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """People by what the platform answered and what was true on the day."""
+    """People by what the platform answered and what was true on the day.
+
+    Attributes:
+        within_30: of those who died in the year and at least 30 days ago, whom a file told of within 30 days and who
+            are under review: files of a year come in one morning, so that nobody could be suspected on another day.
+        living_under_review: under review though nothing has ended their right.
+    """
 
     people: int
     recognised: int
@@ -105,7 +113,7 @@ def compare(answered: pl.DataFrame) -> Accuracy:
         **_soon(30),
         **_soon(60),
         **_soon(90),
-        living_under_review=(review & ~dead).sum(),
+        living_under_review=(review & ~pl.col("state").is_in(_LOST)).sum(),
         under_review=review.sum(),
         not_yet=(pl.col("answer") == "not_yet").sum(),
         unknown=(pl.col("answer") == "unknown").sum(),

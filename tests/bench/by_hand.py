@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,8 @@ WITH seen AS (
 INSERT INTO bench_opinion AS o
 SELECT subject, true, as_of, 0 FROM strong
 UNION ALL
-SELECT subject, milli >= 60000 AND sources >= 2 AND departments >= 2 AND days >= 3 AND newest >= $2::date - 90,
-       newest, milli / 1000 FROM combined
+SELECT subject, milli >= $3::int * 1000 AND sources >= $4::int AND departments >= $5::int AND days >= $6::int
+       AND newest >= $2::date - $7::int, newest, milli / 1000 FROM combined
 ON CONFLICT (subject) DO UPDATE SET certified = excluded.certified, as_of = excluded.as_of, points = excluded.points
 WHERE (o.certified, o.as_of, o.points) IS DISTINCT FROM (excluded.certified, excluded.as_of, excluded.points)
 """
@@ -153,13 +153,14 @@ async def _merge(tx: WriteTx, table: pa.Table, sources: Mapping[str, int]) -> No
 async def _assessed(database: Database, rows: int) -> dict[str, float]:
     """The first time fills the opinions and is not counted: ours has them from the sweep."""
     figures: dict[str, float] = {}
+    limits = astuple(policies.in_force(policies.load(), "standard", scoring.TODAY).thresholds)
     await _vacuum(database)
     for name, day in (("", scoring.TODAY), ("same_day", scoring.TODAY), ("a_week_later", _later(scoring.TODAY))):
         started = time.perf_counter()
         async with database.write() as tx:
             await tx.run("SET LOCAL work_mem = '256MB'")
             await tx.run("SET LOCAL statement_timeout = 0")
-            await tx.fetch(_ASSESS, day.replace(year=day.year - 1), day)
+            await tx.fetch(_ASSESS, day.replace(year=day.year - 1), day, *limits)
         if name:
             figures[f"signals_assessed_anew_per_second_{name}"] = rows / (time.perf_counter() - started)
         else:

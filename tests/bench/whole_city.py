@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,8 +55,8 @@ WITH seen AS (
 )
 SELECT subject, true AS certified, as_of, 0 AS points FROM strong
 UNION ALL
-SELECT subject, milli >= 60000 AND sources >= 2 AND departments >= 2 AND days >= 3 AND newest >= $until - 90, newest,
-       milli // 1000 FROM combined
+SELECT subject, milli >= $points * 1000 AND sources >= $sources AND departments >= $departments AND days >= $days
+       AND newest >= $until - $newest_days, newest, milli // 1000 FROM combined
 """
 
 
@@ -166,7 +166,8 @@ def ask_duckdb(part: Part) -> tuple[float, int]:
         base.execute("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)", [
             number, strength == "strong", department, worth.points, worth.cap, worth.per is Per.MONTH])  # fmt: skip
     until = day_number(scoring.TODAY)
-    given: dict[str, Any] = {"files": str(part.folder / "*.parquet"), "after": until - 365, "until": until}
+    files, limits = str(part.folder / "*.parquet"), asdict(rules.thresholds)
+    given: dict[str, Any] = {"files": files, "after": until - 365, "until": until} | limits
     started = time.perf_counter()
     base.execute(_ASSESS, given)
     seconds = time.perf_counter() - started

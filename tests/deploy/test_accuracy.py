@@ -71,3 +71,13 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
     said = run("--city", str(city), "--data", str(tmp_path))
     assert said.exit_code == 0
     assert "certified, and alive" in said.stdout
+
+
+def test_whoever_is_in_custody_is_not_suspected_wrongly() -> None:
+    states = ["alive", "moved", "dead", "missing", "in_custody", "detained"]
+    never = [None] * len(states)
+    days = {
+        name: pl.Series(never, dtype=pl.Date) for name in ("died_on", "register_told_on", "as_of", "strong_seen_on")
+    }
+    found = truth.compare(pl.DataFrame({"state": states, "answer": "under_review", **days}))
+    assert (found.under_review, found.living_under_review) == (6, 2)

@@ -53,6 +53,8 @@ def test_whoever_was_certified_was_alive_or_in_no_register(city):
     accuracy = city.result.accuracy
     assert accuracy.recognised_dead <= accuracy.dead_unregistered
     assert accuracy.recognised_alive / accuracy.recognised > 0.98
+    assert 1 - accuracy.recognised_dead_at_as_of / accuracy.recognised >= 0.9995
+    assert city.result.figures["recognition"]["payments_stopped"] == 0
 
 
 def test_every_registered_death_is_under_review(city):

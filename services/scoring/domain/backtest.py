@@ -27,7 +27,7 @@ class BacktestRow:
         certified: visits saved.
         insufficient: visits needed.
         suspected: cases opened.
-        lost: have no eligibility on that day.
+        lost: have no eligibility on that day, whether a source had seen them or not.
         lost_suspected: of them, suspected.
         lost_certified: of them, certified by evidence dated after the loss: wrong.
         missed: of them, not suspected.
@@ -57,11 +57,15 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Losses:
-    """Losses beside the people of signals: position, day number of the loss, and of its end or the largest integer."""
+    """Losses beside the people of signals: position, day number of the loss, and of its end or the largest integer.
+
+    `unseen_on` are the days on which people were lost of whom there is no signal at all: nobody could suspect them.
+    """
 
     place: Array
     lost_on: Array
     back_on: Array
+    unseen_on: Array
 
     def on(self, day: int, people: int) -> Array:
         """For each person the day number of the loss that lasts on this day, or 0."""
@@ -79,17 +83,22 @@ _ENDED_BY: dict[SuspicionKind | None, tuple[Kind, ...]] = {
 
 
 def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
-    """Those losses whose people are among the signals; a prison ends with the release, missing with being found."""
-    found = []
+    """Losses beside the people of signals; a prison ends with the release, missing with being found."""
+    found: list[tuple[int, int, int]] = []
+    unseen: dict[bytes, int] = {}
     for each in losses:
         place = int(np.searchsorted(signals.subjects, np.asarray(each.subject, dtype="S16")))
-        if place < signals.people and signals.subjects[place] == each.subject.rstrip(b"\0"):
-            begun, rows = day_number(each.lost_on), slice(*signals.starts[place : place + 2].tolist())
+        begun = day_number(each.lost_on)
+        if place == signals.people or signals.subjects[place] != each.subject.rstrip(b"\0"):
+            unseen[each.subject] = min(begun, unseen.get(each.subject, begun))
+        else:
+            rows = slice(*signals.starts[place : place + 2].tolist())
             ends = np.isin(signals.kind[rows], _ENDED_BY.get(each.kind, ()))
             later = signals.day[rows][ends & (signals.day[rows] > begun)]
             found.append((place, begun, int(later.min()) if len(later) else _NEVER))
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 3).T
-    return Losses(place=columns[0], lost_on=columns[1], back_on=columns[2])
+    unseen_on = np.asarray(list(unseen.values()), dtype=np.int64)
+    return Losses(place=columns[0], lost_on=columns[1], back_on=columns[2], unseen_on=unseen_on)
 
 
 def delivered(signals: Signals, origins: Origins, received: Mapping[int, date]) -> tuple[Signals, Array]:
@@ -107,7 +116,7 @@ def backtest_row(signals: Signals, came_on: Array, origins: Origins, scale: Scal
     opinions = assess(signals, origins, scale)
     known = np.diff(signals.starts) > 0
     lost_on = losses.on(scale.until, signals.people)
-    lost = (lost_on > 0) & known
+    lost, unseen = lost_on > 0, int((losses.unseen_on <= scale.until).sum())
     decided = {code: (opinions.decision == code) & known for code in (CERTIFIABLE, INSUFFICIENT, SUSPECTED)}
     suspected, certified = decided[SUSPECTED], decided[CERTIFIABLE]
     return BacktestRow(
@@ -116,10 +125,10 @@ def backtest_row(signals: Signals, came_on: Array, origins: Origins, scale: Scal
         certified=int(certified.sum()),
         insufficient=int(decided[INSUFFICIENT].sum()),
         suspected=int(suspected.sum()),
-        lost=int(lost.sum()),
+        lost=int(lost.sum()) + unseen,
         lost_suspected=int((lost & suspected).sum()),
         lost_certified=int((lost & certified & (opinions.as_of > lost_on)).sum()),
-        missed=int((lost & ~suspected).sum()),
+        missed=int((lost & ~suspected).sum()) + unseen,
         living_suspected=int((suspected & ~lost).sum()),
     )
 

@@ -10,6 +10,7 @@ from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import union
 from services.scoring.domain.weighing import scale_of
 from services.scoring.store import looks, signals, suspicions
+from services.scoring.store.assessments import shard_of
 from services.scoring.usecases.look import Looker
 from shared.kit.db import ReadTx, WriteTx
 
@@ -34,7 +35,7 @@ async def backtest(
     """
     rows: list[BacktestRow] = []
     for shard in shards:
-        lost = await suspicions.list_confirmed(tx, shard) if outcomes is None else _said(outcomes)
+        lost = await suspicions.list_confirmed(tx, shard) if outcomes is None else _said(outcomes, shard)
         parts = await signals.read_shard(tx, shard)
         origins = await signals.get_origins(tx)
         known = await asyncio.to_thread(union, parts, origins)
@@ -45,5 +46,6 @@ async def backtest(
     return added(rows)
 
 
-def _said(outcomes: Mapping[UUID, date]) -> list[Loss]:
-    return [Loss(subject=subject.bytes, lost_on=day) for subject, day in outcomes.items()]
+def _said(outcomes: Mapping[UUID, date], shard: int) -> list[Loss]:
+    here = ((subject, day) for subject, day in outcomes.items() if shard_of(subject) == shard)
+    return [Loss(subject=subject.bytes, lost_on=day) for subject, day in here]

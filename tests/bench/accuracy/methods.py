@@ -20,7 +20,6 @@ from tests.bench.accuracy.replay import TODAY, Array, Replay, on
 
 _ENDS = (Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD, Kind.CUSTODY, Kind.SENTENCED_CUSTODY, Kind.DETAINED,
          Kind.DECLARED_MISSING)  # fmt: skip
-_STRONG_POINTS = 60
 _ALIVE = 0.9995
 _NEVER = 500
 
@@ -65,13 +64,14 @@ def strong_only(found: Replay, signals: Signals, day: int, _people: Array) -> Ve
 
 
 def point_sum(found: Replay, signals: Signals, day: int, _people: Array) -> Verdicts:
-    """All points added up, strong ones worth the threshold: no caps, no decay, no other condition."""
+    """All points added up, strong ones worth the threshold of the rules: no caps, no decay, no other condition."""
+    enough = rules_today().thresholds.points
     scale = scale_of(rules_today(), found.origins, on(day))
     rows = positive_rows(signals, scale)
-    points = np.where(scale.strong, _STRONG_POINTS, scale.points // 1000)[signals.origin]
+    points = np.where(scale.strong, enough, scale.points // 1000)[signals.origin]
     total = np.bincount(signals.person_rows()[rows], weights=points[rows], minlength=signals.people)
     ended = _any(signals, _ends(signals, scale))
-    return Verdicts(certified=(total >= _STRONG_POINTS) & ~ended, suspected=ended, as_of=_newest(signals, rows))
+    return Verdicts(certified=(total >= enough) & ~ended, suspected=ended, as_of=_newest(signals, rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.scoring.domain.assessment import assess
@@ -213,13 +213,25 @@ def test_opinions_that_did_not_change_are_not_said_again(saws) -> None:
     assert len(differs.changed) == len(differs.said) == 0
 
 
+ONE_DEPARTMENT = (
+    *(
+        Origin(source=source, department="hrss", strong=True)
+        for source in ("face_auth", "counter", "card_issue", "class")
+    ),
+    Origin(source="hrss_card_consume", department="hrss", strong=False),
+)
+ENOUGH_BUT_OF_ONE = [(origin, back, False) for origin in ONE_DEPARTMENT for back in range(6)]
+
+
 @settings(deadline=None)
-@given(st.sampled_from(sorted(set(WEAK.values()))), st.data())
-def test_weak_evidence_of_one_department_never_certifies(department, data) -> None:
-    sources = tuple(source for source, owner in WEAK.items() if owner == department)
-    saws = data.draw(st.lists(saws_of(sources), min_size=1, max_size=120))
-    for said in by_subject(assess(signals(saws), ORIGINS, SCALE)).values():
-        assert said["decision"] == "insufficient"
+@given(st.lists(st.tuples(st.sampled_from(ONE_DEPARTMENT), st.integers(0, 364), st.just(False)), min_size=20))
+@example(ENOUGH_BUT_OF_ONE)
+def test_weak_evidence_of_one_department_never_certifies(records) -> None:
+    """Nor strong acts that fit the number alone: four sources of them have points, sources and days enough."""
+    said = said_of(records, ONE_DEPARTMENT)
+    assert said["decision"] == "insufficient"
+    if records == ENOUGH_BUT_OF_ONE:
+        assert said["reasons"] == ["missing:departments:2"]
 
 
 @settings(deadline=None)
