@@ -159,12 +159,12 @@ class Sweeper:
         anew = [Job(shard=shard, why=DAY) for shard in situation.stale]
         asked = [Job(shard=each.shard, why=REQUEST, share=each) for each in situation.shares]
         jobs: dict[int, Job] = {}
-        for job in (*sweeps, *anew, *asked):
+        for job in filter(self._may_try, (*sweeps, *anew, *asked)):
             jobs.setdefault(job.shard, job)
-        return [job for job in jobs.values() if job.shard not in self._running and self._may_try(job)]
+        return [job for job in jobs.values() if job.shard not in self._running]
 
     def _may_try(self, job: Job) -> bool:
-        # By what it is for: a request that cannot go on does not keep the shard from being swept.
+        # By what it is for: a sweep or a request that cannot go on does not keep the shard from the others.
         return self._failures.get((job.shard, job.why), (0, 0.0))[1] <= wall()
 
     def _start(self, job: Job) -> None:
@@ -256,7 +256,11 @@ class Sweeper:
         if not await reassessments.lock_queued(tx, share):
             return Outcome()
         if share.shadow:
-            tried = next((each for each in self.rule_sets if each.name == share.rule_set), means.rules)
+            tried = next((each for each in self.rule_sets if each.name == share.rule_set), None)
+            if tried is None:
+                log.warning("rule_set_gone", rule_set=share.rule_set, shard=f"{job.shard:x}")
+                await reassessments.give_up(tx, share, self.clock.now())
+                return Outcome()
             means = self._means(share.assess_on, tried)
         # What is written holds for the day on which it is written, as all other opinions of the shard do.
         done = await reassess(tx, means, job.shard, shadow=share.shadow, only=only)

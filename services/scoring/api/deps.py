@@ -1,20 +1,24 @@
 """What the routes of scoring work with, and the callers they let in."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
+from uuid import UUID
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Response, Security
+from fastapi.routing import APIRoute
+from typing_extensions import override
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
 from services.scoring.usecases.division import Divisions
-from services.scoring.usecases.look import Looker
+from services.scoring.usecases.look import Looker, note
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import Clock
 from shared.kit.db import Database
-from shared.kit.problems import NotFoundError
+from shared.kit.problems import ForbiddenError, NotFoundError
 
 Reader = Annotated[Caller, Security(allow("scoring.read"))]
 Manager = Annotated[Caller, Security(allow("scoring.manage"))]
@@ -65,3 +69,32 @@ RouteDeps = Annotated[Deps, Depends(_deps)]
 def looker(caller: Caller, what: str) -> Looker:
     """Who looks, for the log of looks."""
     return Looker(client_id=caller.client_id, user=caller.user, what=what)
+
+
+class NotingRoute(APIRoute):
+    """A route about one person, who can read in the log of looks who was refused a look at him, too."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with a note before a refusal leaves."""
+        handle = super().get_route_handler()
+
+        async def noting(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ForbiddenError:
+                subject = await _asked_about(request)
+                if subject is not None:
+                    async with _deps(request).database.write() as tx:
+                        await note(tx, subject, looker(request.state.caller, "denied"))
+                raise
+
+        return noting
+
+
+async def _asked_about(request: Request) -> UUID | None:
+    try:
+        said = request.path_params.get("subject") or (await request.json())["subject"]
+        return UUID(str(said))
+    except (ValueError, TypeError, KeyError):
+        return None  # whoever names nobody asks about nobody

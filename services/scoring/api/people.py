@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.scoring.api.deps import Deps, Reader, RouteDeps, looker
+from services.scoring.api.deps import Deps, NotingRoute, Reader, RouteDeps, looker
 from services.scoring.schemas.people import (
     AssessmentOut,
     ExplanationOut,
@@ -18,7 +18,7 @@ from shared.contracts.vocabulary import Identity, Strength
 from shared.kit.auth import Caller
 from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
 
-router = APIRouter(prefix="/v1", tags=["people"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["people"], responses=PROBLEM_RESPONSES, route_class=NotingRoute)
 
 
 # Before the plain address: a colon would else be read as part of the subject.
@@ -49,7 +49,10 @@ async def simulate(asked: SimulationIn, caller: Reader, deps: RouteDeps) -> Expl
     """What the opinion would be with signals more or less; nothing is kept but the look."""
     on = asked.on or deps.clock.today()
     rules = deps.rules(asked.rule_set, on)
-    async with deps.database.write() as tx:
+    if asked.subject:
+        async with deps.database.write() as tx:
+            await look.note(tx, asked.subject, looker(caller, "simulation"))
+    async with deps.database.read() as tx:
         found = await look.simulate(
             tx,
             asked.subject,
@@ -57,7 +60,6 @@ async def simulate(asked: SimulationIn, caller: Reader, deps: RouteDeps) -> Expl
             remove=[_supposed(each) for each in asked.remove],
             rules=rules,
             on=on,
-            looker=looker(caller, "simulation"),
         )
     return explanation_out(found, subject=asked.subject, rules=rules, on=on)
 

@@ -109,6 +109,21 @@ async def cancel(tx: WriteTx, reassessment_id: UUID, at: datetime) -> None:
     await tx.run("UPDATE reassessment SET cancelled_at = $2 WHERE reassessment_id = $1", reassessment_id, at)
 
 
+async def give_up(tx: WriteTx, share: Share, at: datetime) -> None:
+    """Call off what cannot be done, one shard's share at a time: each worker then waits for no other's."""
+    await tx.run(
+        "UPDATE reassessment_shard SET state = 'cancelled', finished_at = $3 WHERE reassessment_id = $1 AND shard = $2",
+        share.reassessment_id,
+        share.shard,
+        at,
+    )
+    await tx.run(
+        "UPDATE reassessment SET cancelled_at = coalesce(cancelled_at, $2) WHERE reassessment_id = $1",
+        share.reassessment_id,
+        at,
+    )
+
+
 async def list_queued(tx: ReadTx) -> list[Share]:
     """Shares that wait, oldest request first."""
     found = await tx.fetch(

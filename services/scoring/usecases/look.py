@@ -113,17 +113,23 @@ async def explain_person(tx: WriteTx, subject: UUID, rules: RuleSet, today: date
     return await asyncio.to_thread(explain, known, origins, scale_of(rules, origins, today))
 
 
-async def simulate(  # noqa: PLR0913  (a person, what is changed about him, under which rules, on which day)
-    tx: WriteTx,
+async def note(tx: WriteTx, subject: UUID, looker: Looker) -> None:
+    """Note a look in a transaction of its own: a refusal of what is asked undoes the other."""
+    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+
+
+async def simulate(
+    tx: ReadTx,
     subject: UUID | None,
     *,
     add: Sequence[Supposed],
     remove: Sequence[Supposed],
     rules: RuleSet,
     on: date,
-    looker: Looker,
 ) -> Explanation:
     """What the opinion of a person would be with signals more or less, under any rule set, on any day.
+
+    The look is noted before.
 
     Raises:
         UnknownSourceError: a supposed signal does not say enough of its source.
@@ -132,7 +138,6 @@ async def simulate(  # noqa: PLR0913  (a person, what is changed about him, unde
     person = subject or UUID(int=0)
     known, origins = empty(), await signals.get_origins(tx)
     if subject:
-        await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
         known, origins = await signals_of(tx, subject)
     origins = _with_supposed(origins, add)
     kept = _without(known, origins, remove)

@@ -280,6 +280,18 @@ async def test_more_new_sources_than_scoring_can_number_are_refused(world, clien
     assert (await client.post("/v1/simulations", json={"add": supposed[:499]})).status_code == 200
 
 
-async def test_nobody_looks_without_the_scope(client, issuer) -> None:
-    headers = issuer.headers("scoring.manage")
-    assert (await client.get(f"/v1/assessments/{uuid4()}", headers=headers)).status_code == 403
+async def test_whoever_is_refused_a_look_is_noted_too(world, client, issuer) -> None:
+    who, headers = str(uuid4()), issuer.headers("scoring.manage", user="officer-9")
+    asked = {"subject": who, "add": [{"source": "new", "occurred_on": "2023-09-04"}]}
+    answers = [
+        await client.get(f"/v1/assessments/{who}", headers=headers),
+        await client.get(f"/v1/assessments/{who}:explain", headers=headers),
+        await client.post("/v1/simulations", json=asked, headers=headers),
+        await client.post("/v1/simulations", json=asked),
+        await client.post("/v1/simulations", json=[], headers=headers),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, 403]
+    async with world.database.read() as tx:
+        looks = await tx.fetch("SELECT subject::text, looked_by, what FROM look ORDER BY look_id")
+    denied, simulated = (who, "officer-9", "denied"), (who, "officer-7", "simulation")
+    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated]

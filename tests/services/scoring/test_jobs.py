@@ -12,12 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.scoring import policies
-from services.scoring.jobs import Sweeper
+from services.scoring.domain.runs import Waiting
+from services.scoring.jobs import DAY, SWEEP, Situation, Sweeper
 from services.scoring.settings import ScoringSettings
 from services.scoring.store import reassessments, signals
 from services.scoring.store.assessments import word_of
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.request import request_reassessment
+from shared.kit.clock import wall
 from tests.services.scoring.people import FIRST, RULES, Saw
 from tests.services.scoring.world import Grid, World, subject
 from tests.support.settings import settings_for
@@ -196,7 +198,7 @@ async def test_a_request_is_done_shard_by_shard_and_counted(committing_world: Wo
     assert (found.shards, found.finished) == (16, 16)
 
 
-async def asked_for(world: World, *, division: str, shadow: bool = False) -> UUID:
+async def asked_for(world: World, *, division: str | None = None, shadow: bool = False) -> UUID:
     wanted = uuid4()
     async with world.database.write() as tx:
         await request_reassessment(
@@ -263,3 +265,25 @@ async def test_a_division_waits_while_grid_is_away_and_sweeps_do_not(committing_
         found = await reassessments.find(tx, wanted)
     assert found is not None
     assert (found.shards, found.finished) == (16, 0)
+
+
+async def test_a_rule_set_that_is_gone_is_compared_with_nothing_in_its_name(committing_world: World) -> None:
+    world = committing_world
+    sweeper, tried = sweeper_of(world), await asked_for(world, shadow=True)
+    sweeper.rule_sets = (FIRST,)
+    await world.hear(WEAK_ENOUGH)
+    async with working(sweeper):
+        await until_quiet(sweeper)
+    async with world.database.read() as tx:
+        found = await reassessments.find(tx, tried)
+    assert found is not None
+    assert (found.rule_set, found.cancelled_at, found.people) == (RULES.name, world.clock.now(), 0)
+
+
+async def test_a_sweep_that_has_to_wait_keeps_no_new_day_from_its_shard(world: World) -> None:
+    sweeper, now = sweeper_of(world), world.clock.now()
+    heard = Waiting(shard=3, rows=1, oldest_at=now, newest_at=now, urgent_at=None, heard_at=None, now=now)
+    situation = Situation(waiting=[replace(heard, now=now + timedelta(hours=1))], stale=[3], shares=[])
+    assert [job.why for job in sweeper._due(situation)] == [SWEEP]
+    sweeper._failures[3, SWEEP] = (1, wall() + 3600)
+    assert [job.why for job in sweeper._due(situation)] == [DAY]
