@@ -73,6 +73,11 @@ def _counted(batch: dict[str, Any]) -> Counter[str]:
     return said
 
 
+def _enrolled(roster: dict[str, Any]) -> Counter[str]:
+    """What became of a roster; the city makes no mistake in one."""
+    return +Counter({name: roster[name] for name in ("accepted", "new", "changed", "ended")} | roster["reasons"])
+
+
 def _known(ledger: pl.DataFrame, path: str) -> Counter[str]:
     known: Counter[str] = Counter()
     for row in ledger.filter(pl.col("path") == path).iter_rows(named=True):
@@ -99,13 +104,16 @@ async def account(manifest: Manifest, url: str, folder: Path) -> Account:
     ledger = pl.read_parquet(manifest.root / LEDGER)
     async with world.client:
         for file in _of(manifest, "roster"):
-            await _upload(world, f"/v1/programs/{file.code}/roster", manifest.root / file.path)
+            said = await _upload(world, f"/v1/programs/{file.code}/roster", manifest.root / file.path)
+            came, known = _enrolled(said), Counter(accepted=file.rows, new=file.rows)
+            if came != known:
+                made.differing[file.path] = (dict(came - known), dict(known - came))
         started = time.perf_counter()
         for file in _of(manifest, "source"):
-            said = _counted(await _upload(world, f"/v1/sources/{file.code}/batches", manifest.root / file.path))
-            made.verdicts += said
-            if said != (known := _known(ledger, file.path)):
-                made.differing[file.path] = (dict(said - known), dict(known - said))
+            judged = _counted(await _upload(world, f"/v1/sources/{file.code}/batches", manifest.root / file.path))
+            made.verdicts += judged
+            if judged != (known := _known(ledger, file.path)):
+                made.differing[file.path] = (dict(judged - known), dict(known - judged))
         made.seconds = time.perf_counter() - started
     made.said = await _said(world)
     made.files, made.rows = len(_of(manifest, "source")), sum(made.verdicts.values())
