@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from deploy.workers import parse_workers
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help="无感互认 · wugan"
 )
@@ -372,24 +374,6 @@ def reconcile_boxes(
     from deploy.backup.cli import run_reconcile  # noqa: PLC0415  (loaded when called)
 
     raise typer.Exit(run_reconcile(data, days=days, again=again, note=note))
-
-
-def parse_workers(words: list[str]) -> dict[str, int]:
-    """`["2", "scoring=4"]` as processes by service.
-
-    Raises:
-        typer.BadParameter: a word that is neither a number nor `service=number`, or a number beyond 1 to 16.
-    """
-    from deploy.local.clients import SERVICES  # noqa: PLC0415  (loaded when called)
-
-    counts: dict[str, int] = {}
-    for word in words:
-        name, _, number = word.rpartition("=")
-        if not number.isdecimal() or not 1 <= int(number) <= 16 or (name and name not in SERVICES):  # noqa: PLR2004
-            msg = f"{word} is neither a number from 1 to 16 nor one of {', '.join(SERVICES)} with “=” and a number"
-            raise typer.BadParameter(msg)
-        counts.update({name: int(number)} if name else {each: int(number) for each in SERVICES if each not in counts})
-    return counts
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from alembic.script import ScriptDirectory
 
 from shared.kit import migrations
 from shared.kit.app import create_app
-from tests.support.record import OPENAPI_DIR, SERVICES, dumps, openapi
+from tests.support.record import OPENAPI_DIR, SERVICES, SETTINGS_PAGE, dumps, openapi
 from tests.support.routes import routes_of
 from tests.support.settings import settings_for
+from tests.support.settings_page import settings_page
 
 ROOT = Path(__file__).parents[1]
 PUBLIC = {
@@ -149,6 +150,10 @@ def test_no_person_in_a_path_or_query(service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_one_migration_head(service):
     assert ScriptDirectory.from_config(migrations._config(service)).get_heads() == [migrations.head(service)]
+
+
+def test_settings_are_as_recorded():
+    assert SETTINGS_PAGE.read_text(encoding="utf-8") == settings_page(SERVICES), "record the change with `make schema`"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -8,10 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deploy.cli import app, parse_workers
+from deploy.cli import app
 from deploy.demo.city.manifest import MANIFEST, Manifest, write_manifest
 from deploy.local.clients import INSTALLED
 from deploy.local.secrets import load_or_make
+from deploy.workers import parse_workers
 
 
 def test_help_names_every_command():

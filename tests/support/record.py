@@ -15,10 +15,12 @@ from shared.kit.app import create_app
 from shared.kit.bus import Subscription
 from tests.support import routes
 from tests.support.settings import SETTINGS_ENV, settings_for
+from tests.support.settings_page import settings_page
 
 ROOT = Path(__file__).parents[2]
 EVENTS_DIR = ROOT / "shared" / "contracts" / "recorded"
 OPENAPI_DIR = ROOT / "docs" / "openapi"
+SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 NATS_USERS = ROOT / "deploy" / "nats" / "users.conf"
 SERVICES = ("ingest", "scoring", "grid", "recognition", "notify")
 
@@ -138,6 +140,7 @@ def main() -> None:
         (EVENTS_DIR / f"{event.name}.json").write_text(dumps(describe(event)), encoding="utf-8")
     (ROOT / "docs" / "asyncapi.json").write_text(dumps(asyncapi()), encoding="utf-8")
     (ROOT / "docs" / "events.md").write_text(events_table(), encoding="utf-8")
+    SETTINGS_PAGE.write_text(settings_page(SERVICES), encoding="utf-8")
     NATS_USERS.write_text(nats_users(), encoding="utf-8")
     record_routes()
     for service in SERVICES:

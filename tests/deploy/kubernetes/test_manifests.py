@@ -112,6 +112,9 @@ def test_a_service_is_told_what_its_settings_want_and_nothing_they_do_not_know(s
     for told in (cluster, host):
         assert required <= told
         assert told <= known, told - known
+    # What the manifests do not name can be told all the same.
+    assert {"secretRef": {"name": f"wugan-{service}-settings", "optional": True}} in container["envFrom"]
+    assert COMPOSE["services"][service]["env_file"] == [{"path": f"./secrets/{service}.env", "required": False}]
     own = {f"WUGAN_PASSWORD_{service.upper()}", f"WUGAN_NATS_PASSWORD_{service.upper()}"}
     text = yaml.safe_dump(COMPOSE["services"][service])
     assert set(re.findall(r"WUGAN_(?:NATS_)?PASSWORD_\w+", text)) == own
@@ -143,7 +146,7 @@ def test_everything_is_closed_that_is_not_opened():
     policies = of_kind("NetworkPolicy")
     assert policies["nobody"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     outside = policies["outside"]["spec"]
-    assert outside["podSelector"]["matchExpressions"][0]["values"] == ["ingest", "notify"]
+    assert outside["podSelector"]["matchExpressions"][0]["values"] == ["ingest", "recognition", "notify"]
     sources = policies["services"]["spec"]["ingress"][0]["from"]
     assert sources[0]["podSelector"]["matchExpressions"][0]["values"] == ["gateway", "exporter", *PORTS]
 
