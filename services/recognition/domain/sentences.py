@@ -38,6 +38,7 @@ class Benefit:
     Attributes:
         until: last certified day; None without a certificate.
         task_due_on: day by which a grid member is to come.
+        asks_more: its owner asks the person for something besides being alive.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Benefit:
     until: date | None
     task_due_on: date | None = None
     announced: Announced | None = None
+    asks_more: bool = False
 
 
 def standing(benefit: Benefit, today: date) -> Standing:
@@ -101,7 +103,15 @@ def summary(benefits: Sequence[Benefit], today: date) -> str:
         return "有一条信息正由工作人员核实，您暂时不需要办理手续，也不需要开任何证明。如有疑问，请拨打12333。"
     if Standing.NOT_YET in found:
         return "我们正在为您查找认证记录，暂时不需要您做什么；您也可以任选一种方式办理，或要求上门。"
-    ends = [each.until for each in benefits if standing(each, today) is Standing.CERTIFIED and each.until]
-    if ends:
-        return f"您无需办理任何手续，有效期至{day(min(ends))}。"
+    certified = [each for each in benefits if standing(each, today) is Standing.CERTIFIED]
+    if ends := [each.until for each in certified if each.until]:
+        return _nothing_until(min(ends), more=any(each.asks_more for each in certified))
     return "您的待遇目前没有发放，原因见下。如不符，可以提出异议，或要求上门核实。"
+
+
+def _nothing_until(end: date, *, more: bool) -> str:
+    if more:
+        return (
+            f"您已通过健在认证，有效期至{day(end)}，其间不用再认证。还要核对收入或残疾等级的待遇，由主管部门另行告知。"
+        )
+    return f"您无需办理任何手续，有效期至{day(end)}。"

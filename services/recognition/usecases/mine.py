@@ -31,7 +31,7 @@ async def read_status(deps: Deps, tx: ReadTx, subject: UUID) -> dict[str, Any]:
     cycles = [deps.programs[code].in_force(today).cycle_months for code in codes]
     rows = await mine.list_benefits(tx, subject, codes, cycles)
     stands = {row["program"]: row for row in await in_cycles.of_person(deps, tx, subject, None)}
-    benefits = [(row, _benefit(deps.programs[row["program"]], row, stands.get(row["program"]))) for row in rows]
+    benefits = [(row, _benefit(deps.programs[row["program"]], row, stands.get(row["program"]), today)) for row in rows]
     certified = [each.until for _, each in benefits if each.until and standing(each, today) is Standing.CERTIFIED]
     return {
         "summary": summary([each for _, each in benefits], today),
@@ -51,7 +51,7 @@ def _cycle(stands: asyncpg.Record | None) -> dict[str, Any]:
     return {name: stands[of] if stands else None for name, of in (("cycle", "state"), ("grace_until", "grace_until"))}
 
 
-def _benefit(program: Program, row: asyncpg.Record, stands: asyncpg.Record | None) -> Benefit:
+def _benefit(program: Program, row: asyncpg.Record, stands: asyncpg.Record | None, today: date) -> Benefit:
     announced = None
     if row["decision_id"] is not None:
         announced = Announced(
@@ -67,6 +67,7 @@ def _benefit(program: Program, row: asyncpg.Record, stands: asyncpg.Record | Non
         until=row["until"],
         task_due_on=stands["task_due_on"] if stands else None,
         announced=announced,
+        asks_more=program.in_force(today).asks_more(),
     )
 
 

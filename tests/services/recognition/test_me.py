@@ -49,6 +49,12 @@ def ask(http, issuer):
     return call
 
 
+async def test_who_has_more_to_prove_than_that_he_lives_is_not_told_to_do_nothing(world, ask, she):
+    await world.hear(enrolled(enrolment(she)), enrolled(enrolment(she), program="dibao"), assessed(assessment(she)))
+    said = (await ask(she, "GET", "")).json()
+    assert said["summary"].startswith("您已通过健在认证，有效期至2024年9月30日，其间不用再认证。")
+
+
 async def test_most_people_have_nothing_to_do(world, ask, she):
     await world.hear(
         enrolled(enrolment(she)), enrolled(enrolment(she), program="old_age_allow"), assessed(assessment(she))
