@@ -23,6 +23,7 @@ from shared.contracts.vocabulary import (
     Decision,
     EnrolmentChange,
     Strength,
+    SuspicionKind,
 )
 from shared.kit import arrow
 from shared.kit.db import WriteTx
@@ -137,7 +138,9 @@ async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
     finding = finding_of(fact.conclusion)
     await certificates.lock_shard(tx, shard_of(fact.subject))
     await certificates.save_finding(tx, fact)
-    await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
+    if fact.kind is not SuspicionKind.DUPLICATE_RECEIPT:
+        # Whoever draws two benefits or does not: whether he lives is as open as it was.
+        await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
     if finding is Finding.CLEARS:
         denied = proposing.reasons_of(fact.kind)
         await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at, denied, fact.case_id)

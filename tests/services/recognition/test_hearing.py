@@ -160,6 +160,13 @@ async def test_an_unfounded_case_ends_the_review_and_what_is_certified_is_told(w
     assert len(await world.said(CERTIFICATES_ISSUED)) == 1
 
 
+@pytest.mark.parametrize("conclusion", ["unfounded", "confirmed"])
+async def test_a_case_on_a_double_receipt_leaves_open_whether_the_person_lives(world, conclusion):
+    await world.hear(enrolled(enrolment(SHE)), assessed(assessment(SHE, "suspected")), visited(SHE))
+    await world.hear(concluded(SHE, conclusion, kind="duplicate_receipt"))
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": True}]
+
+
 async def test_a_confirmed_case_opens_a_proposal_a_program_and_stops_nothing(world):
     case = concluded(SHE, "confirmed")
     await world.hear(enrolled(enrolment(SHE)), enrolled(enrolment(SHE), program="farmland"), case, case)
