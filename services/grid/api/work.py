@@ -1,14 +1,17 @@
 """The grid member's routes: worklist and visits."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from services.grid.api.common import Parts, Worker, make_cursor, read_cursor
 from services.grid.domain.tasks import TaskState
+from services.grid.domain.views import BACK_END_ROLES
 from services.grid.domain.visits import Form, Visit
 from services.grid.schemas.base import GridCode, WorkerId
 from services.grid.schemas.work import (
@@ -19,6 +22,7 @@ from services.grid.schemas.work import (
     PromptOut,
     ReceiptOut,
     SyncOut,
+    Unreadable,
     VisitReportIn,
     VisitReportsIn,
     WorklistOut,
@@ -26,12 +30,13 @@ from services.grid.schemas.work import (
 from services.grid.store import tasks
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
 from services.grid.usecases.listing import has_more_to_do, lines_of, look_back, page_of, reveal, told_again
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker, view_of_worker_on
 from services.grid.usecases.visiting import Receipt, Report, prompt_of, record_visits
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["work"], responses=PROBLEM_RESPONSES)
@@ -106,10 +111,42 @@ async def post_visit(deps: Parts, caller: Worker, body: VisitReportIn) -> Receip
 
 @router.post("/visits:sync")
 async def sync_visits(deps: Parts, caller: Worker, body: VisitReportsIn) -> SyncOut:
-    """What a phone collected offline: a receipt for each report, in their order; repeating it is safe."""
+    """What a phone collected offline: a receipt for each report, in their order; repeating it is safe.
+
+    A report that cannot be read, or of a member nobody knows, is refused by itself.
+    """
+    readable = [each for each in body.visits if isinstance(each, VisitReportIn)]
     async with deps.database.write() as tx:
-        receipts = await _record(tx, deps, caller, body.visits)
-    return SyncOut(items=[ReceiptOut.model_validate(receipt) for receipt in receipts])
+        unknown = await _unknown_workers(tx, caller, readable)
+        taken = [each for each in readable if each.worker_id not in unknown]
+        receipts = iter(await _record(tx, deps, caller, taken))
+    return SyncOut(
+        items=[
+            _not_taken(each.visit_id, *each.reasons)
+            if isinstance(each, Unreadable)
+            else _not_taken(each.visit_id, unknown[each.worker_id])
+            if each.worker_id in unknown
+            else ReceiptOut.model_validate(next(receipts))
+            for each in body.visits
+        ]
+    )
+
+
+async def _unknown_workers(tx: ReadTx, caller: Caller, reports: Sequence[VisitReportIn]) -> dict[str | None, str]:
+    """For whom the caller may not speak, and why; what he says for others is taken."""
+    if caller.role not in BACK_END_ROLES:
+        await acting_worker(tx, caller, None)
+    found: dict[str | None, str] = {}
+    for named in {report.worker_id for report in reports}:
+        try:
+            await acting_worker(tx, caller, named)
+        except (WorkerUnknownError, WorkerNeededError) as error:
+            found[named] = error.code
+    return found
+
+
+def _not_taken(visit_id: UUID | None, *reasons: str) -> ReceiptOut:
+    return ReceiptOut(visit_id=visit_id, reception="refused", reasons=list(reasons), notes=[], task_state=None)
 
 
 def _line_task(deps: Deps, task: Task) -> LineTaskOut:
@@ -125,9 +162,7 @@ def _line_task(deps: Deps, task: Task) -> LineTaskOut:
     )
 
 
-async def _record(
-    tx: WriteTx, deps: Deps, caller: Caller, bodies: list[VisitReportIn] | tuple[VisitReportIn, ...]
-) -> list[Receipt]:
+async def _record(tx: WriteTx, deps: Deps, caller: Caller, bodies: Sequence[VisitReportIn]) -> list[Receipt]:
     today = deps.clock.today()
     workers = {body.worker_id: await acting_worker(tx, caller, body.worker_id) for body in bodies}
     views = {worker: await view_of_worker(tx, caller, worker, today) for worker in set(workers.values())}

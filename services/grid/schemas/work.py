@@ -1,10 +1,11 @@
 """Worklists, tasks and visits."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, PlainValidator, ValidationError
 
 from services.grid.domain.tasks import Rung, TaskState
 from services.grid.domain.visits import Informant, VisitStatus
@@ -53,16 +54,50 @@ class VisitReportIn(In):
     note: Text | None = None
 
 
-class VisitReportsIn(In):
-    """What a phone collected while it was offline."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A report that is none: its id where that can be read, and which of its fields cannot."""
 
-    visits: Annotated[tuple[VisitReportIn, ...], Field(min_length=1, max_length=500)]
+    visit_id: UUID | None
+    reasons: tuple[str, ...]
+
+
+def _or_unreadable(given: object) -> VisitReportIn | Unreadable:
+    """Judge a report by itself: one mistake on a phone does not hold back what else it has collected."""
+    try:
+        return VisitReportIn.model_validate(given)
+    except ValidationError as error:
+        # Never what was sent: a field nobody knows may be named after a person.
+        fields = {str(each["loc"][0]) if each["loc"] else "" for each in error.errors(include_input=False)}
+        known = fields & VisitReportIn.model_fields.keys()
+        reasons = sorted(f"{field}_unreadable" for field in known) + ["unreadable"] * bool(fields - known)
+        said = given.get("visit_id") if isinstance(given, dict) else None
+        return Unreadable(visit_id=_uuid(said), reasons=tuple(reasons))
+
+
+def _uuid(said: object) -> UUID | None:
+    try:
+        return UUID(str(said))
+    except ValueError:
+        return None
+
+
+class VisitReportsIn(In):
+    """What a phone collected while it was offline: each report is judged by itself."""
+
+    visits: Annotated[
+        tuple[
+            Annotated[VisitReportIn | Unreadable, PlainValidator(_or_unreadable, json_schema_input_type=VisitReportIn)],
+            ...,
+        ],
+        Field(min_length=1, max_length=500),
+    ]
 
 
 class ReceiptOut(Out):
     """What became of one report."""
 
-    visit_id: UUID
+    visit_id: UUID | None = Field(description="null where the report's own could not be read")
     reception: Literal["recorded", "repeated", "refused"]
     reasons: list[str]
     notes: list[str]

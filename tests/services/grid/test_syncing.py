@@ -39,6 +39,9 @@ class TestSync:
             visit(uuid4()),
             visit(await task_of(town, BERT), at=NOW + timedelta(days=1)),
             visit(await task_of(town, BERT), "absent_informed_by"),
+            visit(await task_of(town, BERT)) | {"visited_at": "1970-01-02T00:00:00Z"},
+            visit(await task_of(town, BERT)) | {"王秀英": "13800000000", "visit_id": "7"},
+            visit(await task_of(town, BERT), worker_id="w" + "0" * 15),
         ]
         answer = await town.ask(
             "POST", "/v1/visits:sync", headers=town.member(member), json={"visits": [*bodies, bodies[0]]}
@@ -49,8 +52,12 @@ class TestSync:
             ("refused", ["unknown_task"]),
             ("refused", ["visited_at_in_the_future"]),
             ("recorded", []),
+            ("refused", ["visited_at_unreadable"]),
+            ("refused", ["visit_id_unreadable", "unreadable"]),
+            ("refused", ["worker_unknown"]),
             ("repeated", []),
         ]
+        assert "王秀英" not in answer.text
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     async def test_a_prompt_serves_once_whichever_report_comes_first(self, town, member, order):
