@@ -73,7 +73,8 @@ async def get_worklist(
         anew = since is None or await has_more_to_do(tx, view, look_back(since), today)
     # Nothing of the database is held while another service is asked.
     news = {task.subject for task in (found if anew else changed)}
-    planned = lines_of(found, today=today, visits_per_day=deps.policies.on(today).visits_per_day)
+    per_day = deps.policies.on(today).visits_per_day
+    planned = lines_of(found, today=today, visits_per_day=per_day, hands=view.worker_ids)
     lines, last = page_of([line for line in planned if line.subject in news], after)
     people = await reveal(deps, [line.subject for line in lines]) if local else None
     names: Literal["included", "unavailable", "not_asked"] = "not_asked"

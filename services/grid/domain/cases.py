@@ -1,7 +1,7 @@
 """A suspicion looked into by people: the states of a case, and who may take which step."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -136,6 +136,13 @@ class Step:
     outcome: str | None
     event_on: date | None
     basis: tuple[Basis, ...] = ()
+
+
+def as_told_below(step: Step) -> Step:
+    """A step as the village and the town see it: whether a register or a neighbour spoke first, they never learn."""
+    if step.action is not CaseAction.DETECT or step.role != "service":
+        return step
+    return replace(step, actor="platform", basis=())
 
 
 def follow(state: CaseState, action: CaseAction) -> CaseState | None:

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.contracts.vocabulary import CaseConclusion, CaseParty
+from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind
+
+SAID_BY: dict[str, tuple[SuspicionKind, ...]] = {
+    "death": (SuspicionKind.DEATH, SuspicionKind.CONFLICT),
+    "imprisonment": (SuspicionKind.INCARCERATION,),
+    "missing": (SuspicionKind.MISSING,),
+    "double_receipt": (SuspicionKind.DUPLICATE_RECEIPT,),
+}
+"""What a register has to suspect to say the same as the reason of a request; of own words it may be anything."""
 
 
 class StopState(StrEnum):

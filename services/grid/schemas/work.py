@@ -205,7 +205,9 @@ class LineOut(Out):
     subject: UUID
     grid_code: str | None
     priority: int
-    plan_on: date = Field(description="working day on which the visit fits the member's load")
+    plan_on: date | None = Field(
+        description="working day on which the visit fits the member's load; null while it lies in somebody else's hands"
+    )
     name: str | None
     phone: str | None
     family_phone: str | None

@@ -184,6 +184,17 @@ async def save_case(tx: WriteTx, case: Case) -> None:
     )
 
 
+async def move(tx: WriteTx, case_id: UUID, grid_code: str, worker_id: str, now: datetime) -> None:
+    """A case goes to the village of another grid, and to whoever is asked to knock there."""
+    await tx.run(
+        "UPDATE cases SET grid_code = $2, division = left($2, 12), worker_id = $3, changed_at = $4 WHERE case_id = $1",
+        case_id,
+        grid_code,
+        worker_id,
+        now,
+    )
+
+
 async def add_step(tx: WriteTx, case_id: UUID, step: Step, *, note: bytes | None = None) -> None:
     """Add to the history of a case; `note` is sealed."""
     basis = [{"kind": each.kind, "reference": each.reference} for each in step.basis]

@@ -42,7 +42,9 @@ _HAND_OVER = _passing_on(
 )
 _FOLLOW = _passing_on(
     "UPDATE tasks t SET worker_id = h.after_id, changed_at = $1 FROM staged_history h "
-    "WHERE h.duty = 'member' AND t.grid_code = h.grid_code AND t.worker_id = h.before_id AND t.state <> 'closed' "
+    # What went up lies with the leader or the assistant; the assistant's is the last pair of hands below the town.
+    "WHERE h.duty IN ('member', CASE t.rung WHEN 'town' THEN 'assistant' ELSE t.rung END) "
+    "AND t.grid_code = h.grid_code AND t.worker_id = h.before_id AND t.state <> 'closed' "
     "AND h.after_id <> ALL(t.not_by)"
 )
 
@@ -58,7 +60,7 @@ async def dispatch_created(tx: WriteTx, now: datetime) -> int:
 
 
 async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
-    """Open tasks of grids whose member changed go to the new one."""
+    """Open tasks of grids whose member, leader or assistant changed go to the new one."""
     await history.run(tx, _FOLLOW, now)
 
 

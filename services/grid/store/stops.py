@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import polars as pl
 
-from services.grid.domain.claims import StopState
+from services.grid.domain.claims import SAID_BY, StopState
 from services.grid.domain.views import View
 from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import stage
@@ -46,10 +46,16 @@ class StopRequest:
     concluded_at: datetime | None = None
 
 
+_KINDS = " ".join(f"WHEN '{code}' THEN '{{{','.join(kinds)}}}'::text[]" for code, kinds in SAID_BY.items())
+# Judged when somebody looks: a register may speak, or be found wrong, after the request was made.
+_MATCHED = f"""EXISTS (SELECT FROM suspicions s LEFT JOIN cases c USING (case_id)
+    WHERE s.subject = stop_requests.subject
+        AND coalesce(s.kind = ANY(CASE stop_requests.reason {_KINDS} END), true)
+        AND (c.conclusion IS NULL OR c.conclusion NOT IN ('unfounded', 'false_death')))"""
 _COLUMNS = (
     "request_id, subject, programs, relation, reason, sealed_reason, event_on, requested_at, state, division, "
-    "grid_code, worker_id, deadline_on, matched, as_stated, verified_by, verified_at, confirmed, concluded_by, "
-    "concluded_at"
+    f"grid_code, worker_id, deadline_on, {_MATCHED} AS matched, as_stated, verified_by, verified_at, "
+    "confirmed, concluded_by, concluded_at"
 )
 
 
@@ -61,8 +67,8 @@ async def add(tx: WriteTx, made: StopRequest) -> None:
     """Keep a new request."""
     await tx.run(
         "INSERT INTO stop_requests (request_id, subject, programs, relation, reason, event_on, requested_at, state, "
-        "deadline_on, sealed_reason, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, EXISTS (SELECT FROM "
-        "suspicions s WHERE s.subject = $2)) ON CONFLICT DO NOTHING",
+        "deadline_on, sealed_reason, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, false) "
+        "ON CONFLICT DO NOTHING",
         made.request_id,
         made.subject,
         list(made.programs),
@@ -90,6 +96,17 @@ async def place(tx: WriteTx, subjects: list[bytes]) -> None:
         f"UPDATE stop_requests r SET division = a.division, grid_code = a.grid_code, worker_id = g.member_id "  # noqa: S608
         f"FROM ({addresses}) a LEFT JOIN grids g ON g.grid_code = a.grid_code "
         "WHERE r.subject = a.subject AND r.division IS NULL AND a.division IS NOT NULL",
+    )
+
+
+async def move(tx: WriteTx, subject: UUID, grid_code: str, worker_id: str) -> None:
+    """Requests that nobody has verified go to the village of another grid."""
+    await tx.run(
+        "UPDATE stop_requests SET grid_code = $2, division = left($2, 12), worker_id = $3 "
+        "WHERE subject = $1 AND state = 'received'",
+        subject,
+        grid_code,
+        worker_id,
     )
 
 

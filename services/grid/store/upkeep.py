@@ -149,7 +149,7 @@ async def sightings(tx: ReadTx, days: tuple[date, date]) -> list[UUID]:
 
 
 async def look_again(tx: WriteTx, visit_ids: Sequence[UUID], about: str, *, deadline_on: date, now: datetime) -> int:
-    """The people of these visits are visited again by another member of the village; once a visit.
+    """The people of these visits are visited again by another member of the village, or its leader; once a visit.
 
     Args:
         tx: the transaction.
@@ -165,11 +165,13 @@ async def look_again(tx: WriteTx, visit_ids: Sequence[UUID], about: str, *, dead
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
             programs, opened_by, about, created_at, changed_at, not_by)
-        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, v.division, t.grid_code, other.member_id, 1,
+        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, v.division, t.grid_code, other.holder, 1,
             v.visit_id::text, ARRAY[$2], $4, $4, ARRAY[v.worker_id]
         FROM visits v JOIN tasks t USING (task_id)
-        JOIN LATERAL (SELECT g.member_id FROM grids g WHERE g.division = v.division AND g.member_id <> v.worker_id
-            ORDER BY md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true
+        JOIN LATERAL (SELECT holder FROM grids g
+            CROSS JOIN LATERAL (VALUES (g.member_id, 1), (g.leader_id, 2), (g.assistant_id, 3)) held(holder, turn)
+            WHERE g.division = v.division AND holder <> v.worker_id
+            ORDER BY turn, md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true
         WHERE v.visit_id = ANY($1) AND NOT EXISTS (SELECT FROM tasks s WHERE s.subject = v.subject
             AND s.reason = 'sample' AND s.opened_by = v.visit_id::text)
         ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
@@ -191,6 +193,18 @@ async def knocks(tx: ReadTx, subject: UUID, since: datetime) -> list[date]:
         since,
     )
     return [row["day"] for row in rows]
+
+
+async def knocked_alone(tx: ReadTx, subject: UUID, since: datetime, worker_id: str) -> bool:
+    """Whether nobody else has knocked at a person's door since an instant."""
+    rows = await tx.fetch(
+        "SELECT FROM visits WHERE subject = $1 AND status = 'concluded' AND visited_at >= $2 AND worker_id <> $3 "
+        "LIMIT 1",
+        subject,
+        since,
+        worker_id,
+    )
+    return not rows
 
 
 async def was_round(tx: ReadTx, day: date) -> bool:

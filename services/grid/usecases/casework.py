@@ -13,6 +13,7 @@ from services.grid.domain.cases import (
     Finding,
     Step,
     actors,
+    as_told_below,
     asks_for_knock,
     bars,
     confirms,
@@ -76,7 +77,7 @@ class Opinion:
 
 
 async def get_case(tx: ReadTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:
-    """A case in the caller's view, with its history.
+    """A case in the caller's view, with its history; below the county nothing tells how it came about.
 
     Raises:
         NoSuchCaseError: absent, or elsewhere.
@@ -84,7 +85,8 @@ async def get_case(tx: ReadTx, case_id: UUID, view: View) -> tuple[Case, Sequenc
     case = await cases.find_case(tx, case_id)
     if case is None or not view.sees(division=case.division, grid_code=case.grid_code, worker_id=case.worker_id):
         raise NoSuchCaseError
-    return case, await cases.steps_of(tx, case_id)
+    steps = await cases.steps_of(tx, case_id)
+    return case, steps if view.is_office_over(case.division or "", COUNTY) else [as_told_below(each) for each in steps]
 
 
 async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:

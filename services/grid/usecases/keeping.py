@@ -5,10 +5,11 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
+from services.grid.domain.cases import CaseAction, Step, actors, asks_for_knock
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.views import View
-from services.grid.store import cases, hands, locks, people, roll, tasks
-from services.grid.store.roll import Substitution
+from services.grid.store import cases, hands, locks, people, roll, stops, suspicions, tasks
+from services.grid.store.roll import Grid, Substitution
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     NoSuchGridError,
@@ -16,6 +17,7 @@ from services.grid.usecases.errors import (
     NoSuchWorkerError,
     SubstitutionTakenError,
 )
+from services.grid.usecases.importing import give_out_cases
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 
@@ -46,7 +48,9 @@ async def substitute(  # noqa: PLR0913  (who, for whom, when)
 
 
 async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_code: str, *, view: View) -> tasks.Task:
-    """A member says «not mine»: the person's open tasks go to the grid where he lives, never to who may not do them.
+    """A member says «not mine»: what is open about the person goes to the grid where he lives.
+
+    Never to who may not do it; what a village has found already goes its way from there.
 
     Raises:
         NoSuchTaskError: absent, or not in the member's grids.
@@ -66,4 +70,30 @@ async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_cod
             barred = grid.member_id in each.not_by
             chosen = await cases.another_worker(tx, grid_code, each.not_by) if barred else grid.member_id
             await hands.move_task(tx, each.task_id, grid_code, chosen, now)
+    await _move_cases(tx, deps, worker, found.subject, grid)
+    await stops.move(tx, found.subject, grid_code, grid.member_id)
     return (await tasks.find_tasks(tx, [task_id]))[task_id]
+
+
+async def _move_cases(tx: WriteTx, deps: Deps, worker: str, subject: UUID, grid: Grid) -> None:
+    now = deps.clock.now()
+    for case in await cases.open_cases_of(tx, [subject]):
+        if not asks_for_knock(case.state):
+            continue
+        steps = await cases.steps_of(tx, case.case_id)
+        # A second look is of other eyes.
+        barred = actors(steps, CaseAction.RECUSAL, *([CaseAction.VISIT] if case.rounds > 1 else []))
+        chosen = grid.member_id
+        if chosen in barred:
+            chosen = await cases.another_worker(tx, grid.grid_code, barred) or chosen
+        await cases.move(tx, case.case_id, grid.grid_code, chosen, now)
+        step = Step(
+            action=CaseAction.ASSIGN,
+            actor=worker,
+            role="grid_worker",
+            happened_at=now,
+            outcome="village",
+            event_on=None,
+        )
+        await cases.add_step(tx, case.case_id, step)
+    await give_out_cases(tx, deps, among=await suspicions.stage_person(tx, subject))

@@ -1,7 +1,7 @@
 """What a member is to do, with names where ingest can be asked."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -44,7 +44,7 @@ class Line:
 
     subject: UUID
     tasks: Sequence[Task]
-    plan_on: date
+    plan_on: date | None
 
     @property
     def priority(self) -> int:
@@ -57,8 +57,11 @@ class Line:
         return self.tasks[0].grid_code
 
 
-def lines_of(tasks: Sequence[Task], *, today: date, visits_per_day: int) -> list[Line]:
-    """Open tasks as lines, one a person, the most urgent first, spread over working days by what a member can do."""
+def lines_of(tasks: Sequence[Task], *, today: date, visits_per_day: int, hands: Collection[str] = ()) -> list[Line]:
+    """Open tasks as lines, one a person, the most urgent first, spread over working days by what a member can do.
+
+    Given `hands`, only what lies in them is planned; what a neighbour or the leader has taken over comes last.
+    """
     by_subject: dict[UUID, list[Task]] = defaultdict(list)
     for task in tasks:
         if task.state is not TaskState.CLOSED:
@@ -66,13 +69,18 @@ def lines_of(tasks: Sequence[Task], *, today: date, visits_per_day: int) -> list
     ordered = sorted(
         by_subject.items(), key=lambda each: (-max(task.priority for task in each[1]), _due(each[1]), each[0])
     )
+
+    def is_his(person: tuple[UUID, list[Task]]) -> bool:
+        return not hands or any(task.worker_id in hands for task in person[1])
+
     day = today if is_working_day(today) else after_working_days(today, 1)
     lines: list[Line] = []
-    for place, (subject, reasons) in enumerate(ordered):
+    for place, (subject, reasons) in enumerate(filter(is_his, ordered)):
         if place and place % visits_per_day == 0:
             day = after_working_days(day, 1)
         lines.append(Line(subject=subject, tasks=reasons, plan_on=day))
-    return lines
+    others = [person for person in ordered if not is_his(person)]
+    return lines + [Line(subject=subject, tasks=reasons, plan_on=None) for subject, reasons in others]
 
 
 def _due(tasks: Sequence[Task]) -> date:

@@ -71,6 +71,7 @@ async def give_up(tx: WriteTx, deps: Deps, caller: Caller, task_id: UUID, *, vie
     Raises:
         NoSuchTaskError: absent, closed, or another village's.
         KnockAgainError: too few knocks, or all on one day.
+        BarredError: nobody but he himself has knocked.
     """
     task = (await tasks.find_tasks(tx, [task_id])).get(task_id)
     if (
@@ -85,6 +86,9 @@ async def give_up(tx: WriteTx, deps: Deps, caller: Caller, task_id: UUID, *, vie
     if len(days) < needed:
         detail = f"Knocks on {needed} different days are needed; there were {len(days)}."
         raise KnockAgainError(detail)
+    if await upkeep.knocked_alone(tx, task.subject, task.reopened_at or task.created_at, caller.user):
+        reason = "own_visit"
+        raise BarredError(reason)
     now = deps.clock.now()
     await tasks.settle_subject(tx, task.subject, [task.reason], TaskOutcome.UNREACHABLE, now, by=caller.user)
     return (await tasks.find_tasks(tx, [task_id]))[task_id]

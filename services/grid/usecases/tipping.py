@@ -105,8 +105,8 @@ async def screen(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID, *, accep
         return await _go(tx, deps, replace(found, screened_by=caller.user), TipAction.KNOW, caller.user)
     step = Step(
         action=CaseAction.DETECT,
-        actor=caller.user,
-        role=caller.role,
+        actor="grid",
+        role="service",
         happened_at=deps.clock.now(),
         outcome=case.confidence.value,
         event_on=None,

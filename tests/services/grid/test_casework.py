@@ -89,7 +89,7 @@ async def test_every_step_tells_who_when_and_on_what(detected):
     answer = await detected.ask("GET", f"/v1/cases/{await case_of(detected)}", headers=detected.village())
     steps = [(each["action"], each["actor"]) for each in answer.json()["steps"]]
     assert steps == [
-        ("detected", "scoring"),
+        ("detected", "platform"),
         ("assigned", "grid"),
         ("visited", worker),
         ("finding", "village-head"),

@@ -165,9 +165,21 @@ class TestStopRequest:
             await village.hear(asks_saying("我父亲去世", village, bound_to=UUID(int=78)))
 
     async def test_what_registers_say_stands_beside_it(self, village):
-        await village.hear(suspected(ANNA), asks())
-        answer = await village.ask("GET", f"/v1/stop-requests/{REQUEST}", headers=village.village())
-        assert answer.json()["matched"]
+        told: list[bool] = []
+
+        async def look() -> None:
+            answer = await village.ask("GET", f"/v1/stop-requests/{REQUEST}", headers=village.village())
+            told.append(answer.json()["matched"])
+
+        await village.hear(suspected(ANNA, kind="suspected_missing", suspicion=UUID(int=9)), asks())
+        await look()  # it says something else
+        await village.hear(suspected(ANNA))
+        await look()
+        async with village.database.write() as tx:
+            await tx.run("UPDATE cases SET state = 'concluded', conclusion = 'false_death', concluded_at = now(), "
+                         "verified_by = 'one', concluded_by = 'other'")  # fmt: skip
+        await look()
+        assert told == [False, True, False]
 
     async def test_the_office_whose_turn_it_is_is_told_once_that_it_is_late(self, village):
         await village.hear(asks())
@@ -243,6 +255,17 @@ class TestTip:
         steps = await village.rows("SELECT action, actor FROM tip_steps ORDER BY step_no")
         assert [row["action"] for row in steps][-5:] == ["calculate", "approve", "claim", "pay", "revealed"]
         assert steps[-1]["actor"] == "cashier"
+
+    async def test_a_case_tells_the_village_nothing_of_what_it_came_from(self, village):
+        await self.report(village)
+        await self.post(village, "screening", "screener", accepted=True)
+        await village.hear(enrolled(subject(2)), suspected(subject(2)))
+        cases = await village.rows("SELECT case_id FROM cases")
+        first = [
+            (await village.ask("GET", f"/v1/cases/{case['case_id']}", headers=village.village())).json()["steps"][0]
+            for case in cases
+        ]
+        assert [(each["actor"], each["role"], each["basis"]) for each in first] == [("platform", "service", [])] * 2
 
     async def test_without_a_loss_the_sum_is_fixed(self, village):
         code, _ = await self.proved(village, "confirmed_no_overpayment")

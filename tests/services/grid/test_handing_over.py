@@ -8,7 +8,19 @@ import pytest
 from services.grid.domain.visits import OLDEST
 from services.grid.jobs.upkeep import go_round
 from tests.services.grid.photos import jpeg, room
-from tests.services.grid.town import NOW, VILLAGE, Town, due, roll_csv, subject, visit
+from tests.services.grid.test_claims import REQUEST, asks
+from tests.services.grid.town import (
+    NEIGHBOUR,
+    NOW,
+    VILLAGE,
+    Town,
+    due,
+    enrolled,
+    roll_csv,
+    subject,
+    suspected,
+    visit,
+)
 
 ANNA = subject(1)
 
@@ -56,6 +68,10 @@ async def test_a_neighbour_who_helped_sends_what_he_saw_while_the_task_was_his(t
     many = [subject(number) for number in range(100, 140)]
     await town.hear(due(*many))
     assert (await go_round(town.deps)).handed_over
+    mine = await town.member_of(VILLAGE + "001")
+    planned = (await town.ask("GET", "/v1/worklist", headers=town.member(mine))).json()["items"]
+    in_hands = await town.rows("SELECT FROM tasks WHERE worker_id = $1", mine)
+    assert sum(each["plan_on"] is not None for each in planned) == len(in_hands) < len(planned)
     helped = (await town.rows("SELECT task_id FROM tasks WHERE worker_id = $1 LIMIT 1", other))[0]["task_id"]
     town.clock.move(timedelta(days=20))
     assert (await go_round(town.deps)).escalated
@@ -80,6 +96,31 @@ async def test_a_member_who_was_replaced_delivers_the_photo_he_took(town, task):
     assert (await town.ask("PUT", path, headers=stranger, content=photo)).status_code == 404
     answer = await town.ask("PUT", path, headers=town.member(member), content=photo)
     assert answer.json()["status"] == "concluded"
+
+
+async def test_what_lies_with_a_leader_goes_to_the_next_one(town, task):
+    town.clock.move(timedelta(days=20))
+    await go_round(town.deps)
+    before = await town.holder_of(VILLAGE + "001", "leader")
+    await town.import_grids(roll_csv(VILLAGE).replace("书记".encode(), "新书记".encode()))
+    after = await town.holder_of(VILLAGE + "001", "leader")
+    assert before != after
+    assert [row["worker_id"] for row in await town.rows("SELECT worker_id FROM tasks")] == [after]
+
+
+async def test_not_mine_takes_the_case_and_the_request_along(town, task):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA), suspected(ANNA), asks())
+    member = town.member(await town.member_of(VILLAGE + "001"))
+    await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": NEIGHBOUR + "001"})
+    case = (await town.rows("SELECT case_id FROM cases"))[0]["case_id"]
+    for path in (f"/v1/cases/{case}", f"/v1/stop-requests/{REQUEST}"):
+        seen = [
+            (await town.ask("GET", path, headers=town.village(village))).status_code for village in (VILLAGE, NEIGHBOUR)
+        ]
+        assert seen == [404, 200]
+    other = await town.member_of(NEIGHBOUR + "001")
+    assert {row["worker_id"] for row in await town.rows("SELECT worker_id FROM cases")} == {other}
 
 
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:00Z", "0001-01-01T00:00:00+14:00"])

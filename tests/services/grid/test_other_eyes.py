@@ -65,6 +65,12 @@ class TestSecondLook:
         assert (await task(village, "sample"))["worker_id"] != first
         assert (await told(village, village.member(first), task_id=look["task_id"]))["reception"] == "refused"
 
+    async def test_where_nobody_else_holds_a_grid_the_leader_looks(self, town):
+        await town.import_grids(roll_csv(VILLAGE, groups=1))
+        await town.hear(enrolled(ANNA), due(ANNA))
+        look = await second_look(town, town.member(await town.member_of(FIRST)))
+        assert look["worker_id"] == await town.holder_of(FIRST, "leader")
+
     async def test_a_leader_who_was_there_is_told_of_lateness_and_does_not_get_it(self, village):
         leader = await village.holder_of(FIRST, "leader")
         look = await second_look(village, village.leader(leader))

@@ -225,6 +225,9 @@ class TestUnreachable:
                 body = visit(task, result, at=NOW + timedelta(days=day))
                 await town.ask("POST", "/v1/visits", headers=town.member(member), json=body)
             town.clock.move(timedelta(days=1))
+        path = f"/v1/tasks/{task}/unreachable"
+        himself = await town.ask("POST", path, headers=town.leader(member))
+        assert himself.json()["reason"] == "own_visit"
         documented = await self.give_up(town)
         assert (documented["outcome"], documented["closed_by"]) == ("unreachable", "village-head")
         assert await town.said("grid.visit.concluded.v1") == []
