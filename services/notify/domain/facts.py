@@ -67,6 +67,15 @@ def tells_of_death(fact: StopRequestConcluded) -> bool:
     return fact.relation != "self" and fact.event_on is not None
 
 
+def given_up_by(fact: NoticeGiven) -> frozenset[str]:
+    """Templates of what a decision takes that nobody need hear once it has been given up.
+
+    What was paid while somebody was in prison stays to be given back; what was paid to somebody wrongly taken for dead
+    was his.
+    """
+    return STOPS | {NOTICES[NoticeKind.REFUND]} if finds_alive(fact) else STOPS
+
+
 def finds_alive(fact: NoticeGiven) -> bool:
     """Whether officers have found that a recorded death was none."""
     return fact.kind in _GOES_ON and fact.reason == _FALSE_DEATH

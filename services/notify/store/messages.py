@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
-from services.notify.domain.facts import GIVEN_UP, STOPS
+from services.notify.domain.facts import GIVEN_UP
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
@@ -191,10 +191,19 @@ async def withdraw_reminders(tx: WriteTx, channels: Sequence[str], now: datetime
 
 
 async def withdraw_given_up(
-    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, channels: Sequence[str]
+    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, told: Collection[str], channels: Sequence[str]
 ) -> None:
-    """Withdraw what tells of a decision that has been given up, whichever was heard first; `channels` as above."""
-    await tx.run(_GIVE_UP, subject, decision_id, now, list(STOPS), list(GIVEN_UP), list(channels))
+    """Withdraw what tells of a decision that has been given up, whichever was heard first.
+
+    Args:
+        tx: the transaction.
+        subject: of the decision.
+        decision_id: the one heard of.
+        now: business time.
+        told: templates that would not be true any more.
+        channels: the villages'.
+    """
+    await tx.run(_GIVE_UP, subject, decision_id, now, list(told), list(GIVEN_UP), list(channels))
 
 
 async def take_back(tx: WriteTx, subject: UUID, since: datetime, templates: Collection[str]) -> list[Drafts]:

@@ -99,8 +99,9 @@ async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
         await _found_alive(tx, deps, fact.subject, fact.given_at)
     await write(tx, deps, [facts.notice(fact)])
     if fact.decision_id:
-        channels = deps.village_channels()
-        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, deps.clock.now(), channels=channels)
+        told, channels = facts.given_up_by(fact), deps.village_channels()
+        now = deps.clock.now()
+        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, now, told=told, channels=channels)
 
 
 async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:

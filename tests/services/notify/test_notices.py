@@ -173,25 +173,26 @@ class TestProof:
         assert {row["channel"] for row in await said(database, MESSAGE_DELIVERED)} == {"letter", "loudspeaker"}
 
     @pytest.mark.parametrize(
-        "told",
+        ("told", "reason", "left"),
         [
-            (NoticeKind.INTENDED_STOP, NoticeKind.WITHDRAWN),
-            (NoticeKind.SUSPENDED, NoticeKind.RESUMED),
-            (NoticeKind.WITHDRAWN, NoticeKind.INTENDED_STOP),
+            ("intended_stop withdrawn", "not_so", {"withdrawn"}),
+            ("suspended resumed", "certified", {"resumed"}),
+            ("withdrawn intended_stop", "not_so", {"withdrawn"}),
+            ("refund resumed", "false_death", {"resumed"}),
+            ("refund resumed", "released", {"refund", "resumed"}),
         ],
     )
-    async def test_what_has_been_given_up_is_not_brought_any_more(self, deps, database, told):
+    async def test_what_has_been_given_up_is_not_brought_any_more(self, deps, database, told, reason, left):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
         await hear(deps, notice(9, subject(1), NoticeKind.TERMINATED, decision_id=UUID(int=6)))
-        for number, kind in enumerate(told):
-            await hear(deps, notice(number, subject(1), kind, decision_id=UUID(int=5)))
+        for number, kind in enumerate(told.split()):
+            await hear(deps, notice(number, subject(1), NoticeKind(kind), reason=reason, decision_id=UUID(int=5)))
             await drain(deps, "letter")
         still = await rows_of(
             database,
             "SELECT DISTINCT template FROM delivery WHERE status IN ('handed', 'queued', 'waiting') ORDER BY 1",
         )
-        goes_on = {NoticeKind.WITHDRAWN, NoticeKind.RESUMED} & set(told)
-        assert {row["template"] for row in still} == {"notice_terminated", *(f"notice_{each}" for each in goes_on)}
+        assert {row["template"] for row in still} == {f"notice_{each}" for each in {"terminated", *left}}
 
     async def test_a_legal_notice_waits_for_no_morning_and_no_opting_out(self, deps, database, clock, sandbox):
         clock.move(timedelta(hours=14))
