@@ -26,7 +26,7 @@ from deploy.local.database import DEFAULT_DATABASE, parse_url
 from deploy.local.folder import DataFolder
 from deploy.local.ports import HOST
 from deploy.local.secrets import OPERATOR, load
-from shared.contracts.vocabulary import SHARDS
+from shared.contracts.vocabulary import EVERY_SHARD, SHARDS
 from shared.kit.bus import Bus, ConsumerState
 
 MOST_DAYS = min(DAYS.values())
@@ -259,6 +259,6 @@ def _hearer(consumer: ConsumerState) -> str:
 
 def _account(books: Books, consumer: ConsumerState) -> Account:
     name, _, shard = consumer.name.rpartition("-")
-    if not (len(shard) == 1 and shard in SHARDS):
+    if shard not in {*SHARDS, EVERY_SHARD}:
         name = consumer.name
     return books.accounts.setdefault(name, Account(consumer=name))

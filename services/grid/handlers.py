@@ -27,6 +27,7 @@ from shared.contracts.events.recognition import (
     StopRequested,
     VisitRequested,
 )
+from shared.kit import arrow
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
@@ -39,11 +40,12 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
     """Everything grid hears."""
 
     async def on_enrolments_changed(tx: WriteTx, message: Message) -> None:
+        table = message.table()
         await hearing.note_enrolments(
             tx,
             deps,
-            hearing.columns(message.table()),
-            shard=message.shard,
+            hearing.columns(table),
+            shards=arrow.shards_of(table),
             program=message.attributes["program"],
             received_at=datetime.fromisoformat(message.attributes["received_at"]),
         )

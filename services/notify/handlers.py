@@ -79,7 +79,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
 
 async def on_contacts_changed(deps: Deps, tx: WriteTx, message: Message) -> None:
     received_at = _instant(message, "received_at")
-    await hear.hear_contacts(tx, deps, message.table(), shard=_shard(message), received_at=received_at)
+    await hear.hear_contacts(tx, deps, message.table(), received_at=received_at)
     tx.after_commit.append(deps.wake.set)
 
 

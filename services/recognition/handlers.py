@@ -62,7 +62,6 @@ class Handlers:
             self._deps,
             tx,
             message.table(),
-            shard=_shard(message),
             program=message.attributes["program"],
             received_at=datetime.fromisoformat(message.attributes["received_at"]),
         )

@@ -20,7 +20,7 @@ from shared.kit.db import WriteTx
 
 log = structlog.get_logger(__name__)
 
-# Twice what one file becomes; of the largest messages a few dozen megabytes.
+# What files become that come at once; of the largest messages a few dozen megabytes.
 _TOGETHER = 32
 
 
@@ -30,7 +30,7 @@ async def on_evidence_accepted(tx: WriteTx, message: Message) -> None:
 
 
 async def on_much_evidence_accepted(tx: WriteTx, messages: Sequence[Message]) -> None:
-    """The same, in one statement: a file becomes a message a shard, most of them small."""
+    """The same, in one statement: most files are small, and many come at once."""
     try:
         await hear.keep_evidence(tx, [(_shard(each), each.body) for each in messages])
     except UnreadableError as error:
@@ -81,11 +81,8 @@ async def on_stop_request_concluded(tx: WriteTx, message: Message) -> None:
         raise PoisonError(str(error)) from error
 
 
-def _shard(message: Message) -> int:
-    if message.shard is None:
-        msg = "what is heard of people comes on the subject of a shard"
-        raise PoisonError(msg)
-    return int(message.shard, 16)
+def _shard(message: Message) -> int | None:
+    return None if message.shard is None else int(message.shard, 16)
 
 
 def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:

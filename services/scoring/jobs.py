@@ -18,6 +18,7 @@ from services.scoring.usecases.division import Divisions
 from services.scoring.usecases.forming import Means, Outcome
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.sweep import sweep
+from shared.contracts.events import TableEvent
 from shared.kit import trace
 from shared.kit.bus import Message
 from shared.kit.clock import Clock, wall
@@ -99,9 +100,10 @@ class Sweeper:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def hear(self, message: Message) -> None:
-        """Something was heard: look at what is due, and let the sweep of its shard go on with its trace."""
-        if message.shard is not None:
-            self._traces.leave(int(message.shard, 16))
+        """Something was heard: look at what is due, and let the sweeps of its shards go on with its trace."""
+        if isinstance(message.event, TableEvent):
+            for shard in message.shards():
+                self._traces.leave(int(shard, 16))
         self.wake.set()
 
     async def working(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 
 from shared.contracts.events import EVENTS, Event, FactEvent, TableEvent
-from shared.contracts.vocabulary import SHARDS
+from shared.contracts.vocabulary import EVERY_SHARD, SHARDS
 
 
 def describe(event: Event) -> dict[str, Any]:
@@ -66,10 +66,14 @@ def asyncapi() -> dict[str, Any]:
     for event in EVENTS:
         key = event.name.replace(".", "_")
         sharded = isinstance(event, TableEvent)
+        shards = {"enum": [*SHARDS], "description": "first hex digit"}
+        if isinstance(event, TableEvent) and event.undivided:
+            whole = f"first hex digit, or {EVERY_SHARD} where a table of at most {event.undivided:,} rows is of several"
+            shards = {"enum": [*SHARDS, EVERY_SHARD], "description": whole}
         channels[key] = {
             "address": f"{event.name}.{{shard}}" if sharded else event.name,
             "messages": {key: _message(event)},
-            **({"parameters": {"shard": {"enum": list(SHARDS), "description": "first hex digit"}}} if sharded else {}),
+            **({"parameters": {"shard": shards}} if sharded else {}),
         }
         operations[f"say_{key}"] = {"action": "send", "channel": {"$ref": f"#/channels/{key}"}}
     return {

@@ -237,4 +237,5 @@ class Audience(StrEnum):
 
 
 SHARDS = "0123456789abcdef"
+EVERY_SHARD = "all"
 """The sixteen shards: the first hex digit of the subject."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from shared.contracts.events import TableEvent
-from shared.contracts.vocabulary import SHARDS
+from shared.contracts.vocabulary import EVERY_SHARD, SHARDS
 
 MAX_ROWS = 20_000
 MAX_BYTES = 900 * 1024
@@ -96,9 +96,28 @@ def subject_array(subjects: np.ndarray) -> pa.FixedSizeBinaryArray:
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(contiguous), [None, pa.py_buffer(contiguous)])
 
 
-def split(table: pa.Table) -> Iterator[tuple[str, pa.Table, bytes]]:
-    """Pieces of `table` by shard (first hex digit of `subject`): shard, rows in their order, encoded body."""
-    nibble = subject_bytes(table.column("subject"))[:, 0] >> 4
+def _numbers(table: pa.Table) -> np.ndarray:
+    """The shard of each row (first hex digit of `subject`) as a number."""
+    return subject_bytes(table.column("subject"))[:, 0] >> 4
+
+
+def shards_of(table: pa.Table) -> list[str]:
+    """The shards of the people in `table`, ascending."""
+    return [SHARDS[number] for number in np.unique(_numbers(table))]
+
+
+def split(table: pa.Table, undivided: int = 0) -> Iterator[tuple[str, pa.Table, bytes]]:
+    """Pieces of `table` by shard: shard, rows in their order, encoded body.
+
+    Args:
+        table: with a column `subject`.
+        undivided: up to so many rows of several shards stay together, as of `EVERY_SHARD`.
+    """
+    nibble = _numbers(table)
+    if 1 < table.num_rows <= undivided and (nibble != nibble[0]).any():
+        for part, body in _small_enough(table):
+            yield EVERY_SHARD, part, body
+        return
     order = np.argsort(nibble, kind="stable")
     ordered = table.take(pa.array(order))
     bounds = np.searchsorted(nibble[order], np.arange(17))

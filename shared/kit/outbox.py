@@ -87,7 +87,7 @@ class Outbox:
         table: pa.Table,
         attributes: Mapping[str, str] | None = None,
     ) -> int:
-        """Say the rows of `table`, cut by shard and size, in the transaction that made them true.
+        """Say the rows of `table`, cut by size and, unless few, by shard, in the transaction that made them true.
 
         Args:
             tx: the transaction.
@@ -105,7 +105,7 @@ class Outbox:
             return 0
         shaped = arrow.conform(event, table, attributes or {})
         rows = []
-        for shard, _, body in arrow.split(shaped):
+        for shard, _, body in arrow.split(shaped, event.undivided):
             subject, chosen = f"{event.name}.{shard}", uuids.uuid7()
             rows.append((chosen, subject, self._headers(event.name, chosen, ARROW_TYPE), body))
         await self._insert(tx, rows)

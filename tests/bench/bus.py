@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ SMALL_ROWS, SMALL_MESSAGES = 100, 3200
 _WINDOW = 16
 _ATTRIBUTES = {"source": "s", "department": "d", "strength": "weak", "received_at": "2023-11-01T00:00:00+00:00"}
 _MOST_SECONDS = 300.0
+_SHARDED = replace(EVIDENCE_ACCEPTED, undivided=0)
 
 
 def _table(rows: int, seed: int) -> pa.Table:
@@ -110,7 +111,7 @@ async def _say_and_hear(line: _Line, tables: Sequence[pa.Table]) -> float:
     count, started = ear.left, time.perf_counter()
     for table in tables:
         async with line.said_by.write() as tx:
-            await line.outbox.say_table(tx, EVIDENCE_ACCEPTED, table, _ATTRIBUTES)
+            await line.outbox.say_table(tx, _SHARDED, table, _ATTRIBUTES)
     async with asyncio.timeout(_MOST_SECONDS):
         await ear.done.wait()
     seconds = time.perf_counter() - started

@@ -25,6 +25,7 @@ from shared.contracts.events import (
     EVIDENCE_ACCEPTED,
     Event,
 )
+from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow
 from shared.kit.app import create_app
 from shared.kit.bus import Message, Subscription
@@ -70,7 +71,7 @@ async def said(database: Database, event: Event) -> list[Message]:
         Message(
             id=row["id"],
             event=event,
-            shard=row["subject"].rsplit(".", 1)[-1],
+            shard=last if (last := row["subject"].rpartition(".")[2]) in SHARDS else None,
             attributes={key.decode(): value.decode() for key, value in arrow.schema_of(row["body"]).metadata.items()},
             happened_at=row["at"],
             body=row["body"],
@@ -93,8 +94,8 @@ async def certified(evidence: Sequence[Message], scoring: Scoring) -> list[Messa
         await signals.ensure_heads(tx)
     await hear(scoring.database, subscriptions(lambda _message: None), evidence)
     for message in evidence:
-        assert message.shard is not None
-        await scoring.sweep(int(message.shard, 16))
+        for shard in message.shards():
+            await scoring.sweep(int(shard, 16))
     return await said(scoring.database, ASSESSMENTS_CHANGED)
 
 

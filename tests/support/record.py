@@ -56,7 +56,7 @@ def events_table() -> str:
     lines = [
         "# Events",
         "",
-        "Recorded by `make schema`. The first word of a name is the service that says it; a table comes by shard (`.0` to `.f`). Shapes:",
+        "Recorded by `make schema`. The first word of a name is the service that says it; a table comes by shard (`.0` to `.f`), or whole (`.all`). Shapes:",
         "[asyncapi.json](asyncapi.json), `shared/contracts/events/`.",
         "",
         "| event | body | heard by | what it says |",

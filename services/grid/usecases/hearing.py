@@ -1,5 +1,6 @@
 """What grid does with what others say: sets in, sets out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
@@ -35,10 +36,10 @@ def columns(table: pa.Table) -> pl.DataFrame:
 
 
 async def note_enrolments(
-    tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, program: str, received_at: datetime
+    tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shards: Sequence[str], program: str, received_at: datetime
 ) -> None:
     """Where people live, who is no longer paid by anybody, and who is paid again and was seen by nobody."""
-    await locks.lock_shard(tx, shard)
+    await locks.lock_some(tx, shards)
     now = deps.clock.now()
     shaped = rows.unique("subject", keep="last", maintain_order=True).with_columns(
         active=pl.col("change") != EnrolmentChange.ENDED,

@@ -96,7 +96,15 @@ async def lock_shard(tx: WriteTx, shard: str) -> None:
     Contacts, deaths and messages of one person come by different consumers; without it each could miss what the other
     has not yet committed, and a message would wait for a contact that is there.
     """
-    await tx.run("SELECT pg_advisory_xact_lock(hashtextextended('notify shard ' || $1, 0))", shard)
+    await lock_shards(tx, [shard])
+
+
+async def lock_shards(tx: WriteTx, shards: Sequence[str]) -> None:
+    """The same for several, one after the other as they are given: ascending, or two would wait for each other."""
+    await tx.run(
+        "SELECT pg_advisory_xact_lock(hashtextextended('notify shard ' || shard, 0)) FROM unnest($1::text[]) AS shard",
+        list(shards),
+    )
 
 
 async def keep_contacts(tx: WriteTx, table: pa.Table, received_at: datetime) -> None:

@@ -15,12 +15,13 @@ from shared.contracts.events import MESSAGE_DELIVERED, BatchCompleted, CaseConcl
 from shared.contracts.events.grid import StopRequestConcluded, VisitConcluded
 from shared.contracts.events.recognition import NoticeGiven
 from shared.contracts.vocabulary import VisitResult
+from shared.kit import arrow
 from shared.kit.db import WriteTx
 
 
-async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, received_at: datetime) -> None:
+async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, received_at: datetime) -> None:
     """Keep how people can be reached, and queue what waited for it."""
-    await contacts.lock_shard(tx, shard)
+    await contacts.lock_shards(tx, arrow.shards_of(table))
     await contacts.keep_contacts(tx, table, received_at)
     now, opens, phones = deps.clock.now(), deps.opens(), deps.phone_channels()
     await contacts.wake_waiting(tx, now, opens, phones)

@@ -50,14 +50,20 @@ WHERE c.subject = $1 AND c.certificate_id = $2 AND EXISTS (
 # Messages hold few rows and tables grow from nothing within minutes: statistics lag behind, and a plan that reads a
 # whole table for fifty rows costs a thousand times what look-ups by key do.
 _LOCK = """
-SELECT pg_advisory_xact_lock(hashtext('recognition'), $1), set_config('enable_hashjoin', 'off', true),
+SELECT pg_advisory_xact_lock(hashtext('recognition'), shard), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
+FROM unnest($1::int[]) AS shard
 """
 
 
 async def lock_shard(tx: WriteTx, shard: str) -> None:
     """Hold a shard until the end of the transaction: what arrives of one person from two sides comes one by one."""
-    await tx.fetch(_LOCK, int(shard, 16))
+    await lock_shards(tx, [shard])
+
+
+async def lock_shards(tx: WriteTx, shards: Sequence[str]) -> None:
+    """The same for several, one after the other as they are given: ascending, or two would wait for each other."""
+    await tx.fetch(_LOCK, [int(shard, 16) for shard in shards])
 
 
 async def lock_whole_shard(tx: WriteTx, shard: str) -> None:

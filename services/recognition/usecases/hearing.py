@@ -80,9 +80,7 @@ async def hear_assessments(  # noqa: PLR0913  (a message has this many parts)
     await grounds.withdraw_in_time(deps, tx, "heard_assessment")
 
 
-async def hear_enrolments(
-    deps: Deps, tx: WriteTx, table: pa.Table, *, shard: str, program: str, received_at: datetime
-) -> None:
+async def hear_enrolments(deps: Deps, tx: WriteTx, table: pa.Table, *, program: str, received_at: datetime) -> None:
     """Take in what a roster said; whoever was certified before the roster came is told so now.
 
     A sandbox has no roster: real people must never stand in it.
@@ -90,7 +88,7 @@ async def hear_enrolments(
     if program in deps.programs and deps.programs[program].sandbox:
         return
     today = deps.clock.today()
-    await certificates.lock_shard(tx, shard)
+    await certificates.lock_shards(tx, arrow.shards_of(table))
     heard = _enrolments(_one_a_subject(table))
     if ended := await hearing.merge_enrolments(tx, heard, program=program, received_at=received_at):
         await decisions.begin_anew(tx, ended, program, deps.clock.now())

@@ -29,6 +29,7 @@ from shared.contracts.vocabulary import EvidenceKind, Identity, Strength
 from shared.kit import arrow
 from shared.kit.clock import SHANGHAI
 
+_READ = ["subject", "occurred_on", "kind", "identity", "evidence_id"]
 _SHIFT = (EPOCH - date(1970, 1, 1)).days
 _WORD_OF_KIND = {word: kind for kind in Kind for word in (kind.name.lower(),)} | KIND_OF_WORD
 _POINT = pa.struct(
@@ -61,7 +62,6 @@ class Heard:
 
     origin: Origin
     rows: Rows
-    urgent: bool
     received_on: date | None
 
     def late(self) -> dict[int, date]:
@@ -81,9 +81,7 @@ def read_message(body: bytes) -> Heard:
     """
     table = arrow.decode(body)
     # One array a column, for most messages are small: what works on chunks costs more than these rows.
-    subject, day, words, identity, evidence = (
-        _array(table.column(name)) for name in ("subject", "occurred_on", "kind", "identity", "evidence_id")
-    )
+    subject, day, words, identity, evidence = (_array(table.column(name)) for name in _READ)
     if subject.null_count or day.null_count or words.null_count or identity.null_count or evidence.null_count:
         msg = "a column of the evidence holds absent values"
         raise UnreadableError(msg)
@@ -98,8 +96,18 @@ def read_message(body: bytes) -> Heard:
         evidence=evidence.to_numpy(),
     )
     said = arrow.attributes_of(table)
-    urgent = bool((kind != Kind.SEEN).any())
-    return Heard(origin=_origin(said), rows=rows, urgent=urgent, received_on=_day_in(said, "received_at"))
+    return Heard(origin=_origin(said), rows=rows, received_on=_day_in(said, "received_at"))
+
+
+def is_urgent(kinds: Array) -> bool:
+    """Whether some of the signals are not merely that somebody was seen."""
+    return bool((kinds != Kind.SEEN).any())
+
+
+def by_shard(body: bytes) -> list[tuple[int, int, bytes]]:
+    """A message of people of several shards as one a shard: number, rows, body."""
+    kept = arrow.decode(body).select(_READ)
+    return [(int(shard, 16), part.num_rows, piece) for shard, part, piece in arrow.split(kept)]
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

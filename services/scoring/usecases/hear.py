@@ -20,25 +20,32 @@ from shared.kit.db import WriteTx
 _DEPARTMENTS = {CONCLUSIONS: "grid", STOP_REQUESTS: "family"}
 
 
-async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int, bytes]]) -> None:
-    """Keep the signals of messages, each with its shard, until that is swept.
+async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int | None, bytes]]) -> None:
+    """Keep the signals of messages, each with its shard if it is of one, until that is swept.
 
     Raises:
         UnreadableError: the columns do not say what the contract promises, or belong to another shard.
     """
-    segments = [_segment(shard, body) for shard, body in bodies]
+    segments = [segment for shard, body in bodies for segment in _segments(shard, body)]
     await signals.append(tx, [each for each in segments if each.rows])
 
 
-def _segment(shard: int, body: bytes) -> NewSegment:
+def _segments(shard: int | None, body: bytes) -> list[NewSegment]:
     heard = columns.read_message(body)
-    if (columns.raw_subjects(heard.rows.subjects)[:, 0] >> 4 != shard).any():
+    shards = columns.raw_subjects(heard.rows.subjects)[:, 0] >> 4
+    if shard is None:
+        kinds = heard.rows.kind
+        return [
+            NewSegment(shard=each, rows=rows, urgent=columns.is_urgent(kinds[shards == each]), body=part)
+            for each, rows, part in columns.by_shard(body)
+        ]
+    if (shards != shard).any():
         msg = "the message holds people of another shard"
         raise columns.UnreadableError(msg)
-    return NewSegment(shard=shard, rows=len(heard.rows.day), urgent=heard.urgent, body=body)
+    return [NewSegment(shard=shard, rows=len(heard.rows.day), urgent=columns.is_urgent(heard.rows.kind), body=body)]
 
 
-async def keep_corrections(tx: WriteTx, shard: int, table: pa.Table) -> None:
+async def keep_corrections(tx: WriteTx, shard: int | None, table: pa.Table) -> None:
     """Keep what a department took back; whatever followed from it is assessed again with the next sweep.
 
     Raises:
@@ -48,7 +55,7 @@ async def keep_corrections(tx: WriteTx, shard: int, table: pa.Table) -> None:
         await keep_evidence(tx, [(shard, columns.correction_body(table))])
 
 
-async def keep_hints(tx: WriteTx, shard: int, table: pa.Table) -> int:
+async def keep_hints(tx: WriteTx, shard: int | None, table: pa.Table) -> int:
     """Keep death records without a number for each person they may mean; returns how many rows. Others tell nothing.
 
     Raises:

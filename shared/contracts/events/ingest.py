@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from shared.contracts.events.base import SUBJECT, WORD, Fact, FactEvent, TableEvent
+from shared.contracts.events.base import SMALL_TABLE, SUBJECT, WORD, Fact, FactEvent, TableEvent
 from shared.contracts.vocabulary import CorrectionStatus
 
 EVIDENCE_ACCEPTED = TableEvent(
@@ -25,6 +25,7 @@ EVIDENCE_ACCEPTED = TableEvent(
         "strength": "strong or weak",
         "received_at": "when the batch was received, ISO 8601 UTC",
     },
+    undivided=SMALL_TABLE,
 )
 
 ENROLMENTS_CHANGED = TableEvent(
@@ -48,6 +49,7 @@ ENROLMENTS_CHANGED = TableEvent(
         "department": "slug of the owner department",
         "received_at": "when the roster was received, ISO 8601 UTC",
     },
+    undivided=SMALL_TABLE,
 )
 
 CONTACTS_CHANGED = TableEvent(
@@ -60,6 +62,7 @@ CONTACTS_CHANGED = TableEvent(
         "division": pa.string(),
     },
     attributes={"received_at": "when the roster was received, ISO 8601 UTC"},
+    undivided=SMALL_TABLE,
 )
 
 
@@ -100,6 +103,7 @@ EVIDENCE_CORRECTED = TableEvent(
         "reason": "why it was taken back, a CorrectionReason",
         "corrected_at": "when it was taken back, ISO 8601 UTC",
     },
+    undivided=SMALL_TABLE,
 )
 
 HINTS_RECORDED = TableEvent(
@@ -118,6 +122,7 @@ HINTS_RECORDED = TableEvent(
         "department": "slug of the department that delivered",
         "received_at": "when the batch was received, ISO 8601 UTC",
     },
+    undivided=SMALL_TABLE,
 )
 
 

@@ -15,7 +15,7 @@ from nats.js import api
 from pydantic import ValidationError
 
 from shared.contracts.events import Event, FactEvent
-from shared.contracts.vocabulary import SHARDS
+from shared.contracts.vocabulary import EVERY_SHARD, SHARDS
 from shared.kit import arrow, inbox, trace
 from shared.kit.bus.connection import Bus, NoStreamError
 from shared.kit.bus.lives import Lives
@@ -83,7 +83,8 @@ class Subscription:
             return [(name, self.event.name, None)]
         if self.together > 1:
             return [(name, f"{self.event.name}.*", None)]
-        return [(f"{name}-{shard}", f"{self.event.name}.{shard}", shard) for shard in SHARDS]
+        shards = [*SHARDS, EVERY_SHARD] if self.event.undivided else SHARDS
+        return [(f"{name}-{shard}", f"{self.event.name}.{shard}", shard) for shard in shards]
 
 
 @dataclass(slots=True)

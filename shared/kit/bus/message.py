@@ -9,6 +9,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from shared.contracts.events import Event, Fact, TableEvent
+from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, trace
 
 _HEADERS = ("ce-id", "ce-type", "ce-time", "ce-source", "ce-specversion")
@@ -22,7 +23,11 @@ class PoisonError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message as a handler sees it."""
+    """One message as a handler sees it.
+
+    Attributes:
+        shard: of everybody in it; None for a fact, and for a small table whose people are of several.
+    """
 
     id: UUID
     event: Event
@@ -39,6 +44,10 @@ class Message:
             for name in sorted(self.event.added - set(table.column_names)):
                 table = table.append_column(name, pa.nulls(table.num_rows, self.event.columns[name]))
         return table
+
+    def shards(self) -> list[str]:
+        """The shards of the people in a table, ascending."""
+        return [self.shard] if self.shard is not None else arrow.shards_of(self.table())
 
     def fact(self, model: type[FactT]) -> FactT:
         """The body of a JSON event."""
@@ -64,10 +73,11 @@ def message_of(event: Event, subject: str, headers: Mapping[str, str], body: byt
         if set(event.columns) - event.added - set(schema.names):
             msg = f"{event.name} lacks columns"
             raise PoisonError(msg)
+    last = subject.rpartition(".")[2]
     return Message(
         id=UUID(headers["ce-id"]),
         event=event,
-        shard=subject.rpartition(".")[2] if isinstance(event, TableEvent) else None,
+        shard=last if isinstance(event, TableEvent) and last in SHARDS else None,
         attributes=attributes,
         happened_at=datetime.fromisoformat(headers["ce-time"]),
         body=body,

@@ -1,6 +1,7 @@
 """What grid makes of what others say, in any order and any number of times."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 from uuid import uuid4
@@ -48,6 +49,17 @@ async def test_a_person_nobody_saw_becomes_a_task_of_the_member_of_his_grid(town
     assert rows[BERT]["worker_id"] == await town.member_of(VILLAGE + "002")
     assert {row["state"] for row in rows.values()} == {"dispatched"}
     assert rows[ANNA]["deadline_on"] == date(2023, 11, 15)
+
+
+async def test_a_roster_of_several_shards_holds_each_of_them(town):
+    people = [subject(1, "4"), subject(2, "c"), subject(3, "c")]
+    async with town.database.write() as tx:
+        await town.handle(tx, replace(enrolled(*people), shard=None))
+        rows = await tx.fetch(
+            "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+    assert rows[0]["n"] == 2
+    assert len(await town.rows("SELECT FROM recipients")) == 3
 
 
 async def test_saying_it_again_merges_into_the_open_task(town):
@@ -225,6 +237,12 @@ class TestRoster:
         assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == states
         said = await town.rows("SELECT FROM outbox WHERE subject LIKE 'grid.tasks.opened%'")
         assert len(said) == (1 if meanwhile else 3)  # due, listed again, said again
+
+    async def test_an_older_roster_heard_late_has_nobody_knock_at_whom_a_newer_one_let_go(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA), enrolled(ANNA, change="ended", received_at=NOW + timedelta(days=30)))
+        await town.hear(enrolled(ANNA, change="changed", received_at=NOW + timedelta(days=1)))
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == ["closed"]
 
 
 class TestSuspicion:

@@ -31,7 +31,7 @@ from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
 from shared.kit.crypto import Pseudonymiser, Vault
-from shared.kit.db import Database
+from shared.kit.db import Database, WriteTx
 from shared.kit.http import Peers
 from shared.kit.outbox import Outbox
 from tests.support.routes import app_of
@@ -227,7 +227,10 @@ class Town:
     async def hear(self, *messages: Message) -> None:
         for each in messages:
             async with self.database.write() as tx:
-                await self._handlers[each.event.name](tx, each)
+                await self.handle(tx, each)
+
+    async def handle(self, tx: WriteTx, message: Message) -> None:
+        await self._handlers[message.event.name](tx, message)
 
     async def ask(self, method: str, path: str, *, headers: dict[str, str], **options: Any) -> httpx.Response:
         # One application serves all towns of this process, as building one takes longer than most tests.

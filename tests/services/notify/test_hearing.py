@@ -1,6 +1,7 @@
 """Handlers on a real PostgreSQL: everyone is told once, whatever comes first and however often."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.notify.handlers import on_contacts_changed
 from shared.contracts.events import (
     BATCH_COMPLETED,
     CASE_CONCLUDED,
@@ -61,6 +63,18 @@ def known(*rows: Any, received_at: str = "2023-10-01T00:00:00+00:00") -> Message
 
 def suspected(*rows: Any, at: datetime = MORNING) -> Message:
     return table_message(SUSPICION_RAISED, suspicions(rows), at=at)
+
+
+async def test_contacts_of_several_shards_hold_each_of_them(deps, database):
+    people = [UUID(f"{shard}{0:031x}") for shard in "4cd"]
+    heard = replace(known(*((each, "phone") for each in people)), shard=None)
+    async with database.write() as tx:
+        await on_contacts_changed(deps, tx, heard)
+        rows = await tx.fetch(
+            "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+    assert rows[0]["n"] == 3
+    assert len(await rows_of(database, "SELECT FROM contact")) == 3
 
 
 class TestCertificates:

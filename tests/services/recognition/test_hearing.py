@@ -1,6 +1,7 @@
 """What recognition makes of what it hears."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
@@ -79,6 +80,18 @@ async def test_a_person_is_told_once_whichever_comes_first(world, first):
     messages = [assessed(assessment(SHE)), enrolled(enrolment(SHE))]
     await world.hear(*(messages if first == "assessment" else reversed(messages)))
     assert len(await world.said(CERTIFICATES_ISSUED)) == 1
+
+
+async def test_a_message_of_several_shards_holds_each_of_them(world):
+    people = [subject(1, 4), subject(2, 12), subject(3, 12)]
+    said = replace(enrolled(*map(enrolment, people)), shard=None)
+    async with world.deps.database.write() as tx:
+        await world.handle(tx, said)
+        rows = await tx.fetch(
+            "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+    assert rows[0]["n"] == 2
+    assert len(await world.rows("SELECT FROM enrolment")) == 3
 
 
 async def test_nobody_is_told_of_a_person_no_roster_lists(world):

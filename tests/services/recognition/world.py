@@ -34,7 +34,7 @@ from shared.kit import arrow
 from shared.kit.bus import Message
 from shared.kit.clock import FixedClock
 from shared.kit.crypto import Pseudonymiser, Vault
-from shared.kit.db import Database
+from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox
 from shared.kit.together import Together
 from tests.support.settings import SUBJECT_KEY
@@ -211,7 +211,10 @@ class World:
     async def hear(self, *messages: Message) -> None:
         for each in messages:
             async with self.deps.database.write() as tx:
-                await self._by_event[each.event.name](tx, each)
+                await self.handle(tx, each)
+
+    async def handle(self, tx: WriteTx, message: Message) -> None:
+        await self._by_event[message.event.name](tx, message)
 
     async def rows(self, sql: str, *args: object) -> list[dict[str, Any]]:
         async with self.deps.database.read() as tx:

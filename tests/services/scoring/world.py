@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from services.scoring import handlers
 from services.scoring.domain.rules import RuleSet
-from services.scoring.store import assessments, suspicions
+from services.scoring.domain.runs import Waiting
+from services.scoring.store import assessments, signals, suspicions
 from services.scoring.store.assessments import Assessment
 from services.scoring.store.suspicions import KeptSuspicion
 from services.scoring.usecases.division import Divisions
@@ -65,11 +66,15 @@ class World:
             body = message_of(own, shard=shard, received_on=received_on)
             await self.handle(body, shard=shard)
 
-    async def handle(self, body: bytes, *, shard: int = 0) -> None:
+    async def waiting(self) -> list[Waiting]:
+        async with self.database.read() as tx:
+            return await signals.list_waiting(tx)
+
+    async def handle(self, body: bytes, *, shard: int | None = 0) -> None:
         message = Message(
             id=uuid4(),
             event=EVIDENCE_ACCEPTED,
-            shard=f"{shard:x}",
+            shard=None if shard is None else f"{shard:x}",
             attributes={},
             happened_at=self.clock.now(),
             body=body,

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.events import CONTACTS_CHANGED, EVIDENCE_ACCEPTED
+from shared.contracts.vocabulary import EVERY_SHARD, SHARDS
 from shared.kit import arrow
 
 ATTRIBUTES = {"source": "s", "department": "d", "strength": "strong", "received_at": "2023-11-01T00:00:00+00:00"}
@@ -42,6 +43,19 @@ def test_cutting_by_shard_keeps_every_row_once_and_in_order(count, seed):
         assert ids == sorted(ids)
         seen += ids
     assert sorted(seen) == list(range(count))
+
+
+def test_few_rows_stay_together_unless_all_are_of_one_shard():
+    subjects = np.random.default_rng(7).integers(0, 256, (300, 16), dtype=np.uint8)
+    table = arrow.conform(EVIDENCE_ACCEPTED, evidence(subjects), ATTRIBUTES)
+    [(shard, _, body)] = arrow.split(table, 300)
+    assert shard == EVERY_SHARD
+    assert arrow.decode(body).equals(table)
+    assert arrow.shards_of(table) == list(SHARDS)
+    assert [shard for shard, _, _ in arrow.split(table, 299)] == list(SHARDS)
+    alone = table.filter(pa.array(subjects[:, 0] >> 4 == 10))
+    assert [shard for shard, _, _ in arrow.split(alone, 300)] == arrow.shards_of(alone) == ["a"]
+    assert list(arrow.split(table.slice(0, 0), 300)) == []
 
 
 def test_a_message_is_at_most_20000_rows():

@@ -199,7 +199,7 @@ class EvidenceEar:
     async def on_much_evidence(self, _tx: WriteTx, messages: Sequence[Message]) -> None:
         self.sizes.append(len(messages))
         mine = [each for each in messages if each.attributes["source"] == self.source]
-        if any(each.shard == self.bad for each in mine):
+        if self.bad and any(each.shard == self.bad for each in mine):
             raise PoisonError("bad")
         for each in mine:
             self.subjects.setdefault(each.shard or "", []).extend(each.table().column("subject").to_pylist())
@@ -233,8 +233,18 @@ async def test_a_table_arrives_whole_by_its_shards(database, bus, outbox, togeth
     assert max(ear.sizes, default=together) <= together
 
 
+@pytest.mark.parametrize("together", [1, 8])
+async def test_a_small_table_arrives_in_one_message(database, bus, outbox, together):
+    table, ear = rows(300, seed=5), EvidenceEar()
+    async with hearing_evidence(bus, database, ear, together), relaying(bus, database, outbox):
+        async with database.write() as tx:
+            assert await outbox.say_table(tx, EVIDENCE_ACCEPTED, table, ear.attributes) == 1
+        await until(lambda: bool(ear.subjects))
+    assert ear.subjects == {"": table.column("subject").to_pylist()}
+
+
 async def test_of_messages_heard_together_only_the_bad_one_is_parked_and_redriven(database, bus, outbox):
-    table, ear = rows(800, seed=6), EvidenceEar(bad="7")
+    table, ear = rows(5_000, seed=6), EvidenceEar(bad="7")
     async with hearing_evidence(bus, database, ear, together=32) as consumers:
         async with relaying(bus, database, outbox):
             async with database.write() as tx:
@@ -247,7 +257,7 @@ async def test_of_messages_heard_together_only_the_bad_one_is_parked_and_redrive
         ear.bad = None
         assert await consumers.redrive(letters[0])
     assert set(ear.subjects) == set(SHARDS)
-    assert sum(map(len, ear.subjects.values())) == 800
+    assert sum(map(len, ear.subjects.values())) == 5_000
 
 
 async def _parked(database: Database) -> list[inbox.DeadLetter]:

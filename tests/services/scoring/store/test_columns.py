@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.scoring.domain.signals import Kind
-from services.scoring.store.columns import UnreadableError, read_block, read_message, write_block
+from services.scoring.store.columns import UnreadableError, is_urgent, read_block, read_message, write_block
 from services.scoring.store.signals import Block, blocks_with
 from tests.services.scoring.domain.test_properties import same, signals, some_saws
 from tests.services.scoring.people import Saw, message_of, subject_of
@@ -33,7 +33,7 @@ def test_a_message_says_where_its_signals_come_from() -> None:
     ]
     heard = read_message(message_of(saws))
     assert (heard.origin.source, heard.origin.department, heard.origin.strong) == ("civil_cremation", "civil", True)
-    assert heard.urgent
+    assert is_urgent(heard.rows.kind)
     assert heard.rows.full.tolist() == [False, True]
     assert heard.rows.evidence.tolist() == [5, 6]
 

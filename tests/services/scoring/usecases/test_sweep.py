@@ -6,6 +6,7 @@ from random import Random
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from services.scoring.domain.signals import Kind
@@ -14,6 +15,7 @@ from services.scoring.usecases.look import signals_of
 from services.scoring.usecases.reassess import reassess
 from services.scoring.usecases.sweep import sweep
 from shared.contracts.vocabulary import CaseConclusion, Confidence, Decision, Level, SuspicionKind
+from shared.kit import arrow
 from shared.kit.bus import PoisonError
 from tests.services.scoring.people import TODAY, WEAK, Saw, by_subject, message_of, opinions_of, subject_of
 from tests.services.scoring.people import signals_of as signals_in
@@ -44,6 +46,25 @@ async def test_a_strong_act_certifies_and_is_said_once(world: World) -> None:
     await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
     assert (await world.sweep()).changed == 0
     assert await world.said() == []
+
+
+async def test_a_message_of_several_shards_is_the_same_as_one_of_each(world: World) -> None:
+    seen = [Saw(who=f"p{shard}", source="rail_trip", on=date(2023, 9, 4), evidence=shard + 1) for shard in (0, 3, 15)]
+    dead = Saw(who="p3", source="civil_cremation", on=date(2023, 9, 20), kind=Kind.DIED, evidence=9)
+    for saws in ([*seen, seen[1]], [dead]):
+        bodies = [message_of([saw], shard=int(saw.who[1:])) for saw in saws]
+        whole = arrow.encode(pa.concat_tables(map(arrow.decode, bodies)).unify_dictionaries())
+        await world.handle(whole, shard=None)
+    waiting = {each.shard: (each.rows, each.urgent_at is not None) for each in await world.waiting()}
+    assert waiting == {0: (1, False), 3: (3, True), 15: (1, False)}
+    for shard in (0, 3, 15):
+        await world.sweep(shard)
+    said = {row["subject"]: row["decision"] for name, row in await world.said() if name.endswith("assessments.changed")}
+    assert said == {
+        subject_of("p0", shard=0).bytes: "certifiable",
+        subject_of("p3", shard=3).bytes: "suspected",
+        subject_of("p15", shard=15).bytes: "certifiable",
+    }
 
 
 async def test_a_newer_act_of_the_same_month_is_kept_but_not_said(world: World) -> None:
