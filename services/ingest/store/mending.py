@@ -28,7 +28,7 @@ REASONS = {
     "wrong_code": "代码不在约定范围内",
     "not_counted": "按规则不计入(如电话随访、代办)",
     "not_a_beneficiary": "不是待遇领取人员",
-    "name_mismatch": "姓名与登记不一致",
+    "name_mismatch": "姓名与登记不一致(名册中确已更名的,核实后带 confirm 重报)",
     "duplicate": "与名册内其他行重复",
     "second_payee": "本户已有领取人,一户只列一名",
     "uneven_row": "列数与表头不一致,可能单元格内有分隔符",
