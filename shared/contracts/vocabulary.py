@@ -203,6 +203,7 @@ class NoticeKind(StrEnum):
     ARREARS = "arrears"
     REFUND = "refund"
     APOLOGY = "apology"
+    ANSWERED = "answered"
 
 
 class SubscriptionStatus(StrEnum):

@@ -39,6 +39,7 @@ _WITH_DEADLINE: Final = frozenset(
         NoticeKind.REDUCED,
         NoticeKind.PAYEE_CHANGE,
         NoticeKind.REFUND,
+        NoticeKind.ANSWERED,
     }
 )
 _DEATHS: Final = frozenset({"death", "declared_dead"})

@@ -53,6 +53,8 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "not_so": "checked again, not so",
     "not_employed": "employment changed",
     "request_withdrawn": "request withdrawn",
+    "objection_upheld": "you are right",
+    "objection_dismissed": "nothing changes",
 }
 
 

@@ -98,6 +98,8 @@ ENDINGS: Final[Mapping[str, str]] = {
     "not_so": "经重新核实，情况不符",
     "not_employed": "就业情况发生变化",
     "request_withdrawn": "本人或家属撤回申请",
+    "objection_upheld": "异议成立",
+    "objection_dismissed": "原处理不变",
 }
 """Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
 

@@ -33,6 +33,7 @@ router = APIRouter(prefix="/v1/me", tags=["citizen"], route_class=LoggedRoute, r
 
 _COMING = "已收到。网格员会联系您并上门，请留意；不收取任何费用，不会索要验证码。"
 _CHECKING = "已收到。工作人员核实后会办理，结果会告知您；核实期间您不需要开任何证明。"
+_TAKEN_BACK = "已撤回。还没有办理的不再办理；已经停发的，工作人员会按规定恢复，结果会告知您。"
 _NOT_ID = "身份证号不正确，请检查位数、出生日期和校验码。"
 
 
@@ -148,3 +149,12 @@ async def ask_stop(body: StopIn, who: Annotated[Citizen, Security(citizen(WRITE,
         made = await asking.ask_stop(who.deps, tx, who.subject, wish)
         await who.log(tx)
     return RequestOut(request_id=made.request_id, requested_at=made.requested_at, sentence=_CHECKING)
+
+
+@router.post("/stop-requests/{request_id}:withdraw", status_code=202)
+async def withdraw_stop(request_id: UUID, who: Annotated[Citizen, Security(citizen(WRITE, "me.stop"))]) -> RequestOut:
+    """Take back what I asked to stop of my own benefits."""
+    async with who.deps.database.write() as tx:
+        found = await asking.withdraw_stop(who.deps, tx, who.subject, request_id)
+        await who.log(tx)
+    return RequestOut(request_id=found.request_id, requested_at=found.requested_at, sentence=_TAKEN_BACK)

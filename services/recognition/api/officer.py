@@ -15,6 +15,7 @@ from services.recognition.store import decisions
 from services.recognition.store.certificates import Revocation
 from services.recognition.store.lookups import log_looks, log_usage
 from services.recognition.usecases import decide, lifting, revoking, stopping
+from services.recognition.usecases.decide import Deciding
 from services.recognition.usecases.lifting import Lift, Lifted
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -60,7 +61,8 @@ async def decide_proposal(
     """Decide to stop; nothing happens before another officer confirms."""
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await decide.decide(found, tx, proposal_id, caller, grounds=body.grounds, begins=body.stops_from)
+        deciding = Deciding(grounds=body.grounds, begins=body.stops_from, reason=body.reason)
+        said = await decide.decide(found, tx, proposal_id, caller, deciding)
         return Answered(ProposalOut.model_validate(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, body, effect, "proposal")

@@ -29,6 +29,7 @@ _NOT_SO = frozenset({SuspensionReason.NOT_CONFIRMED})
 _LIFTS: Mapping[EndingEvent, frozenset[SuspensionReason]] = {
     EndingEvent.DEATH: _FALSE,
     EndingEvent.DECLARED_DEAD: _FALSE,
+    EndingEvent.HOUSEHOLD_EXTINCT: _FALSE,
     EndingEvent.MISSING: frozenset({SuspensionReason.MISSING_RETURNED}),
     EndingEvent.IMPRISONMENT: _FREED,
     EndingEvent.DETENTION: _FREED,

@@ -12,12 +12,20 @@ class EventKind(StrEnum):
     SUSPENDED = "enrolment.suspended"
     RESUMED = "enrolment.resumed"
     TERMINATED = "enrolment.terminated"
+    CHANGED = "enrolment.changed"
     DEATH_RETRACTED = "death.retracted"
     CORRECTION = "correction.changed"
 
 
 CHASED = frozenset(
-    {EventKind.REVOKED, EventKind.SUSPENDED, EventKind.RESUMED, EventKind.TERMINATED, EventKind.DEATH_RETRACTED}
+    {
+        EventKind.REVOKED,
+        EventKind.SUSPENDED,
+        EventKind.RESUMED,
+        EventKind.TERMINATED,
+        EventKind.CHANGED,
+        EventKind.DEATH_RETRACTED,
+    }
 )
 """Kinds a program must have heard: money hangs on them."""
 

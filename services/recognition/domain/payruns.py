@@ -24,7 +24,8 @@ class HoldReason(StrEnum):
     """Why a line should wait.
 
     `finding_confirmed` rests on a case people concluded and officers have yet to decide; `part_due` on a stop within
-    the period paid for: the line asks for more than the months before it.
+    the period paid for: the line asks for more than the months before it; `reduced` on a lower amount officers have
+    decided: line and roster still say the one before.
     """
 
     BAD_ID = "bad_citizen_id"
@@ -35,6 +36,7 @@ class HoldReason(StrEnum):
     ALREADY_PAID = "already_paid"
     FINDING_CONFIRMED = "finding_confirmed"
     PART_DUE = "part_due"
+    REDUCED = "reduced"
 
 
 class Note(StrEnum):
@@ -74,13 +76,15 @@ def advise(seen: Mapping[str, np.ndarray]) -> Advised:
 
     Args:
         seen: boolean columns `listed`, `stopped` (a decision in effect forbids this month), `paid`, `confirmed`,
-            `part_due` (it asks for more than the months before a stop), and one for each note by its name.
+            `part_due` (it asks for more than the months before a stop), `reduced` (for as much as before officers
+            decided less), and one for each note by its name.
     """
     holds = [
         (HoldReason.NOT_ENROLLED, ~seen["listed"]),
         (HoldReason.ALREADY_PAID, seen["paid"]),
         (HoldReason.FINDING_CONFIRMED, seen["confirmed"]),
         (HoldReason.PART_DUE, seen["part_due"]),
+        (HoldReason.REDUCED, seen["reduced"]),
     ]
     reason = np.select([where for _, where in holds], [REASON_CODES.index(each) for each, _ in holds], -1)
     reason = np.where(seen["stopped"], -1, reason).astype(np.int8)

@@ -79,7 +79,7 @@ class EndingEvent(StrEnum):
     OWN_REQUEST = "own_request"
 
 
-ENDS_LIFE = frozenset({EndingEvent.DEATH, EndingEvent.DECLARED_DEAD})
+ENDS_LIFE = frozenset({EndingEvent.DEATH, EndingEvent.DECLARED_DEAD, EndingEvent.HOUSEHOLD_EXTINCT})
 """Events after which no certificate of life holds."""
 
 

@@ -161,6 +161,7 @@ class MyRequestOut(Out):
     requested_at: AwareDatetime
     concluded_at: AwareDatetime | None
     confirmed: bool | None
+    withdrawn_at: AwareDatetime | None
 
 
 class MyRequestsOut(Out):

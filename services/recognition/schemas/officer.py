@@ -21,10 +21,15 @@ class _In(BaseModel):
 
 
 class DecideIn(_In):
-    """What one officer decides; without `stops_from` the program's rule says when."""
+    """What one officer decides; without `stops_from` the program's rule says when.
+
+    `reason` is another event of the program's rule than the one proposed, where people found something: a death that
+    leaves no household ends what it would else reduce.
+    """
 
     grounds: Grounds
     stops_from: Day | None = None
+    reason: EndingEvent | None = None
 
 
 class LiftIn(_In):

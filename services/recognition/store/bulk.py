@@ -89,6 +89,10 @@ _STOPPED = """, stopped AS MATERIALIZED (
     SELECT DISTINCT ON (subject) subject, decision_id, stops_from FROM decision d
     WHERE program = $1 AND state = 'effective' AND effect IN ('suspend', 'terminate'){within}
     ORDER BY subject, stops_from, decision_id
+), reduced AS MATERIALIZED (
+    SELECT DISTINCT ON (subject) subject, decision_id, amount_fen FROM decision d
+    WHERE program = $1 AND state = 'effective' AND effect = 'reduce' AND stops_from <= $4::date{within}
+    ORDER BY subject, decision_id DESC
 )
 """
 
@@ -96,25 +100,28 @@ _PAY = f"""{_BEST.format(within=_within("h", 6))}{_STOPPED.format(within=_within
 SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated') AND f.stops_from <= $4::date, false),
        EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
-       COALESCE(e.decision_owed, false),
+       COALESCE(e.decision_owed, false), COALESCE(r.amount_fen = e.amount_fen, false),
        COALESCE(b.until < $3::date, true), COALESCE(s.under_review, false),
        COALESCE(e.status = 'notice_of_intended_stop', false),
        COALESCE(e.status IN ('suspended', 'terminated'), false),
        EXISTS (SELECT FROM enrolment o WHERE o.subject = a.subject AND o.program = ANY ($5::text[]) AND o.listed
                AND o.status = 'active'),
        COALESCE(e.amount_fen, 0),
-       COALESCE(CASE WHEN d.stops_from > $4::date THEN f.decision_id END, e.decision_id, {_NIL}),
+       COALESCE(CASE WHEN d.stops_from > $4::date THEN f.decision_id END,
+                CASE WHEN e.status IN ('suspended', 'terminated') THEN e.decision_id END, r.decision_id, {_NIL}),
        COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN f.stops_from END, '2000-01-01')::date
 FROM asked a
 LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6)}
 LEFT JOIN decision d ON d.decision_id = e.decision_id
 LEFT JOIN stopped f ON f.subject = a.subject
+LEFT JOIN reduced r ON r.subject = a.subject
 LEFT JOIN standing s ON s.subject = a.subject{_within("s", 6)}
 LEFT JOIN best b ON b.subject = a.subject
 ORDER BY a.ord
 """  # noqa: S608  (words of our own)
 _PAY_TYPES = (
     ("subject", "(16,)u1"), ("listed", "?"), ("stopped", "?"), ("paid", "?"), ("confirmed", "?"),
+    ("reduced", "?"),
     ("not_certified", "?"), ("under_review", "?"), ("notice_given", "?"), ("last_payment", "?"),
     ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"), ("stops_from", ">i4"),
 )  # fmt: skip

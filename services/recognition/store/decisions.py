@@ -143,18 +143,18 @@ async def set_enrolment_status(
     )
 
 
-async def mark_decided(
-    tx: WriteTx, proposal_id: UUID, *, by: str, at: datetime, grounds: str, stops_from: date
-) -> None:
+async def mark_decided(tx: WriteTx, made: Proposal) -> None:
     """Note what one officer decided."""
     await tx.run(
-        "UPDATE proposal SET state = 'decided', decided_by = $2, decided_at = $3, grounds = $4, stops_from = $5 "
-        "WHERE proposal_id = $1",
-        proposal_id,
-        by,
-        at,
-        grounds,
-        stops_from,
+        "UPDATE proposal SET state = 'decided', decided_by = $2, decided_at = $3, grounds = $4, stops_from = $5, "
+        "reason = $6, effect = $7 WHERE proposal_id = $1",
+        made.proposal_id,
+        made.decided_by,
+        made.decided_at,
+        made.grounds,
+        made.stops_from,
+        made.reason,
+        made.effect,
     )
 
 

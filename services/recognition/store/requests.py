@@ -25,6 +25,7 @@ class CitizenRequest:
         subject: about whom; the same person, or a relative.
         passed_on_at: when people were asked to look; None while no roster lists the person.
         confirmed: what people concluded; None while they look.
+        withdrawn_at: when the person took it back.
     """
 
     request_id: UUID
@@ -39,6 +40,7 @@ class CitizenRequest:
     passed_on_at: datetime | None
     concluded_at: datetime | None
     confirmed: bool | None
+    withdrawn_at: datetime | None = None
 
 
 REASONS = frozenset(EndingEvent)
@@ -105,8 +107,44 @@ async def conclude_visits(tx: WriteTx, subject: UUID, at: datetime) -> None:
     )
 
 
+async def find_own(tx: WriteTx, vault: Vault, request_id: UUID, subject: UUID) -> CitizenRequest | None:
+    """What a person asked to stop of his own benefits, held until the end."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM citizen_request WHERE request_id = $1 AND asked_by = $2 AND subject = $2 "  # noqa: S608
+        "AND kind = 'stop' FOR UPDATE",
+        request_id,
+        subject,
+    )
+    return _request(vault, rows[0]) if rows else None
+
+
+async def withdraw(tx: WriteTx, request_id: UUID, at: datetime) -> None:
+    """Note that a person took his request back; what was only proposed by it is closed."""
+    await tx.run(
+        "UPDATE citizen_request SET withdrawn_at = $2, concluded_at = COALESCE(concluded_at, $2), "
+        "confirmed = COALESCE(confirmed, false) WHERE request_id = $1",
+        request_id,
+        at,
+    )
+    await tx.run(
+        "UPDATE proposal SET state = 'withdrawn', closed_at = $2 WHERE origin = 'stop_request' AND origin_id = $1 "
+        "AND reason = 'own_request' AND state IN ('open', 'decided')",
+        request_id,
+        at,
+    )
+
+
+async def withdrawn_at(tx: ReadTx, request_id: UUID) -> datetime | None:
+    """When a request was taken back; None where it was not, or was made elsewhere."""
+    rows = await tx.fetch("SELECT withdrawn_at FROM citizen_request WHERE request_id = $1", request_id)
+    return rows[0]["withdrawn_at"] if rows else None
+
+
 async def conclude(tx: WriteTx, request_id: UUID, *, confirmed: bool, at: datetime) -> None:
     """Note what people concluded; a request that was made elsewhere is none of this table."""
     await tx.run(
-        "UPDATE citizen_request SET concluded_at = $2, confirmed = $3 WHERE request_id = $1", request_id, at, confirmed
+        "UPDATE citizen_request SET concluded_at = $2, confirmed = $3 WHERE request_id = $1 AND withdrawn_at IS NULL",
+        request_id,
+        at,
+        confirmed,
     )

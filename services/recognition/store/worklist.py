@@ -49,6 +49,12 @@ FROM decision d CROSS JOIN LATERAL (
 WHERE (d.state = 'notice' OR d.state = 'effective' AND d.effect = 'suspend') AND d.reason = 'overdue'
     AND d.program = ANY ($1)
 UNION ALL
+SELECT CASE d.state WHEN 'notice' THEN 'withdraw' ELSE 'resume' END,
+       d.decision_id, d.subject, d.program, d.reason, r.withdrawn_at, NULL, NULL
+FROM citizen_request r JOIN proposal p ON p.origin_id = r.request_id AND p.reason = 'own_request'
+JOIN decision d ON d.proposal_id = p.proposal_id
+WHERE r.withdrawn_at IS NOT NULL AND d.state IN ('notice', 'effective') AND d.program = ANY ($1)
+UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, d.confirmed_at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND p.origin = 'double_receipt'
 WHERE d.state = 'notice' AND d.program = ANY ($1) AND NOT EXISTS (

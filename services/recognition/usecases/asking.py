@@ -86,6 +86,22 @@ async def ask_stop(deps: Deps, tx: WriteTx, asker: UUID, wish: StopWish) -> Citi
     return made
 
 
+async def withdraw_stop(deps: Deps, tx: WriteTx, subject: UUID, request_id: UUID) -> CitizenRequest:
+    """Take one's own request back: what it proposed is closed, what officers have decided waits for them to lift it.
+
+    Raises:
+        NotFoundError: not one of the person's requests for himself.
+    """
+    await lock_shard(tx, subject.hex[0])
+    found = await requests.find_own(tx, deps.vault, request_id, subject)
+    if found is None:
+        detail = "没有查到您的这项申请。"
+        raise NotFoundError(detail)
+    if found.withdrawn_at is None:
+        await requests.withdraw(tx, request_id, deps.clock.now())
+    return found
+
+
 async def pass_on_waiting(deps: Deps, tx: WriteTx) -> None:
     """Have people look into what was reported of somebody whom only the roster just taken in makes known."""
     for request in await requests.take_waiting(tx, deps.vault, deps.clock.now()):

@@ -1,17 +1,20 @@
 """What officers do with proposals: one decides, another confirms, the person is told; or they find nothing to stop."""
 
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.enrolments import Decision, Status, Step, TransitionError, after
+from services.recognition.domain.feed import EventKind
 from services.recognition.domain.months import next_month
 from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.feed import Happened, tell
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
@@ -30,6 +33,20 @@ STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
 
 CHANGES = {Effect.REDUCE: NoticeKind.REDUCED, Effect.CHANGE_PAYEE: NoticeKind.PAYEE_CHANGE}
 """Effects that change what is paid or to whom without stopping it, and what the person is told of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """What an officer decides; the rule of the program says what he does not.
+
+    Attributes:
+        begins: first day not paid any more.
+        reason: what has happened, where it is another event of the rule than the one proposed.
+    """
+
+    grounds: str
+    begins: date | None = None
+    reason: EndingEvent | None = None
 
 
 async def get_proposal(tx: ReadTx, proposal_id: UUID, caller: Caller) -> Proposal:
@@ -58,29 +75,47 @@ async def get_decision(tx: ReadTx, decision_id: UUID, caller: Caller) -> Decided
     return found
 
 
-async def decide(
-    deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, *, grounds: str, begins: date | None
-) -> Proposal:
+async def decide(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, said: Deciding) -> Proposal:
     """One named officer decides; nothing happens before another confirms.
 
     Raises:
         ConflictError: it is not open any more.
-        MalformedError: it would take back months that are due by the program's rule.
+        MalformedError: it would take back months that are due by the program's rule, or gives a reason that is none of
+            it or not for him to give.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.OPEN)
+    if said.reason is not None and said.reason is not proposal.reason:
+        proposal = _found_otherwise(deps, proposal, said.reason)
     version = deps.programs[proposal.program].in_force(deps.clock.today())
     by_rule = proposal.stops_from or version.stops_from(proposal.reason, proposal.event_on or deps.clock.today())
-    first_unpaid = begins or by_rule
+    first_unpaid = said.begins or by_rule
     if first_unpaid.day != 1:
         first_unpaid = next_month(first_unpaid)  # money leaves by the month: one begun is paid
     if first_unpaid < by_rule:
         detail = f"By the rule of the program {by_rule.isoformat()} is the first day that is not due."
         raise MalformedError(detail)
-    await decisions.mark_decided(
-        tx, proposal_id, by=caller.user, at=deps.clock.now(), grounds=mask_text(grounds), stops_from=first_unpaid
+    made = replace(
+        proposal,
+        decided_by=caller.user,
+        decided_at=deps.clock.now(),
+        grounds=mask_text(said.grounds),
+        stops_from=first_unpaid,
     )
+    await decisions.mark_decided(tx, made)
     return await get_proposal(tx, proposal_id, caller)
+
+
+def _found_otherwise(deps: Deps, proposal: Proposal, reason: EndingEvent) -> Proposal:
+    """The same finding as another event of the program's rule: whose death leaves no household ends the benefit."""
+    event_on = proposal.event_on or deps.clock.today()
+    version = deps.programs[proposal.program].in_force(event_on)
+    if not proposal.under_review or reason not in version.events or reason is EndingEvent.OVERDUE:
+        detail = "The rule of the program names no such event, or no people have found anything here."
+        raise MalformedError(detail)
+    return replace(
+        proposal, reason=reason, effect=version.effect_of(reason), stops_from=version.stops_from(reason, event_on)
+    )
 
 
 async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) -> Decided:
@@ -135,7 +170,21 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         await revoke_life(deps, tx, decided)
         if decided.effect in CHANGES:
             await give_notice(deps, tx, _telling(decided, CHANGES[decided.effect]))
+            await tell_changed(deps, tx, decided, decided.reason)
     return decided
+
+
+async def tell_changed(deps: Deps, tx: WriteTx, decided: Decided, reason: str) -> None:
+    """Tell the program that amount or payee change by a decision, or do not after all."""
+    happened = Happened(
+        kind=EventKind.CHANGED,
+        subject=decided.subject,
+        program=decided.program,
+        about=decided.decision_id,
+        reason=reason,
+        occurred_at=deps.clock.now(),
+    )
+    await tell(deps, tx, happened)
 
 
 async def _announce_stop(deps: Deps, tx: WriteTx, decided: Decided, enrolment: Enrolment) -> None:

@@ -6,7 +6,7 @@ from services.recognition.domain.exclusions import Held, which_ends
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import EndingEvent
 from services.recognition.domain.states import ProposalState
-from services.recognition.store import decisions, grounds
+from services.recognition.store import decisions, grounds, requests
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.deps import Deps
 from shared.kit.db import ReadTx, WriteTx
@@ -20,7 +20,7 @@ class GroundGoneError(ConflictError):
 
 
 async def require_ground(deps: Deps, tx: ReadTx, proposal: Proposal) -> None:
-    """Let nothing be stopped for lateness of who is certified, nor for a second benefit nobody draws any more.
+    """Let nothing be stopped for lateness of who is certified, for a request taken back, or for a second benefit gone.
 
     Raises:
         GroundGoneError: that is so.
@@ -29,6 +29,10 @@ async def require_ground(deps: Deps, tx: ReadTx, proposal: Proposal) -> None:
     if proposal.reason is EndingEvent.OVERDUE:
         if await grounds.is_in_time(tx, deps.cycles(today), today, subject, program):
             detail = "The person is certified by now: nothing is overdue. Reject the proposal or withdraw the decision."
+            raise GroundGoneError(detail)
+    elif proposal.reason is EndingEvent.OWN_REQUEST and proposal.origin_id is not None:
+        if await requests.withdrawn_at(tx, proposal.origin_id):
+            detail = "The person has taken the request back. Reject the proposal or withdraw the decision."
             raise GroundGoneError(detail)
     elif proposal.origin is ProposalOrigin.DOUBLE_RECEIPT and not await _draws_both(deps, tx, subject, program):
         detail = "The other benefit is not drawn any more. Reject the proposal or withdraw the decision."

@@ -246,7 +246,11 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
     length = period_months(program.paid)
     months = _months_due(seen["stops_from"], run.month, length)
     due = seen["amount_fen"] * months
-    asked = {"part_due": (months < length) & (amounts > due), "amount_differs": due != amounts}
+    asked = {
+        "part_due": (months < length) & (amounts > due),
+        "reduced": columns["reduced"] & (amounts >= due),
+        "amount_differs": due != amounts,
+    }
     advised = advise({**columns, **asked})
 
     def in_lines() -> pl.DataFrame:

@@ -28,11 +28,18 @@ from services.recognition.domain.programs import (
 )
 from services.recognition.domain.standing import Finding
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, decisions, overpayments, proposals
+from services.recognition.store import certificates, decisions, overpayments, proposals, requests
 from services.recognition.store.decisions import Decided, Enrolment
 from services.recognition.usecases import feed
 from services.recognition.usecases.corrections import ask_of_case
-from services.recognition.usecases.decide import CHANGES, STEPS, expect_decision, get_decision, step_after
+from services.recognition.usecases.decide import (
+    CHANGES,
+    STEPS,
+    expect_decision,
+    get_decision,
+    step_after,
+    tell_changed,
+)
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
@@ -44,6 +51,7 @@ from services.recognition.usecases.stopping import give_up, state_changed
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
 from shared.contracts.vocabulary import Channel, Claim, NoticeKind, Strength
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, MalformedError
 
@@ -94,6 +102,7 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.EFFECTIVE)
+    why = await _asked_back(tx, decided, why)
     _check(decided, why, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(decided.subject))
     lifted = await _lift_one(deps, tx, decided, caller, why)
@@ -108,6 +117,15 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         arrears_fen=lifted.arrears_fen,
         also=also,
     )
+
+
+async def _asked_back(tx: WriteTx, decided: Decided, why: Lift) -> Lift:
+    """The day on which the person took his own request back counts, unless the officer names another."""
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    if why.reason is not SuspensionReason.OWN_REQUEST or why.requested_on or not (proposal and proposal.origin_id):
+        return why
+    at = await requests.withdrawn_at(tx, proposal.origin_id)
+    return replace(why, requested_on=at.astimezone(SHANGHAI).date()) if at else why
 
 
 def _check(decided: Decided, why: Lift, today: date) -> None:
@@ -196,6 +214,7 @@ async def _undo(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> Lifted:
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
     if decided.effect in CHANGES:
         await give_notice(deps, tx, _telling(decided, NoticeKind.WITHDRAWN, why.reason))
+        await tell_changed(deps, tx, decided, GOES_ON[why.reason])
     return Lifted(decided=decided, paid_again_from=resumes_from(why.reason, why.passed_on), arrears_fen=0)
 
 

@@ -15,7 +15,9 @@ from services.recognition.store.objections import Objection
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.stopping import give_up
+from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
@@ -111,7 +113,7 @@ def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: 
 async def answer_objection(
     deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, *, upheld: bool, answer: str
 ) -> Objection:
-    """Answer an objection; one that is upheld against an announced stop takes the stop back at once.
+    """Answer an objection and say so; one that is upheld against an announced stop takes the stop back at once.
 
     Raises:
         NotFoundError: none, or about another department's program.
@@ -133,11 +135,26 @@ async def answer_objection(
         found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(answer)
     )
     await objections.answer_objection(tx, deps.vault, answered)
+    await _tell(deps, tx, found, upheld=upheld)
     if upheld and found.decision_id is not None:
         decided = await decisions.find_decision(tx, found.decision_id)
         if decided is not None and decided.state is DecisionState.NOTICE:
             await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
     return answered
+
+
+async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:
+    """Say that it is answered, and until when a dismissal can be reviewed; what was written is read by its person."""
+    today = deps.clock.today()
+    reviewed = upheld or found.stage is ObjectionStage.REVIEW
+    telling = Telling(
+        subject=found.subject,
+        kind=NoticeKind.ANSWERED,
+        programs=(found.program,),
+        reason="objection_upheld" if upheld else "objection_dismissed",
+        deadline_on=None if reviewed else today + timedelta(days=deps.policies.on(today).objection.review_days),
+    )
+    await give_notice(deps, tx, telling)
 
 
 async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:

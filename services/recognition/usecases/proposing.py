@@ -24,7 +24,7 @@ _REASON_OF = {
     SuspicionKind.DUPLICATE_RECEIPT: EndingEvent.DUPLICATE_RECEIPT,
 }
 _WIDER = {
-    EndingEvent.DEATH: (EndingEvent.DECLARED_DEAD,),
+    EndingEvent.DEATH: (EndingEvent.DECLARED_DEAD, EndingEvent.HOUSEHOLD_EXTINCT),
     EndingEvent.IMPRISONMENT: (EndingEvent.DETENTION, EndingEvent.CRIMINAL_PUNISHMENT),
 }
 """What else is not so where a case finds that a reason is not."""
@@ -142,6 +142,8 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
     if not fact.confirmed:
         return
     reason = _requested(fact)
+    if reason is EndingEvent.OWN_REQUEST and await requests.withdrawn_at(tx, fact.request_id):
+        return
     enrolled = await proposals.list_enrolled(tx, fact.subject)
     opened = 0
     for program in enrolled:

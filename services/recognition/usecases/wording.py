@@ -17,6 +17,7 @@ from shared.contracts.vocabulary import Answer, Claim
 
 _OUTSTANDING = pl.List(pl.Struct({"claim": pl.String, "with": pl.String, "hint": pl.String}))
 _RECOGNISED = ANSWERS.index(Answer.RECOGNISED)
+_DECIDED = [REASON_CODES.index(each) for each in (HoldReason.PART_DUE, HoldReason.REDUCED)]
 _NOTE_KINDS = 1 << len(NOTE_CODES)
 
 
@@ -82,9 +83,7 @@ def say_advice(deps: Deps, client_id: str, seen: np.ndarray, advised: Advised) -
         [[note.value for at, note in enumerate(NOTE_CODES) if kind >> at & 1] for kind in range(_NOTE_KINDS)],
         dtype=pl.List(pl.String),
     )
-    decided = (advised.advice == ADVICE_CODES.index(Advice.STOP)) | (
-        advised.reason == REASON_CODES.index(HoldReason.PART_DUE)
-    )
+    decided = (advised.advice == ADVICE_CODES.index(Advice.STOP)) | np.isin(advised.reason, _DECIDED)
     return pl.DataFrame(
         {
             "person": persons(deps, client_id, seen["subject"]),

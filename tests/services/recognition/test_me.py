@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from services.recognition.api import faces, me
 from services.recognition.tables import METADATA
-from shared.contracts.events.recognition import STOP_REQUESTED, VISIT_REQUESTED
+from shared.contracts.events.recognition import NOTICE_GIVEN, STOP_REQUESTED, VISIT_REQUESTED
 from shared.kit.workdays import after_working_days
 from tests.services.recognition.rights import Officers, facts, pay, tell
 from tests.services.recognition.world import (
@@ -172,6 +172,7 @@ async def test_no_route_shows_or_changes_somebody_else(world, ask, she, he):
     await world.hear(enrolled(enrolment(she)), assessed(assessment(she)))
     body = {"program": "resident_pension", "about": "other", "said": "有疑问"}
     hers = (await ask(she, "POST", "/objections", body)).json()["objection_id"]
+    stop = (await ask(she, "POST", "/stop-requests", {"programs": [], "reason": "停掉"})).json()["request_id"]
     bodies = {
         "/v1/me/objections": body,
         "/v1/me/objections/{objection_id}:review": {"said": "不同意"},
@@ -182,15 +183,17 @@ async def test_no_route_shows_or_changes_somebody_else(world, ask, she, he):
     }
     for method, path in ROUTES:
         filled = path.replace("{objection_id}", hers).replace("{session_id}", str(uuid4()))
+        filled = filled.replace("{request_id}", stop)
         answer = await ask(
             he, method, filled.removeprefix("/v1/me"), bodies.get(path, {} if method == "POST" else None)
         )
         assert str(she) not in answer.text, path
         assert hers not in answer.text or answer.status_code == 404, path
         assert "城乡居民" not in answer.text, path
+    assert await world.rows("SELECT FROM citizen_request WHERE withdrawn_at IS NOT NULL") == []
     for kind in ("objection", "citizen_request"):
         assert {row["subject"] for row in await world.rows(f"SELECT subject FROM {kind}")} <= {she, he}
-    assert await facts(world, STOP_REQUESTED) == []
+    assert [each["request_id"] for each in await facts(world, STOP_REQUESTED)] == [stop]  # her own
     assert len(await world.rows("SELECT 1 FROM objection")) == 1
 
 
@@ -235,6 +238,9 @@ async def test_a_dismissal_may_be_reviewed_once_by_somebody_else(world, ask, htt
     assert (early.status_code, early.json()["code"]) == (409, "no_review")
     no = {"upheld": False, "answer": "数据无误"}
     await officers.post(f"/v1/objections/{first}:answer", "officer-1", no)
+    [notice] = await facts(world, NOTICE_GIVEN)
+    said = [notice[name] for name in ("kind", "reason", "deadline_on")]
+    assert said == ["answered", "objection_dismissed", "2023-12-31"]
     review = (await ask(she, "POST", f"/objections/{first}:review", {"said": "再看一次"})).json()
     assert (review["stage"], review["reviews"]) == ("review", first)
     path = f"/v1/objections/{review['objection_id']}:answer"

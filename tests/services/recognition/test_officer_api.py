@@ -229,6 +229,17 @@ async def test_what_changes_payee_or_amount_stops_nobody_and_is_told(world, http
     (notice,) = await facts(world, NOTICE_GIVEN)
     assert (notice["kind"], notice["programs"], notice["decision_id"]) == (told, [program], confirmed["decision_id"])
     assert await world.rows("SELECT kind FROM notice") == [{"kind": told}]
+    [event] = await world.rows("SELECT kind, about FROM partner_event WHERE program = $1", program)
+    assert (event["kind"], str(event["about"])) == ("enrolment.changed", confirmed["decision_id"])
+
+
+async def test_an_officer_may_find_another_event_of_the_rule_in_what_people_found(world, http, officer):
+    proposal, his = await proposed(world, http, officer, program="dibao"), officer(programs=["dibao"])
+    body = {"grounds": "户内只有其一人", "reason": "adulthood"}
+    assert (await http.post(f"/v1/proposals/{proposal}:decide", json=body, headers=his)).status_code == 422
+    body["reason"] = "household_extinct"
+    said = (await http.post(f"/v1/proposals/{proposal}:decide", json=body, headers=his)).json()
+    assert (said["reason"], said["effect"], said["stops_from"]) == ("household_extinct", "terminate", "2023-09-01")
 
 
 async def test_proposals_come_in_pages(world, http, officer):

@@ -98,8 +98,11 @@ async def test_imprisonment_holds_no_benefit_that_has_nothing_to_do_with_it(worl
     reduced = await officers.decided(await proposal(officers, "dibao"))
     stopped = await carry_out(world, officers, she, "resident_pension")
     assert await stands(*ALL, month="2023-12") == {
-        "resident_pension": ("stop", "not_yet"), "dibao": paid, "old_age_allow": paid, "farmland": paid,
+        "resident_pension": ("stop", "not_yet"), "dibao": ("reduced", "recognised"), "old_age_allow": paid,
+        "farmland": paid,
     }  # fmt: skip
+    less = enrolment(she, amount_fen=15_000)  # the roster says the new amount: what is asked for above it is only noted
+    await world.hear(enrolled(less, program="dibao", received_at=NOW + timedelta(days=31)))
     assert (await lift(officers, stopped, "imprisonment", "2023-12-01")).status_code == 200
     assert await stands(*ALL, month="2024-01") == dict.fromkeys(ALL, paid)
     undone = await lift(officers, reduced, "imprisonment", "2023-12-01")

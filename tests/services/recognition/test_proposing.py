@@ -232,6 +232,32 @@ async def test_whoever_wants_his_benefit_back_may_ask_to_stop_it_again_later(wor
     assert len(await officers.proposals()) == 1
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_whoever_takes_his_own_request_back_is_stopped_no_further(world, officers, http, issuer, stopped):
+    await world.hear(enrolled(enrolment(SHE)))
+    me = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
+    body = {"programs": ["resident_pension"], "reason": "own_request"}
+    asked = (await http.post("/v1/me/stop-requests", json=body, headers=me)).json()["request_id"]
+    await world.hear(stop_verified(SHE, request_id=asked))
+    [one] = await officers.proposals()
+    decision = await officers.decided(one["proposal_id"])
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    path = f"/v1/decisions/{decision}"
+    if stopped:
+        assert (await officers.post(f"{path}:carry-out")).status_code == 200
+    assert (await http.post(f"/v1/me/stop-requests/{asked}:withdraw", headers=me)).status_code == 202
+    counts = (await officers.get("/v1/work")).json()["counts"]
+    if not stopped:
+        assert counts == {"carry_out": 1, "withdraw": 1}
+        assert (await officers.post(f"{path}:carry-out")).json()["code"] == "ground_gone"
+        return
+    assert counts == {"resume": 1}
+    world.deps.clock.move(timedelta(days=60))
+    lifted = await officers.post(f"{path}:lift", body={"reason": "own_request", "passed_on": "2024-01-31"})
+    assert lifted.json()["arrears_fen"] == 2 * 20_000  # from the month in which she took it back
+
+
 async def test_a_program_whose_rule_is_silent_may_still_be_given_up(world):
     await world.hear(enrolled(enrolment(SHE), program="orphan"), stop_verified(SHE, programs=["orphan"]))
     [one] = await proposed(world)

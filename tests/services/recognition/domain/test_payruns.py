@@ -6,7 +6,7 @@ import numpy as np
 
 from services.recognition.domain.payruns import ADVICE_CODES, NOTE_CODES, REASON_CODES, Advice, HoldReason, Note, advise
 
-FACTS = ("listed", "stopped", "paid", "confirmed", "part_due", *NOTE_CODES)
+FACTS = ("listed", "stopped", "paid", "confirmed", "part_due", "reduced", *NOTE_CODES)
 TABLE = np.array(list(itertools.product([False, True], repeat=len(FACTS))))
 SEEN = {str(name): TABLE[:, at] for at, name in enumerate(FACTS)}
 SAID = advise(SEEN)
