@@ -18,7 +18,6 @@ from deploy.local.clients import SERVICES
 from deploy.local.database import DEFAULT_DATABASE, Server, parse_url
 from deploy.local.folder import DataFolder
 from deploy.local.processes import RunAs, launcher
-from deploy.local.programs import postgres_program
 from deploy.local.secrets import ADMIN, Secrets, load
 from deploy.monitoring.notes import note as leave_note
 from shared.kit.clock import SystemClock, wall
@@ -115,7 +114,7 @@ async def follow(source: Origin, place: Place, told: Told = print, *, keep: int 
     place.open()
     wal = place.wal(*await _whose_wal(source.server))
     wal.mkdir(mode=0o700, exist_ok=True)
-    words = [postgres_program("pg_receivewal"), "--directory", str(wal), "--slot", SLOT, "--no-password"]
+    words = [source.server.program("pg_receivewal"), "--directory", str(wal), "--slot", SLOT, "--no-password"]
     await _run(source.server, *("pg_receivewal", "--create-slot", "--if-not-exists", "--slot", SLOT, "--no-password"))
     process = await asyncio.create_subprocess_exec(
         # Flushed at once, so that what is archived is what a power cut leaves.
@@ -234,21 +233,13 @@ async def _prune(server: Server, place: Place, keep: int) -> None:
 
 
 def _environment(server: Server) -> Mapping[str, str]:
-    # By environment: a command line can be read by every user of the machine.
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "WUGAN_"))}
-    return {
-        **kept,
-        "PGHOST": server.host,
-        "PGPORT": str(server.port),
-        "PGUSER": server.user,
-        "PGPASSWORD": server.password,
-        "PGAPPNAME": "wugan-backup",
-    }
+    return {**kept, **server.environment, "PGAPPNAME": "wugan-backup"}
 
 
 async def _run(server: Server, program: str, *arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        postgres_program(program),
+        server.program(program),
         *arguments,
         env=_environment(server),
         stdin=asyncio.subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -11,6 +12,7 @@ from deploy.local.programs import DEPLOY, postgres_program
 
 SQL = DEPLOY / "postgres"
 DEFAULT_DATABASE = "wugan"
+_SECURE = ("require", "verify-ca", "verify-full")
 _SCHEMES = ("postgresql", "postgres")
 
 
@@ -27,6 +29,26 @@ class Server:
     user: str
     password: str
     options: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For PostgreSQL's own programs: a command line can be read by every user of the machine."""
+        return {
+            **{f"PG{key.upper()}": value for key, value in parse_qsl(self.options)},
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGPASSWORD": self.password,
+        }
+
+    def program(self, name: str) -> str:
+        """Path of a program to reach it with: that of the wheel, which speaks no TLS, or one that is installed.
+
+        Raises:
+            MissingProgramError: there is none.
+        """
+        secure = dict(parse_qsl(self.options)).get("sslmode", "prefer") in _SECURE
+        return (shutil.which(name) if secure else None) or postgres_program(name)
 
     def url(self, database: str, *, user: str | None = None, password: str | None = None) -> str:
         """`postgresql://user:password@host:port/database`, of the administrator unless told otherwise."""
@@ -114,21 +136,15 @@ async def write_mark(server: Server, database: str, schema: str, mark: str) -> N
 
 
 async def _psql(server: Server, database: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-    options = {f"PG{key.upper()}": value for key, value in parse_qsl(server.options)}
-    # By environment: a command line can be read by every user of the machine.
     surroundings = {
         **os.environ,
-        **options,
         **(env or {}),
-        "PGHOST": server.host,
-        "PGPORT": str(server.port),
-        "PGUSER": server.user,
-        "PGPASSWORD": server.password,
+        **server.environment,
         "PGDATABASE": database,
         "PGCONNECT_TIMEOUT": "10",
     }
     process = await asyncio.create_subprocess_exec(
-        postgres_program("psql"),
+        server.program("psql"),
         "--no-psqlrc",
         "--quiet",
         *arguments,

@@ -101,7 +101,9 @@ class DataFolder:
 
     def _refuse_foreign(self) -> None:
         present = {each.name for each in self.root.iterdir()}
-        if present - {_LOCK, _DRAFT} and _MARKER not in present:
+        # Keys alone are what a restore on a new machine begins with.
+        keys = {self.secrets.name} if (self.secrets / "keys.json").exists() else set()
+        if present - {_LOCK, _DRAFT} - keys and _MARKER not in present:
             raise ForeignFolderError(self.root)
 
     def _take(self) -> None:

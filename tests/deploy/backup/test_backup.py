@@ -125,7 +125,6 @@ async def test_a_restore_that_fails_on_a_new_machine_leaves_nothing_to_start(tmp
     (base.cluster / "global" / "pg_control").write_bytes(b"torn")
     elsewhere.mkdir()
     shutil.copytree(data / "secrets", elsewhere / "secrets")
-    shutil.copy(data / "wugan.json", elsewhere)
     with pytest.raises(BackupError, match="could not be brought"):
         await restore(elsewhere, place)
     assert not (elsewhere / "postgres" / "cluster").exists()

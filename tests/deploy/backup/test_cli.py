@@ -3,10 +3,13 @@
 import pytest
 from typer.testing import CliRunner
 
+from deploy.backup import taking
 from deploy.backup.place import Place
 from deploy.backup.taking import origin
 from deploy.cli import app
 from deploy.local.clients import service_cards
+from deploy.local.database import parse_url
+from deploy.local.programs import postgres_program
 from deploy.local.secrets import load_or_make
 
 
@@ -48,6 +51,18 @@ def test_what_is_replayed_lies_in_the_database_the_environment_names(tmp_path, m
     monkeypatch.setenv("WUGAN_DATABASE_URL", "postgresql://admin:secret@db.example:5432/postgres")
     assert origin(tmp_path).database == "wugan"
     assert (tmp_path / "secrets" / "clients.json").read_bytes() == listed
+
+
+def test_a_server_that_asks_for_tls_is_reached_as_its_url_says_by_programs_that_can(tmp_path, monkeypatch):
+    installed = tmp_path / "pg_basebackup"
+    installed.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    far, _ = parse_url("postgresql://admin:secret@db.example:5432/wugan?sslmode=verify-full&sslrootcert=/inside.crt")
+    told = taking._environment(far)
+    assert (told["PGSSLMODE"], told["PGSSLROOTCERT"], told["PGHOST"]) == ("verify-full", "/inside.crt", "db.example")
+    assert far.program("pg_basebackup") == str(installed)
+    near, _ = parse_url("postgresql://admin:secret@127.0.0.1:5432/wugan")
+    assert near.program("pg_basebackup") == postgres_program("pg_basebackup")
 
 
 def test_an_installation_is_told_its_secrets_and_gets_certificates(tmp_path, capfd):

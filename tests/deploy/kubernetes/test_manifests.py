@@ -193,7 +193,9 @@ def test_the_exporter_is_told_whom_to_ask_and_nothing_more():
     (container,) = pod["containers"]
     assert wanted <= {each["name"] for each in container["env"]} | set(of_kind("ConfigMap")["wugan"]["data"])
     assert "--inside" in container["args"]
-    assert container["args"] == COMPOSE["services"]["exporter"]["command"]
+    # In a cluster others tell of backup and reconciliation.
+    words = COMPOSE["services"]["exporter"]["command"]
+    assert container["args"] == [each for each in words if not each.startswith("--notes")]
     assert {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each} == {"wugan-operator"}
 
 
