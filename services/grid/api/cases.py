@@ -57,11 +57,16 @@ async def list_cases(  # noqa: PLR0913  (filters)
 
 @router.get("/cases/{case_id}")
 async def get_case(deps: Parts, caller: Reader, case_id: UUID, worker_id: WorkerId | None = None) -> CaseDetailOut:
-    """One case with every step: who, when, on what."""
-    async with deps.database.read() as tx:
+    """One case with every step: who, when, on what; what was written with it is told to those who work on it."""
+    async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
         case, steps = await casework.get_case(tx, case_id, view)
-    return CaseDetailOut(case=CaseOut.model_validate(case), steps=[StepOut.model_validate(step) for step in steps])
+        notes = await casework.read_notes(tx, deps, caller, case, steps)
+    told = [
+        StepOut.model_validate(replace(step, note=None)).model_copy(update={"note": note})
+        for step, note in zip(steps, notes, strict=True)
+    ]
+    return CaseDetailOut(case=CaseOut.model_validate(case), steps=told)
 
 
 @router.post("/cases/{case_id}/finding")

@@ -1,13 +1,15 @@
 """The leader's routes: reports that look odd, people nobody can reach."""
 
+from dataclasses import asdict
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from services.grid.api.common import Parts, Party, Village
-from services.grid.schemas.work import OddMemberOut, OddMembersOut, TaskOut, VisitOut, VisitReviewIn, VisitsOut
-from services.grid.store.visits import StoredVisit, list_in_review
-from services.grid.usecases.reviewing import give_up, review
+from services.grid.schemas.work import FormIn, OddMemberOut, OddMembersOut, TaskOut, VisitOut, VisitReviewIn, VisitsOut
+from services.grid.store.visits import StoredVisit, list_in_review, list_with_problems
+from services.grid.usecases.reviewing import give_up, note_of, note_read, review
 from services.grid.usecases.views import view_of
 from services.grid.usecases.watching import odd_of
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -15,15 +17,17 @@ from shared.kit.problems import PROBLEM_RESPONSES
 router = APIRouter(prefix="/v1", tags=["review"], responses=PROBLEM_RESPONSES)
 
 _LIMIT = 200
+_Problems = Annotated[bool, Query(description="instead those that collected problems, the latest first")]
 
 
 @router.get("/visits")
-async def list_visits(deps: Parts, caller: Village) -> VisitsOut:
-    """Reports that wait for the village, oldest first."""
-    async with deps.database.read() as tx:
+async def list_visits(deps: Parts, caller: Village, *, problems: _Problems = False) -> VisitsOut:
+    """Reports that wait for the village, oldest first, with what members wrote; every look is kept."""
+    async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        found = await list_in_review(tx, view, _LIMIT)
-    return VisitsOut(items=[visit_out(each) for each in found])
+        found = await (list_with_problems if problems else list_in_review)(tx, view, _LIMIT)
+        await note_read(tx, deps, caller, found)
+    return VisitsOut(items=[visit_out(each, note=note_of(deps, each)) for each in found])
 
 
 @router.get("/anomalies")
@@ -51,7 +55,7 @@ async def post_unreachable(deps: Parts, caller: Village, task_id: UUID) -> TaskO
         return TaskOut.model_validate(await give_up(tx, deps, caller, task_id, view=view))
 
 
-def visit_out(each: StoredVisit) -> VisitOut:
+def visit_out(each: StoredVisit, *, note: str | None = None) -> VisitOut:
     return VisitOut(
         visit_id=each.visit.visit_id,
         task_id=each.visit.task_id,
@@ -61,4 +65,11 @@ def visit_out(each: StoredVisit) -> VisitOut:
         visited_at=each.visit.visited_at,
         status=each.status,
         flags=list(each.flags),
+        form=FormIn(**asdict(each.visit.form)),
+        id_card_read=each.visit.id_card_read,
+        prompt_answered=each.visit.prompt_answered,
+        event_on=each.visit.event_on,
+        informant=each.visit.informant,
+        proofs=list(each.visit.proofs),
+        note=note,
     )

@@ -31,7 +31,15 @@ from services.grid.store import tasks
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
-from services.grid.usecases.listing import has_more_to_do, lines_of, look_back, page_of, reveal, told_again
+from services.grid.usecases.listing import (
+    has_more_to_do,
+    lines_of,
+    look_back,
+    note_revealed,
+    page_of,
+    reveal,
+    told_again,
+)
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker, view_of_worker_on
 from services.grid.usecases.visiting import Receipt, Report, prompt_of, record_visits
 from shared.kit.auth import Caller
@@ -80,6 +88,8 @@ async def get_worklist(
     names: Literal["included", "unavailable", "not_asked"] = "not_asked"
     if local:
         names = "unavailable" if people is None else "included"
+    if people:
+        await note_revealed(deps, caller, worker_id, people)
     items = []
     for line in lines:
         person = people.get(line.subject) if people else None

@@ -127,7 +127,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: who, when, on what."""
+    """One step: who, when, on what; `note` is sealed."""
 
     action: CaseAction
     actor: str
@@ -136,6 +136,7 @@ class Step:
     outcome: str | None
     event_on: date | None
     basis: tuple[Basis, ...] = ()
+    note: bytes | None = None
 
 
 def as_told_below(step: Step) -> Step:

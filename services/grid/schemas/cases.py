@@ -99,6 +99,7 @@ class StepOut(Out):
     outcome: str | None
     event_on: date | None
     basis: list[BasisOut]
+    note: str | None = Field(description="told to the village, its leader and officers; the look is kept")
 
 
 class CaseDetailOut(Out):

@@ -166,7 +166,7 @@ class VisitReviewIn(In):
 
 
 class VisitOut(Out):
-    """A report that waits for its leader, or what he said."""
+    """A report: one that waits for its leader, what he said, or the problems it collected."""
 
     visit_id: UUID
     task_id: UUID
@@ -176,6 +176,13 @@ class VisitOut(Out):
     visited_at: AwareDatetime
     status: VisitStatus
     flags: list[str]
+    form: FormIn
+    id_card_read: bool
+    prompt_answered: bool
+    event_on: date | None
+    informant: Informant | None
+    proofs: list[str] = Field(description="kinds of paper seen")
+    note: str | None = Field(description="what the member wrote, told by `GET /v1/visits` only; the look is kept")
 
 
 class OddMemberOut(Out):

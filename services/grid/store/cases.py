@@ -195,8 +195,8 @@ async def move(tx: WriteTx, case_id: UUID, grid_code: str, worker_id: str, now: 
     )
 
 
-async def add_step(tx: WriteTx, case_id: UUID, step: Step, *, note: bytes | None = None) -> None:
-    """Add to the history of a case; `note` is sealed."""
+async def add_step(tx: WriteTx, case_id: UUID, step: Step) -> None:
+    """Add to the history of a case."""
     basis = [{"kind": each.kind, "reference": each.reference} for each in step.basis]
     await tx.run(
         "INSERT INTO case_steps (case_id, action, actor, role, happened_at, outcome, event_on, basis, note) "
@@ -209,14 +209,14 @@ async def add_step(tx: WriteTx, case_id: UUID, step: Step, *, note: bytes | None
         step.outcome,
         step.event_on,
         orjson.dumps(basis).decode(),
-        note,
+        step.note,
     )
 
 
 async def steps_of(tx: ReadTx, case_id: UUID) -> list[Step]:
     """The history of a case, in the order it was written."""
     rows = await tx.fetch(
-        "SELECT action, actor, role, happened_at, outcome, event_on, basis::text AS basis FROM case_steps "
+        "SELECT action, actor, role, happened_at, outcome, event_on, basis::text AS basis, note FROM case_steps "
         "WHERE case_id = $1 ORDER BY step_no",
         case_id,
     )
@@ -233,6 +233,7 @@ def _step(row: asyncpg.Record) -> Step:
         outcome=row["outcome"],
         event_on=row["event_on"],
         basis=tuple(Basis(**each) for each in basis),
+        note=row["note"],
     )
 
 

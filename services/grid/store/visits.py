@@ -164,6 +164,18 @@ async def list_in_review(tx: ReadTx, view: View, limit: int) -> list[StoredVisit
     return [_stored(row) for row in rows]
 
 
+async def list_with_problems(tx: ReadTx, view: View, limit: int) -> list[StoredVisit]:
+    """Reports in the caller's view that collected problems, the latest first."""
+    where, args = conditions(view)
+    args.append(limit)
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM visits WHERE problems AND status <> 'awaiting_photo' AND task_id IN "  # noqa: S608
+        f"(SELECT task_id FROM tasks WHERE {' AND '.join(where)}) ORDER BY visited_at DESC LIMIT ${len(args)}",
+        *args,
+    )
+    return [_stored(row) for row in rows]
+
+
 async def review(tx: WriteTx, visit_id: UUID, status: VisitStatus, *, by: str, now: datetime) -> None:
     """Keep the leader's word on a report."""
     await tx.run(

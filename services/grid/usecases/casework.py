@@ -29,8 +29,9 @@ from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState
 from services.grid.domain.views import COUNTY, TOWN, View
 from services.grid.domain.visits import OPENS_CASE
-from services.grid.store import cases, hands, locks, suspicions, tasks
+from services.grid.store import cases, hands, locks, readings, suspicions, tasks
 from services.grid.store.cases import Case
+from services.grid.store.readings import Reading
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -50,6 +51,7 @@ from shared.kit.workdays import after_working_days
 
 _UNSEEN = (*OPENS_CASE, TaskOutcome.CERTIFIED_MEANWHILE)
 """What may have closed a knock without anybody having seen the person, once the case is cleared."""
+_READERS = frozenset({"village", "grid_leader", "officer"})
 _LEVELS = {
     CaseAction.REVIEW: TOWN,
     CaseAction.RETURN: TOWN,
@@ -87,6 +89,15 @@ async def get_case(tx: ReadTx, case_id: UUID, view: View) -> tuple[Case, Sequenc
         raise NoSuchCaseError
     steps = await cases.steps_of(tx, case_id)
     return case, steps if view.is_office_over(case.division or "", COUNTY) else [as_told_below(each) for each in steps]
+
+
+async def read_notes(tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps: Sequence[Step]) -> list[str | None]:
+    """What offices wrote with the steps, for those who work on the case; the look is kept before the answer leaves."""
+    if caller.role not in _READERS or not any(step.note for step in steps):
+        return [None] * len(steps)
+    seen = [Reading(what="case", subject=case.subject, case_id=case.case_id)]
+    await readings.note(tx, seen, who=(caller.client_id, caller.user, caller.role), at=deps.clock.now())
+    return [deps.vault.open(step.note, case.subject.bytes).decode() if step.note else None for step in steps]
 
 
 async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
@@ -295,8 +306,9 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
         outcome=opinion.outcome,
         event_on=opinion.event_on,
         basis=opinion.basis,
+        note=note,
     )
-    await cases.add_step(tx, case.case_id, step, note=note)
+    await cases.add_step(tx, case.case_id, step)
 
 
 def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:

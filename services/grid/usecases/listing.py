@@ -12,9 +12,11 @@ import structlog
 
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.views import View
-from services.grid.store import roll
+from services.grid.store import readings, roll
+from services.grid.store.readings import Reading
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
+from shared.kit.auth import Caller
 from shared.kit.db import ReadTx
 from shared.kit.problems import ProblemError
 from shared.kit.workdays import after_working_days, is_working_day
@@ -109,6 +111,15 @@ async def reveal(deps: Deps, subjects: Sequence[UUID]) -> Mapping[UUID, Person] 
         log.warning("reveal_unavailable", reason=type(error).__name__)
         return None
     return found
+
+
+async def note_revealed(deps: Deps, caller: Caller, worker_id: str | None, people: Mapping[UUID, Person]) -> None:
+    """Keep whose names a caller is about to be told, and for which member: ingest knows only that grid asked."""
+    seen = [Reading(what="person", subject=subject) for subject in sorted(people)]
+    if seen:
+        who = (caller.client_id, caller.user, caller.role)
+        async with deps.database.write() as tx:
+            await readings.note(tx, seen, who=who, worker_id=worker_id, at=deps.clock.now())
 
 
 def _person(each: Mapping[str, str | None]) -> Person:

@@ -1,13 +1,15 @@
 """The leader's words: on reports that look odd, and on people nobody can reach."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from services.grid.domain.tasks import TaskOutcome, TaskState
 from services.grid.domain.views import View
 from services.grid.domain.visits import VisitStatus
-from services.grid.store import cases, hands, locks, tasks, upkeep
+from services.grid.store import cases, hands, locks, readings, tasks, upkeep
 from services.grid.store import visits as store
+from services.grid.store.readings import Reading
 from services.grid.store.tasks import Task
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.deps import Deps
@@ -53,6 +55,20 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
         deadline = after_working_days(today, deps.policies.on(today).working_days[0])
         await hands.give_back(tx, task.task_id, other or was_there, not_by=was_there, deadline_on=deadline, now=now)
     return decided
+
+
+def note_of(deps: Deps, each: StoredVisit) -> str | None:
+    """What a member wrote about a visit."""
+    note = each.visit.note
+    return deps.vault.open(note, each.visit.visit_id.bytes).decode() if note else None
+
+
+async def note_read(tx: WriteTx, deps: Deps, caller: Caller, found: Sequence[StoredVisit]) -> None:
+    """Keep who is told what members wrote."""
+    seen = [
+        Reading(what="visit", subject=each.subject, visit_id=each.visit.visit_id) for each in found if each.visit.note
+    ]
+    await readings.note(tx, seen, who=(caller.client_id, caller.user, caller.role), at=deps.clock.now())
 
 
 async def _find(tx: WriteTx, visit_id: UUID, view: View) -> tuple[StoredVisit, Task]:

@@ -241,11 +241,17 @@ async def test_a_second_look_rests_on_a_new_visit(detected):
         assert answer.json()["code"] == "basis_missing"
 
 
-async def test_notes_of_a_step_are_sealed(detected):
+async def test_notes_of_a_step_are_sealed_and_told_to_whom_they_are_for(detected):
     await knock(detected, "dead")
     await step(detected, "finding", detected.village(), **FOUND_DEAD, note="王秀英已火化")
     kept = await detected.rows("SELECT note FROM case_steps WHERE action = 'finding'")
     assert "王秀英".encode() not in kept[0]["note"]
+    member = detected.member(await detected.member_of(VILLAGE + "001"))
+    for who, told in ((member, None), (detected.village(), "王秀英已火化")):
+        answer = await detected.ask("GET", f"/v1/cases/{await case_of(detected)}", headers=who)
+        assert answer.json()["steps"][-1]["note"] == told
+    looks = await detected.rows('SELECT "user", what, subject FROM readings')
+    assert [tuple(row.values()) for row in looks] == [("village-head", "case", ANNA)]
 
 
 async def test_a_false_death_names_the_evidence_that_is_to_be_corrected(detected):

@@ -78,6 +78,8 @@ class TestWorklist:
         assert answer["names"] == "included"
         assert {item["subject"]: item["name"] for item in answer["items"]} == {str(ANNA): "王秀英", str(BERT): None}
         assert b"grid.visit" in asked[0]
+        looks = await town.rows('SELECT what, subject, "user" FROM readings')
+        assert [tuple(row.values()) for row in looks] == [("person", ANNA, await town.member_of(VILLAGE + "001"))]
 
     async def test_one_person_is_one_line_with_all_reasons(self, town, member):
         await town.hear(suspected(ANNA))
@@ -267,6 +269,12 @@ class TestVisit:
         body = {**visit(await task_of(town, ANNA)), "worker_id": member}
         assert (await town.ask("POST", "/v1/visits", headers=town.member(other), json=body)).status_code == 403
 
-    async def test_notes_are_sealed(self, town, member):
-        await self.send(town, member, visit(await task_of(town, ANNA), "refused", note="儿媳王秀英不让进门"))
+    async def test_problems_are_kept_sealed_and_told_to_the_village(self, town, member):
+        body = visit(await task_of(town, ANNA), "refused", note="儿媳王秀英不让进门", proofs=["letter"])
+        await self.send(town, member, body | {"form": body["form"] | {"problems": True}})
         assert "王秀英".encode() not in (await town.rows("SELECT note FROM visits"))[0]["note"]
+        path = "/v1/visits?problems=true"
+        [told] = (await town.ask("GET", path, headers=town.village())).json()["items"]
+        assert (told["note"], told["proofs"], told["form"]["problems"]) == ("儿媳王秀英不让进门", ["letter"], True)
+        assert (await town.ask("GET", path, headers=town.village(NEIGHBOUR))).json()["items"] == []
+        assert [row["what"] for row in await town.rows("SELECT what FROM readings")] == ["visit"]
