@@ -142,6 +142,14 @@ async def post_payment(deps: Parts, caller: Officer, tip_id: UUID) -> TipOut:
         return TipOut.model_validate(await tipping.pay(tx, deps, caller, tip_id))
 
 
+@router.post("/tips/{tip_id}/telling")
+async def post_telling(deps: Parts, caller: Officer, tip_id: UUID) -> TipOut:
+    """Note that the reporter has been told what became of his tip; who shows his code is told by that."""
+    _of_the_city(caller)
+    async with deps.database.write() as tx:
+        return TipOut.model_validate(await tipping.tell(tx, deps, caller, tip_id))
+
+
 @router.post("/tips/{tip_id}/reporter:reveal")
 async def post_reveal(deps: Parts, caller: Officer, tip_id: UUID) -> ReporterOut:
     """Who reported what; noted in the tip's history before the answer leaves."""

@@ -89,7 +89,8 @@ async def get_worklist(
     if local:
         names = "unavailable" if people is None else "included"
     if people:
-        await note_revealed(deps, caller, worker_id, people)
+        async with deps.database.write() as tx:
+            await note_revealed(tx, deps, caller, worker_id, people)
     items = []
     for line in lines:
         person = people.get(line.subject) if people else None

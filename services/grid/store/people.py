@@ -1,5 +1,6 @@
 """Where recipients live and how long they are certified, kept in columns as the messages bring them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,20 +20,37 @@ ADDRESSES = _NEWEST.replace("{whom}", "p.subject = ANY(ARRAY(SELECT subject FROM
 """Newest address of the people in a table: an active enrolment before an ended one, a member's correction first."""
 
 
-async def save_recipients(tx: WriteTx, rows: pl.DataFrame, *, program: str, received_at: datetime) -> Staged:
-    """What a roster said; an older roster changes nothing."""
+async def save_recipients(
+    tx: WriteTx, rows: pl.DataFrame, *, program: str, received_at: datetime
+) -> tuple[Staged, list[UUID]]:
+    """What a roster said; an older roster changes nothing. Returns it, and who lives elsewhere by it than before."""
     staged = await stage(tx, "staged_recipients", rows)
-    await staged.run(
+    moved = await staged.fetch(
         tx,
+        "WITH saved AS ("
         "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at) "
         "SELECT subject, $1, active, division, group_no, sex, born_on, $2 FROM staged_recipients "
         "ON CONFLICT (subject, program) DO UPDATE SET active = excluded.active, division = excluded.division, "
         "group_no = excluded.group_no, sex = excluded.sex, born_on = excluded.born_on, "
-        "received_at = excluded.received_at WHERE recipients.received_at <= excluded.received_at",
+        "received_at = excluded.received_at WHERE recipients.received_at <= excluded.received_at "
+        "RETURNING new.subject, new.active AND (old.division, old.group_no) <> (new.division, new.group_no) AS moved) "
+        "SELECT subject FROM saved WHERE moved",
         program,
         received_at,
     )
-    return staged
+    return staged, [row["subject"] for row in moved]
+
+
+async def forget_relocations(tx: WriteTx, subjects: Sequence[UUID], *, before: datetime) -> None:
+    """A roster that has changed its address since knows more than the member's correction of the old one."""
+    await tx.run("DELETE FROM relocations WHERE subject = ANY($1) AND set_at < $2", list(subjects), before)
+
+
+async def addresses_of(tx: ReadTx, subjects: Sequence[UUID]) -> dict[UUID, str]:
+    """Grids in which these people live, where they are known."""
+    newest = _NEWEST.replace("{whom}", "p.subject = ANY($1)")
+    rows = await tx.fetch(newest, list(subjects))
+    return {row["subject"]: row["grid_code"] for row in rows if row["grid_code"]}
 
 
 async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, decided_at: datetime) -> None:

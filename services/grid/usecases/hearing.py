@@ -13,6 +13,7 @@ from services.grid.store import asking, cases, locks, people, stops, suspicions,
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
+from services.grid.usecases.keeping import follow_roster
 from services.grid.usecases.opening import knock_after_all, say_opened
 from shared.contracts.events.recognition import CertificateRevoked, EnrolmentStateChanged
 from shared.contracts.vocabulary import Claim, EnrolmentChange
@@ -45,12 +46,14 @@ async def note_enrolments(
         active=pl.col("change") != EnrolmentChange.ENDED,
         division=pl.when(pl.col("division").str.contains(r"^\d{12}$")).then("division"),
     )
-    staged = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
+    staged, moved = await people.save_recipients(tx, shaped, program=program, received_at=received_at)
     if not shaped["active"].all():
         await tasks.settle_unenrolled(tx, staged, now)
     if shaped["active"].any():
         back = await tasks.let_go(tx, staged)
         await knock_after_all(tx, deps, back, [TaskOutcome.NOT_ENROLLED])
+    if moved:
+        await follow_roster(tx, deps, moved, received_at=received_at)
     await stops.place(tx, shaped["subject"].to_list())
     if await asking.has_unplaced(tx):
         await asking.place_unplaced(tx, shaped, now)

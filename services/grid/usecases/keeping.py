@@ -1,6 +1,7 @@
 """Keep the list of grids true between imports: substitutes, and people who live elsewhere."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -65,20 +66,36 @@ async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_cod
     now = deps.clock.now()
     await locks.lock_people(tx, [found.subject])
     await people.save_relocation(tx, found.subject, grid_code, set_by=worker, now=now)
-    for each in await tasks.tasks_of(tx, [found.subject]):
-        if each.state is not TaskState.CLOSED:
-            barred = grid.member_id in each.not_by
-            chosen = await cases.another_worker(tx, grid_code, each.not_by) if barred else grid.member_id
-            await hands.move_task(tx, each.task_id, grid_code, chosen, now)
-    await _move_cases(tx, deps, worker, found.subject, grid)
-    await stops.move(tx, found.subject, grid_code, grid.member_id)
+    await _move_tasks(tx, await tasks.tasks_of(tx, [found.subject]), grid, now)
+    await _move_cases(tx, deps, found.subject, grid, said_by=(worker, "grid_worker"))
     return (await tasks.find_tasks(tx, [task_id]))[task_id]
 
 
-async def _move_cases(tx: WriteTx, deps: Deps, worker: str, subject: UUID, grid: Grid) -> None:
+async def follow_roster(tx: WriteTx, deps: Deps, moved: Sequence[UUID], *, received_at: datetime) -> None:
+    """What is open about people goes where a roster now says that they live, if somebody has that grid."""
+    await people.forget_relocations(tx, moved, before=received_at)
+    for subject, grid_code in (await people.addresses_of(tx, moved)).items():
+        grid = await roll.find_grid(tx, grid_code)
+        if grid is None:
+            continue
+        elsewhere = [each for each in await tasks.tasks_of(tx, [subject]) if each.grid_code != grid_code]
+        await _move_tasks(tx, elsewhere, grid, deps.clock.now())
+        await _move_cases(tx, deps, subject, grid, said_by=("grid", "service"))
+
+
+async def _move_tasks(tx: WriteTx, found: Sequence[tasks.Task], grid: Grid, now: datetime) -> None:
+    for each in found:
+        if each.state is not TaskState.CLOSED:
+            barred = grid.member_id in each.not_by
+            chosen = await cases.another_worker(tx, grid.grid_code, each.not_by) if barred else grid.member_id
+            await hands.move_task(tx, each.task_id, grid.grid_code, chosen, now)
+
+
+async def _move_cases(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, said_by: tuple[str, str]) -> None:
     now = deps.clock.now()
+    await stops.move(tx, subject, grid.grid_code, grid.member_id)
     for case in await cases.open_cases_of(tx, [subject]):
-        if not asks_for_knock(case.state):
+        if not asks_for_knock(case.state) or case.grid_code == grid.grid_code:
             continue
         steps = await cases.steps_of(tx, case.case_id)
         # A second look is of other eyes.
@@ -89,8 +106,8 @@ async def _move_cases(tx: WriteTx, deps: Deps, worker: str, subject: UUID, grid:
         await cases.move(tx, case.case_id, grid.grid_code, chosen, now)
         step = Step(
             action=CaseAction.ASSIGN,
-            actor=worker,
-            role="grid_worker",
+            actor=said_by[0],
+            role=said_by[1],
             happened_at=now,
             outcome="village",
             event_on=None,

@@ -1,7 +1,7 @@
 """What a member is to do, with names where ingest can be asked."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -17,7 +17,7 @@ from services.grid.store.readings import Reading
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from shared.kit.auth import Caller
-from shared.kit.db import ReadTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ProblemError
 from shared.kit.workdays import after_working_days, is_working_day
 
@@ -113,13 +113,11 @@ async def reveal(deps: Deps, subjects: Sequence[UUID]) -> Mapping[UUID, Person] 
     return found
 
 
-async def note_revealed(deps: Deps, caller: Caller, worker_id: str | None, people: Mapping[UUID, Person]) -> None:
+async def note_revealed(tx: WriteTx, deps: Deps, caller: Caller, worker_id: str | None, people: Iterable[UUID]) -> None:
     """Keep whose names a caller is about to be told, and for which member: ingest knows only that grid asked."""
     seen = [Reading(what="person", subject=subject) for subject in sorted(people)]
-    if seen:
-        who = (caller.client_id, caller.user, caller.role)
-        async with deps.database.write() as tx:
-            await readings.note(tx, seen, who=who, worker_id=worker_id, at=deps.clock.now())
+    who = (caller.client_id, caller.user, caller.role)
+    await readings.note(tx, seen, who=who, worker_id=worker_id, at=deps.clock.now())
 
 
 def _person(each: Mapping[str, str | None]) -> Person:

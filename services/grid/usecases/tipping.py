@@ -86,6 +86,25 @@ async def ask(tx: WriteTx, deps: Deps, code: str) -> Tip:
     return found
 
 
+async def tell(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Tip:
+    """Note that somebody has told the reporter what became of the tip, e.g. by phone: not everybody asks.
+
+    Raises:
+        NoSuchTipError: absent.
+        StepNotPossibleError: not screened yet.
+    """
+    found = await _take(tx, tip_id)
+    if found.state is TipState.RECEIVED:
+        raise StepNotPossibleError(extra={"state": found.state.value})
+    if found.told_at is not None:
+        return found
+    now = deps.clock.now()
+    told = replace(found, told_at=now)
+    await tips.save(tx, told, now=now)
+    await tips.add_step(tx, tip_id, "told", caller.user, now)
+    return told
+
+
 async def screen(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID, *, accepted: bool) -> Tip:
     """Examine a tip: an accepted one opens a case, in which nothing tells that somebody reported; a known one does not.
 

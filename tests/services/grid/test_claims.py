@@ -329,6 +329,19 @@ class TestTip:
             ("tip", "2023-11-15", None),
         ]
 
+    @pytest.mark.parametrize("how", ["told", "nobody asks"])
+    async def test_a_reporter_nobody_told_in_time_is_late(self, village, how):
+        await self.report(village, name=NAME)
+        assert (await self.post(village, "telling", "screener")).json()["code"] == "step_not_possible"
+        await self.post(village, "screening", "screener", accepted=False)
+        if how == "told":
+            assert (await self.post(village, "telling", "screener")).json()["told_at"]
+        village.clock.move(timedelta(days=20))
+        for _ in range(2):
+            await go_round(village.deps)
+        said = [each["deadline_on"] for each in await village.said("grid.case.overdue.v1")]
+        assert said == ([] if how == "told" else ["2023-11-15"])
+
     async def test_a_reward_nobody_claims_lapses(self, village):
         code, _ = await self.proved(village, "confirmed_no_overpayment")
         await self.post(village, "approval", "approver")

@@ -123,6 +123,23 @@ async def test_not_mine_takes_the_case_and_the_request_along(town, task):
     assert {row["worker_id"] for row in await town.rows("SELECT worker_id FROM cases")} == {other}
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+async def test_a_roster_that_changes_its_address_takes_along_what_is_open(town, task, corrected):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA), suspected(ANNA))
+    if corrected:  # the member knew of another grid before the roster did
+        member = town.member(await town.member_of(VILLAGE + "001"))
+        await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": VILLAGE + "002"})
+    later: dict[str, Any] = {"change": "changed", "received_at": NOW + timedelta(days=3)}
+    await town.hear(enrolled(ANNA, **later))
+    before = {row["grid_code"] for row in await town.rows("SELECT grid_code FROM tasks")}
+    assert before == {VILLAGE + ("002" if corrected else "001")}
+    await town.hear(enrolled(ANNA, village=NEIGHBOUR, **later))
+    for table in ("tasks", "cases"):
+        rows = await town.rows(f"SELECT DISTINCT grid_code, worker_id FROM {table}")
+        assert [tuple(row.values()) for row in rows] == [(NEIGHBOUR + "001", await town.member_of(NEIGHBOUR + "001"))]
+
+
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:00Z", "0001-01-01T00:00:00+14:00"])
 async def test_a_day_that_is_none_is_refused(town, task, day):
     answer = await town.ask(

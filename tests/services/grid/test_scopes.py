@@ -120,6 +120,7 @@ TRIED: dict[tuple[str, str], Any] = {
     ("GET", "/v1/tips"): None,
     ("POST", "/v1/tips/{tip_id}/screening"): lambda _known: {"accepted": True},
     ("POST", "/v1/tips/{tip_id}/approval"): lambda _known: {},
+    ("POST", "/v1/tips/{tip_id}/telling"): lambda _known: {},
     ("POST", "/v1/tips/{tip_id}/payment"): lambda _known: {},
     ("POST", "/v1/tips/{tip_id}/reporter:reveal"): lambda _known: {},
     ("POST", "/v1/reports/{division}/{month}/submission"): lambda _known: {"zero_report": False},
