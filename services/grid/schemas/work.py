@@ -43,12 +43,18 @@ class VisitReportIn(In):
     form: FormIn
     id_card_read: bool = False
     family: bool = Field(default=False, description="the member is family of the person: somebody else looks at it")
-    event_on: date | None = Field(default=None, description="day of death or admission")
+    event_on: date | None = Field(
+        default=None, description="day of the death, the admission or the move, where the result tells of one"
+    )
     informant: Informant | None = None
     proofs: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
-    prompt_id: Annotated[int, Field(ge=0, le=9999)] | None = None
+    prompt_id: Annotated[int, Field(ge=0, le=9999)] | None = Field(
+        default=None, description="of the prompt that was shown; a sighting without one waits for the leader"
+    )
     prompt_answered: bool = False
-    place: PlaceIn | None = None
+    place: PlaceIn | None = Field(
+        default=None, description="where the member stood; who was seen at his door without one waits for the leader"
+    )
     photo: bool = Field(default=False, description="a photo follows at /v1/visits/{visit_id}/photo; then it counts")
     helper: Text | None = Field(default=None, description="name or phone of who helped; only a keyed hash is kept")
     note: Text | None = None
