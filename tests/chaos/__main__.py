@@ -54,11 +54,13 @@ async def _undisturbed(series: Series) -> Undisturbed:
         raise UnlikeError(missing, first.accuracy, second.accuracy, third.accuracy)
     for name in ("first", "second", "third"):
         shutil.rmtree(series.folder / name)
+    both = agreed(second.tables, third.tables)
     return Undisturbed(
         seconds=statistics.median(each.seconds for each in (first, second, third)),
         accuracy=asdict(first.accuracy),
         texts_twice=max(each.texts_twice for each in (first, second, third)),
-        tables=agreed(second.tables, third.tables),
+        tables=both,
+        unlike=sorted(set(second.tables) - set(both)),
     )
 
 

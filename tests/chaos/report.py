@@ -64,6 +64,7 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "Tables whose rows tell the way, not the end; what they led to is in the others.",
         "",
         *(f"* `{name}`: {why}" for name, why in BY_THE_WAY.items()),
+        *(f"* `{name}`: undisturbed runs had unlike numbers of rows this time" for name in undisturbed.unlike),
         *(f"* `{name}.{column}`: {why}" for name, columns in OF_THE_WAY.items() for column, why in columns.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """What is known of a series of runs, kept in a folder so that a series of the same code may be gone on with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ class Undisturbed:
         accuracy: how right its answers were.
         texts_twice: texts the outside world was sent more than once, word for word.
         tables: digests of the columns in which they agreed.
+        unlike: tables of which they had unlike numbers of rows, which are compared with nothing.
     """
 
     seconds: float
     accuracy: Mapping[str, Any]
     texts_twice: int
     tables: Mapping[str, Table]
+    unlike: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -84,3 +84,12 @@ async def test_poison_that_was_not_parked_did_not_strike(tmp_path, outcomes, par
 def test_every_service_is_killed_and_stopped():
     names = {fault.name for fault in FAULTS}
     assert {f"{what} {service}" for what in ("kill -9", "SIGSTOP") for service in SERVICES} <= names
+
+
+def test_a_table_that_was_compared_with_nothing_is_named(tmp_path):
+    made = series(tmp_path)
+    assert made.undisturbed
+    made.undisturbed.unlike = ["grid.rounds"]
+    made.save()
+    report.write(series(tmp_path), [], 0.01, tmp_path / "chaos.md")
+    assert "`grid.rounds`: undisturbed runs had unlike numbers" in (tmp_path / "chaos.md").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import nats
 import polars as pl
 
 from deploy.backup.place import Place
@@ -83,12 +84,28 @@ def sent(data: Path) -> list[tuple[str, str]]:
 
 
 @asynccontextmanager
-async def running(data: Path) -> AsyncIterator[Client]:
-    """The operator of the restored city, once it is quiet."""
+async def running(data: Path) -> AsyncIterator[tuple[Client, LocalStack]]:
+    """The operator of the restored city, once it is quiet, and its stack."""
     options = StackOptions(data=data, port_base=0, sandbox=True, durable=False, database_url=None, nats_url=None)
     async with LocalStack(options) as stack:
         key = stack.client_key("demo-operator")
         issuer = f"{stack.urls['gateway']}/api/recognition"
         async with client(stack.urls["gateway"], issuer, key.client_id, key.key_file) as caller:
             await caller.quiet(SERVICES, told=lambda _left: None)
-            yield caller
+            yield caller, stack
+
+
+async def told_and_held(stack: LocalStack) -> dict[str, tuple[int, int]]:
+    """By service, messages its outbox has and messages its stream holds."""
+    database, broker = await asyncpg.connect(stack.database_url()), await nats.connect(stack.nats_url())
+    try:
+        return {
+            each: (
+                await database.fetchval(f"SELECT count(*) FROM {each}.outbox"),
+                (await broker.jetstream().stream_info(each.upper())).state.messages,
+            )
+            for each in SERVICES
+        }
+    finally:
+        await broker.close()
+        await database.close()

@@ -236,7 +236,9 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
     elsewhere = drill.another_machine(data, tmp_path / "elsewhere")
     done = await restore(elsewhere, place)
     assert done.replayed > 0
-    async with drill.running(elsewhere) as caller:
+    async with drill.running(elsewhere) as (caller, stack):
+        streams = await drill.told_and_held(stack)
+        assert all(told == held > 0 for told, held in streams.values()), streams
         after = await drill.Known.ask(caller, people)
         checks = [known.figures["recognition"].pop("checks") for known in (before, after)]
         assert checks[1] - checks[0] == len(people)
