@@ -4,7 +4,8 @@ Owns: the catalogue of sources, the vault (sealed ids, names, contacts), the ros
 with its origin.
 Hears: recognition.correction.requested and grid.case.concluded: a record is said to be wrong.
 Says: ingest.evidence.accepted, ingest.evidence.corrected, ingest.hints.recorded, ingest.correction.changed,
-ingest.enrolments.changed, ingest.contacts.changed, ingest.batch.completed, ingest.delivery.missed.
+ingest.enrolments.changed, ingest.second_places.changed, ingest.contacts.changed, ingest.batch.completed,
+ingest.delivery.missed.
 Answers: uploads of files and rosters, single events, batches and their quarantine, corrections, sources, lineage, names
 for those who must knock.
 """

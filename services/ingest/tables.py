@@ -53,6 +53,18 @@ enrolment = sa.Table(
     sa.CheckConstraint("amount_fen >= 0", name="amount"),
     sa.Index("ix_enrolment_program", "program"),
 )
+second_place = sa.Table(
+    "second_place",
+    METADATA,
+    sa.Column("subject", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("program", sa.Text, primary_key=True),
+    sa.Column("division", sa.Text, primary_key=True),
+    sa.Column("amount_fen", sa.BigInteger, nullable=False),
+    sa.Column("started_on", sa.Date),
+    sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Index("ix_second_place_program", "program"),
+    comment="Where a program lists a person a second time, beside the enrolment",
+)
 batch = sa.Table(
     "batch",
     METADATA,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.recognition.domain.feed import EventKind
-from services.recognition.usecases import corrections, feed, hearing, noticing, proposing, withdrawing
+from services.recognition.usecases import corrections, feed, hearing, noticing, places, proposing, withdrawing
 from services.recognition.usecases import subscriptions as endpoints
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.feed import Happened
@@ -15,6 +15,7 @@ from shared.contracts.events import (
     EVIDENCE_CORRECTED,
     MESSAGE_DELIVERED,
     MESSAGE_FAILED,
+    SECOND_PLACES_CHANGED,
     TASKS_OPENED,
     VISIT_CONCLUDED,
     CaseConcluded,
@@ -65,6 +66,10 @@ class Handlers:
             program=message.attributes["program"],
             received_at=datetime.fromisoformat(message.attributes["received_at"]),
         )
+
+    async def on_second_places_changed(self, tx: WriteTx, message: Message) -> None:
+        program, received_at = message.attributes["program"], message.attributes["received_at"]
+        await places.hear(self._deps, tx, message.table(), program, datetime.fromisoformat(received_at))
 
     async def on_visit_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_visit(self._deps, tx, message.fact(VisitConcluded))
@@ -143,6 +148,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
     return (
         Subscription(event=ASSESSMENTS_CHANGED, handler=handlers.on_assessments_changed),
         Subscription(event=ENROLMENTS_CHANGED, handler=handlers.on_enrolments_changed),
+        Subscription(event=SECOND_PLACES_CHANGED, handler=handlers.on_second_places_changed),
         Subscription(event=VISIT_CONCLUDED, handler=handlers.on_visit_concluded),
         Subscription(event=TASKS_OPENED, handler=handlers.on_tasks_opened),
         Subscription(event=CASE_CONCLUDED, handler=handlers.on_case_concluded),

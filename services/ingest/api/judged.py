@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from services.ingest.domain import roster, verdicts
+from services.ingest.domain import places, roster, verdicts
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.domain.verdicts import Judged
 from services.ingest.usecases import evidence
@@ -71,7 +71,8 @@ class JudgedRosterFile:
     Attributes:
         counts: rows by verdict or reason.
         reasons: row number and reason of rows not taken.
-        leaving: number and day of people whose rows say that they have left.
+        again: their other open rows.
+        leaving: number, day and county of people whose rows say that they have left.
         named: numbers of people whose rows are faulty.
         unsaid: columns of enrolments of which it says nothing.
     """
@@ -79,6 +80,7 @@ class JudgedRosterFile:
     scratch: Path
     counts: Counter[str] = field(default_factory=Counter)
     reasons: list[pl.DataFrame] = field(default_factory=list)
+    again: list[pl.DataFrame] = field(default_factory=list)
     leaving: list[pl.DataFrame] = field(default_factory=list)
     named: list[pl.Series] = field(default_factory=list)
     parts: list[Path] = field(default_factory=list)
@@ -91,10 +93,18 @@ class JudgedRosterFile:
         self.parts.append(path)
         self.counts.update(judged.counts)
         self.reasons.append(judged.reasons)
+        self.again.append(judged.again)
         self.leaving.append(judged.leaving)
         self.named.append(judged.named)
 
     def rows(self) -> Iterator[pl.DataFrame]:
-        """The good rows, some at a time."""
+        """The good rows, some at a time; of two listings of a person the one that began first."""
+        again = pl.concat(self.again)
         for path in self.parts:
-            yield pl.read_ipc(path)
+            yield places.first_begun(pl.read_ipc(path), again)[0]
+
+    def second(self) -> pl.DataFrame:
+        """Second listings of people; there are few, so the good rows are read again only where there are any."""
+        again = pl.concat(self.again)
+        parts = self.parts if len(again) else []
+        return pl.concat([again.clear(), *(places.first_begun(pl.read_ipc(path), again)[1] for path in parts)])

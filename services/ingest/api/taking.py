@@ -289,6 +289,7 @@ async def take_roster(
                 counts=judged.counts,
                 reasons=pl.concat(judged.reasons),
                 parts=judged.rows,
+                second=judged.second(),
                 leaving=pl.concat(judged.leaving),
                 named=pl.concat(judged.named),
                 unsaid=judged.unsaid,

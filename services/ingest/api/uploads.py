@@ -113,6 +113,8 @@ async def upload_roster(
     row, `name_mismatch`: it is taken once it is sent with `confirm`. A full roster that would end too many enrolments,
     and any with too many faulty rows: 409 `roster_held`, until it is sent again with `confirm`. One that a newer roster
     has overtaken: 409 `roster_overtaken`.
+    Whoever is listed in two counties is enrolled where it began first, and officers are told of the other place. In a
+    `delta` a move to another county is two rows: the old place with the day it ended, and the new one.
     """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."

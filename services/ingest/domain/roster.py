@@ -10,6 +10,7 @@ import polars as pl
 from services.ingest.domain import citizen_id, dates, names
 from services.ingest.domain.catalogue import UNEVEN
 from services.ingest.domain.columns import Array
+from services.ingest.domain.places import COUNTY_DIGITS, PLACE
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "citizen_id": ("身份证号", "身份证号码", "公民身份号码", "证件号码", "id_no"),
@@ -32,6 +33,7 @@ OPTIONAL = {"group_no": "group_no", "started": "started_on", "due_on": "due_on",
 _TENS = ("", "十", "二十", "三十", "四十", "五十", "六十", "七十", "八十", "九十")
 _NUMERALS = {f"{ten}{one}": 10 * tens + ones for tens, ten in enumerate(_TENS)
              for ones, one in enumerate(("", *"一二三四五六七八九")) if ten or one}  # fmt: skip
+_COUNTY = pl.col("division").str.extract(rf"^([0-9]{{{COUNTY_DIGITS}}})")
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
            citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
@@ -63,8 +65,9 @@ class JudgedRoster:
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
-        leaving: number and day, `ended_on`, of each row that says that an enrolment has ended; one that goes on in
-            another row, of this part or another one, has not.
+        again: number and PLACE of the duplicates, which may be listings of their own.
+        leaving: number, day, `ended_on`, and `county`, where it is said, of each row that says that an enrolment has
+            ended; one that goes on in another row, of this part or another one, has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
     """
 
@@ -72,6 +75,7 @@ class JudgedRoster:
     counts: Mapping[str, int]
     reasons: pl.DataFrame
     seen: Seen
+    again: pl.DataFrame
     leaving: pl.DataFrame
     named: pl.Series
 
@@ -164,7 +168,8 @@ def judge_roster(
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
-        leaving=taken.filter("leaves").select("number", "ended_on"),
+        again=table.filter(pl.col("reason") == "duplicate").select("number", *PLACE),
+        leaving=taken.filter("leaves").select("number", "ended_on", county=_COUNTY),
         named=named,
     )
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from services.ingest.store import batches, people
 from services.ingest.store.batches import Batch
+from services.ingest.usecases import places
 from services.ingest.usecases.evidence import Stop
 from services.ingest.usecases.hashing import Keys
 from shared.contracts.events import CONTACTS_CHANGED, ENROLMENTS_CHANGED
@@ -39,7 +40,8 @@ class Roster:
         counts: rows by verdict or reason.
         reasons: row number and reason of each row not taken.
         parts: its good rows, some at a time, as often as they are asked for.
-        leaving: number and day, `ended_on`, of people whose rows say that they have left.
+        second: second listings of its people: number, division, amount_fen, started_on.
+        leaving: number, day, `ended_on`, and `county` of people whose rows say that they have left.
         named: numbers of people whose rows are faulty; they have not ended.
         unsaid: columns of enrolments of which it says nothing.
         full: whoever is not in it has ended.
@@ -53,6 +55,7 @@ class Roster:
     counts: Mapping[str, int]
     reasons: pl.DataFrame
     parts: Callable[[], Iterator[pl.DataFrame]]
+    second: pl.DataFrame
     leaving: pl.DataFrame
     named: pl.Series
     unsaid: Sequence[str]
@@ -93,6 +96,8 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     staged = await _stage(tx, keys, roster)
     if not roster.confirmed:
         roster = _without(roster, await people.set_misnamed_apart(tx, roster.program))
+    if not roster.by_household:
+        await places.set_apart(tx, keys, roster.program, roster.second, roster.leaving, full=roster.full)
     ending, open_before = await _share_ending(tx, roster)
     await _save_reasons(tx, now, roster)
     doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
@@ -103,6 +108,8 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
         return held
     await _save_people(tx, outbox, keys, now, roster)
     changes = await _save_enrolments(tx, outbox, now, roster, staged)
+    if not roster.by_household:
+        changes["changed"] += await places.save(tx, outbox, now, roster.program, full=roster.full)
     done = replace(now, status="completed", counts={**roster.counts, **changes}, chunks_done=1, completed_at=roster.at)
     await batches.save_progress(tx, done)
     await batches.save_status(tx, done)

@@ -13,6 +13,7 @@ from services.recognition.api import (
     operation,
     partner,
     peers,
+    places,
     subscriptions,
     work,
 )
@@ -25,6 +26,7 @@ ROUTERS = (
     bulk.router,
     feed.router,
     peers.router,
+    places.router,
     cycles.partners,
     subscriptions.router,
     oauth.router,

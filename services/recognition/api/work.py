@@ -52,6 +52,7 @@ _NEXT = {
     "resume": "停发原因已消除，请恢复发放并按规定补发",
     "answer_objection": "在期限前答复异议",
     "answer_review": "在期限前答复复核申请",
+    "listed_twice": "名册中同一人在两处领取，请核实两处情况后登记处理结果",
     "ask_refund": "发出退还通知",
     "refund_overdue": "退还期限已过，请联系家属、约定分期或移送",
     "approve_offset": "审批抵扣",

@@ -62,6 +62,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "decision": "经办停发决定",
     "overpayment": "办理多发待遇退还",
     "objection": "办理您的异议",
+    "second_place": "核实两处领取待遇",
 }
 """What somebody did who looked; what is not here reads as a look."""
 

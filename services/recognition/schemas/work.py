@@ -91,4 +91,5 @@ class HistoryOut(Out):
     payments: list[dict[str, Any]]
     overpayments: list[dict[str, Any]]
     objections: list[dict[str, Any]]
+    second_places: list[dict[str, Any]]
     looks: list[dict[str, Any]] | None

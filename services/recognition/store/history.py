@@ -27,6 +27,11 @@ _PARTS = {
         "SELECT decision_id, program, reason, rule, suspended_from, paid_again_from, arrears_fen, lifted_by, lifted_at "
         "FROM arrears WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY lifted_at"
     ),
+    "second_places": (
+        "SELECT place_id, program, division, amount_fen, started_on, listed, opened_at, outcome, refunded_fen, "
+        "closed_by, closed_at FROM second_place "
+        "WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY opened_at, place_id"
+    ),
     "payments": (
         "SELECT program, month, payrun_id, amount_fen, paid_on FROM payment "
         "WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY program, month, payrun_id"

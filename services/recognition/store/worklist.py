@@ -72,6 +72,9 @@ UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL
 FROM objection o WHERE o.state = 'received' AND o.program = ANY ($1)
 UNION ALL
+SELECT 'listed_twice', place_id, subject, program, 'duplicate_receipt', opened_at, NULL, NULL
+FROM second_place WHERE listed AND (closed_at IS NULL OR closed_at < opened_at) AND program = ANY ($1)
+UNION ALL
 SELECT 'ask_refund', overpayment_id, subject, program, 'overpayment', opened_at, NULL, NULL
 FROM overpayment WHERE state = 'calculated' AND program = ANY ($1)
 UNION ALL

@@ -52,6 +52,23 @@ ENROLMENTS_CHANGED = TableEvent(
     undivided=SMALL_TABLE,
 )
 
+SECOND_PLACES_CHANGED = TableEvent(
+    name="ingest.second_places.changed.v1",
+    doc="A program lists a person at a second place beside the enrolment, or not any more. One program a message.",
+    columns={
+        "subject": SUBJECT,
+        "change": WORD,  # EnrolmentChange; ended: it is not listed there any more, or it is the enrolment now
+        "division": pa.string(),  # village of the second listing, 12 digits
+        "amount_fen": pa.int64(),  # a month, as the second listing says
+        "started_on": pa.date32(),  # null where it does not say
+    },
+    attributes={
+        "program": "code of the program",
+        "department": "slug of the owner department",
+        "received_at": "when the roster was received, ISO 8601 UTC",
+    },
+)
+
 CONTACTS_CHANGED = TableEvent(
     name="ingest.contacts.changed.v1",
     doc="How people can be reached; sealed with the vault key, opened only by notify.",

@@ -71,6 +71,7 @@ def test_a_person_twice_in_a_roster_counts_once():
                    amount_yuan=["1.00", "2.00"])  # fmt: skip
     assert twice.counts == {"accepted": 1, "duplicate": 1}
     assert twice.good["amount_fen"].to_list() == [100]
+    assert twice.again["amount_fen"].to_list() == [200]
 
 
 def test_an_open_row_counts_whatever_rows_of_history_stand_before_it():

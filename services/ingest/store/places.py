@@ -1,0 +1,106 @@
+"""Second listings in PostgreSQL: a person whom a program lists at two places is enrolled at one of them."""
+
+import asyncpg
+import pyarrow as pa
+
+from shared.kit.db import WriteTx
+
+# Two listings are two where counties differ, or both say when they began and say it differently.
+_APART = "(left({0}.division, 6) <> left({1}.division, 6) OR {0}.started_on <> {1}.started_on)"
+_LEFT = "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({1}.division, 6))"
+_SAYS_WHERE = "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject)"
+
+_ONLY_SECOND = f"""
+DELETE FROM leaving l USING enrolment e
+WHERE e.subject = l.subject AND e.program = $1 AND NOT {_LEFT.format("l", "e")} AND EXISTS (
+    SELECT FROM second_place p WHERE p.subject = l.subject AND p.program = $1 AND {_LEFT.format("l", "p")})
+"""  # noqa: S608  (our own text)
+"""Whose row says that the second listing has ended keeps the first one."""
+
+_TAKES_OVER = f"""
+WITH next AS (
+    INSERT INTO takes_over SELECT DISTINCT ON (p.subject) p.subject, p.division, p.amount_fen, p.started_on
+    FROM leaving l JOIN second_place p ON p.subject = l.subject AND p.program = $1
+    WHERE NOT {_LEFT.format("p", "p")} AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = p.subject)
+        AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject)
+    ORDER BY p.subject, p.started_on NULLS LAST, p.division
+    RETURNING subject
+) DELETE FROM leaving l USING next n WHERE n.subject = l.subject
+"""  # noqa: S608  (our own text)
+"""Where the first listing has ended the second one is the enrolment."""
+
+_TWICE = f"""
+e.subject = s.subject AND e.program = $1 AND e.ended_on IS NULL AND left(e.division, 6) <> left(s.division, 6)
+AND NOT EXISTS (SELECT FROM leaving l WHERE l.subject = s.subject
+    AND ({_LEFT.format("l", "e")} OR NOT {_SAYS_WHERE.format("l")}))
+"""
+"""A staged row of another county than that of the enrolment, of which nothing says that it has ended."""
+
+_LATER = f"""
+WITH apart AS (
+    DELETE FROM staged s USING enrolment e WHERE {_TWICE} AND NOT COALESCE(s.started_on < e.started_on, false)
+    RETURNING s.subject, s.division, s.amount_fen, s.started_on
+), goes_on AS (
+    DELETE FROM leaving l USING apart a WHERE a.subject = l.subject
+) INSERT INTO elsewhere SELECT subject, division, amount_fen, started_on FROM apart
+"""  # noqa: S608  (our own text)
+
+_EARLIER = f"""
+INSERT INTO elsewhere SELECT e.subject, e.division, e.amount_fen, e.started_on FROM enrolment e, staged s WHERE {_TWICE}
+"""  # noqa: S608  (our own text)
+
+_MOVE = """
+UPDATE enrolment e SET division = t.division, amount_fen = t.amount_fen, started_on = t.started_on, group_no = NULL,
+    batch_no = $2
+FROM takes_over t WHERE e.subject = t.subject AND e.program = $1 AND e.ended_on IS NULL
+RETURNING e.subject, e.amount_fen, e.division, e.group_no, e.household, e.sex, e.born_on, e.started_on, e.ended_on,
+    e.due_on
+"""
+
+_OVER = f"""
+DELETE FROM second_place p WHERE p.program = $1 AND (
+    NOT EXISTS (SELECT FROM elsewhere x WHERE x.subject = p.subject AND x.division = p.division)
+        AND ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject) OR {_LEFT.format("p", "p")})
+    OR NOT EXISTS (SELECT FROM enrolment e WHERE e.subject = p.subject AND e.program = $1 AND e.ended_on IS NULL
+        AND {_APART.format("p", "e")}))
+RETURNING p.subject, 'ended' AS change, p.division, p.amount_fen, p.started_on
+"""  # noqa: S608  (our own text)
+
+_LISTED = f"""
+INSERT INTO second_place AS p (subject, program, division, amount_fen, started_on, batch_no)
+SELECT DISTINCT ON (x.subject, x.division) x.subject, $1, x.division, x.amount_fen, x.started_on, $2
+FROM elsewhere x JOIN enrolment e ON e.subject = x.subject AND e.program = $1 AND e.ended_on IS NULL
+WHERE {_APART.format("x", "e")} AND NOT EXISTS (SELECT FROM named n WHERE n.subject = x.subject)
+ORDER BY x.subject, x.division, x.started_on
+ON CONFLICT (subject, program, division) DO UPDATE SET amount_fen = excluded.amount_fen,
+    started_on = excluded.started_on, batch_no = excluded.batch_no
+WHERE (p.amount_fen, p.started_on) IS DISTINCT FROM (excluded.amount_fen, excluded.started_on)
+RETURNING p.subject, CASE WHEN xmax = 0 THEN 'new' ELSE 'changed' END AS change, p.division, p.amount_fen, p.started_on
+"""  # noqa: S608  (our own text)
+
+
+async def make_elsewhere(tx: WriteTx, elsewhere: pa.Table, left_in: pa.Table) -> None:
+    """Temporary tables of second listings within the roster, and of counties in which its rows say people have left."""
+    shape = "subject uuid NOT NULL, division text, amount_fen bigint, started_on date"
+    await tx.run(f"CREATE TEMP TABLE elsewhere ({shape}) ON COMMIT DROP")
+    await tx.run(f"CREATE TEMP TABLE takes_over ({shape}) ON COMMIT DROP")
+    await tx.run("CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text NOT NULL) ON COMMIT DROP")
+    await tx.copy("elsewhere", elsewhere)
+    await tx.copy("left_in", left_in)
+
+
+async def set_apart(tx: WriteTx, program: str) -> None:
+    """Take out of a staged delta what speaks of a second listing: it neither moves nor ends the first one."""
+    for statement in (_ONLY_SECOND, _TAKES_OVER, _LATER, _EARLIER):
+        await tx.run(statement, program)
+
+
+async def move_to_second(tx: WriteTx, program: str, batch_no: int) -> list[asyncpg.Record]:
+    """Enrol people at their second place whose first listing has ended; their enrolments."""
+    return await tx.fetch(_MOVE, program, batch_no)
+
+
+async def save_second(tx: WriteTx, program: str, batch_no: int, *, full: bool) -> list[asyncpg.Record]:
+    """Keep the second listings; what of them is new, changed or ended."""
+    over = await tx.fetch(_OVER, program, full)
+    return [*over, *await tx.fetch(_LISTED, program, batch_no)]

@@ -1,0 +1,42 @@
+"""Two listings of one person in one roster: which is the enrolment, and which is a second one."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from services.ingest.domain.places import PLACE, first_begun
+
+HERE, NEAR, THERE = "341602001001", "341602002009", "341623001001"
+EARLY, LATE = date(2012, 1, 1), date(2015, 7, 1)
+
+
+def listings(*places):
+    columns = {"number": pl.String, "division": pl.String, "group_no": pl.Int16, "amount_fen": pl.Int64,
+               "started_on": pl.Date}  # fmt: skip
+    return pl.DataFrame([("a", division, 3, fen, day) for division, fen, day in places], schema=columns, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "kept", "second"),
+    [
+        ((HERE, LATE), (THERE, EARLY), THERE, [HERE]),
+        ((HERE, EARLY), (THERE, LATE), HERE, [THERE]),
+        ((HERE, EARLY), (THERE, EARLY), HERE, [THERE]),
+        ((HERE, EARLY), (THERE, None), HERE, [THERE]),
+        ((HERE, None), (THERE, EARLY), HERE, [THERE]),
+        ((HERE, LATE), (NEAR, EARLY), NEAR, [HERE]),
+        ((HERE, EARLY), (NEAR, EARLY), HERE, []),
+        ((HERE, EARLY), (NEAR, None), HERE, []),
+    ],
+    ids=["began later", "began first", "same day", "says no day", "first says none", "one county, two days",
+         "one county, one day", "one county, no day"],
+)  # fmt: skip
+def test_the_listing_that_began_first_is_kept(first, again, kept, second):
+    (division, day), (other, began) = first, again
+    good, beside = first_begun(
+        listings((division, 100, day)).with_columns(row_no=7), listings((other, 200, began), (other, 200, began))
+    )
+    assert (good["division"].to_list(), beside["division"].to_list()) == ([kept], second)
+    assert good["amount_fen"].to_list() == [100 if kept == division else 200]
+    assert (good["row_no"].to_list(), set(beside.columns)) == ([7], {"number", *PLACE})
