@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, MESSAGE_DELIVERED, BatchCompleted
+from shared.contracts.events import BATCH_COMPLETED, EVENTS, EVIDENCE_ACCEPTED, BatchCompleted
 from shared.contracts.vocabulary import SHARDS
 from shared.kit import arrow, inbox
-from shared.kit.bus import Bus, Consumers, ConsumerState, Message, PoisonError, Subscription
+from shared.kit.bus import Bus, Consumers, Message, PoisonError, Subscription
 from shared.kit.bus.consumer import StillBadError
-from shared.kit.bus.message import message_of
 from shared.kit.clock import FixedClock
 from shared.kit.db import Database, WriteTx
 from shared.kit.outbox import Outbox, Relay
@@ -265,21 +264,6 @@ async def _parked(database: Database) -> list[inbox.DeadLetter]:
         return await inbox.list_dead_letters(tx)
 
 
-def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
-    before = replace(MESSAGE_DELIVERED, columns={k: v for k, v in MESSAGE_DELIVERED.columns.items() if k != "about"})
-    row = {"subject": bytes(16), "message_id": bytes(16), "template": "t", "channel": "c", "delivered_at": NOW}
-    body = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}))
-    headers = {
-        "ce-specversion": "1.0", "ce-id": str(uuid4()), "ce-source": "/wugan/x", "ce-type": MESSAGE_DELIVERED.name,
-        "ce-time": NOW.isoformat(),
-    }  # fmt: skip
-    message = message_of(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, body)
-    assert message.table().column("about").to_pylist() == [None]
-    without = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}).drop_columns(["channel"]))
-    with pytest.raises(PoisonError, match="lacks columns"):
-        message_of(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, without)
-
-
 async def test_a_garbled_body_is_parked_not_retried(database, own_nats):
     ear, service = Ear(), name()
     bus = Bus(own_nats.nats_url(), name="test")  # a broker of its own: garbage stays in a stream
@@ -386,24 +370,3 @@ async def test_who_starts_before_his_speaker_waits_for_his_stream_and_then_hears
                 await asyncio.sleep(0.01)
     await bus.close()
     assert [each["event"] for each in said if each["log_level"] == "warning"] == []  # the usual first start, no trouble
-
-
-@pytest.mark.parametrize(
-    ("filters", "subject", "hears"),
-    [
-        ((), "grid.x.v1", True),
-        (("grid.x.v1",), "grid.x.v1", True),
-        (("grid.x.v1",), "grid.x.v1.0", False),
-        (("grid.x.v1.*",), "grid.x.v1.0", True),
-        (("grid.x.v1.*",), "grid.x.v1", False),
-        (("grid.*.v1",), "grid.x.v2", False),
-        (("grid.>",), "grid.x.v1", True),
-        (("grid.>",), "grid", False),
-        (("grid.>",), "notify.x", False),
-        ((">",), "grid", True),
-        (("grid.y", "grid.x"), "grid.x", True),
-    ],
-)
-def test_a_consumer_hears_what_its_filters_name(filters, subject, hears):
-    state = ConsumerState(name="c", filters=filters, waiting=0, created=NOW, from_start=True)
-    assert state.hears(subject) is hears
