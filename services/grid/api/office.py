@@ -21,7 +21,7 @@ from services.grid.schemas.work import TaskOut, TasksOut
 from services.grid.store import figures, people, tasks
 from services.grid.store.tasks import TaskFilter
 from services.grid.usecases.importing import import_roll, read_roll
-from services.grid.usecases.keeping import relocate, substitute
+from services.grid.usecases.keeping import come_back, relocate, substitute
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, NotFoundError, TooLargeError
@@ -89,6 +89,13 @@ async def post_substitution(deps: Parts, caller: Manager, body: SubstitutionIn) 
         days = (body.from_on, body.until_on)
         made = await substitute(tx, deps, caller, body.worker_id, body.substitute_id, days, view=view)
     return SubstitutionOut.model_validate(made)
+
+
+@router.post("/substitutions/{substitution_id}/end", status_code=204)
+async def post_substitution_end(deps: Parts, caller: Manager, substitution_id: UUID) -> None:
+    """Somebody is back earlier: today is the last day of his substitute; repeating it is safe."""
+    async with deps.database.write() as tx:
+        await come_back(tx, deps, substitution_id, view=await view_of(tx, caller, deps.clock.today()))
 
 
 @router.get("/divisions/{division}/subjects")

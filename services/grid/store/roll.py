@@ -195,3 +195,21 @@ async def save_substitution(tx: WriteTx, substitution: Substitution, *, set_by: 
         now,
     )
     return tag.endswith("1")
+
+
+async def find_substitution(tx: ReadTx, substitution_id: UUID) -> Substitution | None:
+    """One substitution."""
+    rows = await tx.fetch(
+        "SELECT substitution_id, worker_id, substitute_id, from_on, until_on FROM substitutions "
+        "WHERE substitution_id = $1",
+        substitution_id,
+    )
+    return Substitution(**rows[0]) if rows else None
+
+
+async def end_substitution(tx: WriteTx, substitution_id: UUID, today: date) -> None:
+    """Today is its last day, so that what was done today still counts; one that has not begun never was."""
+    await tx.run("DELETE FROM substitutions WHERE substitution_id = $1 AND from_on > $2", substitution_id, today)
+    await tx.run(
+        "UPDATE substitutions SET until_on = $2 WHERE substitution_id = $1 AND until_on > $2", substitution_id, today
+    )

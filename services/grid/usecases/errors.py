@@ -203,6 +203,13 @@ class ZeroMismatchError(ConflictError):
     title = "The statement does not fit the list; read the draft again"
 
 
+class NoSuchSubstitutionError(NotFoundError):
+    """Absent, or of grids elsewhere."""
+
+    code = "no_such_substitution"
+    title = "Nobody stands in like this in your divisions"
+
+
 class SubstitutionTakenError(ConflictError):
     """Two substitutes for the same days."""
 

@@ -14,6 +14,7 @@ from services.grid.store.roll import Grid, Substitution
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     NoSuchGridError,
+    NoSuchSubstitutionError,
     NoSuchTaskError,
     NoSuchWorkerError,
     SubstitutionTakenError,
@@ -46,6 +47,19 @@ async def substitute(  # noqa: PLR0913  (who, for whom, when)
     if not await roll.save_substitution(tx, made, set_by=caller.user, now=deps.clock.now()):
         raise SubstitutionTakenError
     return made
+
+
+async def come_back(tx: WriteTx, deps: Deps, substitution_id: UUID, *, view: View) -> None:
+    """Somebody is back earlier than he said: today is the last day of who stands in for him.
+
+    Raises:
+        NoSuchSubstitutionError: absent, or of grids elsewhere.
+    """
+    found = await roll.find_substitution(tx, substitution_id)
+    held = await roll.grids_of(tx, [found.worker_id]) if found else []
+    if not held or not all(view.sees(division=code[:12], grid_code=code, worker_id=None) for code in held):
+        raise NoSuchSubstitutionError
+    await roll.end_substitution(tx, substitution_id, deps.clock.today())
 
 
 async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_code: str, *, view: View) -> tasks.Task:

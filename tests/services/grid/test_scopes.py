@@ -29,6 +29,7 @@ async def ids(town: Town) -> dict[str, str]:
         "visit_id": str(await odd_visit(town)),
         "request_id": str(REQUEST),
         "tip_id": str(await a_tip(town)),
+        "substitution_id": str(uuid4()),
         "division": VILLAGE,
         "month": "2023-11",
     }
@@ -77,6 +78,7 @@ NOT_ABOUT_PEOPLE = {
     ("POST", "/v1/grids:import"),
     ("GET", "/v1/figures"),
     ("POST", "/v1/substitutions"),
+    ("POST", "/v1/substitutions/{substitution_id}/end"),
     # A reporter sends a subject and gets nothing back; afterwards he shows his own code.
     ("POST", "/v1/tips"),
     ("POST", "/v1/tips:status"),

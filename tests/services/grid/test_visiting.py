@@ -114,7 +114,8 @@ class TestWorklist:
         answer = await town.ask("GET", "/v1/worklist", headers=town.member(member))
         assert len(answer.content) < 50_000
 
-    async def test_a_substitute_sees_the_work_on_these_days_only(self, town, member):
+    @pytest.mark.parametrize("how", ["over", "back"])
+    async def test_a_substitute_sees_the_work_on_these_days_only(self, town, member, how):
         other = await town.member_of(VILLAGE + "002")
         days = {"from_on": "2023-11-01", "until_on": "2023-11-03"}
         body = {"worker_id": member, "substitute_id": other, **days}
@@ -122,11 +123,17 @@ class TestWorklist:
         assert answer.status_code == 201
         again = await town.ask("POST", "/v1/substitutions", headers=town.officer("o", VILLAGE), json=body)
         assert again.json()["code"] == "substitution_taken"
-        found = (await town.ask("GET", "/v1/worklist", headers=town.member(other))).json()
-        assert len(found["items"]) == 2
-        town.clock.move(timedelta(days=3))
-        found = (await town.ask("GET", "/v1/worklist", headers=town.member(other))).json()
-        assert found["items"] == []
+        seen = []
+        for days_later in {"over": (0, 3), "back": (0, 0, 1)}[how]:
+            town.clock.move(timedelta(days=days_later))
+            seen.append(len((await town.ask("GET", "/v1/worklist", headers=town.member(other))).json()["items"]))
+            if how == "back":
+                end = f"/v1/substitutions/{answer.json()['substitution_id']}/end"
+                ended = [
+                    await town.ask("POST", end, headers=town.officer("o", place)) for place in (NEIGHBOUR, VILLAGE)
+                ]
+                assert [each.status_code for each in ended] == [404, 204]
+        assert seen == {"over": [2, 0], "back": [2, 2, 0]}[how]
 
     async def test_not_mine_moves_the_person_and_later_tasks_follow(self, town, member):
         task = await task_of(town, ANNA)
