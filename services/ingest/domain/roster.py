@@ -65,7 +65,7 @@ class JudgedRoster:
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
-        again: number and PLACE of the duplicates, which may be listings of their own.
+        again: number and PLACE of the duplicates, which may be listings of their own; a household has one payee.
         leaving: number, day, `ended_on`, and `county`, where it is said, of each row that says that an enrolment has
             ended; one that goes on in another row, of this part or another one, has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
@@ -160,6 +160,7 @@ def judge_roster(
         table, households = _one_payee_each(table, households)
     taken = table.filter(pl.col("reason").is_null())
     good = taken.filter(~pl.col("leaves")).drop("reason", "no_amount", "ended_on", "leaves")
+    again = table.filter(pl.col("reason") == "duplicate").select("number", *PLACE)
     counts = {"accepted": len(taken)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
     }
@@ -168,7 +169,7 @@ def judge_roster(
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
-        again=table.filter(pl.col("reason") == "duplicate").select("number", *PLACE),
+        again=again.clear() if by_household else again,
         leaving=taken.filter("leaves").select("number", "ended_on", county=_COUNTY),
         named=named,
     )

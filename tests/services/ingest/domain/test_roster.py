@@ -92,6 +92,7 @@ def test_a_household_has_one_payee_over_all_parts_of_a_roster():
     first = part([1, 2, 3, 1], ["H1", "H1 ", "", "H2"])
     assert first.good["household_no"].to_list() == ["H1"]
     assert first.reasons.rows() == [(1, "second_payee"), (2, "missing_field"), (3, "duplicate")]
+    assert first.again.is_empty()
     second = part([4, 5], ["H1", "H2"], first.seen)
     assert (second.good["household_no"].to_list(), second.reasons.rows()) == (["H2"], [(0, "second_payee")])
 
