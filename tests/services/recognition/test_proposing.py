@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.recognition.domain.programs import EndingEvent
 from services.recognition.jobs import RunLoop
 from services.recognition.store import hearing, proposals
 from services.recognition.usecases.runs import request_run
@@ -188,9 +189,9 @@ async def test_a_verified_request_is_proposed_once(world, changes, reason, effec
 
 async def test_a_confirmed_case_is_proposed_in_every_program_whose_rule_names_what_it_found(world):
     means = {
-        subject(1): ("suspected_death", ["death"]),
-        subject(2): ("suspected_incarceration", ["imprisonment", "criminal_punishment"]),
-        subject(3): ("suspected_missing", ["missing"]),
+        subject(1): ("suspected_death", [EndingEvent.DEATH]),
+        subject(2): ("suspected_incarceration", [EndingEvent.IMPRISONMENT, EndingEvent.CRIMINAL_PUNISHMENT]),
+        subject(3): ("suspected_missing", [EndingEvent.MISSING]),
     }
     programs = {code: program.in_force(TODAY) for code, program in PROGRAMS.items() if not program.sandbox}
     for code in programs:
