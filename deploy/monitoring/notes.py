@@ -10,7 +10,6 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, Metric, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
-from typing_extensions import override
 
 FIGURES = {
     "wugan_backup_taken_timestamp_seconds": "When the newest base backup was taken",
@@ -37,7 +36,6 @@ class Notes(Collector):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @override
     def collect(self) -> Iterator[Metric]:
         """The figures; a note that cannot be read is as good as none."""
         for path in sorted(self._folder.glob("*.prom")):

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
-from typing_extensions import override
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
@@ -74,7 +73,6 @@ def looker(caller: Caller, what: str) -> Looker:
 class NotingRoute(APIRoute):
     """A route about one person, who can read in the log of looks who was refused a look at him, too."""
 
-    @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with a note before a refusal leaves."""
         handle = super().get_route_handler()
