@@ -36,7 +36,7 @@ class Notes(Collector):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Metric]:  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
         """The figures; a note that cannot be read is as good as none."""
         for path in sorted(self._folder.glob("*.prom")):
             with contextlib.suppress(OSError, ValueError):

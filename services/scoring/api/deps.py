@@ -73,7 +73,9 @@ def looker(caller: Caller, what: str) -> Looker:
 class NotingRoute(APIRoute):
     """A route about one person, who can read in the log of looks who was refused a look at him, too."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with a note before a refusal leaves."""
         handle = super().get_route_handler()
 
