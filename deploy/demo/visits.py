@@ -33,18 +33,20 @@ _AT_THE_DOOR = {
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who would be found behind a door."""
+    """Who would be found behind a door, and which of the grid's it is."""
 
     state: str
     died_on: date | None
+    number: int
 
 
 def doors(city: Path) -> Mapping[tuple[str, str], Door]:
     """What is true of a person, by the code of his grid and his name: all a member at the door knows."""
     people = pl.read_parquet(city / TRUTH, columns=["name", "division", "group_no", "state", "died_on"])
     code = pl.col("division") + pl.col("group_no").cast(pl.String).str.zfill(3)
-    rows = people.select(code, "name", "state", "died_on").rows()
-    return {(grid, name): Door(state, died_on) for grid, name, state, died_on in rows}
+    number = pl.int_range(pl.len()).over(code)
+    rows = people.sort("name").select(code, "name", "state", "died_on", number.alias("number")).rows()
+    return {(grid, name): Door(state, died_on, number) for grid, name, state, died_on, number in rows}
 
 
 async def pay(client: Client, city: Path, *, told: Callable[[int, float], object]) -> Counter[str]:
@@ -75,8 +77,9 @@ async def pay(client: Client, city: Path, *, told: Callable[[int, float], object
         async with gate:
             worklist = await _worklist(client, grid)
             items = [
-                _visit(task, behind[grid, line["name"]], worklist["as_of"], house(places[grid], number))
-                for number, line in enumerate(worklist["items"])
+                _visit(task, door, worklist["as_of"], house(places[grid], door.number))
+                for line in worklist["items"]
+                for door in [behind[grid, line["name"]]]
                 for task in line["tasks"]
                 if task["reason"] == "unmatched"
             ]
