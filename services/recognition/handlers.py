@@ -113,7 +113,7 @@ class Handlers:
             raise PoisonError(msg) from error
 
     async def on_evidence_corrected(self, tx: WriteTx, message: Message) -> None:
-        await withdrawing.hear_corrected(self._deps, tx, message.table(), shard=_shard(message))
+        await withdrawing.hear_corrected(self._deps, tx, message.table())
 
     async def on_receipt_recorded(self, tx: WriteTx, message: Message) -> None:
         client_id = message.attributes["client_id"]

@@ -11,14 +11,15 @@ from services.recognition.store.certificates import Revocation
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.revoking import take_back
 from shared.contracts.vocabulary import Channel, Claim, Strength
+from shared.kit import arrow
 from shared.kit.db import WriteTx
 
 WITHDRAWN = "evidence_withdrawn"
 
 
-async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table, *, shard: str) -> None:
+async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table) -> None:
     """Revoke what rests on evidence that was taken back. It stops nothing: the person is uncertified at most."""
-    await certificates.lock_shard(tx, shard)
+    await certificates.lock_shards(tx, arrow.shards_of(table))
     for row in await hearing.list_resting_on(tx, table.select(["subject", "evidence_id"])):
         subject, revoked = row["subject"], row["certificate_id"]
         successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked)

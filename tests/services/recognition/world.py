@@ -104,7 +104,8 @@ def message(event: Event, body: bytes, *, shard: str | None = None, attributes=N
 def table_message(event, rows: list[dict[str, Any]], attributes: dict[str, str], at: datetime = NOW) -> Message:
     columns = {name: pa.array([row[name] for row in rows], type=_plain(kind)) for name, kind in event.columns.items()}
     table = arrow.conform(event, pa.table(columns), attributes)
-    shard = UUID(bytes=rows[0]["subject"]).hex[0]
+    # What may come whole, comes whole: a handler that asks for its shard fails in every test.
+    shard = None if event.undivided else UUID(bytes=rows[0]["subject"]).hex[0]
     return message(event, arrow.encode(table), shard=shard, attributes=attributes, at=at)
 
 
