@@ -16,6 +16,14 @@ CREATE TEMP TABLE IF NOT EXISTS heard_assessment (
 ) ON COMMIT DELETE ROWS
 """
 
+# What names evidence that had been taken back before certifies nobody, as if the certificate had been revoked since.
+_WITHHOLD = """
+UPDATE heard_assessment h SET certificate_id = NULL
+WHERE h.certificate_id IS NOT NULL AND EXISTS (
+    SELECT FROM withdrawn_evidence w WHERE w.subject = h.subject AND w.evidence_id = ANY (h.evidence_ids)
+)
+"""
+
 _MERGE_ASSESSMENTS = """
 WITH latest AS (
     INSERT INTO standing (subject, level, decision, as_of, rule_set, reasons, assessed_on, said_at, said_id)
@@ -81,9 +89,15 @@ SELECT subject FROM merged WHERE status = 'terminated' AND listed
 async def merge_assessments(  # noqa: PLR0913  (a message has this many parts)
     tx: WriteTx, heard: pa.Table, *, rule_set: str, assessed_on: date, said_at: datetime, said_id: UUID, today: date
 ) -> None:
-    """Take in assessments, one row a subject; those with a certificate_id become certificates."""
+    """Take in assessments, one row a subject; those with a certificate_id become certificates.
+
+    Unless they rest on evidence that is known to have been taken back.
+    """
     await tx.run(_HEARD_ASSESSMENTS)
     await tx.copy("heard_assessment", heard)
+    # Twenty thousand people are heard of at once, and a city may never have had to take anything back.
+    if await tx.fetch("SELECT FROM withdrawn_evidence LIMIT 1"):
+        await tx.run(_WITHHOLD)
     await tx.run(_MERGE_ASSESSMENTS, rule_set, assessed_on, said_at, said_id, today)
 
 
@@ -100,6 +114,11 @@ async def merge_enrolments(tx: WriteTx, heard: pa.Table, *, program: str, receiv
 
 _HEARD_CORRECTIONS = """
 CREATE TEMP TABLE IF NOT EXISTS heard_correction (subject uuid, evidence_id bigint) ON COMMIT DELETE ROWS
+"""
+
+_KEEP_CORRECTIONS = """
+INSERT INTO withdrawn_evidence (subject, evidence_id) SELECT subject, evidence_id FROM heard_correction
+ON CONFLICT DO NOTHING
 """
 
 _RESTING_ON = """
@@ -119,10 +138,11 @@ WHERE NOT c.evidence_ids <@ h.evidence_ids ORDER BY h.subject
 """
 
 
-async def list_resting_on(tx: WriteTx, heard: pa.Table) -> list[asyncpg.Record]:
-    """Certificates in force that rest on one of these pieces of evidence: subject and certificate_id."""
+async def keep_corrections(tx: WriteTx, heard: pa.Table) -> list[asyncpg.Record]:
+    """Keep that this evidence was taken back; the certificates in force that rest on it: subject, certificate_id."""
     await tx.run(_HEARD_CORRECTIONS)
     await tx.copy("heard_correction", heard)
+    await tx.run(_KEEP_CORRECTIONS)
     return await tx.fetch(_RESTING_ON)
 
 

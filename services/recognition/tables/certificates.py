@@ -44,6 +44,14 @@ REVOCATION = sa.Table(
     comment="Certificates that no longer hold, and why",
 )
 
+WITHDRAWN_EVIDENCE = sa.Table(
+    "withdrawn_evidence",
+    METADATA,
+    sa.Column("subject", UUID, primary_key=True),
+    sa.Column("evidence_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    comment="Evidence its department took back: an opinion that still names it certifies nobody",
+)
+
 PEER_CERTIFICATE = sa.Table(
     "peer_certificate",
     METADATA,

@@ -18,9 +18,12 @@ WITHDRAWN = "evidence_withdrawn"
 
 
 async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table) -> None:
-    """Revoke what rests on evidence that was taken back. It stops nothing: the person is uncertified at most."""
+    """Revoke what rests on evidence that was taken back, and let no opinion heard later certify by it.
+
+    It stops nothing: the person is uncertified at most.
+    """
     await certificates.lock_shards(tx, arrow.shards_of(table))
-    for row in await hearing.list_resting_on(tx, table.select(["subject", "evidence_id"])):
+    for row in await hearing.keep_corrections(tx, table.select(["subject", "evidence_id"])):
         subject, revoked = row["subject"], row["certificate_id"]
         successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked)
         one = Revocation(subject=subject, certificate_id=revoked, reason=WITHDRAWN, successor_id=successor)

@@ -54,6 +54,17 @@ async def test_evidence_taken_back_certifies_nobody_and_what_is_left_does_under_
     assert [UUID(bytes=row["subject"]) for row in await world.said(CERTIFICATES_ISSUED)] == [SHE, HE, SHE]
 
 
+async def test_evidence_taken_back_before_it_was_heard_of_certifies_nobody_either(world):
+    await world.hear(enrolled(enrolment(SHE), enrolment(HE)), taken_back(SHE, 2), taken_back(SHE, 1))
+    await world.hear(assessed(assessment(SHE, evidence_ids=[2, 3]), assessment(HE)))
+    assert [row["subject"] for row in await world.rows("SELECT subject FROM certificate")] == [HE]
+    later = [assessment(SHE, evidence_ids=[3]), assessment(SHE, evidence_ids=[1])]
+    await world.hear(assessed(later[0], at=NOW + timedelta(minutes=1)), taken_back(SHE, 3))
+    await world.hear(assessed(later[1], at=NOW + timedelta(minutes=2)))
+    assert await world.rows("SELECT FROM holding WHERE subject = $1", SHE) == []
+    assert [UUID(bytes=row["subject"]) for row in await world.said(CERTIFICATES_ISSUED)] == [HE, SHE]
+
+
 async def test_a_certifiable_person_gets_one_certificate_however_often_it_is_said(world):
     said = assessed(assessment(SHE))
     await world.hear(enrolled(enrolment(SHE)), said, said, assessed(assessment(SHE)))
