@@ -52,15 +52,17 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
 
     async def on_certifications_due(tx: WriteTx, message: Message) -> None:
         rows = hearing.columns(message.table())
-        await hearing.open_tasks(tx, deps, rows, shard=message.shard, run=message.attributes["run"])
+        await hearing.open_tasks(tx, deps, rows, shard=message.one_shard(), run=message.attributes["run"])
 
     async def on_certificates_issued(tx: WriteTx, message: Message) -> None:
         rows = hearing.columns(message.table())
-        await hearing.note_certificates(tx, deps, rows, shard=message.shard, said_at=message.happened_at)
+        await hearing.note_certificates(tx, deps, rows, shard=message.one_shard(), said_at=message.happened_at)
 
     async def on_suspicion_raised(tx: WriteTx, message: Message) -> None:
         rows = hearing.columns(message.table())
-        await hearing.take_suspicions(tx, deps, rows, shard=message.shard, rule_set=message.attributes["rule_set"])
+        await hearing.take_suspicions(
+            tx, deps, rows, shard=message.one_shard(), rule_set=message.attributes["rule_set"]
+        )
 
     return (
         Subscription(event=ENROLMENTS_CHANGED, handler=on_enrolments_changed),

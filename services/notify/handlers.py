@@ -84,16 +84,18 @@ async def on_contacts_changed(deps: Deps, tx: WriteTx, message: Message) -> None
 
 
 async def on_certificates_issued(deps: Deps, tx: WriteTx, message: Message) -> None:
-    await hear.hear_certificates(tx, deps, message.table(), shard=_shard(message), issued_on=_day(message, "issued_on"))
+    await hear.hear_certificates(
+        tx, deps, message.table(), shard=message.one_shard(), issued_on=_day(message, "issued_on")
+    )
 
 
 async def on_certifications_due(deps: Deps, tx: WriteTx, message: Message) -> None:
-    await hear.hear_due(tx, deps, message.table(), shard=_shard(message), run_on=_day(message, "run_on"))
+    await hear.hear_due(tx, deps, message.table(), shard=message.one_shard(), run_on=_day(message, "run_on"))
 
 
 async def on_suspicion_raised(deps: Deps, tx: WriteTx, message: Message) -> None:
     raised_at = message.happened_at
-    await hear.hear_suspicions(tx, deps, message.table(), shard=_shard(message), raised_at=raised_at)
+    await hear.hear_suspicions(tx, deps, message.table(), shard=message.one_shard(), raised_at=raised_at)
 
 
 async def on_certificate_revoked(deps: Deps, tx: WriteTx, message: Message) -> None:
@@ -159,11 +161,6 @@ async def on_subscription_changed(deps: Deps, tx: WriteTx, message: Message) -> 
 
 async def on_batch_completed(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_batch(tx, deps, message.fact(BatchCompleted))
-
-
-def _shard(message: Message) -> str:
-    assert message.shard is not None, "table events come by shard"
-    return message.shard
 
 
 def _instant(message: Message, attribute: str) -> datetime:

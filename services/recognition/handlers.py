@@ -33,7 +33,6 @@ from shared.contracts.events.recognition import (
     CertificateRevoked,
     EnrolmentStateChanged,
 )
-from shared.contracts.vocabulary import SHARDS
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
@@ -50,7 +49,7 @@ class Handlers:
             self._deps,
             tx,
             message.table(),
-            shard=_shard(message),
+            shard=message.one_shard(),
             attributes=message.attributes,
             said_at=message.happened_at,
             said_id=message.id,
@@ -75,7 +74,7 @@ class Handlers:
         await hearing.hear_visit(self._deps, tx, message.fact(VisitConcluded))
 
     async def on_tasks_opened(self, tx: WriteTx, message: Message) -> None:
-        await hearing.hear_tasks(tx, message.table(), shard=_shard(message))
+        await hearing.hear_tasks(tx, message.table(), shard=message.one_shard())
 
     async def on_case_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_case(self._deps, tx, message.fact(CaseConcluded))
@@ -133,13 +132,6 @@ class Handlers:
 
     async def on_stop_request_concluded(self, tx: WriteTx, message: Message) -> None:
         await proposing.hear_stop_request(self._deps, tx, message.fact(StopRequestConcluded))
-
-
-def _shard(message: Message) -> str:
-    if message.shard is None or message.shard not in SHARDS:
-        msg = f"{message.event.name} came without a shard"
-        raise PoisonError(msg)
-    return message.shard
 
 
 def subscriptions(deps: Deps) -> Sequence[Subscription]:

@@ -7,9 +7,9 @@ from shared.contracts.vocabulary import SHARDS
 from shared.kit.db import WriteTx
 
 
-async def lock_shard(tx: WriteTx, shard: str | None) -> None:
+async def lock_shard(tx: WriteTx, shard: str) -> None:
     """Messages of different streams about the same people come at once; they are taken one after another."""
-    await lock_some(tx, [shard or "0"])
+    await lock_some(tx, [shard])
 
 
 async def lock_some(tx: WriteTx, shards: Sequence[str]) -> None:

@@ -61,7 +61,7 @@ async def note_enrolments(
         await give_out_cases(tx, deps, among=staged)
 
 
-async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, run: str) -> None:
+async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, run: str) -> None:
     """People nobody has seen: a knock each."""
     await locks.lock_shard(tx, shard)
     today = deps.clock.today()
@@ -80,9 +80,7 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str 
     await say_opened(tx, deps, opened, run=run)
 
 
-async def note_certificates(
-    tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, said_at: datetime
-) -> None:
+async def note_certificates(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, said_at: datetime) -> None:
     """Certified people need no knock, unless the certificate ends before what was due."""
     await locks.lock_shard(tx, shard)
     certificates = rows.filter((pl.col("claim") == Claim.ALIVE) & pl.col("valid_until").is_not_null())
@@ -102,7 +100,7 @@ async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> Non
     await knock_after_all(tx, deps, [fact.subject], [TaskOutcome.CERTIFIED_MEANWHILE])
 
 
-async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str | None, rule_set: str) -> None:
+async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, rule_set: str) -> None:
     """Suspicions become cases, or feed those under way; each new case is a knock."""
     await locks.lock_shard(tx, shard)
     now, today = deps.clock.now(), deps.clock.today()

@@ -49,6 +49,21 @@ class Message:
         """The shards of the people in a table, ascending."""
         return [self.shard] if self.shard is not None else arrow.shards_of(self.table())
 
+    def one_shard(self) -> str:
+        """The shard of everybody in a table that is always said by shard.
+
+        Raises:
+            TypeError: small tables of this event stay whole, so that its handler has to ask for all shards in them.
+            PoisonError: it came without a shard.
+        """
+        if not isinstance(self.event, TableEvent) or self.event.undivided:
+            msg = f"{self.event.name} may be of several shards"
+            raise TypeError(msg)
+        if self.shard is None:
+            msg = f"{self.event.name} came without a shard"
+            raise PoisonError(msg)
+        return self.shard
+
     def fact(self, model: type[FactT]) -> FactT:
         """The body of a JSON event."""
         return model.model_validate_json(self.body)

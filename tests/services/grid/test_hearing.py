@@ -1,7 +1,6 @@
 """What grid makes of what others say, in any order and any number of times."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
 from uuid import uuid4
@@ -54,7 +53,7 @@ async def test_a_person_nobody_saw_becomes_a_task_of_the_member_of_his_grid(town
 async def test_a_roster_of_several_shards_holds_each_of_them(town):
     people = [subject(1, "4"), subject(2, "c"), subject(3, "c")]
     async with town.database.write() as tx:
-        await town.handle(tx, replace(enrolled(*people), shard=None))
+        await town.handle(tx, enrolled(*people))
         rows = await tx.fetch(
             "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         )

@@ -83,7 +83,8 @@ def table(event: TableEvent, rows: list[dict[str, Any]], attributes: dict[str, s
 
 def message(event: TableEvent, rows: list[dict[str, Any]], attributes: dict[str, str]) -> Message:
     made = table(event, rows, attributes)
-    shard = rows[0]["subject"].hex()[0] if isinstance(rows[0]["subject"], bytes) else "0"
+    # What may come whole, comes whole: a handler that asks for its shard fails in every test.
+    shard = None if event.undivided else rows[0]["subject"].hex()[0]
     return Message(
         id=uuid4(), event=event, shard=shard, attributes=attributes, happened_at=NOW, body=arrow.encode(made)
     )

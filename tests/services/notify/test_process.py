@@ -20,6 +20,7 @@ from shared.contracts.events import (
     SUSPICION_RAISED,
     TableEvent,
 )
+from shared.contracts.vocabulary import EVERY_SHARD
 from shared.kit.app import create_app
 from shared.kit.bus import Bus, Message
 from shared.kit.clock import set_clock
@@ -56,7 +57,7 @@ async def publish(bus: Bus, message: Message) -> None:
         "ce-time": message.happened_at.isoformat(),
         "content-type": "application/vnd.apache.arrow.stream",
     }
-    await bus.publish(f"{event.name}.{message.shard}", message.body, headers, message_id=str(message.id))
+    await bus.publish(f"{event.name}.{message.shard or EVERY_SHARD}", message.body, headers, message_id=str(message.id))
 
 
 async def quiet(http: httpx.AsyncClient, headers: dict[str, str]) -> None:

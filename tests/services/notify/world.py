@@ -127,7 +127,7 @@ def table_message(
     return Message(
         id=uuid4(),
         event=event,
-        shard=shard,
+        shard=None if event.undivided else shard,  # a handler that asks for it fails in every test
         attributes=told,
         happened_at=at,
         body=arrow.encode(arrow.conform(event, table, told)),

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from shared.contracts.events import MESSAGE_DELIVERED
+from shared.contracts.events import EVIDENCE_CORRECTED, MESSAGE_DELIVERED
 from shared.kit import arrow
-from shared.kit.bus import ConsumerState, PoisonError
+from shared.kit.bus import ConsumerState, Message, PoisonError
 from shared.kit.bus.message import message_of
 
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
@@ -28,6 +28,16 @@ def test_a_message_of_the_release_before_lacks_an_added_column_and_no_other():
     without = arrow.encode(arrow.conform(before, pa.Table.from_pylist([row]), {}).drop_columns(["channel"]))
     with pytest.raises(PoisonError, match="lacks columns"):
         message_of(MESSAGE_DELIVERED, f"{MESSAGE_DELIVERED.name}.0", headers, without)
+
+
+def test_no_handler_may_count_on_one_shard_of_what_may_come_whole():
+    heard = Message(id=uuid4(), event=EVIDENCE_CORRECTED, shard="4", attributes={}, happened_at=NOW, body=b"")
+    with pytest.raises(TypeError, match="several shards"):
+        heard.one_shard()
+    divided = replace(heard, event=MESSAGE_DELIVERED)
+    assert divided.one_shard() == "4"
+    with pytest.raises(PoisonError):
+        replace(divided, shard=None).one_shard()
 
 
 @pytest.mark.parametrize(
