@@ -8,6 +8,8 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Security
 
+from services.grid.schemas.work import TaskOut
+from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from shared.kit.auth import Caller, allow
 from shared.kit.problems import ProblemError
@@ -33,6 +35,12 @@ def _deps(request: Request) -> Deps:
 Parts = Annotated[Deps, Depends(_deps)]
 
 _TAG = 8
+
+
+def task_out(task: Task, caller: Caller) -> TaskOut:
+    """A task as this caller may see it."""
+    shown = TaskOut.model_validate(task)
+    return shown if caller.role == "officer" else shown.model_copy(update={"visit_reasons": []})
 
 
 class CursorError(ProblemError):

@@ -6,7 +6,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.grid.api.common import Manager, Operator, Parts, Reader, Service, Worker, make_cursor, read_cursor
+from services.grid.api.common import (
+    Manager,
+    Operator,
+    Parts,
+    Reader,
+    Service,
+    Worker,
+    make_cursor,
+    read_cursor,
+    task_out,
+)
 from services.grid.domain.tasks import Rung, TaskState
 from services.grid.schemas.base import DivisionPrefix, WorkerId
 from services.grid.schemas.office import (
@@ -68,7 +78,7 @@ async def list_tasks(  # noqa: PLR0913  (filters)
         view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
         found = await tasks.list_tasks(tx, view, wanted, after=after, limit=limit)
     more = make_cursor(found[-1].task_id, *question) if len(found) == limit else None
-    return TasksOut(items=[TaskOut.model_validate(task) for task in found], next_cursor=more)
+    return TasksOut(items=[task_out(task, caller) for task in found], next_cursor=more)
 
 
 @router.post("/tasks/{task_id}/relocation")
@@ -78,7 +88,7 @@ async def post_relocation(deps: Parts, caller: Worker, task_id: UUID, body: Relo
     async with deps.database.write() as tx:
         worker = await acting_worker(tx, caller, body.worker_id)
         view = await view_of_worker(tx, caller, worker, today)
-        return TaskOut.model_validate(await relocate(tx, deps, worker, task_id, body.grid_code, view=view))
+        return task_out(await relocate(tx, deps, worker, task_id, body.grid_code, view=view), caller)
 
 
 @router.post("/substitutions", status_code=201)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.grid.api.common import Parts, Party, Village
+from services.grid.api.common import Parts, Party, Village, task_out
 from services.grid.schemas.work import FormIn, OddMemberOut, OddMembersOut, TaskOut, VisitOut, VisitReviewIn, VisitsOut
 from services.grid.store.visits import StoredVisit, list_in_review, list_with_problems
 from services.grid.usecases.reviewing import give_up, note_of, note_read, review
@@ -52,7 +52,7 @@ async def post_unreachable(deps: Parts, caller: Village, task_id: UUID) -> TaskO
     """Document that nobody can reach the person, after knocks on enough different days; it certifies nothing."""
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return TaskOut.model_validate(await give_up(tx, deps, caller, task_id, view=view))
+        return task_out(await give_up(tx, deps, caller, task_id, view=view), caller)
 
 
 def visit_out(each: StoredVisit, *, note: str | None = None) -> VisitOut:

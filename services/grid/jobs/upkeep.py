@@ -86,11 +86,11 @@ async def order_visits(deps: Deps) -> int:
         async with deps.database.read() as tx:
             people = await planning.unordered(tx, stale_order(deps), AT_ONCE)
         # Nothing of the database is held while another service is asked.
-        risks = await ask_order(deps, people) if people.height else None
-        if risks is None:
+        said = await ask_order(deps, people) if people.height else None
+        if said is None:
             return count
         async with deps.database.write() as tx:
-            await save_order(tx, deps, people, risks)
+            await save_order(tx, deps, people, said)
         count += people.height
 
 

@@ -136,6 +136,10 @@ class TaskOut(Out):
     closed_at: AwareDatetime | None
     outcome: str | None
     closed_by: str | None = Field(description="the person who documented the end, where one did")
+    visit_reasons: list[str] = Field(
+        description="why the visit comes before others, the gravest first, as scoring says; empty for all but "
+        "officers: neighbours would read who has been in hospital"
+    )
 
 
 class TasksOut(Out):

@@ -72,11 +72,11 @@ async def unordered(tx: ReadTx, stale: date, limit: int) -> pl.DataFrame:
 
 
 async def save_order(tx: WriteTx, rows: pl.DataFrame, *, today: date, now: datetime) -> None:
-    """Keep how urgent these people's visits are: subject, priority."""
+    """Keep how urgent these people's visits are: subject, priority, and why (reason codes, a comma between two)."""
     staged = await stage(tx, "staged_order", rows)
     await staged.run(
         tx,
-        "UPDATE tasks t SET priority = o.priority, ordered_on = $1, "
+        "UPDATE tasks t SET priority = o.priority, ordered_on = $1, visit_reasons = string_to_array(o.why, ','), "
         "changed_at = CASE WHEN t.priority = o.priority THEN t.changed_at ELSE $2 END FROM staged_order o "
         "WHERE t.subject = o.subject AND t.state <> 'closed' AND t.reason IN ('unmatched', 'sample')",
         today,

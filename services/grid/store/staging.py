@@ -80,7 +80,7 @@ STAGED: dict[str, Mapping[str, str]] = {
     },
     "staged_moves": {"task_id": "uuid", "worker_id": "text"},
     "staged_asked": {"subject": "uuid", "opened_by": "text", "about": "text"},
-    "staged_order": {"subject": "uuid", "priority": "int2"},
+    "staged_order": {"subject": "uuid", "priority": "int2", "why": "text"},
     "staged_history": {"grid_code": "text", "duty": "text", "before_id": "text", "after_id": "text"},
 }
 

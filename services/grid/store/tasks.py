@@ -41,12 +41,13 @@ class Task:
     not_by: tuple[str, ...]
     reopened_at: datetime | None
     sightings: int
+    visit_reasons: tuple[str, ...]
 
 
 _COLUMNS = (
     "task_id, subject, reason, state, rung, due_on, deadline_on, priority, division, grid_code, worker_id, programs, "
     "about, created_at, changed_at, closed_at, outcome, closing_visit_id, closed_by, not_by, reopened_at, "
-    "sightings"
+    "sightings, COALESCE(visit_reasons, '{}') AS visit_reasons"
 )
 
 
@@ -57,6 +58,7 @@ def _task(row: asyncpg.Record) -> Task:
         "rung": Rung(row["rung"]),
         "about": tuple(row["about"]),
         "not_by": tuple(row["not_by"]),
+        "visit_reasons": tuple(row["visit_reasons"]),
     }
     return Task(**{**row, **words})
 

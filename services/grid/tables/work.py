@@ -153,6 +153,9 @@ TASKS = sa.Table(
     sa.Column("opened_by", sa.Text, nullable=False, comment="run, case or request it came from"),
     sa.Column("about", pg.ARRAY(sa.Text), nullable=False, server_default="{}", comment="what exactly: rules, draws"),
     sa.Column("ordered_on", sa.Date, comment="day scoring was last asked how urgent it is"),
+    sa.Column(
+        "visit_reasons", pg.ARRAY(sa.Text), comment="why scoring puts the visit there; null where it has not said"
+    ),
     sa.Column("created_at", AT, nullable=False),
     sa.Column("changed_at", AT, nullable=False),
     sa.Column("closed_at", AT),

@@ -1,7 +1,8 @@
 """What a day brings: late tasks go up and somebody is told, each morning has its plan, visits have their order."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -140,8 +141,19 @@ async def plan_workday(tx: WriteTx, deps: Deps) -> int:
     return len(towns)
 
 
-async def ask_order(deps: Deps, people: pl.DataFrame) -> Mapping[UUID, float] | None:
-    """The risks scoring sees, by person; None when it does not answer in time: the own order then stays."""
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What scoring thinks of a visit: the risk that eligibility is lost, and its reason codes, a comma between two."""
+
+    risk: float
+    why: str
+
+
+_UNKNOWN = Opinion(0.0, "")
+
+
+async def ask_order(deps: Deps, people: pl.DataFrame) -> Mapping[UUID, Opinion] | None:
+    """What scoring thinks of a visit, by person; None when it does not answer in time: the own order then stays."""
     asked = [
         {"subject": str(UUID(bytes=subject)), "born_on": born_on.isoformat() if born_on else None, "sex": sex}
         for subject, born_on, sex, _ in people.iter_rows()
@@ -153,18 +165,23 @@ async def ask_order(deps: Deps, people: pl.DataFrame) -> Mapping[UUID, float] | 
         if answer.status_code != httpx.codes.OK:
             log.warning("visit_order_refused", status=answer.status_code)
             return None
-        return {UUID(each["subject"]): float(each["risk"]) for each in answer.json()["items"]}
+        return {
+            UUID(each["subject"]): Opinion(float(each["risk"]), ",".join(each["reasons"]))
+            for each in answer.json()["items"]
+        }
     except (ProblemError, httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         log.warning("visit_order_unavailable", reason=type(error).__name__)
         return None
 
 
-async def save_order(tx: WriteTx, deps: Deps, people: pl.DataFrame, risks: Mapping[UUID, float]) -> None:
+async def save_order(tx: WriteTx, deps: Deps, people: pl.DataFrame, said: Mapping[UUID, Opinion]) -> None:
     """Order these people's visits by what scoring said; whom it does not know counts as the least urgent."""
     today = deps.clock.today()
-    found: Sequence[float] = [risks.get(UUID(bytes=each), 0.0) for each in people["subject"]]
-    ordered = people.with_columns(risk=pl.Series(found, dtype=pl.Float64)).select(
-        "subject", priority=risk_priority(today, risk=pl.col("risk"), due_on=pl.col("due_on"))
+    found = [said.get(UUID(bytes=each), _UNKNOWN) for each in people["subject"]]
+    risk = pl.Series([each.risk for each in found], dtype=pl.Float64)
+    why = pl.Series([each.why for each in found], dtype=pl.String)
+    ordered = people.with_columns(risk=risk, why=why).select(
+        "subject", priority=risk_priority(today, risk=pl.col("risk"), due_on=pl.col("due_on")), why="why"
     )
     await locks.lock_people(tx, [UUID(bytes=each) for each in people["subject"]])
     await planning.save_order(tx, ordered, today=today, now=deps.clock.now())

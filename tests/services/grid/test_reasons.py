@@ -336,13 +336,21 @@ class TestOrder:
         def scoring(request: httpx.Request) -> httpx.Response:
             questions.append(json.loads(request.content))
             risks = {str(ANNA): 0.001, str(BERT): 0.5}
-            return httpx.Response(200, json={"items": [{"subject": k, "risk": v} for k, v in risks.items()]})
+            why = {str(BERT): ["hospital_without_return", "oldest"]}
+            said = [{"subject": k, "risk": v, "reasons": why.get(k, [])} for k, v in risks.items()]
+            return httpx.Response(200, json={"items": said})
 
         town = await self.ordered(database_for, issuer, scoring)
         assert await order_visits(town.deps) == 2
         rows = await town.rows("SELECT subject FROM tasks WHERE reason = 'unmatched' ORDER BY priority DESC")
         assert [row["subject"] for row in rows] == [BERT, ANNA]
         assert questions[0]["people"][0] == {"subject": str(ANNA), "born_on": "1940-05-01", "sex": "female"}
+        for headers, reasons in (
+            (town.officer("officer-1"), ["hospital_without_return", "oldest"]),
+            (town.operator(), []),
+        ):
+            listed = await town.ask("GET", f"/v1/tasks?subject={BERT}", headers=headers)
+            assert [each["visit_reasons"] for each in listed.json()["items"]] == [reasons]
         assert await order_visits(town.deps) == 0
         town.clock.move(timedelta(days=8))
         await go_round(town.deps)
