@@ -1,13 +1,13 @@
 """Requests to stop a benefit, and tips: routes of the village, of the reporter and of the agency."""
 
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from services.grid.api.common import Citizen, Officer, Parts, Reader, Village, make_cursor, read_cursor
-from services.grid.domain.claims import StopState, TipState
+from services.grid.domain.claims import StopState, TipState, Told
 from services.grid.schemas.claims import (
     ReporterOut,
     ScreeningIn,
@@ -65,8 +65,9 @@ async def post_verification(deps: Parts, caller: Village, request_id: UUID, body
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         changed = await stopping.verify(
-            tx, deps, caller, request_id, view=view, as_stated=body.as_stated, event_on=body.event_on
-        )
+            tx, deps, caller, request_id,
+            view=view, as_stated=body.as_stated, event_on=body.event_on, told=body.tells_of,
+        )  # fmt: skip
         return _stop_request(deps, changed)
 
 
@@ -160,7 +161,9 @@ async def post_reveal(deps: Parts, caller: Officer, tip_id: UUID) -> ReporterOut
 
 
 def _stop_request(deps: Deps, request: StopRequest) -> StopRequestOut:
-    return StopRequestOut.model_validate(replace(request, reason=stopping.words(deps, request)))
+    told = next((each for each in Told if each == request.reason), None)
+    shown = asdict(request) | {"reason": stopping.words(deps, request), "tells_of": told}
+    return StopRequestOut.model_validate(shown)
 
 
 def _of_the_city(caller: Caller) -> None:

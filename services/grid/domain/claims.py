@@ -15,6 +15,17 @@ SAID_BY: dict[str, tuple[SuspicionKind, ...]] = {
 """What a register has to suspect to say the same as the reason of a request; of own words it may be anything."""
 
 
+class Told(StrEnum):
+    """What a request may tell of the person that ends or suspends more than one benefit; it has to name a day."""
+
+    DEATH = "death"
+    DECLARED_DEAD = "declared_dead"
+    HOUSEHOLD_EXTINCT = "household_extinct"
+    MISSING = "missing"
+    IMPRISONMENT = "imprisonment"
+    DETENTION = "detention"
+
+
 class StopState(StrEnum):
     """Where a request to stop stands: two people look at it, one after the other."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from services.grid.domain.claims import StopState, TipState
+from services.grid.domain.claims import StopState, TipState, Told
 from services.grid.schemas.base import EventDay, In, Out, Text
 from shared.contracts.vocabulary import SuspicionKind
 
@@ -17,7 +17,8 @@ class VerificationIn(In):
     """What the village found about a request to stop."""
 
     as_stated: bool
-    event_on: EventDay | None = None
+    event_on: EventDay | None = Field(None, description="has to be known where it tells of one of `tells_of`")
+    tells_of: Told | None = Field(None, description="what the asker's own words tell of, where they tell of any of it")
     not_family: Literal[True] = Field(description="the verifier states that he is not family of the person")
 
 
@@ -35,6 +36,7 @@ class StopRequestOut(Out):
     programs: list[str]
     relation: str
     reason: str
+    tells_of: Told | None = Field(description="by its code, or as the village read its words; None: of none of these")
     event_on: date | None
     requested_at: AwareDatetime
     state: StopState

@@ -148,7 +148,7 @@ async def save(tx: WriteTx, request: StopRequest) -> None:
     """Write what a step changed."""
     await tx.run(
         "UPDATE stop_requests SET state = $2, event_on = $3, as_stated = $4, verified_by = $5, verified_at = $6, "
-        "confirmed = $7, concluded_by = $8, concluded_at = $9 WHERE request_id = $1",
+        "confirmed = $7, concluded_by = $8, concluded_at = $9, reason = $10 WHERE request_id = $1",
         request.request_id,
         request.state.value,
         request.event_on,
@@ -158,4 +158,5 @@ async def save(tx: WriteTx, request: StopRequest) -> None:
         request.confirmed,
         request.concluded_by,
         request.concluded_at,
+        request.reason,
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.grid.domain.claims import StopAction, StopState, follow_stop
+from services.grid.domain.claims import StopAction, StopState, Told, follow_stop
 from services.grid.domain.views import COUNTY, View
 from services.grid.store import locks, stops
 from services.grid.store.stops import StopRequest
@@ -85,20 +85,35 @@ async def get(tx: ReadTx, request_id: UUID, view: View) -> StopRequest:
 
 
 async def verify(  # noqa: PLR0913  (who says what about which request)
-    tx: WriteTx, deps: Deps, caller: Caller, request_id: UUID, *, view: View, as_stated: bool, event_on: date | None
+    tx: WriteTx,
+    deps: Deps,
+    caller: Caller,
+    request_id: UUID,
+    *,
+    view: View,
+    as_stated: bool,
+    event_on: date | None,
+    told: Told | None = None,
 ) -> StopRequest:
-    """The village says whether it is as the request states.
+    """The village says whether it is as the request states, and what words that are no code tell of.
 
     Raises:
         NoSuchStopRequestError: absent, or elsewhere.
         StepNotPossibleError: verified already.
+        DoesNotFollowError: it is so, and nobody has named the day.
     """
     found = await _take(tx, request_id, view, StopAction.VERIFY)
+    named = told.value if told and found.reason == IN_OWN_WORDS else found.reason
+    day = event_on or found.event_on
+    if as_stated and day is None and named in set(Told):
+        reason = "event_on_missing"
+        raise DoesNotFollowError(reason)
     changed = replace(
         found,
         state=StopState.VERIFIED,
         as_stated=as_stated,
-        event_on=event_on or found.event_on,
+        reason=named,
+        event_on=day,
         verified_by=caller.user,
         verified_at=deps.clock.now(),
     )

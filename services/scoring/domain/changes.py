@@ -89,6 +89,10 @@ class Difference:
         """The same, with the opinions at these positions said whatever they were before."""
         return Difference(changed=np.union1d(self.changed, people), said=np.union1d(self.said, people))
 
+    def without_said(self, people: Array) -> "Difference":
+        """The same, with the opinions at these positions kept and not said."""
+        return Difference(changed=self.changed, said=np.setdiff1d(self.said, people))
+
 
 def difference(opinions: Opinions, digests: Array, stored: Stored) -> Difference:
     """What differs; only level, decision and the month of as_of are worth saying."""

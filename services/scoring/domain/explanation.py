@@ -4,13 +4,14 @@ A citizen reads classes and months only: never a place, an illness, or who deliv
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
 from services.scoring.domain.assessment import assess
-from services.scoring.domain.classes import department_label, labels_of
+from services.scoring.domain.classes import class_of, department_label, labels_of
 from services.scoring.domain.opinions import (
     CERTIFIABLE,
     DECISIONS,
@@ -100,6 +101,15 @@ class StrongLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What more would do: an example, its sources for the officer, their classes for the person himself."""
+
+    example: str = ""
+    sources: tuple[str, ...] = ()
+    classes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """An opinion with everything that led to it.
 
@@ -130,10 +140,10 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
     weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))
     strong = _strong_line(signals, origins, strongest)
     lines, needs = _weak_lines(origins, scale, weak), _needs(scale, weak)
-    wanted = ""
+    wanted = _Wanted()
     if opinion.decision[0] == INSUFFICIENT and len(weak.origin):
         lacking = int(weak.departments[0]) < scale.rules.thresholds.departments
-        wanted = _would_do(outlook(told, origins, scale, weak), departments=lacking)
+        wanted = _would_do(outlook(told, origins, scale, weak), scale.rules, departments=lacking)
     strength = STRENGTHS[int(opinion.strength[0])]
     return Explanation(
         level=LEVELS[int(opinion.level[0])],
@@ -202,7 +212,7 @@ def _officer(
     strong: StrongLine | None,
     lines: tuple[WeakLine, ...],
     needs: tuple[Need, ...],
-    wanted: str,
+    wanted: _Wanted,
 ) -> list[str]:
     said = [f"适用规则:{rules.label}({rules.name})。"]
     if taken := opinion.unfounded.get(0):
@@ -223,7 +233,8 @@ def _officer(
         f"得 {each.points:.1f} 分(上限 {each.cap} 分)。"
         for each in lines
     ]
-    return [*said, *(_need_sentence(each) for each in needs), _verdict(opinion, needs, wanted)]
+    verdict = _verdict(opinion, needs, wanted.example)
+    return [*said, *(_need_sentence(each) for each in needs), *wanted.sources, verdict]
 
 
 def _dated(reason: str) -> str:
@@ -258,25 +269,32 @@ def _verdict(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> str:
     return f"尚缺:{wanted}" + (f";{','.join(beside)}" if beside else "") + "。"
 
 
-def _would_do(found: Outlook | None, *, departments: bool) -> str:
+def _would_do(found: Outlook | None, rules: RuleSet, *, departments: bool) -> _Wanted:
     """What more would do, as an example that has been tried; `departments` where too few have given anything.
 
     A record of another department is one of another source too.
     """
     if found is None:
-        return "需有更多来源的近期记录"
+        return _Wanted(example="需有更多来源的近期记录")
     beside = [f"另外{_counted(found.departments)}个部门"] if departments and found.departments else []
     if found.sources > (found.departments if beside else 0):
         beside.append(f"另外{_counted(found.sources)}个来源")
     said = f"例如再有{_counted(found.days)}天共{_counted(len(found.records))}条记录即可"
-    return said + (f"(其中有{'、'.join(beside)}的)" if beside else "")
+    counts = Counter(source for source, _ in found.records)
+    named = [f"“{rules.worth_of(each, strong=False).label}”{count} 条" for each, count in sorted(counts.items())]
+    bits = sum({1 << class_of(each) for each in found.given_by.values()})
+    return _Wanted(
+        example=said + (f"(其中有{'、'.join(beside)}的)" if beside else ""),
+        sources=(f"所举例的记录:{'、'.join(named)}。",),
+        classes=f"举例的是“{'、'.join(labels_of(bits))}”类记录。",
+    )
 
 
 def _counted(number: int) -> str:
     return _NUMERALS[number] if number < len(_NUMERALS) else str(number)
 
 
-def _citizen(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> list[str]:
+def _citizen(opinion: Opinions, needs: tuple[Need, ...], wanted: _Wanted) -> list[str]:
     if opinion.decision[0] == SUSPECTED:
         return ["您的认证情况需要工作人员进一步核实,核实期间不会由系统自动停发待遇。如有疑问,可向经办机构说明情况。"]
     if opinion.decision[0] == CERTIFIABLE:
@@ -286,4 +304,4 @@ def _citizen(opinion: Opinions, needs: tuple[Need, ...], wanted: str) -> list[st
     ways = "您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"
     if not any(each.have for each in needs):
         return [f"目前没有可以为您自动完成认证的数据。{ways}"]
-    return [f"目前的数据还不足以为您自动完成认证:{wanted}。{ways}"]
+    return [f"目前的数据还不足以为您自动完成认证:{wanted.example}。{wanted.classes}{ways}"]

@@ -71,7 +71,11 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """All suspicions of a person, and notes that go beside an opinion without changing it."""
+    """All suspicions of a person, and notes that go beside an opinion without changing it.
+
+    Only whoever is known by more than positive evidence is judged, so that a report to who watches over a sentence is a
+    note beside what courts and prisons tell, and none by itself.
+    """
 
     suspicions: tuple[Suspicion, ...]
     notes: tuple[str, ...]
@@ -119,9 +123,13 @@ def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Su
 
 
 def _dating(records: Sequence[Sighting], weights: Negatives) -> Sequence[Sighting]:
-    """The records that date a death: what people found, else the registers that agree, else the surest there are."""
-    by_people = [each for each in records if each.source in BY_PEOPLE]
-    return by_people or _agreeing(records, weights) or _sure(records)
+    """The records that date a death: what people found, else the registers that agree, else the surest there are.
+
+    What people found without a day stands under the day on which they said so; it is kept as weak.
+    """
+    dated = [each for each in records if each.strong or each.source not in BY_PEOPLE] or records
+    by_people = [each for each in dated if each.source in BY_PEOPLE]
+    return by_people or _agreeing(dated, weights) or _sure(dated)
 
 
 def _registers(records: Iterable[Sighting]) -> list[Sighting]:

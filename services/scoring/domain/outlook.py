@@ -1,6 +1,6 @@
 """What more would certify a person whom his data do not: a few further records, proven by assessing them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.opinions import CERTIFIABLE
-from services.scoring.domain.signals import Kind, Origins, Rows, Signals, day_number, from_rows, union
+from services.scoring.domain.signals import BY_PEOPLE, Kind, Origins, Rows, Signals, day_number, from_rows, union
 from services.scoring.domain.weighing import Combination, Scale, scale_of
 
 _AHEAD = 10
@@ -23,11 +23,13 @@ class Outlook:
 
     Attributes:
         records: source and days from today.
+        given_by: department of each source among them.
         sources: how many of their sources have given nothing so far.
         departments: how many of their departments have given nothing so far.
     """
 
     records: tuple[tuple[str, int], ...]
+    given_by: Mapping[str, str]
     sources: int
     departments: int
 
@@ -55,6 +57,7 @@ def outlook(signals: Signals, origins: Origins, scale: Scale, weak: Combination)
     used = [origins.items[origin] for origin, _ in records]
     return Outlook(
         records=tuple((item.source, ahead) for item, (_, ahead) in zip(used, records, strict=True)),
+        given_by={item.source: item.department for item in used},
         sources=len({each.source for each in used} - own),
         departments=len({each.department for each in used} - departments),
     )
@@ -64,7 +67,7 @@ def _sources(origins: Origins, scale: Scale, own: set[str], departments: set[str
     """Origins of weak sources: his own, and the others in the order in which they help most."""
     first: dict[str, int] = {}
     for number, item in enumerate(origins.items):
-        if not item.strong and scale.points[number] > 0:
+        if not item.strong and item.source not in BY_PEOPLE and scale.points[number] > 0:
             first.setdefault(item.source, number)
     known = [number for source, number in first.items() if source in own]
     others = sorted(

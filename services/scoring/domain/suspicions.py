@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.scoring.domain.negatives import Suspicion
 from services.scoring.domain.signals import BY_PEOPLE, STOP_REQUESTS, Kind
-from shared.contracts.vocabulary import IN_OWN_WORDS, CaseConclusion, Confidence, SuspicionKind
+from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 NO_LONGER = "evidence_no_longer_counts"
 
@@ -167,7 +167,11 @@ _FOUND = {
     SuspicionKind.DEATH: (Kind.DIED,),
     SuspicionKind.INCARCERATION: (Kind.CUSTODY,),
     SuspicionKind.MISSING: (Kind.DECLARED_MISSING,),
+    # It is confirmed when he is found dead: then cards that were used since tell nothing of him.
+    SuspicionKind.CONFLICT: (Kind.DIED,),
 }
+_ENDS_TOO = {SuspicionKind.CONFLICT: (SuspicionKind.DEATH,)}
+"""What else a confirmed suspicion answers."""
 _KIND_OF = {
     Kind.REFUTED_DEATH: SuspicionKind.DEATH,
     Kind.REFUTED_INCARCERATION: SuspicionKind.INCARCERATION,
@@ -200,18 +204,19 @@ class Consequence:
 _REPORTED = {
     "death": SuspicionKind.DEATH,
     "declared_dead": SuspicionKind.DEATH,
+    "household_extinct": SuspicionKind.DEATH,
     "imprisonment": SuspicionKind.INCARCERATION,
+    "detention": SuspicionKind.INCARCERATION,
     "missing": SuspicionKind.MISSING,
 }
 
 
-def reported(relation: str, reason: str, event_on: date | None) -> SuspicionKind | None:
+def reported(reason: str) -> SuspicionKind | None:
     """What a request to stop a benefit reports of the person; None where it tells of nothing that scoring weighs.
 
-    In his own words a relative names a day for one thing only.
+    What a relative writes in his own words may be a removal as well as a death: who verifies it names which. Whoever
+    has been punished need not be in custody.
     """
-    if reason == IN_OWN_WORDS and relation != "self" and event_on is not None:
-        return SuspicionKind.DEATH
     return _REPORTED.get(reason)
 
 
@@ -220,7 +225,8 @@ def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence 
     if conclusion is CaseConclusion.INCONCLUSIVE:
         return None
     if conclusion in (CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT):
-        return Consequence(found=_FOUND.get(kind, ()), ends=(kind,), status=Status.CONFIRMED)
+        ends = (kind, *_ENDS_TOO.get(kind, ()))
+        return Consequence(found=_FOUND.get(kind, ()), ends=ends, status=Status.CONFIRMED)
     facts = _REFUTES.get(kind, ())
     if conclusion is CaseConclusion.FALSE_DEATH:
         # Whoever is found alive refutes death and disappearance, under whichever heading the case was opened.

@@ -8,10 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from services.scoring.domain.changes import Stored, difference, positions
-from services.scoring.domain.opinions import Opinions
+from services.scoring.domain.opinions import SUSPECTED, Opinions
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.signals import Array
-from services.scoring.domain.suspicions import Raising, asks_anew, raise_suspicion, suspicion_id, withdraw_suspicion
+from services.scoring.domain.signals import CONCLUSIONS, Array
+from services.scoring.domain.suspicions import (
+    Known,
+    Raising,
+    Status,
+    asks_anew,
+    raise_suspicion,
+    suspicion_id,
+    withdraw_suspicion,
+)
 from services.scoring.store import assessments, columns, suspicions
 from shared.contracts.events import ASSESSMENTS_CHANGED, SUSPICION_RAISED
 from shared.kit.db import WriteTx
@@ -102,10 +110,14 @@ async def keep(
 ) -> Outcome:
     """Write opinions that differ and suspicions that are new or have grown; say what matters."""
     digests = opinions.digests()
-    raisings, asking = await _raise(tx, means, opinions, heard.concluded if heard else None)
+    matters = await _raise(tx, means, opinions, heard.concluded if heard else None)
+    asking, raisings = matters.asking, matters.raisings
+    answered = (opinions.decision == SUSPECTED) & ~matters.open
     if heard is not None:
-        asking = np.union1d(asking, np.flatnonzero(positions(opinions.subjects, heard.taken_back) >= 0))
-    differs = difference(opinions, digests, stored).with_said(asking)
+        # Nothing ends a review of whom people have answered all about, so that taken back or not it must not begin.
+        asking = asking | (positions(opinions.subjects, heard.taken_back) >= 0) & ~answered
+    quiet = np.flatnonzero(answered & (matters.concluded | _suspected_before(opinions, stored)))
+    differs = difference(opinions, digests, stored).without_said(quiet).with_said(np.flatnonzero(asking))
     changed = opinions.take(differs.changed)
     known = positions(changed.subjects, stored.subjects) >= 0
     marks = {"rule_set": means.rules.name, "assessed_on": means.today.isoformat()}
@@ -128,25 +140,56 @@ async def keep(
     )
 
 
-async def _raise(tx: WriteTx, means: Means, opinions: Opinions, concluded: Array | None) -> tuple[list[Raising], Array]:
-    """What to keep of the suspicions found, and the positions of people whose opinion must be said for them."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Matters:
+    """What is suspected of the people looked at, with a mask over them for each question.
+
+    Attributes:
+        raisings: suspicions to keep.
+        asking: whose opinion must be said for them.
+        open: of whom anything that blocks is open.
+        concluded: of whom a case has just been concluded, and all that blocks has been found in cases.
+    """
+
+    raisings: list[Raising]
+    asking: Array
+    open: Array
+    concluded: Array
+
+
+async def _raise(tx: WriteTx, means: Means, opinions: Opinions, concluded: Array | None) -> _Matters:
     raw = columns.raw_subjects(opinions.subjects)
     found = [(UUID(bytes=raw[person].tobytes()), each) for person, some in opinions.suspicions.items() for each in some]
     ids = [suspicion_id(subject, each.kind, each.episode) for subject, each in found]
     known = await suspicions.find_known(tx, ids)
-    raisings = [
-        raise_suspicion(subject, each, known.get(identity), means.today)
-        for identity, (subject, each) in zip(ids, found, strict=True)
-    ]
     persons = [person for person, some in opinions.suspicions.items() for _ in some]
-    heard = np.zeros(len(opinions), dtype=bool) if concluded is None else positions(opinions.subjects, concluded) >= 0
-    asking = {
-        person
-        for person, identity, (_, each), raising in zip(persons, ids, found, raisings, strict=True)
-        if asks_anew(each, known.get(identity), raising, concluded=bool(heard[person]))
-    }
+    raisings: list[Raising | None] = []
+    asking, open_ones = np.zeros(len(opinions), dtype=bool), np.zeros(len(opinions), dtype=bool)
+    just = asking.copy() if concluded is None else positions(opinions.subjects, concluded) >= 0
+    in_cases = just.copy()
+    for person, identity, (subject, each) in zip(persons, ids, found, strict=True):
+        before = known.get(identity)
+        raising = raise_suspicion(subject, each, before, means.today)
+        raisings.append(raising)
+        asking[person] |= asks_anew(each, before, raising, concluded=bool(just[person]))
+        open_ones[person] |= each.blocks and _status(before, raising) is Status.OPEN
+        in_cases[person] &= not each.blocks or CONCLUSIONS in each.sources
     raisings += await _withdrawn(tx, opinions, frozenset(ids))
-    return [each for each in raisings if each is not None], np.asarray(sorted(asking), dtype=np.int64)
+    kept = [each for each in raisings if each is not None]
+    return _Matters(raisings=kept, asking=asking, open=open_ones, concluded=in_cases)
+
+
+def _status(before: Known | None, raising: Raising | None) -> Status | None:
+    if raising is not None:
+        return raising.raised.status
+    return before.status if before else None
+
+
+def _suspected_before(opinions: Opinions, stored: Stored) -> Array:
+    places = positions(opinions.subjects, stored.subjects)
+    mask = places >= 0
+    mask[mask] = stored.decision[places[mask]] == SUSPECTED
+    return mask
 
 
 async def _withdrawn(tx: WriteTx, opinions: Opinions, standing: frozenset[UUID]) -> list[Raising | None]:

@@ -101,10 +101,16 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     # Seen in August, dead in September, concluded in October: the sighting refutes nothing that happened after it.
     refuted_on = min(max(known, default=concluded_on), concluded_on)
     found_on = min(event_on or concluded_on, concluded_on)
-    days = ((refuted_on, follows.refuted), (concluded_on, follows.explained), (found_on, follows.found))
-    for on, kinds in days:
+    strong, found_strength = Strength.STRONG, Strength.WEAK if event_on is None else Strength.STRONG
+    days = (
+        (refuted_on, follows.refuted, strong),
+        (concluded_on, follows.explained, strong),
+        # Whoever names no day is believed that it happened, and dates it for nobody.
+        (found_on, follows.found, found_strength),
+    )
+    for on, kinds, strength in days:
         if kinds:
-            body = _facts(subject, on, kinds, by)
+            body = _facts(subject, on, kinds, by, strength)
             await signals.append(tx, [NewSegment(shard=shard, rows=len(kinds), urgent=True, body=body)])
 
 
@@ -114,7 +120,7 @@ async def keep_report(tx: WriteTx, request: StopRequestConcluded) -> None:
     Raises:
         UnreadableError: a day on which nothing that is paid now can have happened.
     """
-    kind = reported(request.relation, request.reason, request.event_on)
+    kind = reported(request.reason)
     if kind is None or not request.confirmed:
         return
     await keep_conclusion(
@@ -128,7 +134,7 @@ async def keep_report(tx: WriteTx, request: StopRequestConcluded) -> None:
     )
 
 
-def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], source: str) -> bytes:
+def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], source: str, strength: Strength) -> bytes:
     rows = len(kinds)
     table = pa.table(
         {
@@ -139,5 +145,5 @@ def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], source: str) -> byt
             "evidence_id": pa.array([0] * rows, pa.int64()),
         }
     )
-    origin = {"source": source, "department": _DEPARTMENTS[source], "strength": Strength.STRONG.value}
+    origin = {"source": source, "department": _DEPARTMENTS[source], "strength": strength.value}
     return arrow.encode(table.replace_schema_metadata(origin))

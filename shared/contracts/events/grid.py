@@ -137,7 +137,7 @@ class StopRequestConcluded(Fact):
     programs: list[str]
     confirmed: bool
     relation: str
-    reason: str  # the code of the request, or in_own_words
+    reason: str  # the code of the request or of what the village read in its words, else in_own_words
     event_on: date | None
     verified_by: str
     concluded_by: str

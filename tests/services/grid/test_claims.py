@@ -160,6 +160,19 @@ class TestStopRequest:
         await self.post(village, "conclusion", village.officer("agency"), confirmed=True)
         assert [each["reason"] for each in await village.said("grid.stop_request.concluded.v1")] == ["in_own_words"]
 
+    async def test_the_village_names_what_somebody_wrote_of_and_its_day(self, village):
+        words = "我父亲张建国去世"
+        undated = asks_saying(words, village).fact(StopRequested).model_copy(update={"event_on": None})
+        await village.hear(fact(STOP_REQUESTED, undated))
+        found = {"as_stated": True, "not_family": True, "tells_of": "death"}
+        refused = await self.post(village, "verification", village.village(), **found)
+        assert refused.json()["reason"] == "event_on_missing"
+        told = (await self.post(village, "verification", village.village(), **found, event_on="2023-10-19")).json()
+        assert (told["reason"], told["tells_of"]) == (words, "death")
+        await self.post(village, "conclusion", village.officer("agency"), confirmed=True)
+        [said] = await village.said("grid.stop_request.concluded.v1")
+        assert (said["reason"], said["event_on"]) == ("death", "2023-10-19")
+
     async def test_words_of_another_request_are_refused(self, village):
         with pytest.raises(PoisonError):
             await village.hear(asks_saying("我父亲去世", village, bound_to=UUID(int=78)))

@@ -50,6 +50,13 @@ def test_what_would_do_is_what_changes_something(saws: list[Saw], wanted: str) -
     assert said.officer[-1].startswith(f"尚缺:{wanted}")
 
 
+def test_the_example_says_whose_records_it_means() -> None:
+    saws = fresh(transport_bus_card=1, bank_self_service=5, hrss_card_consume=6, medins_outpatient=4)
+    said = explain(signals_of(saws), ORIGINS, scale_of(RULES, ORIGINS, TODAY))
+    assert said.officer[-2] == "所举例的记录:“社保卡或老年卡乘坐公交”2 条。"
+    assert "举例的是“出行”类记录。" in said.citizen[0]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(WEAK)), st.integers(1, 6), min_size=1), st.integers(0, 360))
 def test_what_would_do_certifies_once_it_has_come(records, back) -> None:

@@ -66,11 +66,41 @@ async def test_what_is_confirmed_and_what_only_grows_is_not_said_again(world: Wo
     assert await decisions_said(world) == []
 
 
+async def test_a_dead_persons_cards_certify_nobody_when_the_register_takes_its_row_back(world: World) -> None:
+    await world.hear([DEATH])
+    await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
+    await world.sweep()
+    await world.conclude(SuspicionKind.CONFLICT, CaseConclusion.CONFIRMED, event_on=DEATH.on)
+    await world.said()
+    await world.correct(DEATH)
+    await world.sweep()
+    assert (await world.assessment()).decision == "suspected"
+    assert {each.raised.status for each in await world.suspicions()} == {Status.CONFIRMED}
+    assert await world.said() == []  # people have answered all: nothing would end a review that began now
+
+
+async def test_what_a_case_finds_before_any_register_tells_begins_no_review(world: World) -> None:
+    await world.hear([Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
+    await world.sweep()
+    await world.said()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on)
+    await world.sweep()
+    assert (await world.assessment()).decision == "suspected"
+    assert await decisions_said(world) == []
+
+
+async def test_a_request_without_a_day_dates_no_death(world: World) -> None:
+    await request_stop(world, event_on=None)
+    await world.hear([DEATH])
+    await world.sweep()
+    assert [each.raised.found.event_on for each in await world.suspicions()] == [DEATH.on]
+
+
 async def request_stop(world: World, **changes: Any) -> None:
     """Two people have verified what a daughter told of the death of her mother."""
     told = {
         "request_id": uuid4(), "subject": subject_of("a"), "programs": [], "confirmed": True, "relation": "child",
-        "reason": "in_own_words", "event_on": DEATH.on, "verified_by": "w1", "concluded_by": "o1",
+        "reason": "death", "event_on": DEATH.on, "verified_by": "w1", "concluded_by": "o1",
         "concluded_at": world.clock.now(),
     }  # fmt: skip
     body = StopRequestConcluded.model_validate(told | changes).model_dump_json().encode()
@@ -103,7 +133,9 @@ async def test_a_death_a_relative_reported_is_known_and_conclusive_beside_one_re
         ({"reason": "missing"}, "suspected"),
         ({"reason": "death", "confirmed": False}, "certifiable"),
         ({"reason": "remarriage"}, "certifiable"),
-        ({"relation": "self"}, "certifiable"),
+        ({"reason": "detention"}, "suspected"),
+        # The day on which she moved to her son.
+        ({"reason": "in_own_words"}, "certifiable"),
     ],
 )
 async def test_what_a_request_to_stop_reports(world: World, changes: dict[str, Any], decision: str) -> None:
