@@ -4,14 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from services.scoring.api.deps import Manager, RouteDeps, looker
+from services.scoring.api.deps import Manager, NotingRoute, RouteDeps, looker
 from services.scoring.domain.backtest import month_ends, plot
 from services.scoring.schemas.trials import BacktestIn, BacktestOut, BacktestRowOut
-from services.scoring.usecases.backtest import backtest, note_outcomes
+from services.scoring.usecases.backtest import backtest
+from services.scoring.usecases.look import note_all
 from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
 
 SVG = "image/svg+xml"
-router = APIRouter(prefix="/v1", tags=["back-tests"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["back-tests"], responses=PROBLEM_RESPONSES, route_class=NotingRoute)
 
 
 class NoMonthError(ProblemError):
@@ -43,7 +44,7 @@ async def try_on_the_past(
     if outcomes:
         # Of a single person the counts would tell what is thought of him.
         async with deps.database.write() as noting:
-            await note_outcomes(noting, outcomes, looker(caller, "backtest"))
+            await note_all(noting, list(outcomes), looker(caller, "backtest"))
     async with deps.database.read() as tx:
         rows = await backtest(
             tx, rules=rules, days=days, shards=[int(shard, 16) for shard in shards], outcomes=outcomes

@@ -1,9 +1,10 @@
 """What the routes of scoring work with, and the callers they let in."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from fastapi.routing import APIRoute
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
+from services.scoring.schemas.trials import MOST_VISITS
 from services.scoring.usecases.division import Divisions
-from services.scoring.usecases.look import Looker, note
+from services.scoring.usecases.look import Looker, note_all
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import Clock
 from shared.kit.db import Database
@@ -71,7 +73,7 @@ def looker(caller: Caller, what: str) -> Looker:
 
 
 class NotingRoute(APIRoute):
-    """A route about one person, who can read in the log of looks who was refused a look at him, too."""
+    """A route about people, who can read in the log of looks who was refused a look at them, too."""
 
     def get_route_handler(  # type: ignore[explicit-override]  # typing knows @override from 3.12 on
         self,
@@ -83,18 +85,38 @@ class NotingRoute(APIRoute):
             try:
                 return await handle(request)
             except ForbiddenError:
-                subject = await _asked_about(request)
-                if subject is not None:
+                if subjects := await _asked_about(request):
                     async with _deps(request).database.write() as tx:
-                        await note(tx, subject, looker(request.state.caller, "denied"))
+                        await note_all(tx, subjects, looker(request.state.caller, "denied"))
                 raise
 
         return noting
 
 
-async def _asked_about(request: Request) -> UUID | None:
+async def _asked_about(request: Request) -> list[UUID]:
+    """Whom a request is about, each once; whoever names nobody asks about nobody."""
+    subject = request.path_params.get("subject")
     try:
-        said = request.path_params.get("subject") or (await request.json())["subject"]
+        named = [subject] if subject else _named(await request.json())
+    except ValueError:
+        named = []
+    found = (_uuid(each) for each in islice(named, MOST_VISITS))
+    return list(dict.fromkeys(each for each in found if each is not None))
+
+
+def _named(body: object) -> Iterable[object]:
+    """The subjects in a body that nobody has checked."""
+    if not isinstance(body, dict):
+        return []
+    if "subject" in body:
+        return [body["subject"]]
+    people = body.get("people") or body.get("outcomes")
+    rows = people if isinstance(people, list) else []
+    return (each.get("subject") for each in rows if isinstance(each, dict))
+
+
+def _uuid(said: object) -> UUID | None:
+    try:
         return UUID(str(said))
-    except (ValueError, TypeError, KeyError):
-        return None  # whoever names nobody asks about nobody
+    except ValueError:
+        return None

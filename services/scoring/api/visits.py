@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from services.scoring.api.deps import Reader, RouteDeps, looker
+from services.scoring.api.deps import NotingRoute, Reader, RouteDeps, looker
 from services.scoring.schemas.trials import VisitOrderIn, VisitOrderOut, asked_of, order_body
 from services.scoring.usecases.order import order_visits
 from shared.kit.problems import PROBLEM_RESPONSES
 
-router = APIRouter(prefix="/v1", tags=["visits"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["visits"], responses=PROBLEM_RESPONSES, route_class=NotingRoute)
 
 
 @router.post("/visit-orders", response_model=VisitOrderOut)

@@ -12,6 +12,7 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED
+from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import BATCH_BITS, BY_PEOPLE, Array, Kind, Origins, Signals, day_number, day_of
 from services.scoring.domain.weighing import Scale
 from shared.contracts.vocabulary import SuspicionKind
@@ -82,8 +83,14 @@ _ENDED_BY: dict[SuspicionKind | None, tuple[Kind, ...]] = {
 }
 
 
-def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
-    """Losses beside the people of signals; a prison ends with the release, missing with being found."""
+def losses_of(signals: Signals, losses: Iterable[Loss], origins: Origins, rules: RuleSet) -> Losses:
+    """Losses beside the people of signals; a prison ends with the release, missing with being found.
+
+    What fits the number alone ends nothing here either; reporting to who watches over a sentence outside ends a prison.
+    """
+    watched = rules.negatives.outside_sources
+    outside = np.asarray([each.strong and each.source in watched for each in origins.items], dtype=bool)
+    reports = (signals.kind == Kind.SEEN) & outside[signals.origin]
     found: list[tuple[int, int, int]] = []
     unseen: dict[bytes, int] = {}
     for each in losses:
@@ -94,6 +101,9 @@ def losses_of(signals: Signals, losses: Iterable[Loss]) -> Losses:
         else:
             rows = slice(*signals.starts[place : place + 2].tolist())
             ends = np.isin(signals.kind[rows], _ENDED_BY.get(each.kind, ()))
+            if each.kind is SuspicionKind.INCARCERATION:
+                ends |= reports[rows]
+            ends &= signals.full[rows]
             later = signals.day[rows][ends & (signals.day[rows] > begun)]
             found.append((place, begun, int(later.min()) if len(later) else _NEVER))
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 3).T

@@ -9,15 +9,9 @@ from services.scoring.domain.backtest import BacktestRow, Loss, added, backtest_
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import union
 from services.scoring.domain.weighing import scale_of
-from services.scoring.store import looks, signals, suspicions
+from services.scoring.store import signals, suspicions
 from services.scoring.store.assessments import shard_of
-from services.scoring.usecases.look import Looker
-from shared.kit.db import ReadTx, WriteTx
-
-
-async def note_outcomes(tx: WriteTx, outcomes: Mapping[UUID, date], looker: Looker) -> None:
-    """Note whose outcomes somebody holds the rules against."""
-    await looks.note_many(tx, list(outcomes), client_id=looker.client_id, user=looker.user, what=looker.what)
+from shared.kit.db import ReadTx
 
 
 async def backtest(
@@ -39,7 +33,7 @@ async def backtest(
         parts = await signals.read_shard(tx, shard)
         origins = await signals.get_origins(tx)
         known = await asyncio.to_thread(union, parts, origins)
-        losses = losses_of(known, lost)
+        losses = losses_of(known, lost, origins, rules)
         told, came_on = delivered(known, origins, await signals.list_arrivals(tx, shard))
         scales = [scale_of(rules, origins, day) for day in days]
         rows += [await asyncio.to_thread(backtest_row, told, came_on, origins, scale, losses) for scale in scales]

@@ -118,6 +118,11 @@ async def note(tx: WriteTx, subject: UUID, looker: Looker) -> None:
     await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
 
 
+async def note_all(tx: WriteTx, subjects: Sequence[UUID], looker: Looker) -> None:
+    """Note a look at many people, or at one."""
+    await looks.note_many(tx, subjects, client_id=looker.client_id, user=looker.user, what=looker.what)
+
+
 async def simulate(
     tx: ReadTx,
     subject: UUID | None,

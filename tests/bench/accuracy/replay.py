@@ -35,7 +35,7 @@ TODAY = day_number(TODAY_ON)
 NOT = 60_000
 """Day number of what never happened."""
 DEATH_REGISTERS = ("police_hukou_cancel", "civil_cremation", "health_death_cert")
-_LOST = (State.DEAD, State.MISSING, State.IN_CUSTODY)
+_LOST = (State.DEAD, State.MISSING, State.IN_CUSTODY, State.DETAINED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +45,7 @@ class Truth:
     Attributes:
         died: day of death.
         told: day on which a file of a death register first told of it, for the dead.
-        lost: dead, missing or in custody on the last day.
+        lost: dead, missing, in custody or detained on the last day.
         age: in years on the last day; `male` beside it.
         born: day numbers of numpy's epoch.
     """

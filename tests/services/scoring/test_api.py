@@ -236,22 +236,26 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
 async def test_a_backtest_without_outcomes_knows_what_people_confirmed(world, client) -> None:
     months = {"begin": "2023-05-01", "end": "2023-09-30"}
     await world.hear([Saw(who=who, source="rail_trip", on=date(2023, 4, 4), evidence=1) for who in "abc"])
-    for who, source, on, kind in (
-        ("a", "prison_custody", date(2023, 5, 2), Kind.CUSTODY),
-        ("b", "court_judgment", date(2023, 6, 2), Kind.DECLARED_MISSING),
-        ("a", "prison_custody", date(2023, 7, 2), Kind.RELEASED),
-        ("c", "prison_custody", date(2023, 8, 2), Kind.CUSTODY),
+    for who, source, on, kind, full in (
+        ("a", "prison_custody", date(2023, 5, 2), Kind.CUSTODY, True),
+        ("d", "prison_custody", date(2023, 5, 3), Kind.CUSTODY, True),
+        ("b", "court_judgment", date(2023, 6, 2), Kind.DECLARED_MISSING, True),
+        ("a", "prison_custody", date(2023, 6, 9), Kind.RELEASED, False),  # of that number, by another name
+        ("a", "prison_custody", date(2023, 7, 2), Kind.RELEASED, True),
+        ("d", "justice_community_corr", date(2023, 7, 9), Kind.SEEN, True),  # on parole
+        ("c", "prison_custody", date(2023, 8, 2), Kind.CUSTODY, True),
     ):
-        await world.hear([Saw(who=who, source=source, on=on, kind=kind, evidence=on.toordinal())])
+        await world.hear([Saw(who=who, source=source, on=on, kind=kind, full=full, evidence=on.toordinal())])
     await world.sweep()
-    await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.CONFIRMED, event_on=date(2023, 5, 2))
+    for who, on in (("a", date(2023, 5, 2)), ("d", date(2023, 5, 3))):
+        await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.CONFIRMED, who=who, event_on=on)
     await world.conclude(SuspicionKind.MISSING, CaseConclusion.CONFIRMED, who="b", event_on=date(2023, 6, 2))
     await world.sweep()
     rows = (await client.post("/v1/backtests", json=months)).json()["rows"]
     columns = ("on", "suspected", "lost", "lost_suspected", "living_suspected")
     assert [tuple(row[name] for name in columns) for row in rows] == [
-        ("2023-05-31", 1, 1, 1, 0),
-        ("2023-06-30", 2, 2, 2, 0),
+        ("2023-05-31", 2, 2, 2, 0),
+        ("2023-06-30", 3, 3, 3, 0),
         ("2023-07-31", 1, 1, 1, 0),
         ("2023-08-31", 2, 1, 1, 1),
         ("2023-09-30", 2, 1, 1, 1),
@@ -289,9 +293,19 @@ async def test_whoever_is_refused_a_look_is_noted_too(world, client, issuer) -> 
         await client.post("/v1/simulations", json=asked, headers=headers),
         await client.post("/v1/simulations", json=asked),
         await client.post("/v1/simulations", json=[], headers=headers),
+        # Of many, everybody once; a number that is none hides nobody.
+        await client.post(
+            "/v1/visit-orders", json={"people": [{"subject": each} for each in (who, "-", who)]}, headers=headers
+        ),
+        await client.post(
+            "/v1/backtests",
+            json={"outcomes": [{"subject": who}]},
+            headers=issuer.headers("scoring.read", user="officer-9"),
+        ),
+        await client.post("/v1/backtests", json={"outcomes": 7}, headers=issuer.headers(user="officer-9")),
     ]
-    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, 403]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, 403, 403, 403, 403]
     async with world.database.read() as tx:
         looks = await tx.fetch("SELECT subject::text, looked_by, what FROM look ORDER BY look_id")
     denied, simulated = (who, "officer-9", "denied"), (who, "officer-7", "simulation")
-    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated]
+    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated, denied, denied]
