@@ -79,7 +79,7 @@ class Beyond:
 
     @asynccontextmanager
     async def write(self):
-        yield SimpleNamespace(run=self._log, execute=self._log, fetch=self._log)
+        yield SimpleNamespace(run=self._log, execute=self._log, fetch=self._log, copy=self._log)
 
     async def at_once(self, *words: object) -> None:
         await self._log(*words)
