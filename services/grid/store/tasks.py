@@ -175,8 +175,9 @@ async def let_go(tx: WriteTx, recipients: Staged) -> list[UUID]:
     """Whom a roster lists among those whose knock ended because every roster had let them go."""
     rows = await recipients.fetch(
         tx,
-        "SELECT DISTINCT t.subject FROM staged_recipients s JOIN tasks t ON t.subject = s.subject WHERE s.active "  # noqa: S608
-        f"AND t.state = 'closed' AND t.reason = 'unmatched' AND t.outcome = '{TaskOutcome.NOT_ENROLLED}'",
+        "SELECT DISTINCT t.subject FROM staged_recipients s JOIN tasks t ON t.subject = s.subject WHERE s.active "
+        "AND t.state = 'closed' AND t.reason = 'unmatched' AND t.outcome = $1",
+        TaskOutcome.NOT_ENROLLED.value,
     )
     return [row["subject"] for row in rows]
 

@@ -152,7 +152,7 @@ async def take_overdue(tx: WriteTx, today: date) -> list[tuple[Tip, date]]:
     """
     passed = "CASE WHEN tell_by < $1 THEN tell_by ELSE screen_by END"
     rows = await tx.fetch(
-        f"UPDATE tips SET told_deadline_on = {passed} WHERE (state = 'received' AND screen_by < $1 "  # noqa: S608
+        f"UPDATE tips SET told_deadline_on = {passed} WHERE (state = 'received' AND screen_by < $1 "  # noqa: S608  (our own words)
         "OR state <> 'received' AND named AND told_at IS NULL AND tell_by < $1) "
         f"AND told_deadline_on IS DISTINCT FROM {passed} RETURNING told_deadline_on, {_COLUMNS}",
         today,

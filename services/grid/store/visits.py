@@ -99,7 +99,7 @@ async def visits_of(tx: ReadTx, subjects: Iterable[UUID]) -> list[StoredVisit]:
 async def sightings_at(tx: ReadTx, task_ids: Iterable[UUID]) -> list[StoredVisit]:
     """Reports under these tasks that say somebody was seen, whatever became of them."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM visits WHERE task_id = ANY($1) AND result = ANY($2)",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM visits WHERE task_id = ANY($1) AND result = ANY($2)",  # noqa: S608  (our own words)
         list(task_ids),
         [result.value for result in SIGHTINGS],
     )
@@ -157,7 +157,7 @@ async def list_in_review(tx: ReadTx, view: View, limit: int) -> list[StoredVisit
     where, args = conditions(view)
     args.append(limit)
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM visits WHERE status = 'in_review' AND task_id IN "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM visits WHERE status = 'in_review' AND task_id IN "  # noqa: S608  (our own words)
         f"(SELECT task_id FROM tasks WHERE {' AND '.join(where)}) ORDER BY visited_at LIMIT ${len(args)}",
         *args,
     )
@@ -169,7 +169,7 @@ async def list_with_problems(tx: ReadTx, view: View, limit: int) -> list[StoredV
     where, args = conditions(view)
     args.append(limit)
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM visits WHERE problems AND status <> 'awaiting_photo' AND task_id IN "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM visits WHERE problems AND status <> 'awaiting_photo' AND task_id IN "  # noqa: S608  (our own words)
         f"(SELECT task_id FROM tasks WHERE {' AND '.join(where)}) ORDER BY visited_at DESC LIMIT ${len(args)}",
         *args,
     )
