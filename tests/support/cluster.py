@@ -83,13 +83,16 @@ class Cluster:
         self._children[number].abandon()
 
     async def leader(self, stream: str) -> int:
-        """The server that leads a stream."""
+        """The server that leads a stream; waits for one, as the first server may hear of it after the stream's maker."""
+        async with asyncio.timeout(60):
+            while not (led := await self._leader(stream)):
+                await asyncio.sleep(0.1)
+        return int(led.removeprefix("wugan-"))
+
+    async def _leader(self, stream: str) -> str:
         facts = await get_json(HOST, self._monitors[0], f"/jsz?streams=1&acc=WUGAN&leader-only=0&name={stream}")
-        for account in facts["account_details"]:
-            for detail in account.get("stream_detail", []):
-                if detail["name"] == stream:
-                    return int(detail["cluster"]["leader"].removeprefix("wugan-"))
-        raise LookupError(stream)
+        told = (detail for account in facts["account_details"] for detail in account.get("stream_detail", []))
+        return next((each["cluster"].get("leader", "") for each in told if each["name"] == stream), "")
 
     async def _led(self) -> bool:
         for port in self._monitors:
