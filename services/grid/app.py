@@ -52,6 +52,6 @@ SERVICE = Service(
     routers=ROUTERS,
     build=build,
     streamed=(r"/v1/grids:import", r"/v1/visits/[^/]+/photo"),
-    partitioned=("looks", "readings"),
+    partitioned=("readings",),
     description=card.__doc__ or "",
 )

@@ -1,5 +1,6 @@
 """Requests to stop a benefit, and tips: routes of the village, of the reporter and of the agency."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -30,6 +31,7 @@ from services.grid.usecases.deps import Deps
 from services.grid.usecases.tipping import Reporter
 from services.grid.usecases.views import view_of
 from shared.kit.auth import Caller
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
 
 router = APIRouter(prefix="/v1", tags=["claims"], responses=PROBLEM_RESPONSES)
@@ -41,22 +43,23 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 async def list_stop_requests(
     deps: Parts, caller: Reader, state: StopState | None = None, cursor: str | None = None, limit: Limit = 50
 ) -> StopRequestsOut:
-    """Requests to stop in the caller's divisions, a page at a time."""
+    """Requests to stop in the caller's divisions, a page at a time; who reads what people wrote is kept."""
     question = (caller.client_id, "stop", state)
     after = read_cursor(cursor, *question)
-    async with deps.database.read() as tx:
+    async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         found = await stops.in_view(tx, view, state=state, after=after, limit=limit)
+        items = await _told(tx, deps, caller, found)
     more = make_cursor(found[-1].request_id, *question) if len(found) == limit else None
-    return StopRequestsOut(items=[_stop_request(deps, each) for each in found], next_cursor=more)
+    return StopRequestsOut(items=items, next_cursor=more)
 
 
 @router.get("/stop-requests/{request_id}")
 async def get_stop_request(deps: Parts, caller: Reader, request_id: UUID) -> StopRequestOut:
     """One request."""
-    async with deps.database.read() as tx:
+    async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return _stop_request(deps, await stopping.get(tx, request_id, view))
+        return (await _told(tx, deps, caller, [await stopping.get(tx, request_id, view)]))[0]
 
 
 @router.post("/stop-requests/{request_id}/verification")
@@ -68,7 +71,7 @@ async def post_verification(deps: Parts, caller: Village, request_id: UUID, body
             tx, deps, caller, request_id,
             view=view, as_stated=body.as_stated, event_on=body.event_on, told=body.tells_of,
         )  # fmt: skip
-        return _stop_request(deps, changed)
+        return (await _told(tx, deps, caller, [changed]))[0]
 
 
 @router.post("/stop-requests/{request_id}/conclusion")
@@ -79,7 +82,7 @@ async def post_stop_conclusion(
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         changed = await stopping.conclude(tx, deps, caller, request_id, view=view, confirmed=body.confirmed)
-        return _stop_request(deps, changed)
+        return (await _told(tx, deps, caller, [changed]))[0]
 
 
 @router.post("/tips", status_code=201)
@@ -158,6 +161,11 @@ async def post_reveal(deps: Parts, caller: Officer, tip_id: UUID) -> ReporterOut
     async with deps.database.write() as tx:
         found = await tipping.reveal(tx, deps, caller, tip_id)
     return ReporterOut.model_validate(found)
+
+
+async def _told(tx: WriteTx, deps: Deps, caller: Caller, found: Sequence[StopRequest]) -> list[StopRequestOut]:
+    await stopping.note_read(tx, deps, caller, found)
+    return [_stop_request(deps, each) for each in found]
 
 
 def _stop_request(deps: Deps, request: StopRequest) -> StopRequestOut:

@@ -25,6 +25,7 @@ Involved = Annotated[
 ]
 Citizen = Annotated[Caller, Security(allow("me.read", roles=("citizen",)))]
 Service = Annotated[Caller, Security(allow("grid.read", roles=("service",)))]
+Auditor = Annotated[Caller, Security(allow("audit.read"))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

@@ -13,7 +13,7 @@ from services.grid.api.review import visit_out
 from services.grid.schemas.base import WorkerId
 from services.grid.schemas.work import VisitOut
 from services.grid.usecases.errors import NoSuchPhotoError
-from services.grid.usecases.photographing import MAX_BYTES, log_look, read_photo, show_photo, take_photo
+from services.grid.usecases.photographing import MAX_BYTES, note_look, read_photo, show_photo, take_photo
 from services.grid.usecases.views import acting_worker, view_of
 from shared.kit.problems import PROBLEM_RESPONSES, TooLargeError
 
@@ -54,7 +54,7 @@ async def get_photo(deps: Parts, caller: Village, visit_id: UUID) -> Response:
         view = await view_of(tx, caller, deps.clock.today())
         with suppress(NoSuchPhotoError):
             found = await show_photo(tx, deps, visit_id, view)
-        await log_look(tx, deps, caller, visit_id, shown=found is not None)
+        await note_look(tx, deps, caller, visit_id, shown=found is not None)
     if found is None:
         raise NoSuchPhotoError
     return Response(found, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

@@ -82,22 +82,3 @@ async def forget(tx: WriteTx, today: date) -> tuple[int, int]:
     )
     marks = await tx.run("DELETE FROM photos WHERE mark_until < $1 AND sealed IS NULL", today)
     return int(photos.rsplit(" ", 1)[1]), int(marks.rsplit(" ", 1)[1])
-
-
-async def log_look(tx: WriteTx, visit_id: UUID, *, who: tuple[str, str, str], shown: bool, at: datetime) -> None:
-    """Note who looked at which photo, refusals too; committed before the answer leaves.
-
-    Args:
-        tx: the transaction.
-        visit_id: of the photo.
-        who: client, person, role.
-        shown: whether he was let.
-        at: instant.
-    """
-    await tx.run(
-        'INSERT INTO looks (at, client_id, "user", role, visit_id, shown) VALUES ($1, $2, $3, $4, $5, $6)',
-        at,
-        *who,
-        visit_id,
-        shown,
-    )

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from services.grid.tables.base import AT, METADATA
+from services.grid.domain.looks import Seen
+from services.grid.tables.base import AT, METADATA, one_of
 
 ROUNDS = sa.Table(
     "rounds",
@@ -29,11 +30,17 @@ READINGS = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("worker_id", sa.Text, comment="for whom a back end asked"),
     sa.Column("what", sa.Text, nullable=False),
-    sa.Column("subject", pg.UUID(as_uuid=True), nullable=False),
+    sa.Column(
+        "subject",
+        pg.UUID(as_uuid=True),
+        comment="null where the log was read, or a photo asked for that nobody sent",
+    ),
     sa.Column("visit_id", pg.UUID(as_uuid=True)),
     sa.Column("case_id", pg.UUID(as_uuid=True)),
-    sa.CheckConstraint("what IN ('person', 'visit', 'case')", name="what"),
+    sa.Column("request_id", pg.UUID(as_uuid=True)),
+    sa.Column("shown", sa.Boolean, nullable=False, server_default=sa.true()),
+    one_of("what", Seen),
     sa.Index("ix_readings_subject", "subject"),
     postgresql_partition_by="RANGE (at)",
-    comment="who was told whose name and phone, or what was written about whom",
+    comment="who was told or shown what about whom; refusals too",
 )

@@ -270,21 +270,6 @@ PHOTOS = sa.Table(
     comment="photos of visits; their marks outlive them, so that an old photo is known again",
 )
 
-LOOKS = sa.Table(
-    "looks",
-    METADATA,
-    sa.Column("seq", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("at", AT, primary_key=True),
-    sa.Column("client_id", sa.Text, nullable=False),
-    sa.Column("user", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("visit_id", pg.UUID(as_uuid=True), nullable=False),
-    sa.Column("shown", sa.Boolean, nullable=False),
-    sa.Index("ix_looks_visit_id", "visit_id"),
-    postgresql_partition_by="RANGE (at)",
-    comment="who looked at whose photo; refusals too",
-)
-
 CASES = sa.Table(
     "cases",
     METADATA,

@@ -25,13 +25,15 @@ from services.grid.domain.cases import (
     shows,
     visits_of_this_round,
 )
+from services.grid.domain.looks import Seen
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState
 from services.grid.domain.views import COUNTY, TOWN, View
 from services.grid.domain.visits import OPENS_CASE
-from services.grid.store import cases, hands, locks, readings, suspicions, tasks
+from services.grid.store import cases, hands, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.store.readings import Reading
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -95,8 +97,8 @@ async def read_notes(tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps:
     """What offices wrote with the steps, for those who work on the case; the look is kept before the answer leaves."""
     if caller.role not in _READERS or not any(step.note for step in steps):
         return [None] * len(steps)
-    seen = [Reading(what="case", subject=case.subject, case_id=case.case_id)]
-    await readings.note(tx, seen, who=(caller.client_id, caller.user, caller.role), at=deps.clock.now())
+    seen = [Reading(what=Seen.CASE, subject=case.subject, case_id=case.case_id)]
+    await looking.note(tx, deps, caller, seen)
     return [deps.vault.open(step.note, case.subject.bytes).decode() if step.note else None for step in steps]
 
 

@@ -10,11 +10,13 @@ from uuid import UUID
 import httpx
 import structlog
 
+from services.grid.domain.looks import Seen
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.views import View
-from services.grid.store import readings, roll
+from services.grid.store import roll
 from services.grid.store.readings import Reading
 from services.grid.store.tasks import Task
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
@@ -115,9 +117,8 @@ async def reveal(deps: Deps, subjects: Sequence[UUID]) -> Mapping[UUID, Person] 
 
 async def note_revealed(tx: WriteTx, deps: Deps, caller: Caller, worker_id: str | None, people: Iterable[UUID]) -> None:
     """Keep whose names a caller is about to be told, and for which member: ingest knows only that grid asked."""
-    seen = [Reading(what="person", subject=subject) for subject in sorted(people)]
-    who = (caller.client_id, caller.user, caller.role)
-    await readings.note(tx, seen, who=who, worker_id=worker_id, at=deps.clock.now())
+    seen = [Reading(what=Seen.PERSON, subject=subject) for subject in sorted(people)]
+    await looking.note(tx, deps, caller, seen, worker_id=worker_id)
 
 
 def _person(each: Mapping[str, str | None]) -> Person:

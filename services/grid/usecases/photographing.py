@@ -8,13 +8,16 @@ from uuid import UUID
 
 from PIL import Image, ImageOps
 
+from services.grid.domain.looks import Seen
 from services.grid.domain.photos import Marks, marks_of, same
 from services.grid.domain.views import View
 from services.grid.domain.visits import VisitStatus
 from services.grid.store import locks, photos, tasks
 from services.grid.store import visits as store
 from services.grid.store.photos import StoredPhoto
+from services.grid.store.readings import Reading
 from services.grid.store.visits import StoredVisit
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     NoSuchPhotoError,
@@ -122,10 +125,12 @@ async def show_photo(tx: ReadTx, deps: Deps, visit_id: UUID, view: View) -> byte
     return deps.vault.open(kept[1], visit_id.bytes)
 
 
-async def log_look(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, shown: bool) -> None:
+async def note_look(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, shown: bool) -> None:
     """Note who looked at a photo, or wanted to."""
-    who = (caller.client_id, caller.user, caller.role)
-    await photos.log_look(tx, visit_id, who=who, shown=shown, at=deps.clock.now())
+    found = (await store.find_visits(tx, [visit_id])).get(visit_id)
+    subject = found.subject if found else None
+    seen = Reading(what=Seen.PHOTO, subject=subject, visit_id=visit_id, shown=shown)
+    await looking.note(tx, deps, caller, [seen])
 
 
 async def _go_on(tx: WriteTx, deps: Deps, found: StoredVisit, flags: tuple[str, ...]) -> StoredVisit:

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from services.grid.domain.looks import Seen
 from services.grid.domain.tasks import TaskOutcome, TaskState
 from services.grid.domain.views import View
 from services.grid.domain.visits import VisitStatus
-from services.grid.store import cases, hands, locks, readings, tasks, upkeep
+from services.grid.store import cases, hands, locks, tasks, upkeep
 from services.grid.store import visits as store
 from services.grid.store.readings import Reading
 from services.grid.store.tasks import Task
 from services.grid.store.visits import StoredVisit
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -66,9 +68,11 @@ def note_of(deps: Deps, each: StoredVisit) -> str | None:
 async def note_read(tx: WriteTx, deps: Deps, caller: Caller, found: Sequence[StoredVisit]) -> None:
     """Keep who is told what members wrote."""
     seen = [
-        Reading(what="visit", subject=each.subject, visit_id=each.visit.visit_id) for each in found if each.visit.note
+        Reading(what=Seen.VISIT, subject=each.subject, visit_id=each.visit.visit_id)
+        for each in found
+        if each.visit.note
     ]
-    await readings.note(tx, seen, who=(caller.client_id, caller.user, caller.role), at=deps.clock.now())
+    await looking.note(tx, deps, caller, seen)
 
 
 async def _find(tx: WriteTx, visit_id: UUID, view: View) -> tuple[StoredVisit, Task]:

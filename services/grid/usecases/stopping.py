@@ -1,14 +1,18 @@
 """Requests to stop a benefit: the village verifies, somebody of the agency concludes, and only then it is told."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from services.grid.domain.claims import StopAction, StopState, Told, follow_stop
+from services.grid.domain.looks import Seen
 from services.grid.domain.views import COUNTY, View
 from services.grid.store import locks, stops
+from services.grid.store.readings import Reading
 from services.grid.store.stops import StopRequest
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -54,8 +58,18 @@ async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
     await stops.place(tx, [fact.subject.bytes])
 
 
+async def note_read(tx: WriteTx, deps: Deps, caller: Caller, found: Sequence[StopRequest]) -> None:
+    """Keep who is told what people wrote in these requests."""
+    seen = [
+        Reading(what=Seen.STOP_REQUEST, subject=each.subject, request_id=each.request_id)
+        for each in found
+        if each.sealed_reason is not None
+    ]
+    await looking.note(tx, deps, caller, seen)
+
+
 def words(deps: Deps, request: StopRequest) -> str:
-    """Why it is asked: what somebody wrote, or the code."""
+    """Why it is asked: what somebody wrote, or the code; `note_read` comes first."""
     if request.sealed_reason is None:
         return request.reason
     return deps.vault.open_text(request.sealed_reason, request.request_id)

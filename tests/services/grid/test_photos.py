@@ -126,8 +126,11 @@ async def test_photos_are_sealed_shown_to_the_village_and_forgotten_in_time(town
     assert b"phone of the member" not in shown.content
     refused = await town.ask("GET", path, headers=town.village(NEIGHBOUR, user="neighbour"))
     assert refused.json()["code"] == "no_such_photo"
-    looks = await town.rows('SELECT "user", shown FROM looks ORDER BY seq')
-    assert [(row["user"], row["shown"]) for row in looks] == [("village-head", True), ("neighbour", False)]
+    looks = await town.rows('SELECT "user", what, subject, shown FROM readings ORDER BY seq')
+    assert [tuple(row.values()) for row in looks] == [
+        ("village-head", "photo", ANNA, True),
+        ("neighbour", "photo", ANNA, False),
+    ]
     town.clock.move(timedelta(days=31))
     await go_round(town.deps)
     assert (await town.ask("GET", path, headers=town.village())).status_code == 404

@@ -98,6 +98,8 @@ TRIED: dict[tuple[str, str], Any] = {
     ("GET", "/v1/worklist"): None,
     ("GET", "/v1/tasks"): None,
     ("GET", "/v1/cases"): None,
+    ("GET", "/v1/looks"): None,
+    ("GET", "/v1/me/looks"): None,
     ("GET", "/v1/cases/{case_id}"): None,
     ("POST", "/v1/visits"): lambda known: visit(known["task_id"]),
     ("POST", "/v1/visits:sync"): lambda known: {"visits": [visit(known["task_id"])]},
