@@ -29,6 +29,7 @@ from services.scoring.domain.weighing import (
     Combination,
     Scale,
     Strongest,
+    beyond_positive,
     newest_strong,
     positive_rows,
     weigh,
@@ -56,14 +57,14 @@ def _assess_piece(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
 
 
 def _others(signals: Signals, scale: Scale) -> Array:
-    """Positions of the people of whom anything but positive evidence is known."""
+    """Positions of the people of whom more than positive evidence is known."""
     known = (signals.day <= scale.until) | (signals.kind == Kind.TAKEN_BACK)  # whichever clock is a day ahead
-    rows = np.flatnonzero((signals.kind != Kind.SEEN) & known)
+    rows = np.flatnonzero(beyond_positive(signals, scale) & known)
     return np.unique(np.searchsorted(signals.starts, rows, side="right") - 1)
 
 
 def _judged(counted: Signals, origins: Origins, scale: Scale) -> dict[int, Judgement]:
-    """Judgements of the people of whom anything but positive evidence counts."""
+    """Judgements of the people of whom more than positive evidence counts."""
     return {
         person: judge(sightings_of(counted, origins, scale, person), scale.rules, scale.today)
         for person in _others(counted, scale).tolist()

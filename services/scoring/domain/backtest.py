@@ -14,7 +14,7 @@ from services.scoring.domain.assessment import assess
 from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import BATCH_BITS, BY_PEOPLE, Array, Kind, Origins, Signals, day_number, day_of
-from services.scoring.domain.weighing import Scale
+from services.scoring.domain.weighing import Scale, outside_of
 from shared.contracts.vocabulary import SuspicionKind
 
 
@@ -88,9 +88,7 @@ def losses_of(signals: Signals, losses: Iterable[Loss], origins: Origins, rules:
 
     What fits the number alone ends nothing here either; reporting to who watches over a sentence outside ends a prison.
     """
-    watched = rules.negatives.outside_sources
-    outside = np.asarray([each.strong and each.source in watched for each in origins.items], dtype=bool)
-    reports = (signals.kind == Kind.SEEN) & outside[signals.origin]
+    reports = (signals.kind == Kind.SEEN) & outside_of(rules, origins)[signals.origin]
     found: list[tuple[int, int, int]] = []
     unseen: dict[bytes, int] = {}
     for each in losses:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.scoring.domain.opinions import CERTIFIABLE, STRONG_EVIDENCE, Opinions
-from services.scoring.domain.signals import EPOCH, Array, Kind, Signals
-from services.scoring.domain.weighing import Scale, newest_strong, positive_rows
+from services.scoring.domain.signals import EPOCH, Array, Signals
+from services.scoring.domain.weighing import Scale, beyond_positive, newest_strong, positive_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,7 +18,7 @@ class Stored:
         level: position in `LEVELS`; decision, strength likewise in theirs.
         as_of: day number, 0 for none.
         evidence: first evidence id, or the largest integer.
-        marked: whether anything but positive evidence is known.
+        marked: whether more than positive evidence is known.
         digest: fingerprint of the whole opinion.
     """
 
@@ -54,7 +54,7 @@ def divide(new: Signals, stored: Stored, scale: Scale) -> Work:
     places = positions(new.subjects, stored.subjects)
     known = places >= 0
     marked = np.zeros(new.people, dtype=bool)
-    marked[np.searchsorted(new.starts, np.flatnonzero(new.kind != Kind.SEEN), side="right") - 1] = True
+    marked[np.searchsorted(new.starts, np.flatnonzero(beyond_positive(new, scale)), side="right") - 1] = True
     if not known.any():
         return Work(own=new.subjects, whole=new.subjects[:0])
     marked |= known & stored.marked[places]

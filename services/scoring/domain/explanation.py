@@ -12,6 +12,7 @@ import numpy as np
 
 from services.scoring.domain.assessment import assess
 from services.scoring.domain.classes import class_of, department_label, labels_of
+from services.scoring.domain.negatives import COMMUNITY_SENTENCE
 from services.scoring.domain.opinions import (
     CERTIFIABLE,
     DECISIONS,
@@ -223,6 +224,8 @@ def _officer(
             f"{_KIND_WORDS[found.kind]}({_CONFIDENCE_WORDS[found.confidence]}),事件日期 {found.event_on.isoformat()}:"
             f"{';'.join(words)}。来源:{'、'.join(found.sources)}。须由人工核查,系统不作停发决定。"
         )
+    if COMMUNITY_SENTENCE in opinion.reasons_of(0):
+        said.append("有社区服刑(社区矫正、缓刑等)记录:不影响领取资格,服刑期间待遇照发、不参加调整。")
     if opinion.decision[0] == SUSPECTED:
         return said
     if strong:

@@ -13,6 +13,7 @@ from services.scoring.domain.rules import Negatives, RuleSet, window_start
 from services.scoring.domain.signals import BY_PEOPLE, Kind, day_number, day_of
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 
+COMMUNITY_SENTENCE = "community_sentence"
 _DEATHS = frozenset({Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD})
 _CUSTODY = frozenset({Kind.CUSTODY, Kind.SENTENCED_CUSTODY, Kind.DETAINED})
 _ORDER = (Confidence.HINT, Confidence.PROBABLE, Confidence.CONCLUSIVE)
@@ -41,6 +42,11 @@ class Sighting:
     monthly: bool
     evidence: int
     candidates: int = 1
+
+    @property
+    def concluded(self) -> int:
+        """When people concluded it, to compare it with other conclusions; 0 where they did not, or nobody knows."""
+        return max(-self.evidence, 0) if self.source in BY_PEOPLE else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +79,7 @@ class Suspicion:
 class Judgement:
     """All suspicions of a person, and notes that go beside an opinion without changing it.
 
-    Only whoever is known by more than positive evidence is judged, so that a report to who watches over a sentence is a
-    note beside what courts and prisons tell, and none by itself.
+    Only whoever is known by more than positive evidence is judged, or has reported to who watches over a sentence.
     """
 
     suspicions: tuple[Suspicion, ...]
@@ -93,16 +98,25 @@ def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgeme
     custody = _custody(sightings, rules, today)
     against = _contradiction(sightings, rules.negatives)
     community = any(_in_community(each, rules.negatives) for each in sightings)
-    notes = ("community_sentence",) if community else ()
+    notes = (COMMUNITY_SENTENCE,) if community else ()
     found = tuple(each for each in (death, missing, custody, against) if each is not None)
     return Judgement(suspicions=found, notes=notes)
 
 
 def _standing(sightings: Iterable[Sighting], kinds: frozenset[Kind], refutation: Kind) -> tuple[list[Sighting], int]:
-    """Negatives that people have not refuted, and how many refutations there were."""
-    refuted = {each.day for each in sightings if each.kind is refutation}
-    until = max(refuted, default=-1)
-    return [each for each in sightings if each.kind in kinds and each.day > until], len(refuted)
+    """Negatives that people have not refuted, and how many refutations there were.
+
+    A refutation outweighs what registers say of the days up to it. Among people's own conclusions the later one stands,
+    whatever day it names: who was taken for his brother in September may have died in August.
+    """
+    refutations = [each for each in sightings if each.kind is refutation]
+    refuted = {each.day for each in refutations}
+    until, concluded = max(refuted, default=-1), max((each.concluded for each in refutations), default=0)
+
+    def stands(record: Sighting) -> bool:
+        return record.concluded > concluded if record.concluded and concluded else record.day > until
+
+    return [each for each in sightings if each.kind in kinds and stands(each)], len(refuted)
 
 
 def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Suspicion | None:
@@ -317,7 +331,7 @@ def _suspicion(  # noqa: PLR0913  (a suspicion has this many parts)
         confidence=confidence,
         event_on=day_of(min(each.day for each in dated_by)),
         # What people concluded has no evidence id: its way back is the case.
-        evidence=tuple(sorted({each.evidence for each in evidence if each.evidence})),
+        evidence=tuple(sorted({each.evidence for each in evidence if each.source not in BY_PEOPLE})),
         sources=tuple(sorted({each.source for each in evidence})),
         reasons=tuple(reasons),
         episode=episode,

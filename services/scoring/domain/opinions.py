@@ -60,7 +60,7 @@ class Opinions:
         as_of: day number of the newest evidence it rests on, 0 for none.
         points: whole points of the weak evidence; 0 where they were not needed.
         valid_months: cap on the certificate, 0 for none.
-        marked: whether anything but positive evidence is known of the person.
+        marked: whether more than positive evidence is known of the person.
         classes: bit set of evidence classes.
         evidence: evidence ids it rests on.
         reasons: positions in `words`.

@@ -131,7 +131,7 @@ class Signals:
         day: day number of the event.
         kind: a `Kind`.
         full: identified by number and name, or by a reader-checked card or face.
-        evidence: evidence id, the way back to the file.
+        evidence: evidence id, the way back to the file; of what people concluded the microseconds of when, below zero.
     """
 
     subjects: Array

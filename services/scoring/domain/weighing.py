@@ -31,6 +31,7 @@ class Scale:
         department: number of the department.
         source: number of the source, as in the row order.
         name: rank of the source's code; unlike its number it is the same whatever came first.
+        outside: whether its evidence tells that a sentence is served outside.
     """
 
     rules: RuleSet
@@ -44,6 +45,7 @@ class Scale:
     department: Array
     source: Array
     name: Array
+    outside: Array
 
 
 def scale_of(rules: RuleSet, origins: Origins, today: date) -> Scale:
@@ -63,7 +65,20 @@ def scale_of(rules: RuleSet, origins: Origins, today: date) -> Scale:
         department=np.asarray(numbers, dtype=np.int64),
         source=origins.source_numbers.astype(np.int64),
         name=np.unique([item.source for item in origins.items], return_inverse=True)[1].astype(np.int64),
+        outside=outside_of(rules, origins),
     )
+
+
+def outside_of(rules: RuleSet, origins: Origins) -> Array:
+    """For each origin number whether it sees those who serve a sentence outside."""
+    watching = rules.negatives.outside_sources
+    return np.asarray([each.strong and each.source in watching for each in origins.items], dtype=bool)
+
+
+def beyond_positive(signals: Signals, scale: Scale) -> Array:
+    """Mask of the rows that tell more of a person than that somebody saw him: negatives, and sentences outside."""
+    mask: Array = signals.kind != Kind.SEEN
+    return mask | scale.outside[signals.origin] if scale.outside.any() else mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from services.scoring.domain.changes import Stored, difference, positions
 from services.scoring.domain.opinions import SUSPECTED, Opinions
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.signals import CONCLUSIONS, Array
+from services.scoring.domain.signals import BY_PEOPLE, Array
 from services.scoring.domain.suspicions import (
     Known,
     Raising,
@@ -148,7 +148,7 @@ class _Matters:
         raisings: suspicions to keep.
         asking: whose opinion must be said for them.
         open: of whom anything that blocks is open.
-        concluded: of whom a case has just been concluded, and all that blocks has been found in cases.
+        concluded: of whom people have just concluded something, and all that blocks has been found by people.
     """
 
     raisings: list[Raising]
@@ -166,17 +166,17 @@ async def _raise(tx: WriteTx, means: Means, opinions: Opinions, concluded: Array
     raisings: list[Raising | None] = []
     asking, open_ones = np.zeros(len(opinions), dtype=bool), np.zeros(len(opinions), dtype=bool)
     just = asking.copy() if concluded is None else positions(opinions.subjects, concluded) >= 0
-    in_cases = just.copy()
+    by_people = just.copy()
     for person, identity, (subject, each) in zip(persons, ids, found, strict=True):
         before = known.get(identity)
         raising = raise_suspicion(subject, each, before, means.today)
         raisings.append(raising)
         asking[person] |= asks_anew(each, before, raising, concluded=bool(just[person]))
         open_ones[person] |= each.blocks and _status(before, raising) is Status.OPEN
-        in_cases[person] &= not each.blocks or CONCLUSIONS in each.sources
+        by_people[person] &= not each.blocks or not BY_PEOPLE.isdisjoint(each.sources)
     raisings += await _withdrawn(tx, opinions, frozenset(ids))
     kept = [each for each in raisings if each is not None]
-    return _Matters(raisings=kept, asking=asking, open=open_ones, concluded=in_cases)
+    return _Matters(raisings=kept, asking=asking, open=open_ones, concluded=by_people)
 
 
 def _status(before: Known | None, raising: Raising | None) -> Status | None:

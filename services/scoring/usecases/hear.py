@@ -1,7 +1,7 @@
 """Hearing: keep signals as they arrive, and turn people's conclusions into facts that outweigh earlier evidence."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 
 _DEPARTMENTS = {CONCLUSIONS: "grid", STOP_REQUESTS: "family"}
+_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def keep_evidence(tx: WriteTx, bodies: Iterable[tuple[int | None, bytes]]) -> None:
@@ -110,7 +111,7 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     )
     for on, kinds, strength in days:
         if kinds:
-            body = _facts(subject, on, kinds, by, strength)
+            body = _facts(subject, on, kinds, concluded_at, {"source": by, "strength": strength.value})
             await signals.append(tx, [NewSegment(shard=shard, rows=len(kinds), urgent=True, body=body)])
 
 
@@ -134,16 +135,16 @@ async def keep_report(tx: WriteTx, request: StopRequestConcluded) -> None:
     )
 
 
-def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], source: str, strength: Strength) -> bytes:
-    rows = len(kinds)
+def _facts(subject: UUID, on: date, kinds: tuple[Kind, ...], concluded_at: datetime, origin: dict[str, str]) -> bytes:
+    """What people concluded as signals; in place of an evidence id stands when, below zero where no file's ids are."""
+    rows, concluded = len(kinds), (concluded_at - _SINCE) // timedelta(microseconds=1)
     table = pa.table(
         {
             "subject": pa.array([subject.bytes] * rows, pa.binary(16)),
             "occurred_on": pa.array([on] * rows, pa.date32()),
             "kind": pa.array([kind.name.lower() for kind in kinds]).dictionary_encode(),
             "identity": pa.array([Identity.FULL.value] * rows).dictionary_encode(),
-            "evidence_id": pa.array([0] * rows, pa.int64()),
+            "evidence_id": pa.array([-concluded] * rows, pa.int64()),
         }
     )
-    origin = {"source": source, "department": _DEPARTMENTS[source], "strength": strength.value}
-    return arrow.encode(table.replace_schema_metadata(origin))
+    return arrow.encode(table.replace_schema_metadata(origin | {"department": _DEPARTMENTS[origin["source"]]}))

@@ -108,11 +108,14 @@ def signals_of(saws: Iterable[Saw]) -> Signals:
     return from_rows([rows_of(numbered)], ORIGINS)
 
 
-def concluded(kind: SuspicionKind, conclusion: CaseConclusion, on: date, who: str = "a") -> list[Saw]:
-    """The facts that follow from a conclusion of people."""
+def concluded(
+    kind: SuspicionKind, conclusion: CaseConclusion, on: date, who: str = "a", *, said: date | None = None
+) -> list[Saw]:
+    """The facts that follow from a conclusion of people, about a day; `said` on which they concluded it."""
     follows = consequence(kind, conclusion)
     facts = (*follows.refuted, *follows.explained, *follows.found) if follows else ()
-    return [Saw(who=who, source="case_conclusion", on=on, kind=fact) for fact in facts]
+    at = -day_number(said) if said else 0
+    return [Saw(who=who, source="case_conclusion", on=on, kind=fact, evidence=at) for fact in facts]
 
 
 def opinions_of(saws: Iterable[Saw], *, today: date = TODAY, rules: RuleSet = RULES) -> Opinions:

@@ -30,7 +30,8 @@ def saws_of(case: dict[str, Any]) -> list[Saw]:
         for each in case["signals"]
     ]
     for each in case.get("concluded", ()):
-        saws += concluded(SuspicionKind(each["kind"]), CaseConclusion(each["conclusion"]), each["on"])
+        kind, conclusion = SuspicionKind(each["kind"]), CaseConclusion(each["conclusion"])
+        saws += concluded(kind, conclusion, each["on"], said=each.get("said"))
     return saws
 
 

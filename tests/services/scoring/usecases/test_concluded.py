@@ -89,6 +89,20 @@ async def test_what_a_case_finds_before_any_register_tells_begins_no_review(worl
     assert await decisions_said(world) == []
 
 
+async def test_of_two_conclusions_the_later_stands_whatever_days_they_name(world: World) -> None:
+    await world.hear([DEATH, Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
+    for conclusion, event_on, decision in (
+        (FALSE, None, "certifiable"),
+        (CaseConclusion.CONFIRMED, DEATH.on, "suspected"),
+        (FALSE, None, "certifiable"),
+    ):
+        world.clock.move(timedelta(hours=1))
+        seen_on = date(2023, 9, 10) if conclusion is FALSE else None
+        await world.conclude(SuspicionKind.DEATH, conclusion, event_on=event_on, seen_on=seen_on)
+        await world.sweep()
+        assert (await world.assessment()).decision == decision
+
+
 async def test_a_request_without_a_day_dates_no_death(world: World) -> None:
     await request_stop(world, event_on=None)
     await world.hear([DEATH])
@@ -116,7 +130,7 @@ async def test_a_death_a_relative_reported_is_known_and_conclusive_beside_one_re
     await world.hear([Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
     await world.sweep()
     said = await world.said()
-    assert [row["decision"] for _, row in said] == ["suspected"]  # and no case: people have been there
+    assert said == []  # neither a case, for people have been there, nor a review, which nothing would end
     [kept] = await world.suspicions()
     assert (kept.raised.found.kind, kept.raised.found.confidence, kept.raised.status) == (
         "suspected_death", "probable", "confirmed",
