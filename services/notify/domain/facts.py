@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from services.notify.domain.drafts import DRAFT_SCHEMA, Drafts, one
-from services.notify.domain.words import ENDINGS
 from shared.contracts.events import BatchCompleted, CertificateRevoked
 from shared.contracts.events.grid import CaseOverdue, ReportLocked, StopRequestConcluded, TaskOverdue, WorkdayPlanned
 from shared.contracts.events.ingest import CorrectionChanged, DeliveryMissed
@@ -42,7 +41,7 @@ _WITH_DEADLINE: Final = frozenset(
         NoticeKind.ANSWERED,
     }
 )
-_DEATHS: Final = frozenset({"death", "declared_dead"})
+_DEATHS: Final = frozenset({"death", "declared_dead", "household_extinct"})
 _WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
 _GOES_ON: Final = frozenset({NoticeKind.RESUMED, NoticeKind.ARREARS, NoticeKind.WITHDRAWN, NoticeKind.APOLOGY})
 _FALSE_DEATH: Final = "false_death"
@@ -62,10 +61,8 @@ GIVEN_UP: Final = frozenset({NOTICES[NoticeKind.RESUMED], NOTICES[NoticeKind.WIT
 
 
 def tells_of_death(fact: StopRequestConcluded) -> bool:
-    """Whether a request to stop tells of a death: by its reason, or a relative's by the day he names."""
-    if fact.reason in ENDINGS:
-        return fact.reason in _DEATHS
-    return fact.relation != "self" and fact.event_on is not None
+    """Whether a request to stop tells of a death: by its code, or by the one that people read in its words."""
+    return fact.reason in _DEATHS
 
 
 def given_up_by(fact: NoticeGiven) -> frozenset[str]:

@@ -1,11 +1,12 @@
 """Standing of a person: the latest opinion and what people concluded, the same whatever order they came in."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from shared.contracts.vocabulary import CaseConclusion, Decision
+from shared.contracts.vocabulary import CaseConclusion, Decision, SuspicionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,33 @@ class Standing:
         if self.opinion is None or self.opinion.decision is not Decision.SUSPECTED:
             return False
         return all(at is None or self.opinion.said_at > at for at in (self.cleared_at, self.confirmed_at))
+
+
+_KINDS = frozenset(SuspicionKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspected:
+    """The opinion a person is under review for.
+
+    Attributes:
+        said_at: when scoring said it.
+        kinds: what it suspects.
+        since: the earliest day on which that may have happened; None where the opinion names none.
+    """
+
+    said_at: datetime
+    kinds: frozenset[SuspicionKind]
+    since: date | None
+
+    def is_answered_by(self, found: Mapping[SuspicionKind, date]) -> bool:
+        """Whether people had looked at all of it by these days: what may have happened later they did not see."""
+        return all(kind in found and (self.since is None or self.since <= found[kind]) for kind in self.kinds)
+
+
+def kinds_of(reasons: Iterable[str]) -> frozenset[SuspicionKind]:
+    """What an opinion suspects, by the reasons it gives: `kind:confidence`."""
+    return frozenset(SuspicionKind(word) for word in (each.partition(":")[0] for each in reasons) if word in _KINDS)
 
 
 def with_opinion(standing: Standing, opinion: Opinion) -> Standing:

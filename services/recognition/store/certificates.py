@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.recognition.domain.certificates import Certificate
-from services.recognition.domain.standing import Finding
+from services.recognition.domain.standing import Finding, Suspected, kinds_of
 from shared.contracts.events import CaseConcluded
 from shared.contracts.vocabulary import Claim
 from shared.kit.db import ReadTx, WriteTx
@@ -230,6 +230,16 @@ async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetim
         f"ON CONFLICT (subject) DO UPDATE SET {column} = GREATEST(standing.{column}, excluded.{column})",
         subject,
         at,
+    )
+
+
+async def find_suspected(tx: ReadTx, subject: UUID) -> Suspected | None:
+    """The opinion a person is under review for; None where he is not."""
+    rows = await tx.fetch("SELECT said_at, as_of, reasons FROM standing WHERE subject = $1 AND under_review", subject)
+    return (
+        Suspected(said_at=rows[0]["said_at"], kinds=kinds_of(rows[0]["reasons"]), since=rows[0]["as_of"])
+        if rows
+        else None
     )
 
 

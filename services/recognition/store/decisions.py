@@ -263,16 +263,27 @@ async def list_amounts(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.
     )
 
 
-_UNRESOLVED = """
+_BY_FINDING = "(p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')"
+
+_UNRESOLVED = f"""
 SELECT count(*) AS left_over FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
-WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective'))
-    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-"""
+WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective')) AND {_BY_FINDING}
+"""  # noqa: S608  (our own text)
+
+_FOUND = f"""
+SELECT p.reason, (max(p.opened_at) AT TIME ZONE 'Asia/Shanghai')::date AS found_on
+FROM proposal p WHERE p.subject = $1 AND {_BY_FINDING} GROUP BY p.reason
+"""  # noqa: S608  (our own text)
 
 
 async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
     """What still rests on findings about a person: proposals not decided, decisions announced or in effect."""
     return int((await tx.fetch(_UNRESOLVED, subject))[0]["left_over"])
+
+
+async def list_found(tx: ReadTx, subject: UUID) -> dict[EndingEvent, date]:
+    """What people have found about a person and proposed by it, and when last, whatever officers decided then."""
+    return {EndingEvent(row["reason"]): row["found_on"] for row in await tx.fetch(_FOUND, subject)}
 
 
 async def list_standing(tx: WriteTx, subject: UUID, reasons: Sequence[EndingEvent]) -> list[Decided]:

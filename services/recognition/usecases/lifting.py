@@ -26,7 +26,6 @@ from services.recognition.domain.programs import (
     SuspensionReason,
     period_months,
 )
-from services.recognition.domain.standing import Finding
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, overpayments, proposals, requests
 from services.recognition.store.decisions import Decided, Enrolment
@@ -45,7 +44,7 @@ from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
-from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.reviews import end_review, find_alive
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
@@ -279,7 +278,7 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
         fallen.append(other)
     now, ids = deps.clock.now(), tuple(each.decision_id for each in fallen)
     # He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
-    await certificates.note_finding(tx, first.subject, Finding.CLEARS, now)
+    await find_alive(deps, tx, first.subject)
     await proposals.withdraw_unconfirmed(tx, first.subject, now, sorted(ENDS_LIFE))
     certified = await _certify(deps, tx, first, why.passed_on)
     proposal = await decisions.find_proposal(tx, first.proposal_id)

@@ -30,8 +30,9 @@ _WIDER = {
 """What else is not so where a case finds that a reason is not."""
 _BY_ANOTHER_NAME = {EndingEvent.IMPRISONMENT: EndingEvent.CRIMINAL_PUNISHMENT}
 """What an event is to a rule that does not name it: whoever serves a term has been punished."""
-_SELF = "self"
 _REASONS = frozenset(EndingEvent)
+_WEIGHED = ENDS_LIFE | {EndingEvent.IMPRISONMENT, EndingEvent.DETENTION, EndingEvent.MISSING}
+"""What scoring takes from a verified request as an answer, so that it says again what else stays open."""
 
 
 def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
@@ -106,7 +107,10 @@ async def propose_overdue(deps: Deps, tx: WriteTx, run: Run, shard: int) -> int:
 
 
 async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
-    """Take in a village's signed list: what a case has not proposed yet is proposed now; nothing stops by it."""
+    """Take in a village's signed list: what a case has not proposed yet is proposed now; nothing stops by it.
+
+    Nor does it end a review: scoring hears of no list, and would not say again what else stays open.
+    """
     people = sorted(fact.confirmed, key=lambda each: each.subject)
     for shard in sorted({each.subject.hex[0] for each in people}):
         await certificates.lock_shard(tx, shard)
@@ -117,7 +121,6 @@ async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
 
 
 async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at: datetime) -> None:
-    opened = 0
     for program in await proposals.list_enrolled(tx, person.subject):
         opening = _opening(
             deps,
@@ -130,9 +133,7 @@ async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at
             case_id=person.case_id,
         )
         if opening:
-            opened += await proposals.open_once(tx, opening, at)
-    if opened:
-        await certificates.note_finding(tx, person.subject, Finding.CONFIRMS, at)
+            await proposals.open_once(tx, opening, at)
 
 
 async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded) -> None:
@@ -162,16 +163,16 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
         )
         if opening:
             opened += await proposals.open_once(tx, opening, fact.concluded_at)
-    if opened and reason is not EndingEvent.OWN_REQUEST:
+    if opened and reason in _WEIGHED:
         await certificates.note_finding(tx, fact.subject, Finding.CONFIRMS, fact.concluded_at)
 
 
 def _requested(fact: StopRequestConcluded) -> EndingEvent:
-    if fact.reason in _REASONS:
-        return EndingEvent(fact.reason)
-    if fact.relation != _SELF and fact.event_on is not None:
-        return EndingEvent.DEATH
-    return EndingEvent.OWN_REQUEST
+    """What a request tells of: by its code, or by the one that people read in its words.
+
+    Words that tell of none are a wish, with or without a day: a relative's day may be that of a removal.
+    """
+    return EndingEvent(fact.reason) if fact.reason in _REASONS else EndingEvent.OWN_REQUEST
 
 
 def _opening(  # noqa: PLR0913  (a proposal has this many parts)

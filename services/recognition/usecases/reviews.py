@@ -1,12 +1,21 @@
-"""The review of a person: it ends with the last thing somebody had to decide about him."""
+"""The review of a person: it ends with the last thing somebody had to decide about him, and answers that alone."""
 
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from services.recognition.domain.standing import Finding
 from services.recognition.store import certificates, decisions
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
+from services.recognition.usecases.proposing import reasons_of
+from shared.contracts.vocabulary import SuspicionKind
 from shared.kit.db import WriteTx
+
+_OF_LIFE: Final = (SuspicionKind.DEATH, SuspicionKind.CONFLICT, SuspicionKind.MISSING)
+_IN_REVIEW: Final = (*_OF_LIFE, SuspicionKind.INCARCERATION)
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) -> None:
@@ -19,5 +28,21 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
     if proposal is None or not proposal.under_review:
         return
     if not await decisions.count_unresolved(tx, subject):
-        await certificates.note_finding(tx, subject, Finding.CLEARS, deps.clock.now())
+        by_reason = await decisions.list_found(tx, subject)
+        days = {kind: [by_reason[each] for each in reasons_of(kind) if each in by_reason] for kind in _IN_REVIEW}
+        await _clear(deps, tx, subject, {kind: max(some) for kind, some in days.items() if some})
     await announce(deps, tx, [subject])
+
+
+async def find_alive(deps: Deps, tx: WriteTx, subject: UUID) -> None:
+    """Officers have found that a person lives: that answers whatever says he died or is missing, and nothing else."""
+    await _clear(deps, tx, subject, dict.fromkeys(_OF_LIFE, deps.clock.today()))
+
+
+async def _clear(deps: Deps, tx: WriteTx, subject: UUID, found: Mapping[SuspicionKind, date]) -> None:
+    """Note that people are done with what they found; a suspicion of anything else waits for its own case."""
+    suspected = await certificates.find_suspected(tx, subject)
+    until: datetime = deps.clock.now()
+    if suspected and not suspected.is_answered_by(found):
+        until = suspected.said_at - _INSTANT
+    await certificates.note_finding(tx, subject, Finding.CLEARS, until)

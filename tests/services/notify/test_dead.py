@@ -176,7 +176,8 @@ class TestRecords:
         ("change", "blocked"),
         [
             ({}, [True]),
-            ({"reason": "家人已去世"}, [True]),
+            ({"reason": "household_extinct"}, [True]),
+            ({"reason": "in_own_words"}, []),  # the day on which she moved to her son
             ({"reason": "moved_abroad"}, []),
             ({"reason": "不再领取", "relation": "self"}, []),
             ({"confirmed": False}, []),

@@ -344,6 +344,28 @@ async def test_a_case_about_something_else_takes_no_death_back(world, officers, 
     assert counts == ({"carry_out": 1, "withdraw": 1} if known else {"decide": 1})
 
 
+@pytest.mark.parametrize(
+    ("suspected", "since", "stays"),
+    [
+        ("suspected_incarceration", date(2023, 8, 2), True),
+        ("suspected_death", date(2023, 11, 2), True),  # on the day after people had looked
+        ("suspected_death", date(2023, 8, 2), False),
+    ],
+)
+async def test_the_last_decision_ends_the_review_of_what_was_found_and_of_nothing_else(
+    world, officers, she, suspected, since, stays
+):
+    newer = assessment(she, "suspected", reasons=[f"{suspected}:probable"]) | {"as_of": since}
+    await world.hear(
+        enrolled(enrolment(she)), concluded(she, "confirmed"), assessed(newer, at=NOW + timedelta(hours=2))
+    )
+    world.deps.clock.move(timedelta(hours=3))
+    await officers.post(f"/v1/proposals/{await proposal(officers, 'resident_pension')}:reject")
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": stays}]
+    await world.hear(enrolled(enrolment(she), program="old_age_allow"))
+    assert await officers.proposals() == []
+
+
 @pytest.mark.parametrize("kind", SuspicionKind)
 async def test_the_database_knows_what_a_kind_of_case_finds(world, kind):
     rows = await world.rows("SELECT r FROM unnest($1::text[]) AS r WHERE finds($2, r)", list(EndingEvent), kind)

@@ -77,6 +77,16 @@ async def test_deciding_on_a_double_receipt_clears_no_suspicion(world, officers)
     assert (await world.rows("SELECT under_review FROM standing"))[0]["under_review"] is True
 
 
+@pytest.mark.parametrize("listed", [True, False])
+async def test_neither_a_list_nor_a_request_that_is_no_answer_to_scoring_ends_a_review(world, listed):
+    other = ConfirmedPerson(subject=SHE, kind="suspected_incarceration", case_id=None, event_on=date(2023, 9, 2))
+    later = NOW + timedelta(hours=1)
+    said = locked(other, at=later) if listed else stop_verified(SHE, reason="nationality_lost", concluded_at=later)
+    await world.hear(enrolled(enrolment(SHE)), assessed(assessment(SHE, "suspected")), said)
+    assert len(await proposed(world)) == 1
+    assert (await world.rows("SELECT under_review FROM standing"))[0]["under_review"] is True
+
+
 async def test_benefits_that_may_be_held_together_propose_nothing(world):
     await world.hear(enrolled(enrolment(SHE)), enrolled(enrolment(SHE), program="old_age_allow"))
     assert await proposed(world) == []
@@ -173,7 +183,8 @@ async def test_a_second_benefit_that_is_drawn_no_more_ends_nothing(world, office
     [
         ({}, "own_request", "suspend"),
         ({"programs": []}, "own_request", "suspend"),
-        ({"relation": "child", "event_on": date(2023, 10, 20)}, "death", "terminate"),
+        ({"relation": "child", "reason": "death", "event_on": date(2023, 10, 20)}, "death", "terminate"),
+        ({"relation": "child", "reason": "in_own_words", "event_on": date(2023, 10, 20)}, "own_request", "suspend"),
         ({"relation": "child", "reason": "imprisonment"}, "imprisonment", "suspend"),
     ],
 )
@@ -212,7 +223,7 @@ async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_th
     for who in (SHE, he):
         await world.hear(enrolled(enrolment(who)), enrolled(enrolment(who), program="old_age_allow"))
     await world.hear(
-        stop_verified(SHE, relation="child", event_on=date(2023, 10, 20)), stop_verified(he, event_on=None)
+        stop_verified(SHE, relation="child", reason="death", event_on=date(2023, 10, 20)), stop_verified(he)
     )
     rows = await world.rows("SELECT subject, program FROM proposal ORDER BY subject, program")
     assert [(row["subject"], row["program"]) for row in rows] == [
