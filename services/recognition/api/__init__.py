@@ -3,6 +3,7 @@
 from services.recognition.api import (
     audit,
     bulk,
+    counter,
     cycles,
     faces,
     feed,
@@ -26,6 +27,7 @@ ROUTERS = (
     bulk.router,
     feed.router,
     peers.router,
+    counter.router,
     places.router,
     cycles.partners,
     subscriptions.router,

@@ -9,14 +9,26 @@ from services.recognition.api.deps import DepsOf, Officer, asker
 from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.states import ProposalState
-from services.recognition.schemas.officer import DecideIn, DecisionOut, LiftedOut, LiftIn, ProposalOut, ProposalsOut
+from services.recognition.schemas.officer import (
+    DecideIn,
+    DecisionOut,
+    LiftedOut,
+    LiftIn,
+    OpenIn,
+    ProposalOut,
+    ProposalsOut,
+)
 from services.recognition.schemas.peers import RevokedOut, RevokeIn
-from services.recognition.store import decisions
+from services.recognition.store import decisions, words
 from services.recognition.store.certificates import Revocation
+from services.recognition.store.decisions import Proposal
 from services.recognition.store.lookups import log_looks, log_usage
-from services.recognition.usecases import decide, lifting, revoking, stopping
+from services.recognition.usecases import decide, histories, lifting, opening, recognise, revoking, sandbox, stopping
 from services.recognition.usecases.decide import Deciding
+from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.lifting import Lift, Lifted
+from services.recognition.usecases.opening import Learnt
+from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES
 
@@ -40,8 +52,23 @@ async def list_proposals(
     async with found.database.write() as tx:
         listed = await decisions.list_proposals(tx, programs=programs, state=state, after=after, limit=limit)
         await log_looks(tx, who, [(each.program, each.subject) for each in listed])
-    items = [ProposalOut.model_validate(each) for each in listed]
+    items = [_read(found, each) for each in listed]
     return ProposalsOut(items=items, next=items[-1].proposal_id if len(items) == limit else None)
+
+
+@router.post("/proposals", status_code=201, response_model=ProposalOut, openapi_extra=ONCE)
+async def open_proposal(request: Request, body: OpenIn, caller: Officer, found: DepsOf) -> Response:
+    """Propose what an officer has learnt himself. It changes no answer and holds no payment before two have decided."""
+    program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+    sandbox.refuse(program)
+    subject = histories.person(found, body.subject, body.citizen_id)
+    learnt = Learnt(subject=subject, program=program, reason=body.reason, event_on=body.event_on, ground=body.ground)
+
+    async def effect(tx: WriteTx) -> Answered:
+        said = await opening.open_proposal(found, tx, caller, learnt)
+        return Answered(_shown(said), 201, about=(said.program, said.subject))
+
+    return await once_by(request, found, caller, body, effect, "proposal")
 
 
 @router.get("/proposals/{proposal_id}")
@@ -51,7 +78,7 @@ async def get_proposal(proposal_id: UUID, caller: Officer, found: DepsOf, reques
         shown = await decide.get_proposal(tx, proposal_id, caller)
         who = asker(request, found, caller, "proposal", why=None, program=shown.program)
         await log_usage(tx, who, subject=shown.subject, answer="seen")
-    return ProposalOut.model_validate(shown)
+    return _read(found, shown)
 
 
 @router.post("/proposals/{proposal_id}:decide", response_model=ProposalOut, openapi_extra=ONCE)
@@ -63,7 +90,7 @@ async def decide_proposal(
     async def effect(tx: WriteTx) -> Answered:
         deciding = Deciding(grounds=body.grounds, begins=body.stops_from, reason=body.reason)
         said = await decide.decide(found, tx, proposal_id, caller, deciding)
-        return Answered(ProposalOut.model_validate(said), about=(said.program, said.subject))
+        return Answered(_shown(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, body, effect, "proposal")
 
@@ -85,7 +112,7 @@ async def reject_proposal(request: Request, proposal_id: UUID, caller: Officer, 
 
     async def effect(tx: WriteTx) -> Answered:
         said = await decide.reject(found, tx, proposal_id, caller)
-        return Answered(ProposalOut.model_validate(said), about=(said.program, said.subject))
+        return Answered(_shown(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, None, effect, "proposal")
 
@@ -144,6 +171,19 @@ async def revoke_certificate(request: Request, body: RevokeIn, caller: Officer, 
         return Answered(RevokedOut.model_validate(made), 201)
 
     return await once_by(request, found, caller, body, effect, "revocation")
+
+
+def _shown(said: Proposal) -> ProposalOut:
+    """A proposal without words: what is kept for an `Idempotency-Key` is kept without them."""
+    return ProposalOut.model_validate(said).model_copy(update={"ground": IN_OWN_WORDS if said.opened_by else None})
+
+
+def _read(found: Deps, said: Proposal) -> ProposalOut:
+    """A proposal with the words of the officer who opened it."""
+    if said.sealed_ground is None:
+        return ProposalOut.model_validate(said)
+    ground = words.read(found.vault, IN_OWN_WORDS, said.sealed_ground, said.proposal_id)
+    return ProposalOut.model_validate(said).model_copy(update={"ground": ground})
 
 
 def _lifted(lifted: Lifted) -> LiftedOut:

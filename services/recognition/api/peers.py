@@ -35,7 +35,7 @@ async def certify(request: Request, body: AttestIn, question: Certifier) -> Resp
         sandbox.refuse(program)
         subject = recognise.known_subject(found, body.citizen_id)
         made = await peers.attest(found, tx, Office(caller, who, program), subject, _said(body))
-        return await _shown(request, question, tx, (subject, made), 201)
+        return await shown(request, question, tx, (subject, made), 201)
 
     async with logged(question, body.program):
         return await once(request, found.database, caller.client_id, body.model_dump_json().encode(), effect)
@@ -56,7 +56,7 @@ async def take_back(request: Request, reference: Reference, body: TakeBackIn, qu
             raise NotFoundError(detail)
         instead = _said(body.instead) if body.instead else None
         await peers.take_back_own(found, tx, question.asker(None), caller, Wrong(*opened, body.reason, instead))
-        return await _shown(request, question, tx, opened, 200)
+        return await shown(request, question, tx, opened, 200)
 
     async with logged(question, None):
         return await once(request, found.database, caller.client_id, body.model_dump_json().encode(), effect)
@@ -66,7 +66,8 @@ def _said(body: AttestedIn) -> Attested:
     return Attested(certified_on=body.certified_on, method=body.method, reference=body.reference)
 
 
-async def _shown(request: Request, question: Question, tx: WriteTx, opened: tuple[UUID, UUID], status: int) -> Answered:
+async def shown(request: Request, question: Question, tx: WriteTx, opened: tuple[UUID, UUID], status: int) -> Answered:
+    """A certificate as the client that made it sees it."""
     reference = question.deps.references.seal(question.caller.client_id, *opened)
     said, _, tag = await show.certificate(question.deps, tx, question.caller, reference)
     place = str(request.url_for("get_certificate", reference=reference).path)

@@ -4,13 +4,14 @@ from enum import StrEnum
 
 
 class ProposalOrigin(StrEnum):
-    """What made somebody look: a concluded case, a village's signed list, two rosters, lateness, or a request."""
+    """What made somebody look: a concluded case, a village's list, two rosters, lateness, a request, or an officer."""
 
     CASE = "case"
     REPORT = "report"
     DOUBLE_RECEIPT = "double_receipt"
     OVERDUE = "overdue"
     STOP_REQUEST = "stop_request"
+    OFFICER = "officer"
 
 
 class RequestKind(StrEnum):

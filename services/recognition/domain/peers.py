@@ -14,6 +14,15 @@ class PeerMethod(StrEnum):
     VIDEO = "video"
     OTHER_REGION = "other_region"
     CONSULATE = "consulate"
+    COUNTER = "counter"
+
+
+class IdCheck(StrEnum):
+    """How a clerk made sure that the person who stood before him is the one."""
+
+    ID_CARD_READ = "id_card_read"
+    FACE_COMPARED = "face_compared"
+    SOCIAL_CARD_READ = "social_card_read"
 
 
 class PeerRevocation(StrEnum):
@@ -42,6 +51,8 @@ def weight(method: PeerMethod, video_months: int) -> Weight:
     """What a method is worth: another region's office is remote assistance, a picture is weaker than a meeting."""
     if method in {PeerMethod.OTHER_REGION, PeerMethod.CONSULATE}:
         return Weight(Channel.REMOTE, Strength.STRONG, None)
+    if method is PeerMethod.COUNTER:
+        return Weight(Channel.COUNTER, Strength.STRONG, None)
     if method is PeerMethod.VIDEO:
         return Weight(Channel.PARTNER, Strength.WEAK, video_months)
     return Weight(Channel.PARTNER, Strength.STRONG, None)

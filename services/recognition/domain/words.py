@@ -54,6 +54,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "payrun": "核对发放名单",
     "certificate": "查看认证结果",
     "certify": "提交认证结果",
+    "counter": "在窗口为您办理认证",
     "cycle": "查看资格认证进度",
     "grace": "办理认证延期",
     "revocation": "更正认证结果",

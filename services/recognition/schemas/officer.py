@@ -9,7 +9,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
-from services.recognition.schemas.common import Day
+from services.recognition.schemas.common import Day, Words
+from services.recognition.schemas.partner import ProgramCode
+from services.recognition.schemas.work import PersonIn
 
 Grounds = Annotated[
     str, Field(min_length=4, max_length=2000, pattern=r"^[^\x00]+$", description="why, in the officer's words")
@@ -18,6 +20,18 @@ Grounds = Annotated[
 
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OpenIn(PersonIn):
+    """What an officer has learnt himself: it is proposed, for him or another to decide and for another to confirm.
+
+    `ground` is what he knows and from where; officers of the program read it, and nobody else.
+    """
+
+    program: ProgramCode
+    reason: EndingEvent
+    event_on: Day
+    ground: Words
 
 
 class DecideIn(_In):
@@ -41,7 +55,10 @@ class LiftIn(_In):
 
 
 class ProposalOut(BaseModel):
-    """A proposal. `subject` is the person's pseudonym; who he is only ingest tells, to those who may ask."""
+    """A proposal. `subject` is the person's pseudonym; who he is only ingest tells, to those who may ask.
+
+    `ground` is what the officer who opened it knows, where one did; answers to a POST have a code in its place.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -59,6 +76,8 @@ class ProposalOut(BaseModel):
     grounds: str | None
     decided_by: str | None
     decided_at: AwareDatetime | None
+    opened_by: str | None = None
+    ground: str | None = None
 
 
 class ProposalsOut(BaseModel):

@@ -1,20 +1,23 @@
 """Shapes of certificates other offices make, and of taking certificates back."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from services.recognition.domain.peers import PeerMethod, PeerRevocation
+from services.recognition.domain.peers import IdCheck, PeerMethod, PeerRevocation
 from services.recognition.schemas.common import Day, In, Out, Reference, Words
 from services.recognition.schemas.partner import CitizenId, ProgramCode
+
+HandedIn = Literal[PeerMethod.ONSITE, PeerMethod.HOME, PeerMethod.VIDEO, PeerMethod.OTHER_REGION, PeerMethod.CONSULATE]
+"""Ways of seeing a person that a department reports; a counter's clerk certifies himself."""
 
 
 class AttestedIn(In):
     """A certification: `certified_on` is the day the person was seen; validity counts from there, however late."""
 
     certified_on: Day
-    method: PeerMethod
+    method: HandedIn
     reference: Annotated[Reference, Field(description="the department's own record; it is taken once")]
 
 
@@ -23,6 +26,16 @@ class AttestIn(AttestedIn):
 
     program: ProgramCode
     citizen_id: CitizenId
+
+
+class CounterIn(In):
+    """Whom a clerk has before him, and how he made sure who it is; who sends somebody else is not certified here."""
+
+    program: ProgramCode
+    citizen_id: CitizenId
+    present: Annotated[Literal[True], Field(description="the person himself stands at the counter")]
+    id_check: IdCheck
+    reference: Annotated[Reference, Field(description="the counter's own receipt; it is taken once")]
 
 
 class TakeBackIn(In):

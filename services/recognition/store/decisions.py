@@ -34,10 +34,15 @@ class Proposal:
     decided_at: datetime | None
     origin: ProposalOrigin
     origin_id: UUID | None
+    opened_by: str | None = None
+    sealed_ground: bytes | None = None
 
     @property
     def under_review(self) -> bool:
-        """Whether the person's certification rests until this is decided, since people found something."""
+        """Whether the person's certification rests until this is decided, since people found something.
+
+        What one officer knows holds back nothing before another has confirmed it.
+        """
         if self.origin is ProposalOrigin.STOP_REQUEST:
             return self.reason is not EndingEvent.OWN_REQUEST
         return self.origin in {ProposalOrigin.CASE, ProposalOrigin.REPORT}

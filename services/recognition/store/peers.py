@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.recognition.domain.peers import PeerMethod
+from services.recognition.domain.peers import IdCheck, PeerMethod
+from services.recognition.domain.programs import ENDS_LIFE
 from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
@@ -23,6 +24,7 @@ class PeerCertificate:
     method: PeerMethod
     certified_by: str
     received_at: datetime
+    id_check: IdCheck | None = None
 
 
 _COLUMNS = ", ".join(PeerCertificate.__dataclass_fields__)
@@ -72,3 +74,16 @@ async def is_listed(tx: ReadTx, subject: UUID, program: str) -> bool:
     return bool(
         await tx.fetch("SELECT FROM enrolment WHERE subject = $1 AND program = $2 AND listed", subject, program)
     )
+
+
+_LOOKED_INTO = """
+SELECT WHERE EXISTS (SELECT FROM standing WHERE subject = $1 AND under_review)
+    OR EXISTS (SELECT FROM enrolment WHERE subject = $1 AND decision_owed)
+    OR EXISTS (SELECT FROM proposal WHERE subject = $1 AND reason = ANY ($2) AND state IN ('open', 'decided'))
+    OR EXISTS (SELECT FROM decision WHERE subject = $1 AND reason = ANY ($2) AND state IN ('notice', 'effective'))
+"""
+
+
+async def is_looked_into(tx: ReadTx, subject: UUID) -> bool:
+    """Whether people look into something about a person, or have decided that he is dead."""
+    return bool(await tx.fetch(_LOOKED_INTO, subject, sorted(ENDS_LIFE)))

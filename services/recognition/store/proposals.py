@@ -1,7 +1,7 @@
 """Proposals: what a confirmed finding means for each program, for a named officer to decide."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
@@ -39,8 +39,8 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
 
 _OPEN = """
 INSERT INTO proposal (proposal_id, subject, program, case_id, reason, effect, event_on, stops_from, opened_at, origin,
-                      origin_id)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+                      origin_id, opened_by, sealed_ground)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 WHERE NOT EXISTS (
     SELECT FROM proposal p WHERE p.subject = $2 AND p.program = $3
         AND CASE WHEN $4::uuid IS NOT NULL THEN p.case_id = $4
@@ -56,7 +56,7 @@ WHERE NOT EXISTS (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A proposal about to be opened."""
+    """A proposal about to be opened; `opened_by` and `sealed_ground` where an officer does it himself."""
 
     subject: UUID
     program: str
@@ -67,13 +67,16 @@ class Opening:
     origin: ProposalOrigin
     case_id: UUID | None = None
     origin_id: UUID | None = None
+    opened_by: str | None = None
+    sealed_ground: bytes | None = None
+    proposal_id: UUID = field(default_factory=uuids.uuid7)
 
 
 async def open_once(tx: WriteTx, opening: Opening, at: datetime) -> bool:
     """Open a proposal, unless the same was proposed before or is decided already; True when it is new."""
     tag = await tx.run(
         _OPEN,
-        uuids.uuid7(),
+        opening.proposal_id,
         opening.subject,
         opening.program,
         opening.case_id,
@@ -84,6 +87,8 @@ async def open_once(tx: WriteTx, opening: Opening, at: datetime) -> bool:
         at,
         opening.origin,
         opening.origin_id,
+        opening.opened_by,
+        opening.sealed_ground,
     )
     return tag.endswith("1")
 

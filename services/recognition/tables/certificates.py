@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from services.recognition.domain.peers import PeerMethod
+from services.recognition.domain.peers import IdCheck, PeerMethod
 from services.recognition.tables.base import INSTANT, METADATA, UUID, WORDS, one_of
 from shared.contracts.vocabulary import Channel, Claim, Strength
 
@@ -66,8 +66,11 @@ PEER_CERTIFICATE = sa.Table(
     sa.Column("certified_by", sa.Text, nullable=False, comment="who in the department, as its token says"),
     sa.Column("received_at", INSTANT, nullable=False),
     sa.Column("withdrawn_at", INSTANT),
+    sa.Column("id_check", sa.Text, comment="how a clerk at a counter made sure who it was"),
     sa.UniqueConstraint("client_id", "reference"),
     one_of("method", PeerMethod),
+    one_of("id_check", IdCheck),
+    sa.CheckConstraint("(method = 'counter') = (id_check IS NOT NULL)", name="counter"),
     sa.Index("ix_peer_certificate_subject", "subject", "certificate_id"),
     comment="Certifications peer departments made themselves; recognition works both ways",
 )

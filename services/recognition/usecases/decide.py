@@ -125,7 +125,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
 
     Raises:
         ConflictError: nobody has decided it, or the enrolment allows no stop now.
-        FourEyesError: by the officer who decided.
+        FourEyesError: by the officer who decided, or who opened it.
         InGraceError: it is for lateness, and the platform itself was late.
         GroundGoneError: what it was proposed for is not so any more.
     """
@@ -134,8 +134,8 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     if proposal.decided_by is None or proposal.decided_at is None or proposal.stops_from is None:
         detail = "The proposal has no complete decision to confirm."
         raise ConflictError(detail)
-    if proposal.decided_by == caller.user:
-        detail = "Another officer than the one who decided has to confirm."
+    if caller.user in {proposal.decided_by, proposal.opened_by}:
+        detail = "Another officer than the one who opened it, or decided, has to confirm."
         raise FourEyesError(detail)
     await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_no_grace(deps, tx, proposal)

@@ -7,7 +7,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id
-from services.recognition.domain.peers import PeerMethod, PeerRevocation, weight
+from services.recognition.domain.peers import IdCheck, PeerMethod, PeerRevocation, weight
 from services.recognition.domain.programs import Program
 from services.recognition.store import certificates, lookups, peers
 from services.recognition.store.certificates import Revocation
@@ -21,13 +21,19 @@ from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, ForbiddenError, MalformedError, NotFoundError
 
-_RULE = "peer@1"
+_RULE, _COUNTER_RULE = "peer@1", "counter@1"
 
 
 class NotOwnerError(ForbiddenError):
     """Only the department a program belongs to certifies for it."""
 
     code = "not_owner"
+
+
+class UnderReviewError(ConflictError):
+    """Somebody looks into the person: what a clerk sees does not answer that."""
+
+    code = "under_review"
 
 
 class ReferenceTakenError(ConflictError):
@@ -43,11 +49,13 @@ class Attested:
     Attributes:
         certified_on: day it saw the person; validity counts from there, however late this comes.
         reference: of its own record.
+        id_check: how a clerk made sure who it is, for a counter and for nothing else.
     """
 
     certified_on: date
     method: PeerMethod
     reference: str
+    id_check: IdCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +76,13 @@ def _require_owner(office: Office) -> None:
 async def attest(deps: Deps, tx: WriteTx, office: Office, subject: UUID, said: Attested) -> UUID:
     """Take in a certification; the id of its certificate. The same record again changes nothing.
 
-    It only certifies: a suspicion people look into stays until they have concluded.
+    It only certifies: a suspicion people look into stays until they have concluded, and no counter certifies over it.
 
     Raises:
         NotOwnerError: the program is another department's.
         MalformedError: it lies in the future.
         NotFoundError: the program does not pay the person.
+        UnderReviewError: at a counter, of whom people look into or hold for dead.
         ReferenceTakenError: the reference stands for another certification.
         RevokedError: the same certificate was taken back.
     """
@@ -86,6 +95,9 @@ async def attest(deps: Deps, tx: WriteTx, office: Office, subject: UUID, said: A
     if not await peers.is_listed(tx, subject, program.code):
         detail = "The program has no such person; only people its roster lists can be certified from here."
         raise NotFoundError(detail)
+    if said.method is PeerMethod.COUNTER and await peers.is_looked_into(tx, subject):
+        detail = "This person is being looked into: call an officer of the program, who certifies by concluding it."
+        raise UnderReviewError(detail)
     made = _certificate(deps, subject, said)
     known = await peers.find_peer(tx, office.caller.client_id, said.reference)
     if known is None:
@@ -108,7 +120,7 @@ def _certificate(deps: Deps, subject: UUID, said: Attested) -> Certificate:
         as_of=said.certified_on,
         channel=worth.channel,
         strength=worth.strength,
-        rule_set=_RULE,
+        rule_set=_COUNTER_RULE if said.method is PeerMethod.COUNTER else _RULE,
         cap_months=worth.cap_months,
         evidence_ids=(),
         evidence_class=("in_person",),
@@ -130,6 +142,7 @@ async def _keep(deps: Deps, tx: WriteTx, office: Office, made: Certificate, said
         method=said.method,
         certified_by=office.caller.user,
         received_at=deps.clock.now(),
+        id_check=said.id_check,
     )
     await peers.add_peer(tx, one)
     await certificates.save_certificate(tx, made, issued_on=deps.clock.today(), origin=one.peer_id)

@@ -67,8 +67,8 @@ async def trouble(http, case, headers, asked) -> str | None:
 @pytest.mark.db
 @pytest.mark.timeout(3600)
 async def test_nothing_breaks_and_nothing_is_undocumented(world, http, app, issuer):
-    scopes = ("recognition.check", "recognition.batch", "recognition.certify", "recognition.manage", "me.read",
-              "me.write", "audit.read", "operate")  # fmt: skip
+    scopes = ("recognition.check", "recognition.batch", "recognition.certify", "recognition.counter",
+              "recognition.manage", "me.read", "me.write", "audit.read", "operate")  # fmt: skip
     callers = [issuer.headers(*scopes, role=role, programs=["*"], department="hrss", client_id=f"fuzz-{role}",
                               user=user) | WHY
                for role, user in (("officer", "officer-1"), ("citizen", None))]  # fmt: skip

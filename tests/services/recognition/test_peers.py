@@ -7,7 +7,7 @@ import pytest
 from shared.contracts.events import CERTIFICATES_ISSUED
 from shared.contracts.events.recognition import CERTIFICATE_REVOKED
 from tests.services.recognition.rights import Officers, facts
-from tests.services.recognition.world import assessed, assessment, enrolled, enrolment
+from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment
 
 pytestmark = pytest.mark.db
 
@@ -99,8 +99,9 @@ async def test_the_same_record_is_taken_once_and_stands_for_nothing_else(world, 
         ({"program": "resident_pension"}, (404, "not_found")),
         ({"reference": "张三"}, (422, "malformed")),
         ({"method": "hearsay"}, (422, "malformed")),
+        ({"method": "counter"}, (422, "malformed")),
     ],
-    ids=["tomorrow", "a stranger", "another's program", "a name", "no way of seeing"],
+    ids=["tomorrow", "a stranger", "another's program", "a name", "no way of seeing", "a counter of somebody else"],
 )
 async def test_what_cannot_be_certified_leaves_nothing(world, http, veterans, she, changes, said):
     answer = await certify(http, veterans, **changes)
@@ -168,6 +169,48 @@ async def test_nobody_takes_back_what_another_certified(world, http, veterans, h
     answer = await http.post(f"/v1/certificates/{quoted}:revoke", json={"reason": "wrong_day"}, headers=certifier)
     assert answer.status_code == 404
     assert (await heard(http, hrss))["answer"] == "recognised"
+
+
+COUNTER = {"program": "vet_disabled", "citizen_id": ID, "present": True, "id_check": "id_card_read",
+           "reference": "CK-2023-0001"}  # fmt: skip
+
+
+class TestCounter:
+    """A clerk certifies who stands before him."""
+
+    async def serve(self, http, issuer, *scopes, **changes):
+        headers = issuer.headers(*(scopes or ["recognition.counter"]), role="officer", programs=["vet_disabled"],
+                                 department="veterans", client_id="c-vet", user="clerk-1") | WHY  # fmt: skip
+        return await http.post("/v1/counter-certificates", json={**COUNTER, **changes}, headers=headers)
+
+    async def test_whoever_stands_there_is_certified_once_for_every_program(self, world, http, issuer, hrss, she):
+        first, again = await self.serve(http, issuer), await self.serve(http, issuer)
+        assert (first.status_code, first.json()) == (201, again.json())
+        said = await heard(http, hrss)
+        assert (said["answer"], said["valid_until"]) == ("recognised", "2024-11-30")
+        rows = await world.rows("SELECT channel, rule_set, id_check, certified_by FROM certificate JOIN peer_certificate "
+                                "USING (subject, certificate_id)")  # fmt: skip
+        assert [tuple(row.values()) for row in rows] == [("counter", "counter@1", "id_card_read", "clerk-1")]
+        looks = await world.rows("SELECT subject, user_ref, answer FROM usage WHERE action = 'counter' LIMIT 1")
+        assert [tuple(row.values()) for row in looks] == [(she, "clerk-1", "certified")]
+
+    @pytest.mark.parametrize("dead", [False, True])
+    async def test_it_certifies_nobody_over_a_suspicion_or_a_death(self, world, http, issuer, she, dead):
+        await world.hear(concluded(she, "confirmed") if dead else assessed(assessment(she, "suspected")))
+        answer = await self.serve(http, issuer)
+        assert (answer.status_code, answer.json()["code"]) == (409, "under_review")
+        assert await world.rows("SELECT FROM certificate") == []
+        looks = await world.rows("SELECT subject, answer FROM usage WHERE action = 'counter'")
+        assert [tuple(row.values()) for row in looks] == [(she, "denied:under_review")]
+
+    @pytest.mark.parametrize(
+        ("scopes", "changes", "status"),
+        [(["recognition.manage"], {}, 403), ([], {"present": False}, 422), ([], {"id_check": "known"}, 422)],
+        ids=["an officer who is no clerk", "somebody sent", "no card"],
+    )
+    @pytest.mark.usefixtures("world", "she")
+    async def test_what_no_clerk_saw_is_refused(self, http, issuer, scopes, changes, status):
+        assert (await self.serve(http, issuer, *scopes, **changes)).status_code == status
 
 
 class TestOfficersRevocation:

@@ -320,3 +320,46 @@ async def test_double_receipts_are_looked_for_by_the_person_however_a_city_is_be
     steps = "\n".join(row[0] for row in plan)
     assert "pk_enrolment" in steps
     assert "ix_enrolment_program_subject" not in steps
+
+
+GROUND = "户籍窗口告知张建国已再婚"
+
+
+async def learnt(officers, name="officer-1", **changes):
+    body = {"subject": str(SHE), "program": "unit_survivor", "reason": "remarriage", "event_on": "2023-09-12"}
+    return await officers.post("/v1/proposals", name, {**body, "ground": GROUND, **changes})
+
+
+async def test_what_an_officer_learns_himself_needs_another_and_holds_nothing_before(world, officers):
+    await world.hear(enrolled(enrolment(SHE), program="unit_survivor"))
+    made = await learnt(officers)
+    assert (made.status_code, made.json()["ground"], made.json()["origin"]) == (201, "in_own_words", "officer")
+    assert (await learnt(officers, "officer-2")).json()["code"] == "proposed"
+    assert await world.rows("SELECT FROM enrolment WHERE decision_owed") == []
+    [one] = await officers.proposals()
+    assert (one["opened_by"], one["ground"], one["stops_from"]) == ("officer-1", GROUND, "2023-10-01")
+    kept = await world.rows("SELECT to_jsonb(p)::text AS row FROM proposal p")
+    assert "张建国" not in kept[0]["row"]
+    path = f"/v1/proposals/{one['proposal_id']}"
+    assert (await officers.post(f"{path}:decide", "officer-2", {"grounds": "婚姻登记已核对"})).status_code == 200
+    for name in ("officer-1", "officer-2"):  # who opened it and who decided it have said what they had to say
+        assert (await officers.post(f"{path}:confirm", name)).json()["code"] == "four_eyes"
+    assert (await officers.post(f"{path}:confirm", "officer-3")).json()["state"] == "notice"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"reason": "overdue"}, 422),
+        ({"reason": "own_request"}, 422),
+        ({"reason": "work_refused"}, 422),
+        ({"event_on": "2023-11-02"}, 422),
+        ({"subject": str(subject(2))}, 404),
+        ({"program": "sandbox_pension"}, 409),
+    ],
+    ids=["lateness", "another's wish", "not of the rule", "tomorrow", "a stranger", "a sandbox"],
+)
+async def test_an_officer_proposes_what_the_rule_knows_of_people_it_pays(world, officers, changes, status):
+    await world.hear(enrolled(enrolment(SHE), program="unit_survivor"))
+    assert (await learnt(officers, **changes)).status_code == status
+    assert await proposed(world) == []

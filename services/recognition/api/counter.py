@@ -1,0 +1,76 @@
+"""A clerk certifies who stands at the counter: the person himself, his card read; over no suspicion and no death."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials
+
+from services.recognition.api.deps import PURPOSE_HEADERS, Question, admit_person, deps, purpose
+from services.recognition.api.once import ONCE_HEADER, Answered, once
+from services.recognition.api.peers import shown
+from services.recognition.api.route import LoggedRoute
+from services.recognition.domain.peers import PeerMethod
+from services.recognition.schemas.feed import CertificateOut
+from services.recognition.schemas.peers import CounterIn
+from services.recognition.store.lookups import log_usage
+from services.recognition.usecases import peers, recognise, sandbox
+from services.recognition.usecases.peers import Attested, Office
+from services.recognition.usecases.refusals import denied
+from shared.kit.auth import BearerGuard, allow
+from shared.kit.db import WriteTx
+from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
+
+router = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
+
+
+def _serving() -> BearerGuard[Question]:
+    """Clerks of an office by name, with a scope of their own: it lets nobody decide."""
+    clerk = allow("recognition.counter", roles=("officer",), named=True, met=admit_person)
+
+    async def check(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Question:
+        request.state.action = "counter"
+        caller = await clerk(request, credentials)
+        return Question(deps(request), caller, purpose(request), request, "counter")
+
+    return BearerGuard(check)
+
+
+Clerk = Annotated[Question, Security(_serving())]
+
+
+@router.post(
+    "/counter-certificates",
+    status_code=201,
+    response_model=CertificateOut,
+    openapi_extra={"parameters": [*PURPOSE_HEADERS["parameters"], ONCE_HEADER]},
+)
+async def certify_at_counter(request: Request, body: CounterIn, question: Clerk) -> Response:
+    """Certify who stands at a counter today, for a program of the department; every program recognises it.
+
+    409 `under_review` while people look into something about the person, or hold him for dead: a clerk ends no review.
+    """
+    found, caller, who = question.deps, question.caller, question.asker(body.program)
+    program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
+    sandbox.refuse(program)
+    subject = recognise.known_subject(found, body.citizen_id)
+    said = Attested(
+        certified_on=found.clock.today(),
+        method=PeerMethod.COUNTER,
+        reference=body.reference,
+        id_check=body.id_check,
+    )
+
+    async def effect(tx: WriteTx) -> Answered:
+        made = await peers.attest(found, tx, Office(caller, who, program), subject, said)
+        return await shown(request, question, tx, (subject, made), 201)
+
+    try:
+        return await once(
+            request, found.database, f"{caller.client_id} {caller.user}", body.model_dump_json().encode(), effect
+        )
+    except ProblemError as error:
+        # What it says tells something of the person, so the log keeps whom it was about.
+        request.state.refusal_logged = True
+        async with found.database.write() as tx:
+            await log_usage(tx, who, subject=subject, answer=denied(error.code))
+        raise
