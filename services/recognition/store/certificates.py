@@ -236,11 +236,10 @@ async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetim
 async def find_suspected(tx: ReadTx, subject: UUID) -> Suspected | None:
     """The opinion a person is under review for; None where he is not."""
     rows = await tx.fetch("SELECT said_at, as_of, reasons FROM standing WHERE subject = $1 AND under_review", subject)
-    return (
-        Suspected(said_at=rows[0]["said_at"], kinds=kinds_of(rows[0]["reasons"]), since=rows[0]["as_of"])
-        if rows
-        else None
-    )
+    if not rows:
+        return None
+    said_at, as_of, reasons = rows[0]
+    return Suspected(said_at=said_at, kinds=kinds_of(reasons or ()), since=as_of)
 
 
 async def find_certificate(

@@ -46,13 +46,13 @@ def assess(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
 
 
 def _assess_piece(signals: Signals, origins: Origins, scale: Scale) -> Opinions:
-    marked = np.zeros(signals.people, dtype=bool)
-    marked[_others(signals, scale)] = True
-    counted = standing(signals, origins)
+    marked, counted = np.zeros(signals.people, dtype=bool), standing(signals, origins)
+    others = _others(signals, scale)
+    marked[others] = True
     seen = positive_rows(counted, scale)
     strongest = newest_strong(counted, scale, seen)
     weak = weigh(counted, scale, seen, strongest.row < 0)
-    judged = _judged(counted, origins, scale)
+    judged = _judged(counted, origins, scale, others if counted is signals else _others(counted, scale))
     return _Draft(counted, origins, scale, strongest, weak).opinions(judged, marked, _unfounded(signals, counted))
 
 
@@ -63,11 +63,11 @@ def _others(signals: Signals, scale: Scale) -> Array:
     return np.unique(np.searchsorted(signals.starts, rows, side="right") - 1)
 
 
-def _judged(counted: Signals, origins: Origins, scale: Scale) -> dict[int, Judgement]:
+def _judged(counted: Signals, origins: Origins, scale: Scale, people: Array) -> dict[int, Judgement]:
     """Judgements of the people of whom more than positive evidence counts."""
     return {
         person: judge(sightings_of(counted, origins, scale, person), scale.rules, scale.today)
-        for person in _others(counted, scale).tolist()
+        for person in people.tolist()
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from services.scoring.domain.explanation import Explanation, explain
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import (
+    BY_PEOPLE,
     KIND_OF_WORD,
     MAX_ORIGINS,
     Origin,
@@ -30,6 +31,9 @@ from services.scoring.store.suspicions import KeptSuspicion
 from shared.contracts.vocabulary import EvidenceKind
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ProblemError
+
+
+_LATEST = 1 << 52  # microseconds: what people are supposed to conclude comes after all they have
 
 
 class UnknownSourceError(ProblemError):
@@ -173,13 +177,14 @@ def _rows(person: UUID, origins: Origins, supposed: Sequence[Supposed]) -> Signa
     numbers: dict[str, int] = {}
     for number, item in enumerate(origins.items):
         numbers.setdefault(item.source, number)
+    by_people = np.asarray([each.source in BY_PEOPLE for each in supposed], dtype=np.int64)
     rows = Rows(
         subjects=np.repeat(word_of(person), len(supposed)),
         origin=np.asarray([numbers[each.source] for each in supposed], dtype=np.uint16),
         day=np.asarray([day_number(each.occurred_on) for each in supposed], dtype=np.uint16),
         kind=np.asarray([KIND_OF_WORD[each.kind] for each in supposed], dtype=np.uint8),
         full=np.asarray([each.full for each in supposed], dtype=bool),
-        evidence=-np.arange(1, len(supposed) + 1, dtype=np.int64),
+        evidence=-np.arange(1, len(supposed) + 1, dtype=np.int64) - by_people * _LATEST,
     )
     return from_rows([rows], origins)
 

@@ -107,6 +107,11 @@ async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, cl
     assert (await client.post("/v1/simulations", json={"subject": subject, "add": [death]})).status_code == 422
     said = (await client.post("/v1/simulations", json={"subject": subject, "add": [new]})).json()
     assert (said["decision"], said["level"]) == ("suspected", "conflict")
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH, seen_on=date(2023, 9, 10))
+    await world.sweep()
+    found = {"source": "case_conclusion", "occurred_on": "2023-09-05", "kind": "died"}
+    said = (await client.post("/v1/simulations", json={"subject": subject, "add": [found]})).json()
+    assert said["decision"] == "suspected"  # supposed to be concluded after what has been
     later = {"subject": subject, "on": "2024-10-01", "rule_set": "standard@1"}
     assert (await client.post("/v1/simulations", json=later)).json()["decision"] == "insufficient"
     assert (await world.assessment()).decision == "certifiable"
