@@ -32,7 +32,6 @@ from shared.contracts.vocabulary import EvidenceKind
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ProblemError
 
-
 _LATEST = 1 << 52  # microseconds: what people are supposed to conclude comes after all they have
 
 
