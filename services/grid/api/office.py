@@ -1,6 +1,7 @@
 """The office's routes: the list of grids, tasks, substitutes, figures."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from services.grid.schemas.office import (
 from services.grid.schemas.work import TaskOut, TasksOut
 from services.grid.store import figures, people, tasks
 from services.grid.store.tasks import TaskFilter
+from services.grid.usecases.ending import end_grids
 from services.grid.usecases.importing import import_roll, read_roll
 from services.grid.usecases.keeping import come_back, relocate, substitute
 from services.grid.usecases.views import acting_worker, view_of, view_of_worker
@@ -41,7 +43,12 @@ router = APIRouter(prefix="/v1", tags=["office"], responses=PROBLEM_RESPONSES)
 
 @router.post("/grids:import", openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {}}}})
 async def import_grids(request: Request, deps: Parts, caller: Manager) -> ImportedOut:
-    """Take in a list of grids (CSV, UTF-8), whole or not at all; a second time it changes nothing."""
+    """Take in a list of grids (CSV, UTF-8), whole or not at all; a second time it changes nothing.
+
+    A grid that is not listed stays as it is. One that is no more is listed with its last day in `ended_on` and, where
+    people live there, with the grid that takes them in `successor`. `member_user`, `leader_user` and `assistant_user`
+    say how an office's tokens call somebody whom they do not call by his id.
+    """
     if caller.divisions:
         detail = "The list of grids is imported by the city; ask its office."
         raise ForbiddenError(detail)
@@ -53,7 +60,9 @@ async def import_grids(request: Request, deps: Parts, caller: Manager) -> Import
             raise TooLargeError(detail)
     shaped = await asyncio.to_thread(read_roll, bytes(body))
     async with deps.database.write() as tx:
-        return ImportedOut.model_validate(await import_roll(tx, deps, shaped))
+        taken = await import_roll(tx, deps, shaped)
+        ended = await end_grids(tx, deps, shaped)
+    return ImportedOut.model_validate(asdict(taken) | asdict(ended))
 
 
 @router.get("/tasks")

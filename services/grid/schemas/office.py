@@ -20,6 +20,8 @@ class ImportedOut(Out):
     duties_changed: int
     tasks_dispatched: int
     cases_assigned: int
+    grids_ended: int
+    people_moved: int
 
 
 class SubstitutionIn(In):

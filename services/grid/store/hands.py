@@ -1,7 +1,7 @@
 """In whose hands a task lies: other eyes hold wherever it goes, and who had it may still tell what he found."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -49,6 +49,15 @@ _FOLLOW = _passing_on(
 )
 
 
+_TAKE = _passing_on(
+    "UPDATE tasks t SET worker_id = h.holder, changed_at = $2 FROM ("
+    "SELECT DISTINCT ON (l.task_id) l.task_id, holder FROM tasks l JOIN grids g USING (grid_code), "
+    "unnest(ARRAY[g.member_id, g.leader_id, g.assistant_id]) WITH ORDINALITY o(holder, turn) "
+    "WHERE l.worker_id = ANY($1) AND l.state <> 'closed' AND holder <> ALL(l.not_by) "
+    "ORDER BY l.task_id, turn) h WHERE t.task_id = h.task_id"
+)
+
+
 async def dispatch_created(tx: WriteTx, now: datetime) -> int:
     """Give tasks that had nobody to the members of grids that exist now."""
     given = await tx.run(
@@ -62,6 +71,11 @@ async def dispatch_created(tx: WriteTx, now: datetime) -> int:
 async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
     """Open tasks of grids whose member, leader or assistant changed go to the new one."""
     await history.run(tx, _FOLLOW, now)
+
+
+async def take_from(tx: WriteTx, worker_ids: Sequence[str], now: datetime) -> None:
+    """Open tasks in the hands of people who left go to whoever holds their grid."""
+    await tx.run(_TAKE, list(worker_ids), now)
 
 
 async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:

@@ -101,6 +101,30 @@ async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by:
     )
 
 
+async def living_in(tx: ReadTx, codes: Sequence[str]) -> dict[str, list[UUID]]:
+    """Who lives in these grids by his newest address, or of whom something is open there."""
+    newest = _NEWEST.replace(
+        "{whom}",
+        "(p.division || lpad(p.group_no::text, 3, '0') = ANY($1) AND p.active) OR moved.grid_code = ANY($1)",
+    )
+    rows = await tx.fetch(
+        f"""
+        SELECT DISTINCT grid_code, subject FROM (
+            SELECT a.subject, n.grid_code FROM ({newest}) a, LATERAL (
+                {_NEWEST.replace("{whom}", "p.subject = a.subject")}) n
+            UNION ALL SELECT subject, grid_code FROM tasks WHERE grid_code = ANY($1) AND state <> 'closed'
+            UNION ALL SELECT subject, grid_code FROM cases WHERE grid_code = ANY($1) AND state <> 'concluded'
+            UNION ALL SELECT subject, grid_code FROM stop_requests WHERE grid_code = ANY($1) AND state = 'received'
+        ) there WHERE grid_code = ANY($1) ORDER BY grid_code, subject
+        """,  # noqa: S608  (our own)
+        list(codes),
+    )
+    found: dict[str, list[UUID]] = {}
+    for row in rows:
+        found.setdefault(row["grid_code"], []).append(row["subject"])
+    return found
+
+
 async def list_living(tx: ReadTx, division: str, shard: str) -> list[UUID] | None:
     """The people of a shard whose newest address lies in a division, ascending; None where it is not known."""
     if not await tx.fetch("SELECT 1 FROM divisions WHERE code = $1", division):

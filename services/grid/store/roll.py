@@ -89,6 +89,69 @@ async def save_grids(tx: WriteTx, grids: pl.DataFrame, history: pl.DataFrame, no
     return changed
 
 
+async def save_users(tx: WriteTx, users: pl.DataFrame) -> None:
+    """Remember how tokens call people: user_key, worker_id; whoever had the name before has it no more."""
+    staged = await stage(tx, "staged_users", users)
+    await staged.run(
+        tx,
+        "INSERT INTO worker_users (user_key, worker_id) SELECT user_key, worker_id FROM staged_users "
+        "ON CONFLICT (user_key) DO UPDATE SET worker_id = excluded.worker_id",
+    )
+
+
+async def workers_of_users(tx: ReadTx, user_keys: Sequence[bytes]) -> dict[bytes, str]:
+    """For which people these names of tokens stand."""
+    rows = await tx.fetch("SELECT user_key, worker_id FROM worker_users WHERE user_key = ANY($1)", list(user_keys))
+    return {row["user_key"]: row["worker_id"] for row in rows}
+
+
+async def end_grids(tx: WriteTx, codes: Sequence[str], now: datetime) -> dict[str, list[str]]:
+    """Grids are no more; who held them stays known. Returns those that were, with their holders."""
+    rows = await tx.fetch(
+        """
+        WITH gone AS (DELETE FROM grids WHERE grid_code = ANY($1) RETURNING *),
+        held AS (
+            SELECT grid_code, duty, before_id FROM gone, LATERAL (VALUES
+                ('member', member_id), ('leader', leader_id), ('assistant', assistant_id)) d(duty, before_id)
+            WHERE before_id IS NOT NULL
+        ),
+        noted AS (
+            INSERT INTO grid_changes (grid_code, duty, changed_at, before_id)
+            SELECT grid_code, duty, $2, before_id FROM held
+        )
+        SELECT grid_code, array_agg(before_id) AS holders FROM held GROUP BY grid_code
+        """,
+        list(codes),
+        now,
+    )
+    return {row["grid_code"]: row["holders"] for row in rows}
+
+
+async def without_grid(tx: ReadTx, worker_ids: Sequence[str]) -> list[str]:
+    """Who of these holds no grid in any duty."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT each FROM unnest($1::text[]) each WHERE NOT EXISTS (SELECT FROM grids "
+        "WHERE each IN (member_id, leader_id, assistant_id))",
+        list(worker_ids),
+    )
+    return [row["each"] for row in rows]
+
+
+async def end_substitutions_of(tx: WriteTx, worker_ids: Sequence[str], today: date) -> None:
+    """Nobody stands in for people who left, nor they for others, from tomorrow."""
+    his = "(worker_id = ANY($1) OR substitute_id = ANY($1))"
+    await tx.run(
+        f"DELETE FROM substitutions WHERE {his} AND from_on > $2",  # noqa: S608  (our own)
+        list(worker_ids),
+        today,
+    )
+    await tx.run(
+        f"UPDATE substitutions SET until_on = $2 WHERE {his} AND until_on > $2",  # noqa: S608  (our own)
+        list(worker_ids),
+        today,
+    )
+
+
 async def find_grid(tx: ReadTx, grid_code: str) -> Grid | None:
     """One grid."""
     rows = await tx.fetch(

@@ -68,6 +68,7 @@ STAGED: dict[str, Mapping[str, str]] = {
     },
     "staged_divisions": {"code": "text", "level": "text", "name": "text", "parent": "text"},
     "staged_workers": {"worker_id": "text", "name_key": "bytea", "phone_key": "bytea", "sealed": "bytea"},
+    "staged_users": {"user_key": "bytea", "worker_id": "text"},
     "staged_grids": {
         "grid_code": "text",
         "division": "text",

@@ -37,6 +37,14 @@ WORKERS = sa.Table(
     sa.CheckConstraint("length(name_key) = 16 AND length(phone_key) = 16", name="keys"),
 )
 
+WORKER_USERS = sa.Table(
+    "worker_users",
+    METADATA,
+    sa.Column("user_key", pg.BYTEA, primary_key=True, comment="keyed hash of how tokens call him"),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    comment="people whom tokens of an office do not call by their ids, so that nobody is two",
+)
+
 GRIDS = sa.Table(
     "grids",
     METADATA,

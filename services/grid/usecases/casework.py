@@ -44,6 +44,7 @@ from services.grid.usecases.errors import (
 )
 from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
+from services.grid.usecases.views import known_as
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, TaskReason
 from shared.kit.auth import Caller
@@ -114,7 +115,8 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         DoesNotFollowError: a benefit may end on it, and its day is missing.
     """
     case, steps = await _take(tx, case_id, view)
-    state = _next(case, steps, CaseAction.FIND, caller, view)
+    steps, who = await _under_one_name(tx, deps, caller, steps)
+    state = _next(case, steps, CaseAction.FIND, who, view)
     visits = visits_of_this_round(steps)
     if not visits and case.rounds > 1:
         detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."
@@ -140,7 +142,8 @@ async def review(  # noqa: PLR0913  (a step has these parts)
     """
     action = CaseAction.REVIEW if agrees else CaseAction.RETURN
     case, steps = await _take(tx, case_id, view)
-    changed = replace(case, state=_next(case, steps, action, caller, view), changed_at=deps.clock.now())
+    steps, who = await _under_one_name(tx, deps, caller, steps)
+    changed = replace(case, state=_next(case, steps, action, who, view), changed_at=deps.clock.now())
     await _step(tx, deps, case, action, caller, opinion)
     await cases.save_case(tx, changed)
     return changed
@@ -156,11 +159,12 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         DoesNotFollowError: the finding does not carry it, or the date is missing.
     """
     case, steps = await _take(tx, case_id, view)
+    compared, who = await _under_one_name(tx, deps, caller, steps)
     conclusion = CaseConclusion(opinion.outcome)
     if is_second_look(conclusion, case.rounds):
-        state = _next(case, steps, CaseAction.SECOND_VISIT, caller, view)
-        return await _look_again(tx, deps, caller, replace(case, state=state), steps, opinion)
-    state = _next(case, steps, CaseAction.CONCLUDE, caller, view)
+        state = _next(case, compared, CaseAction.SECOND_VISIT, who, view)
+        return await _look_again(tx, deps, caller, replace(case, state=state), compared, opinion)
+    state = _next(case, compared, CaseAction.CONCLUDE, who, view)
     finding = last(steps, CaseAction.FIND)
     assert finding is not None
     event_on = opinion.event_on or case.event_on
@@ -207,8 +211,9 @@ async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         detail = "The case is concluded."
         raise StepNotPossibleError(detail)
     await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
-    not_these = {caller.user, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
-    return await _send_somebody_else(tx, deps, case, caller.user, not_these)
+    steps, who = await _under_one_name(tx, deps, caller, steps)
+    not_these = {who, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
+    return await _send_somebody_else(tx, deps, case, who, not_these)
 
 
 def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
@@ -233,12 +238,18 @@ async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[
     return locked, await cases.steps_of(tx, case_id)
 
 
-def _next(case: Case, steps: Sequence[Step], action: CaseAction, caller: Caller, view: View) -> CaseState:
+async def _under_one_name(tx: ReadTx, deps: Deps, caller: Caller, steps: Sequence[Step]) -> tuple[Sequence[Step], str]:
+    """Steps as they are compared, and the caller: whoever holds a grid is one person, however tokens call him."""
+    names = await known_as(tx, deps, {caller.user, *(step.actor for step in steps)})
+    return [replace(step, actor=names[step.actor]) for step in steps], names[caller.user]
+
+
+def _next(case: Case, steps: Sequence[Step], action: CaseAction, who: str, view: View) -> CaseState:
     state = follow(case.state, action)
     if state is None:
         detail = "Read the case again: its state tells which step is next."
         raise StepNotPossibleError(detail, extra={"state": case.state.value})
-    barred = bars(steps, action, caller.user)
+    barred = bars(steps, action, who)
     if barred is None and action in _LEVELS and not view.is_office_over(case.division or "", _LEVELS[action]):
         barred = "level"
     if barred is not None:

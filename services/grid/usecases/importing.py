@@ -1,6 +1,7 @@
 """Take in a list of grids: whole or not at all, and a second time without effect."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -75,7 +76,7 @@ def name_holders(shaped: pl.DataFrame, keys: Pseudonymiser) -> pl.DataFrame:
     people = people.with_columns(
         name_key=_bytes(keys.many(people["name"].to_list())),
         phone_key=_bytes(keys.many(people["known_by"].to_list())),
-        made_id=pl.Series(["w" + row.tobytes().hex()[:15] for row in made]),
+        made_id=pl.Series(["w" + row.tobytes().hex()[:15] for row in made], dtype=pl.String),
     )
     return told.join(people, on=["name", "known_by"]).drop("known_by")
 
@@ -93,23 +94,36 @@ def seal_workers(fresh: pl.DataFrame, vault: Vault) -> pl.DataFrame:
     return fresh.select("worker_id", "name_key", "phone_key", sealed=pl.Series(sealed, dtype=pl.Binary))
 
 
+def name_users(named: pl.DataFrame, keys: Pseudonymiser) -> pl.DataFrame:
+    """How tokens call people whom they do not call by their ids, hashed: user_key, worker_id."""
+    users = named.drop_nulls("user").unique("user", keep="last", maintain_order=True)
+    return users.select("worker_id", user_key=_bytes(keys.many([user_text(each) for each in users["user"]])))
+
+
+def user_text(user: str) -> str:
+    """What is hashed of a user's name, that it is no worker's name."""
+    return f"user {user}"
+
+
 async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported:
-    """Take in a checked list; what waited for these grids is given out."""
-    now = deps.clock.now()
+    """Take in the living grids of a checked list; what waited for them is given out."""
+    now, listed = deps.clock.now(), roll.living(shaped)
     await store.lock_roll(tx)
     workers, grids = await store.list_workers(tx), await store.list_grids(tx)
 
-    def compare() -> tuple[holders.Plan, pl.DataFrame]:
-        named = holders.identify(name_holders(shaped, deps.name_keys), workers, grids)
-        made = holders.plan(shaped, named, workers, grids)
-        return made, seal_workers(made.fresh_workers, deps.vault)
+    def compare() -> tuple[holders.Plan, pl.DataFrame, pl.DataFrame]:
+        named = holders.identify(name_holders(listed, deps.name_keys), workers, grids)
+        made = holders.plan(listed, named, workers, grids)
+        return made, seal_workers(made.fresh_workers, deps.vault), name_users(named, deps.name_keys)
 
-    plan, sealed = await asyncio.to_thread(compare)
-    await store.save_divisions(tx, roll.divisions_of(shaped))
+    plan, sealed, users = await asyncio.to_thread(compare)
+    await store.save_divisions(tx, roll.divisions_of(listed))
     await store.save_workers(tx, sealed, now)
+    await store.save_users(tx, users)
     history = await store.save_grids(tx, pl.concat([plan.added, plan.changed]), plan.history, now)
     await locks.lock_shards(tx)
     await hands.follow_members(tx, history, now)
+    await take_from_who_left(tx, deps, plan.history["before_id"].drop_nulls().to_list())
     dispatched = await hands.dispatch_created(tx, now)
     assigned = await give_out_cases(tx, deps)
     return Imported(
@@ -122,6 +136,14 @@ async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported
         tasks_dispatched=dispatched,
         cases_assigned=assigned,
     )
+
+
+async def take_from_who_left(tx: WriteTx, deps: Deps, replaced: Sequence[str]) -> None:
+    """Who of these holds no grid any more has no work of another's either, and stands in for nobody."""
+    gone = await store.without_grid(tx, replaced)
+    if gone:
+        await hands.take_from(tx, gone, deps.clock.now())
+        await store.end_substitutions_of(tx, gone, deps.clock.today())
 
 
 async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None) -> int:

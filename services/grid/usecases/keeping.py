@@ -77,12 +77,17 @@ async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_cod
     grid = await roll.find_grid(tx, grid_code)
     if grid is None:
         raise NoSuchGridError
-    now = deps.clock.now()
     await locks.lock_people(tx, [found.subject])
-    await people.save_relocation(tx, found.subject, grid_code, set_by=worker, now=now)
-    await _move_tasks(tx, await tasks.tasks_of(tx, [found.subject]), grid, now)
-    await _move_cases(tx, deps, found.subject, grid, said_by=(worker, "grid_worker"))
+    await move_in(tx, deps, found.subject, grid, said_by=(worker, "grid_worker"))
     return (await tasks.find_tasks(tx, [task_id]))[task_id]
+
+
+async def move_in(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, said_by: tuple[str, str]) -> None:
+    """Somebody lives in this grid, whatever rosters said until now, and what is open about him goes there."""
+    now = deps.clock.now()
+    await people.save_relocation(tx, subject, grid.grid_code, set_by=said_by[0], now=now)
+    await _move_tasks(tx, await tasks.tasks_of(tx, [subject]), grid, now)
+    await _move_cases(tx, deps, subject, grid, said_by=said_by)
 
 
 async def follow_roster(tx: WriteTx, deps: Deps, moved: Sequence[UUID], *, received_at: datetime) -> None:

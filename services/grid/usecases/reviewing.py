@@ -22,6 +22,7 @@ from services.grid.usecases.errors import (
     NoSuchVisitError,
     NotInReviewError,
 )
+from services.grid.usecases.views import known_as
 from services.grid.usecases.visiting import COUNTED, take_effect
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -41,7 +42,8 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     visit = (await store.find_visits(tx, [visit_id]))[visit_id]
     if visit.status is not VisitStatus.IN_REVIEW:
         raise NotInReviewError
-    if caller.user == visit.visit.worker_id:
+    names = await known_as(tx, deps, {caller.user, visit.visit.worker_id})
+    if names[caller.user] == names[visit.visit.worker_id]:
         reason = "own_visit"
         raise BarredError(reason)
     now = deps.clock.now()
@@ -106,7 +108,8 @@ async def give_up(tx: WriteTx, deps: Deps, caller: Caller, task_id: UUID, *, vie
     if len(days) < needed:
         detail = f"Knocks on {needed} different days are needed; there were {len(days)}."
         raise KnockAgainError(detail)
-    if await upkeep.knocked_alone(tx, task.subject, task.reopened_at or task.created_at, caller.user):
+    who = (await known_as(tx, deps, [caller.user]))[caller.user]
+    if await upkeep.knocked_alone(tx, task.subject, task.reopened_at or task.created_at, who):
         reason = "own_visit"
         raise BarredError(reason)
     now = deps.clock.now()

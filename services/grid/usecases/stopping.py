@@ -20,6 +20,7 @@ from services.grid.usecases.errors import (
     NoSuchStopRequestError,
     StepNotPossibleError,
 )
+from services.grid.usecases.views import known_as
 from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
 from shared.contracts.events.recognition import StopRequested
 from shared.contracts.vocabulary import IN_OWN_WORDS
@@ -147,7 +148,8 @@ async def conclude(
         DoesNotFollowError: the village found it otherwise.
     """
     found = await _take(tx, request_id, view, StopAction.CONCLUDE)
-    if caller.user == found.verified_by:
+    names = await known_as(tx, deps, [caller.user, found.verified_by or ""])
+    if names[caller.user] == names[found.verified_by or ""]:
         reason = "four_eyes"
         raise BarredError(reason)
     if not view.is_office_over(found.division or "", COUNTY):

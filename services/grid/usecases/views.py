@@ -1,10 +1,13 @@
 """Which people a caller may see, from his token and the grids he holds."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from services.grid.domain.views import BACK_END_ROLES, FIELD_ROLES, View, office_view, person_view
 from services.grid.store import roll
+from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
+from services.grid.usecases.importing import user_text
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx
@@ -59,3 +62,11 @@ async def view_of(tx: ReadTx, caller: Caller, today: date, *, named: str | None 
     if caller.role in FIELD_ROLES or caller.role == "citizen" or named is not None:
         return await view_of_worker(tx, caller, await acting_worker(tx, caller, named), today)
     return office_view(caller.role, caller.divisions)
+
+
+async def known_as(tx: ReadTx, deps: Deps, users: Iterable[str]) -> dict[str, str]:
+    """By which one name people are compared: his id for whom an office's tokens call otherwise, else as they do."""
+    names = sorted(set(users))
+    keys = {name: deps.name_keys.one(user_text(name)).bytes for name in names}
+    found = await roll.workers_of_users(tx, list(keys.values()))
+    return {name: found.get(key, name) for name, key in keys.items()}

@@ -192,5 +192,6 @@ class TestCase:
         lines[1] = lines[1].replace(member, chosen, 1)
         await village.import_grids("\n".join(lines).encode())
         assert await village.member_of(FIRST) == leader
-        assert (await task(village, "suspicion"))["worker_id"] == before["worker_id"]
+        left, taking = (await task(village, "suspicion"))["worker_id"], await village.holder_of(FIRST, "assistant")
+        assert left == taking != before["worker_id"]
         assert (await task(village, "unmatched"))["worker_id"] == leader

@@ -81,7 +81,9 @@ def roll_frame(**changes: str) -> pl.DataFrame:
         "lon": "115.7",
         "lat": "33.8",
     }
-    return roll.shape(pl.DataFrame([{**row, **changes}], schema=dict.fromkeys(roll.COLUMNS, pl.String)))
+    return roll.shape(
+        pl.DataFrame([{**row, **changes}], schema=dict.fromkeys((*roll.COLUMNS, *roll.OPTIONAL), pl.String))
+    )
 
 
 class TestRoll:
@@ -100,6 +102,8 @@ class TestRoll:
             ({"member_phone": "请问村长"}, "member_phone", "not_a_phone"),
             ({"assistant_phone": "13700000000"}, "assistant_phone", "without_name"),
             ({"lon": "215.7"}, "lon", "out_of_range"),
+            ({"ended_on": "2023-13-01"}, "ended_on", "not_a_day"),
+            ({"successor": VILLAGE + "002"}, "successor", "without_end"),
         ],
     )
     def test_faults_name_the_place_and_never_the_value(self, changes, column, code):
