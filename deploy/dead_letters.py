@@ -1,7 +1,7 @@
 """`wugan dead-letters`: parked messages of all services on one screen, another try for them, or their end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -87,30 +87,22 @@ def _operator(client_id: str | None, key: Path | None, data: Path) -> Operator:
         raise typer.Exit(1) from error
 
 
-@app.command("list")
-def list_letters(
-    *,
-    data: Data = Path("var/stack"),
-    gateway: Gateway = "http://127.0.0.1:8000",
-    client_id: ClientId = None,
-    key: Key = None,
-) -> None:
-    """Show what is parked."""
-    operator = _operator(client_id, key, data)
-    _show(_told(_each(operator, gateway, redrive=False)), redrive=False)
+def _screen(*, redrive: bool) -> Callable[..., None]:
+    def command(
+        *,
+        data: Data = Path("var/stack"),
+        gateway: Gateway = "http://127.0.0.1:8000",
+        client_id: ClientId = None,
+        key: Key = None,
+    ) -> None:
+        operator = _operator(client_id, key, data)
+        _show(_told(_each(operator, gateway, redrive=redrive)), redrive=redrive)
+
+    return command
 
 
-@app.command("redrive")
-def redrive_letters(
-    *,
-    data: Data = Path("var/stack"),
-    gateway: Gateway = "http://127.0.0.1:8000",
-    client_id: ClientId = None,
-    key: Key = None,
-) -> None:
-    """Handle everything that is parked once more."""
-    operator = _operator(client_id, key, data)
-    _show(_told(_each(operator, gateway, redrive=True)), redrive=True)
+app.command("list", help="Show what is parked.")(_screen(redrive=False))
+app.command("redrive", help="Handle everything that is parked once more.")(_screen(redrive=True))
 
 
 @app.command("discard")

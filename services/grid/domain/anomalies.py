@@ -24,8 +24,9 @@ class Limits:
     Attributes:
         least: sightings below which a member is not judged.
         minute_share: share of sightings within one minute of another person's.
-        place_share: share of sightings at one and the same spot of a hundred metres, of those with a place.
-        helper_share: share of sightings in which one and the same person helped, of those with a helper.
+        place_share: share of all sightings at one and the same spot of a hundred metres; one without a place is
+            looked at by itself.
+        helper_share: share of all sightings in which one and the same person helped.
     """
 
     least: int

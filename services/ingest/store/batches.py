@@ -16,6 +16,7 @@ from shared.kit import arrow
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError
+from shared.kit.telemetry import mask_text
 
 _COLUMNS = (
     "batch_no, batch_id, kind, code, department, client_id, sha256, filename, size_bytes, status, chunks_done, "
@@ -113,6 +114,8 @@ async def lock_digest(tx: WriteTx, sha256: str) -> None:
 async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = None) -> Batch:
     """The batch of this file: a new one, or the one that took the same file before.
 
+    Departments name files after people, too: numbers of persons in the name are masked before it is kept.
+
     Args:
         tx: the transaction.
         new: what is known of the file.
@@ -129,7 +132,7 @@ async def open_batch(tx: WriteTx, new: NewBatch, *, generation: int | None = Non
         new.department,
         new.client_id,
         sha256,
-        new.filename,
+        mask_text(new.filename),
         new.size_bytes,
         new.received_at,
     )

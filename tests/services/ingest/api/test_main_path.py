@@ -148,10 +148,10 @@ async def test_an_event_that_says_what_its_source_has_no_column_for_is_refused(t
 
 
 async def test_an_evidence_id_leads_back_to_file_and_row(town):
-    said = (await town.send(csv_of(pharmacy([IDS[35], IDS[0]])), filename="may.csv")).json()
+    said = (await town.send(csv_of(pharmacy([IDS[35], IDS[0]])), filename=f"五月_{IDS[35]}.csv")).json()
     [row] = await town.said(EVIDENCE)
     origin = (await town.get(f"/v1/evidence/{row['evidence_id']}", "audit.read")).json()
-    assert (origin["filename"], origin["row_no"], origin["batch_id"]) == ("may.csv", 1, said["batch_id"])
+    assert (origin["filename"], origin["row_no"], origin["batch_id"]) == ("五月_‹masked›.csv", 1, said["batch_id"])
     assert (await town.get(f"/v1/evidence/{row['evidence_id'] - 1}", "audit.read")).status_code == 404
 
 
