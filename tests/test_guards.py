@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from shared.kit import migrations
+from shared.kit import migrations, schema
 from shared.kit.app import create_app
 from tests.support.record import OPENAPI_DIR, SERVICES, SETTINGS_PAGE, dumps, openapi
 from tests.support.routes import routes_of
@@ -149,7 +149,7 @@ def test_no_person_in_a_path_or_query(service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_one_migration_head(service):
-    assert ScriptDirectory.from_config(migrations._config(service)).get_heads() == [migrations.head(service)]
+    assert ScriptDirectory.from_config(migrations._config(service)).get_heads() == [schema.head(service)]
 
 
 def test_settings_are_as_recorded():

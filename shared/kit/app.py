@@ -18,7 +18,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.kit import described, docs_page, keeping, migrations, problems, telemetry, trace
+from shared.kit import answering, described, docs_page, keeping, problems, schema, telemetry, trace
 from shared.kit.auth import Guard, Keys
 from shared.kit.bus import Bus, Consumers, Subscription, prove_synced
 from shared.kit.clock import Clock, clock_from, wall
@@ -175,7 +175,7 @@ def _end_process() -> None:
 
 async def _keep_partitions(database: Database, service: Service) -> None:
     for table in ("outbox", *service.partitioned):
-        await migrations.ensure_partitions(database, table)
+        await schema.ensure_partitions(database, table)
 
 
 async def _keep_house(database: Database, service: Service, settings: KitSettings) -> None:
@@ -268,7 +268,7 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    problems.install(app)
+    answering.install(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, streamed=service.streamed)
     # Routes are tried in their order: what the service is for comes first.
     for router in (*service.routers, *_shared_routers(), _health(service)):
@@ -340,11 +340,11 @@ async def _checks(app: FastAPI, service: Service) -> dict[str, bool]:
         return {"started": False}
     try:
         await base.database.ping()
-        schema = await migrations.current(base.database) == migrations.head(service.name)
+        newest = await schema.current(base.database) == schema.head(service.name)
     except Exception as error:  # noqa: BLE001  (not ready, whatever the reason)
         log.warning("not_ready", reason=type(error).__name__)
         return {"database": False}
-    return {"database": True, "schema": schema, "bus": await base.bus.healthy()}
+    return {"database": True, "schema": newest, "bus": await base.bus.healthy()}
 
 
 __all__ = ["Parts", "Platform", "Service", "create_app", "platform", "running", "supervise"]

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kit import trace
+from shared.kit.answering import too_large
 from shared.kit.clock import wall
-from shared.kit.problems import TooLargeError, too_large
+from shared.kit.problems import TooLargeError
 from shared.kit.telemetry import http_seconds
 
 log = structlog.get_logger(__name__)

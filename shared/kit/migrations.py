@@ -1,21 +1,15 @@
 """Migrations of one service by alembic: its own schema, its own version table, and the tables of the plumbing."""
 
-from datetime import UTC, date, datetime
 from importlib import resources
 from io import StringIO
 
-import asyncpg
 import sqlalchemy as sa
-import structlog
 from alembic import command, context, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.kit.db import Database
 from shared.kit.db_url import sqlalchemy_url, tls_of
-
-log = structlog.get_logger(__name__)
 
 
 def _config(service: str, url: str = "") -> Config:
@@ -59,25 +53,6 @@ def revisions(service: str) -> list[str]:
     """Every revision, oldest first."""
     walked = ScriptDirectory.from_config(_config(service)).walk_revisions()
     return [script.revision for script in walked][::-1]
-
-
-def head(service: str) -> str:
-    """The revision this code expects."""
-    found = ScriptDirectory.from_config(_config(service)).get_current_head()
-    if found is None:
-        msg = f"{service} has no migration"
-        raise RuntimeError(msg)
-    return found
-
-
-async def current(database: Database) -> str | None:
-    """The revision the database has, or None."""
-    async with database.engine.connect() as connection:
-        exists = await connection.execute(sa.select(sa.func.to_regclass(f"{database.schema}.alembic_version")))
-        if exists.scalar() is None:
-            return None
-        row = await connection.execute(sa.text(f"SELECT version_num FROM {database.schema}.alembic_version"))
-        return row.scalar()
 
 
 def run_env(metadata: sa.MetaData) -> None:
@@ -141,26 +116,3 @@ def create_platform_tables(schema: str) -> None:
     """Outbox, inbox and dead letters, for the first migration of every service."""
     for statement in PLATFORM_TABLES:
         op.execute(statement.format(schema=schema))
-
-
-async def ensure_partitions(database: Database, table: str, *, months: int = 3) -> None:
-    """Make the monthly partitions of `table` exist for this month and the next ones; others go to the default.
-
-    A month whose rows have already gone to the default partition stays there: that is slower, not wrong.
-    """
-    start = datetime.now(UTC).date().replace(day=1)
-    for _ in range(months):
-        end = _next_month(start)
-        try:
-            async with database.write() as tx:
-                await tx.run(
-                    f"CREATE TABLE IF NOT EXISTS {table}_{start:%Y%m} PARTITION OF {table} "
-                    f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
-                )
-        except asyncpg.CheckViolationError:
-            log.warning("partition_stays_in_default", table=table, month=f"{start:%Y-%m}")
-        start = end
-
-
-def _next_month(day: date) -> date:
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)

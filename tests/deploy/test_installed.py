@@ -20,7 +20,7 @@ for name in ("services", "shared", "deploy"):
     for found in pkgutil.walk_packages(package.__path__, f"{name}."):
         if not found.name.endswith(("__main__", "migrations.env")) and ".versions." not in found.name:
             seen.append(import_module(found.name).__name__)
-from shared.kit.migrations import head
+from shared.kit.schema import head
 print(len(seen), *(head(name) for name in ("ingest", "scoring", "grid", "recognition", "notify")))
 assert not [name for name in sys.modules if name.split(".")[0] == "tests"]
 """

@@ -19,14 +19,14 @@ from deploy.local import caddy
 from deploy.local.clients import SERVICES
 from deploy.local.ports import HOST
 from deploy.local.probes import free_ports, get
-from shared.kit import problems
+from shared.kit import answering
 from shared.kit.auth import Caller, allow
 from tests.security.test_tls import child
 
 
 def application(issuer) -> FastAPI:
     app = FastAPI()
-    problems.install(app)
+    answering.install(app)
     guard = issuer.guard()
     app.state.platform = SimpleNamespace(guard=guard)
 

@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 from io import BytesIO
-
-import xlsxwriter
+from typing import Any
 
 from services.grid.api.forms import LINE_HEAD, LISTS, Form, line_words
 from services.grid.domain.reports import Light, ReportState
@@ -29,8 +28,7 @@ _COLOURS = {"yellow": "#FFEB9C", "red": "#FFC7CE"}
 def workbook(month: date, villages: Sequence[VillageMonthOut]) -> bytes:
     """An XLSX file with a line a village; late ones are coloured."""
     out = BytesIO()
-    # Text that looks like a formula stays text.
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = _book(out)
     sheet = book.add_worksheet(f"{month:%Y-%m}")
     bold = book.add_format({"bold": True})
     colours = {word: book.add_format({"bg_color": colour}) for word, colour in _COLOURS.items()}
@@ -52,7 +50,7 @@ def workbook(month: date, villages: Sequence[VillageMonthOut]) -> bytes:
 def village_workbook(form: Form) -> bytes:
     """An XLSX file with a village's two lists, a sheet each; an empty one says so."""
     out = BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = _book(out)
     bold, month = book.add_format({"bold": True}), form.report.month
     for name, title, lines in zip(("疑似名单", "最终确认名单"), LISTS, (form.suspected, form.confirmed), strict=True):
         sheet = book.add_worksheet(name)
@@ -66,6 +64,13 @@ def village_workbook(form: Form) -> bytes:
         sheet.set_column(1, 1, 38)
     book.close()
     return out.getvalue()
+
+
+def _book(out: BytesIO) -> Any:  # noqa: ANN401  (the library has no types)
+    import xlsxwriter  # noqa: PLC0415  (loaded when a sheet is asked for)
+
+    # Text that looks like a formula stays text.
+    return xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
 
 
 def words_of(each: VillageMonthOut) -> tuple[str | int, ...]:

@@ -3,11 +3,11 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import xlsxwriter
 
 from services.ingest.domain import citizen_id, roster
 from services.ingest.domain.catalogue import CITIZEN_ID, NAME, UNEVEN, Source
@@ -138,6 +138,8 @@ def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:
+    import xlsxwriter  # noqa: PLC0415  (loaded when a sheet is asked for)
+
     with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
         sheet = book.add_worksheet()
         row = 0
@@ -154,7 +156,7 @@ def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:
             _write_row(sheet, 0, [ROW, REASON])
 
 
-def _write_row(sheet: xlsxwriter.worksheet.Worksheet, row: int, values: Sequence[str | None]) -> None:
+def _write_row(sheet: Any, row: int, values: Sequence[str | None]) -> None:  # noqa: ANN401  (the library has no types)
     for place, value in enumerate(values):
         if value:
             sheet.write_string(row, place, value)

@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Response, Security
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.kit import problems
+from shared.kit import answering
 from shared.kit.auth import BearerGuard
 from shared.kit.hot import HotRoute
 from shared.kit.problems import UnauthorizedError
@@ -41,7 +41,7 @@ async def http():
     for router in (plain, hot):
         router.add_api_route("/ask", ask, methods=["POST"])
         app.include_router(router)
-    problems.install(app)
+    answering.install(app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.test") as client:
         yield client
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
-from shared.kit import problems
+from shared.kit import answering
 from shared.kit.edge import Edge
 from shared.kit.problems import NotFoundError
 
@@ -37,7 +37,7 @@ BEYOND = {
 @pytest.fixture
 async def http():
     app = FastAPI()
-    problems.install(app)
+    answering.install(app)
 
     @app.post("/ask")
     async def ask(asked: Asked) -> dict[str, int]:
@@ -103,7 +103,7 @@ async def test_a_pointer_names_what_is_declared_and_no_key_of_a_mapping(http):
 )
 async def test_what_no_database_keeps_is_the_callers_mistake(database, sql, value):
     app = FastAPI()
-    problems.install(app)
+    answering.install(app)
 
     @app.get("/plain")
     async def plain() -> None:
