@@ -11,7 +11,7 @@ notify.endpoint.changed; and, apart from the bulk that made them, its own certif
 Says: recognition.certificates.issued, recognition.certificate.revoked, recognition.certifications.due,
 recognition.notice.given, recognition.enrolment.suspended, .resumed, .terminated, recognition.overpayment.changed,
 recognition.partner_events.recorded, recognition.subscription.changed, recognition.correction.requested,
-recognition.visit.requested, recognition.stop.requested, recognition.work.waiting.
+recognition.visit.requested, recognition.stop.requested, recognition.work.waiting, recognition.death.retracted.
 Answers: the partner API (programs, check, batch, jobs, payruns, events, receipts, subscriptions, certificates,
 corrections), the citizen's and the officer's API, OAuth tokens.
 """

@@ -1,4 +1,4 @@
-"""Events in: evidence, corrections, hints, conclusions and verified requests are only kept; the sweep decides."""
+"""Events in: evidence, corrections, hints, conclusions of people are only kept; the sweep decides."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,13 +8,16 @@ from services.scoring.store.columns import UnreadableError
 from services.scoring.usecases import hear
 from shared.contracts.events import (
     CASE_CONCLUDED,
+    DEATH_RETRACTED,
     EVIDENCE_ACCEPTED,
     EVIDENCE_CORRECTED,
     HINTS_RECORDED,
     STOP_REQUEST_CONCLUDED,
     CaseConcluded,
+    DeathRetracted,
     StopRequestConcluded,
 )
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit.bus import Message, PoisonError, Subscription
 from shared.kit.db import WriteTx
 
@@ -81,6 +84,23 @@ async def on_stop_request_concluded(tx: WriteTx, message: Message) -> None:
         raise PoisonError(str(error)) from error
 
 
+async def on_death_retracted(tx: WriteTx, message: Message) -> None:
+    """Officers have found that a death was none, whatever a case had found."""
+    fact = message.fact(DeathRetracted)
+    try:
+        await hear.keep_conclusion(
+            tx,
+            subject=fact.subject,
+            kind=SuspicionKind.DEATH,
+            conclusion=CaseConclusion.FALSE_DEATH,
+            event_on=fact.event_on,
+            seen_on=fact.alive_on,
+            concluded_at=fact.found_at,
+        )
+    except UnreadableError as error:
+        raise PoisonError(str(error)) from error
+
+
 def _shard(message: Message) -> int | None:
     return None if message.shard is None else int(message.shard, 16)
 
@@ -99,4 +119,5 @@ def subscriptions(wake: Callable[[Message], object]) -> Sequence[Subscription]:
         Subscription(event=HINTS_RECORDED, handler=on_hints_recorded, after=wake, together=_TOGETHER),
         Subscription(event=CASE_CONCLUDED, handler=on_case_concluded, after=wake),
         Subscription(event=STOP_REQUEST_CONCLUDED, handler=on_stop_request_concluded, after=wake),
+        Subscription(event=DEATH_RETRACTED, handler=on_death_retracted, after=wake),
     )

@@ -47,7 +47,7 @@ from services.recognition.usecases.recovering import cancel_overpayment
 from services.recognition.usecases.reviews import end_review, find_alive
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
-from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
+from shared.contracts.events.recognition import DEATH_RETRACTED, ENROLMENT_RESUMED, ENROLMENT_SUSPENDED, DeathRetracted
 from shared.contracts.vocabulary import Channel, Claim, NoticeKind, Strength
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
@@ -279,6 +279,11 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
     now, ids = deps.clock.now(), tuple(each.decision_id for each in fallen)
     # He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
     await find_alive(deps, tx, first.subject)
+    # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
+    fact = DeathRetracted(
+        subject=first.subject, event_on=first.event_on, alive_on=min(why.passed_on, deps.clock.today()), found_at=now
+    )
+    await deps.outbox.say(tx, DEATH_RETRACTED, fact)
     await proposals.withdraw_unconfirmed(tx, first.subject, now, sorted(ENDS_LIFE))
     certified = await _certify(deps, tx, first, why.passed_on)
     proposal = await decisions.find_proposal(tx, first.proposal_id)

@@ -79,6 +79,20 @@ ENROLMENT_TERMINATED = FactEvent(
 )
 
 
+class DeathRetracted(Fact):
+    """Officers have found that a person lives whom they or others held for dead."""
+
+    subject: UUID
+    event_on: date | None  # of the death that was none
+    alive_on: date  # day on which he was known to live
+    found_at: datetime
+
+
+DEATH_RETRACTED = FactEvent(
+    name="recognition.death.retracted.v1", model=DeathRetracted, doc="A death on which benefits were stopped was none."
+)
+
+
 class NoticeGiven(Fact):
     """Somebody must be told something that touches his money; legal, so never merged away and never opted out of."""
 

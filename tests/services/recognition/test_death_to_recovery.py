@@ -13,6 +13,7 @@ from shared.contracts.events.grid import ConfirmedPerson
 from shared.contracts.events.recognition import (
     CERTIFICATE_REVOKED,
     CORRECTION_REQUESTED,
+    DEATH_RETRACTED,
     ENROLMENT_RESUMED,
     ENROLMENT_TERMINATED,
     NOTICE_GIVEN,
@@ -186,6 +187,7 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
     assert (await officers.get("/v1/overpayments")).json()["items"][0]["state"] == "cancelled"
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
     assert {each["program"] for each in await facts(world, ENROLMENT_RESUMED)} == {"resident_pension", "old_age_allow"}
+    assert [each["alive_on"] for each in await facts(world, DEATH_RETRACTED)] == ["2024-01-02"]
     told = [(each["kind"], each["programs"]) for each in await facts(world, NOTICE_GIVEN)]
     assert told[-1] == ("apology", ["old_age_allow", "resident_pension"])
     assert ("withdrawn", ["vet_war"]) in told

@@ -9,7 +9,8 @@ import pytest
 from services.scoring import handlers
 from services.scoring.domain.signals import Kind
 from services.scoring.domain.suspicions import Status
-from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
+from shared.contracts.events import DEATH_RETRACTED, STOP_REQUEST_CONCLUDED, DeathRetracted, Event, StopRequestConcluded
+from shared.contracts.events.base import Fact
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from shared.kit.bus import Message
 from tests.services.scoring.people import Saw, subject_of
@@ -89,18 +90,31 @@ async def test_what_a_case_finds_before_any_register_tells_begins_no_review(worl
     assert await decisions_said(world) == []
 
 
-async def test_of_two_conclusions_the_later_stands_whatever_days_they_name(world: World) -> None:
+async def test_of_conclusions_the_later_stands_whatever_days_they_name_and_whoever_concluded(world: World) -> None:
+    async def officers_found_him_alive() -> None:
+        fact = DeathRetracted(
+            subject=subject_of("a"), event_on=DEATH.on, alive_on=date(2023, 9, 20), found_at=world.clock.now()
+        )
+        async with world.database.write() as tx:
+            await handlers.on_death_retracted(tx, told(world, DEATH_RETRACTED, fact))
+
     await world.hear([DEATH, Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
-    for conclusion, event_on, decision in (
-        (FALSE, None, "certifiable"),
-        (CaseConclusion.CONFIRMED, DEATH.on, "suspected"),
-        (FALSE, None, "certifiable"),
+    decisions = []
+    for conclude in (
+        world.conclude(SuspicionKind.DEATH, FALSE, seen_on=date(2023, 9, 10)),
+        world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on),
+        officers_found_him_alive(),
     ):
         world.clock.move(timedelta(hours=1))
-        seen_on = date(2023, 9, 10) if conclusion is FALSE else None
-        await world.conclude(SuspicionKind.DEATH, conclusion, event_on=event_on, seen_on=seen_on)
+        await conclude
         await world.sweep()
-        assert (await world.assessment()).decision == decision
+        decisions.append((await world.assessment()).decision)
+    assert decisions == ["certifiable", "suspected", "certifiable"]
+
+
+def told(world: World, event: Event, fact: Fact) -> Message:
+    body = fact.model_dump_json().encode()
+    return Message(id=uuid4(), event=event, shard=None, attributes={}, happened_at=world.clock.now(), body=body)
 
 
 async def test_a_request_without_a_day_dates_no_death(world: World) -> None:
@@ -112,15 +126,12 @@ async def test_a_request_without_a_day_dates_no_death(world: World) -> None:
 
 async def request_stop(world: World, **changes: Any) -> None:
     """Two people have verified what a daughter told of the death of her mother."""
-    told = {
+    parts = {
         "request_id": uuid4(), "subject": subject_of("a"), "programs": [], "confirmed": True, "relation": "child",
         "reason": "death", "event_on": DEATH.on, "verified_by": "w1", "concluded_by": "o1",
         "concluded_at": world.clock.now(),
     }  # fmt: skip
-    body = StopRequestConcluded.model_validate(told | changes).model_dump_json().encode()
-    message = Message(
-        id=uuid4(), event=STOP_REQUEST_CONCLUDED, shard=None, attributes={}, happened_at=world.clock.now(), body=body
-    )
+    message = told(world, STOP_REQUEST_CONCLUDED, StopRequestConcluded.model_validate(parts | changes))
     async with world.database.write() as tx:
         await handlers.on_stop_request_concluded(tx, message)
 
