@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.kit.db_ends import or_given_up, quietly, to_the_end
 from shared.kit.db_errors import is_of_server, is_operational, tells_outcome
+from shared.kit.db_types import Connection
 from shared.kit.db_url import sqlalchemy_url, tls_of
 from shared.kit.problems import UnavailableError
 
@@ -222,12 +223,15 @@ class Database:
                 "jit": "off",
             },
             "timeout": 10,
+            "connection_class": Connection,
         }
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=acquire_seconds,
+            # The connection used last knows the types and the statements: taken in turn, each had to learn them all.
+            pool_use_lifo=True,
             # Transactions are the driver's own: COPY and Core statements share them, and BEGIN costs no extra question.
             isolation_level="AUTOCOMMIT",
             connect_args=self._connect_args,

@@ -160,3 +160,15 @@ async def test_who_is_cancelled_while_beginning_leaves_nothing_open_for_the_next
     async with database.read() as tx:
         assert [row["tick"] for row in await tx.fetch("SELECT tick FROM kit.kept ORDER BY tick")] == [*ticks]
     await one.close()
+
+
+async def test_what_an_array_is_one_connection_learns_for_all(service_databases):
+    both, asked = Database(service_databases.url(), schema="kit", pool_size=2), []
+    async with both.read() as first, both.read() as second:
+        await first.fetch("SELECT $1::uuid[]", [])
+        (await second.driver()).add_query_logger(lambda record: asked.append(record.query))
+        rows = await second.fetch("SELECT $1::int2[] AS numbers, $2::text[] AS words", [1, 2], ["a"])
+    await both.close()
+    assert dict(rows[0]) == {"numbers": [1, 2], "words": ["a"]}
+    assert asked
+    assert not [question for question in asked if "typeinfo_tree" in question]
