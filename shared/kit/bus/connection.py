@@ -386,7 +386,7 @@ class Bus:
         """Send what is buffered and close; consumers must have been stopped before."""
         self._closing = True
         if self._client and not self._client.is_closed:
-            # Not drain: it waits for callbacks of subscriptions, and pulls have none.
+            # Not drain: it would have pulls take more messages, which nobody handles any more.
             with contextlib.suppress(NatsError, TimeoutError, OSError):
                 await self._client.flush(timeout=2)
             await self._client.close()

@@ -9,7 +9,6 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
-from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.kit.clock import wall
 
@@ -44,6 +43,9 @@ class Pull:
         self._not_before = 0.0
         self._reconnects = -1
         self._acknowledged: deque[Msg] = deque(maxlen=_BATCH)
+        # Our own queue: each look into the client's draws a UUID and starts two tasks, and a service has a hundred
+        # consumers that look every second.
+        self._heard: asyncio.Queue[Msg] = asyncio.Queue()
 
     async def take(self, most: int, seconds: float) -> list[Msg]:
         """Messages that are there, at most `most`; waits up to `seconds` for the first.
@@ -53,13 +55,8 @@ class Pull:
         """
         await self._ask()
         found: list[Msg] = []
-        pending = self._pending
         while len(found) < most:
-            try:
-                if found and pending.empty():
-                    break
-                message = await self._next(seconds if not found else 0.05)
-            except (NatsTimeoutError, TimeoutError):
+            if (message := await self._next(0 if found else seconds)) is None:
                 break
             if message.headers and "Status" in message.headers and not message.reply:
                 self._hear_status(message.headers)
@@ -81,20 +78,24 @@ class Pull:
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 
-    @property
-    def _pending(self) -> asyncio.Queue[Msg]:
-        assert self._subscription is not None
-        queue: asyncio.Queue[Msg] = self._subscription._pending_queue  # noqa: SLF001  (the client has no public look)
-        return queue
+    async def _next(self, seconds: float) -> Msg | None:
+        if self._heard.empty():
+            if not seconds:
+                return None
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._heard.get()
+            except TimeoutError:
+                return None
+        return self._heard.get_nowait()
 
-    async def _next(self, seconds: float) -> Msg:
-        assert self._subscription is not None
-        return await self._subscription.next_msg(timeout=seconds)
+    async def _hear(self, message: Msg) -> None:
+        self._heard.put_nowait(message)
 
     async def _ask(self) -> None:
         """Keep one request open; a reconnect or its end makes a new one."""
         if self._subscription is None:
-            self._subscription = await self._client.subscribe(self._inbox, pending_bytes_limit=-1)
+            self._subscription = await self._client.subscribe(self._inbox, cb=self._hear, pending_bytes_limit=-1)
         reconnects = self._client.stats["reconnects"]
         again = reconnects != self._reconnects
         if not again and (wall() < self._not_before or (self._left > 0 and wall() < self._until)):

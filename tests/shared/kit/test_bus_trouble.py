@@ -1,7 +1,7 @@
 """What the bus does when the broker refuses, falls silent or dies half-way, and when a message kills who handles it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.contracts.events import BATCH_COMPLETED
 from shared.kit.bus import Bus, Consumers, Message, PoisonError, Subscription
@@ -83,24 +82,21 @@ class Refusing:
     description: str
     asked: int = 0
     stats: dict[str, int] = field(default_factory=lambda: {"reconnects": 0})
-    _pending_queue: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    _tell: Callable[[Any], Awaitable[None]] | None = None
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
 
-    async def subscribe(self, _inbox: str, **_options: object) -> "Refusing":
+    async def subscribe(self, _inbox: str, *, cb: Callable[[Any], Awaitable[None]], **_options: object) -> "Refusing":
+        self._tell = cb
         return self
 
     async def publish(self, _subject: str, _body: bytes, reply: str = "") -> None:
         self.asked += 1
         headers = {"Status": self.status, "Description": self.description}
         if self.asked < 3:
-            self._pending_queue.put_nowait(SimpleNamespace(headers=headers, reply=""))
-
-    async def next_msg(self, timeout: float) -> Any:  # noqa: ASYNC109  (the client's own)
-        if self._pending_queue.empty():
-            raise NatsTimeoutError
-        return self._pending_queue.get_nowait()
+            assert self._tell is not None
+            await self._tell(SimpleNamespace(headers=headers, reply=""))
 
 
 @pytest.mark.parametrize(
