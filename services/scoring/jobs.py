@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 
 from services.scoring import policies
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.runs import Due, Pace, Waiting, due
+from services.scoring.domain.runs import Due, Pace, Waiting, due, rest
 from services.scoring.domain.signals import Array
 from services.scoring.settings import ScoringSettings
 from services.scoring.store import reassessments, signals
@@ -92,7 +92,7 @@ class Sweeper:
                 for job in self._due(situation):
                     if len(self._running) < self.settings.scoring_lanes:
                         self._start(job)
-                await self._rest(idle=not (situation.waiting or self._running))
+                await self._rest(situation)
         finally:
             tasks = list(self._running.values())
             for task in tasks:
@@ -145,13 +145,7 @@ class Sweeper:
 
     def _due(self, situation: Situation) -> list[Job]:
         """What can begin now: what has just been heard, then what a new day or a request asks for."""
-        pace = Pace(
-            quiet=timedelta(seconds=self.settings.scoring_quiet_seconds),
-            quiet_most=timedelta(seconds=self.settings.scoring_quiet_most_seconds),
-            patience=timedelta(seconds=self.settings.scoring_patience_seconds),
-            urgent=timedelta(seconds=self.settings.scoring_urgent_seconds),
-            rows=self.settings.scoring_sweep_rows,
-        )
+        pace = self._pace()
         # Small ones first: a single record does not wait behind a file.
         sweeps = [
             Job(shard=each.shard, why=URGENT if found is Due.URGENT else SWEEP)
@@ -164,6 +158,15 @@ class Sweeper:
         for job in filter(self._may_try, (*sweeps, *anew, *asked)):
             jobs.setdefault(job.shard, job)
         return [job for job in jobs.values() if job.shard not in self._running]
+
+    def _pace(self) -> Pace:
+        return Pace(
+            quiet=timedelta(seconds=self.settings.scoring_quiet_seconds),
+            quiet_most=timedelta(seconds=self.settings.scoring_quiet_most_seconds),
+            patience=timedelta(seconds=self.settings.scoring_patience_seconds),
+            urgent=timedelta(seconds=self.settings.scoring_urgent_seconds),
+            rows=self.settings.scoring_sweep_rows,
+        )
 
     def _may_try(self, job: Job) -> bool:
         # By what it is for: a sweep or a request that cannot go on does not keep the shard from the others.
@@ -188,12 +191,16 @@ class Sweeper:
         known = is_operational(error) or isinstance(error, UnavailableError)
         log.warning("sweep_failed", shard=job.shard, why=job.why, pause=pause, exc_info=None if known else error)
 
-    async def _rest(self, *, idle: bool) -> None:
-        if not idle:
+    async def _rest(self, situation: Situation) -> None:
+        """Until something is heard, asked for or done, or a shard that waits is due."""
+        pace = self._pace()
+        pauses = [rest(each, pace).total_seconds() for each in situation.waiting]
+        if pauses or self._running:
             # Under load every message would ask for a look at what is due; a few hundredths of a second are enough.
             await asyncio.sleep(_LOOK_SECONDS)
-            return
-        await woken(self.wake, _IDLE_SECONDS)
+        # Who is due and was not begun waits for a place, whose end wakes.
+        later = [pause - _LOOK_SECONDS for pause in pauses if pause > 0]
+        await woken(self.wake, max(0.0, min([_IDLE_SECONDS, *later])))
 
     async def _do(self, job: Job) -> None:
         parent, links = self._traces.pick_up(job.shard)

@@ -77,14 +77,25 @@ def due(waiting: Waiting, pace: Pace) -> Due:
     alone = waiting.newest_at - waiting.oldest_at < timedelta(milliseconds=1)
     if calm and alone and waiting.rows <= FEW_ROWS:
         return Due.ALL
-    quiet = min(pace.quiet * (1 + waiting.rows / PATIENT_ROWS), pace.quiet_most)
-    if waiting.now - waiting.newest_at >= quiet or waiting.now - waiting.oldest_at >= pace.patience:
+    if waiting.now - waiting.newest_at >= _quiet(waiting, pace) or waiting.now - waiting.oldest_at >= pace.patience:
         return Due.ALL
     if waiting.rows >= pace.rows:
         return Due.ALL
     if waiting.urgent_at is not None and waiting.now - waiting.urgent_at >= pace.urgent:
         return Due.URGENT
     return Due.NOTHING
+
+
+def rest(waiting: Waiting, pace: Pace) -> timedelta:
+    """How long to wait until the shard is due if it hears nothing more; not above zero when it is due."""
+    ends = [waiting.newest_at + _quiet(waiting, pace), waiting.oldest_at + pace.patience]
+    if waiting.urgent_at is not None:
+        ends.append(waiting.urgent_at + pace.urgent)
+    return min(ends) - waiting.now
+
+
+def _quiet(waiting: Waiting, pace: Pace) -> timedelta:
+    return min(pace.quiet * (1 + waiting.rows / PATIENT_ROWS), pace.quiet_most)
 
 
 def cuts(sizes: Sequence[tuple[bytes, int]], rows: int) -> list[tuple[bytes, bytes | None]]:

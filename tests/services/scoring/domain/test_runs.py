@@ -1,10 +1,11 @@
 """When a shard is due, and which runs are merged."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.scoring.domain.runs import Due, Pace, Waiting, due, runs_to_fold
+from services.scoring.domain.runs import Due, Pace, Waiting, due, rest, runs_to_fold
 
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
 PACE = Pace(
@@ -51,6 +52,19 @@ def waiting(
 )
 def test_when_a_shard_is_swept(situation: Waiting, expected: Due) -> None:
     assert due(situation, PACE) is expected
+
+
+def test_nobody_looks_again_before_a_shard_can_be_due() -> None:
+    stream = waiting(oldest=2, newest=0.1, before=3)
+    for situation in (
+        stream,
+        waiting(oldest=5, newest=0.1, urgent=2.9, before=6),
+        waiting(oldest=29.9, newest=0, before=40),
+    ):
+        at = NOW + rest(situation, PACE)
+        assert due(replace(situation, now=at - timedelta(milliseconds=1)), PACE) is Due.NOTHING
+        assert due(replace(situation, now=at), PACE) is not Due.NOTHING
+    assert rest(replace(stream, now=NOW + timedelta(seconds=1)), PACE) < timedelta()
 
 
 @pytest.mark.parametrize(
