@@ -168,7 +168,8 @@ WITH per_program AS (
     WHERE p.at IS NOT NULL
 ), chosen AS (
     SELECT DISTINCT ON (subject) *, count(*) FILTER (WHERE until >= $4 AND NOT asks_more) OVER everybody AS programs,
-           bool_and(GREATEST(until, due_on) > $4::date + warning) OVER everybody AS clear
+           bool_and(GREATEST(until, due_on) > $4::date + warning) OVER everybody AS clear,
+           bool_and(until >= $4) OVER everybody AS everywhere
     FROM per_program WINDOW everybody AS (PARTITION BY subject)
     ORDER BY subject, until < $4, until, as_of DESC
 ), told AS (
@@ -179,7 +180,9 @@ WITH per_program AS (
     RETURNING c.subject, c.certificate_id, c.as_of, c.channel, c.strength, c.until, c.programs,
               old.announced_until AS previous_until
 ), cleared AS (
-    UPDATE due d SET cleared_on = $4 FROM chosen c WHERE d.subject = c.subject AND d.cleared_on IS NULL AND c.clear
+    -- What outlasts the end he was looked for by closes the knock: a run asks anew by the next one, however near.
+    UPDATE due d SET cleared_on = $4 FROM chosen c
+    WHERE d.subject = c.subject AND d.cleared_on IS NULL AND (c.clear OR c.everywhere AND c.until > d.due_on)
 )
 SELECT uuid_send(subject) AS subject, uuid_send(certificate_id) AS certificate_id, as_of, channel, strength,
        until AS valid_until, programs::smallint AS programs, previous_until

@@ -114,6 +114,16 @@ async def test_a_visit_clears_who_was_due_and_the_next_cycle_asks_again(world):
     assert [row["due_on"] for row in await world.said(CERTIFICATIONS_DUE)] == [DUE_ON, date(2024, 11, 30)]
 
 
+async def test_who_is_certified_for_little_longer_is_looked_for_anew_by_the_end_of_that(world):
+    await world.hear(enrolled(enrolment(SHE, due_on=date(2023, 11, 30))))
+    await run(world)
+    await world.hear(assessed(assessment(SHE, as_of=date(2022, 12, 5))))
+    again = await run(world)
+    assert [row["due_on"] for row in await world.said(CERTIFICATIONS_DUE)] == [date(2023, 11, 30), DUE_ON]
+    # Grid has closed the knock of the first run, and opens no second one for the same.
+    assert await world.rows("SELECT run_id FROM due WHERE cleared_on IS NULL") == [{"run_id": again.run_id}]
+
+
 async def test_an_unknown_due_day_counts_from_the_start_of_the_benefit(world):
     await world.hear(enrolled(enrolment(SHE, due_on=None, started_on=date(2023, 6, 1)), enrolment(HE, due_on=None)))
     await run(world)
