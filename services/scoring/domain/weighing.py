@@ -78,7 +78,9 @@ def outside_of(rules: RuleSet, origins: Origins) -> Array:
 def beyond_positive(signals: Signals, scale: Scale) -> Array:
     """Mask of the rows that tell more of a person than that somebody saw him: negatives, and sentences outside."""
     mask: Array = signals.kind != Kind.SEEN
-    return mask | scale.outside[signals.origin] if scale.outside.any() else mask
+    for number in np.flatnonzero(scale.outside).tolist():  # one or two: compared faster than looked up row by row
+        mask |= signals.origin == number
+    return mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
