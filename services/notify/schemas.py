@@ -1,9 +1,10 @@
 """Shapes of requests and answers."""
 
+from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from services.notify.domain.delivery import Reach, Status, Told
 from services.notify.domain.languages import Language
@@ -246,12 +247,25 @@ class AnnouncementsOut(BaseModel):
     items: list[AnnouncementOut]
 
 
+def _written(value: object) -> object:
+    """A day as the contract writes it; pydantic would take a number for seconds since 1970."""
+    if not (value is None or (isinstance(value, str) and "-" in value[1:])):
+        msg = "write it as ISO 8601 says"
+        raise ValueError(msg)
+    return value
+
+
 class ConfirmItem(Request):
     """What became of a letter or an announcement."""
 
     id: UUID
     delivered: bool
     reason: Annotated[str, Field(max_length=40, pattern=r"^[a-z_]*$")] = ""
+    on: Annotated[
+        date | None,
+        BeforeValidator(_written),
+        Field(description="day on which it was, or was tried; today where none is said"),
+    ] = None
 
 
 class ConfirmRequest(Request):

@@ -202,6 +202,9 @@ class NoticeKind(StrEnum):
     PAYEE_CHANGE = "payee_change"
     ARREARS = "arrears"
     REFUND = "refund"
+    PLAN_AGREED = "plan_agreed"
+    INSTALMENT_DUE = "instalment_due"
+    REPAID = "repaid"
     APOLOGY = "apology"
     ANSWERED = "answered"
 

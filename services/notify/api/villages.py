@@ -48,7 +48,15 @@ async def confirm(
 ) -> ReceiptsOut:
     """What the village has handed or read out, or could not; said twice it changes nothing more."""
     channel = villages.LETTER if what == "letters" else villages.LOUDSPEAKER
-    receipts = [Receipt(id=each.id, delivered=each.delivered, reason=each.reason or "not_met") for each in body.items]
+    receipts = [
+        Receipt(
+            id=each.id,
+            delivered=each.delivered,
+            reason=each.reason or "not_met",
+            at=villages.when(each.on, wired.clock.now()),
+        )
+        for each in body.items
+    ]
     async with wired.database.write() as tx:
         taken, new = await villages.confirm(tx, wired, caller, division, channel, receipts)
     return ReceiptsOut(taken=taken, new=new)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
@@ -105,11 +106,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a provider says later: did it reach?"""
+    """What a provider, or a village, says later: did it reach, and when where that is not now?"""
 
     id: UUID
     delivered: bool
     reason: str
+    at: datetime | None = None
 
 
 def told(*, refused: bool, by_inbox: bool, statuses: Collection[Status]) -> Told:

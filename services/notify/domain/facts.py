@@ -38,11 +38,14 @@ _WITH_DEADLINE: Final = frozenset(
         NoticeKind.REDUCED,
         NoticeKind.PAYEE_CHANGE,
         NoticeKind.REFUND,
+        NoticeKind.PLAN_AGREED,
+        NoticeKind.INSTALMENT_DUE,
         NoticeKind.ANSWERED,
     }
 )
 _DEATHS: Final = frozenset({"death", "declared_dead", "household_extinct"})
-_WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REFUND})
+_RECOVERY: Final = (NoticeKind.REFUND, NoticeKind.PLAN_AGREED, NoticeKind.INSTALMENT_DUE, NoticeKind.REPAID)
+_WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, *_RECOVERY})
 _GOES_ON: Final = frozenset({NoticeKind.RESUMED, NoticeKind.ARREARS, NoticeKind.WITHDRAWN, NoticeKind.APOLOGY})
 _FALSE_DEATH: Final = "false_death"
 STOPS: Final = frozenset(
@@ -71,7 +74,7 @@ def given_up_by(fact: NoticeGiven) -> frozenset[str]:
     What was paid while somebody was in prison stays to be given back; what was paid to somebody wrongly taken for dead
     was his.
     """
-    return STOPS | {NOTICES[NoticeKind.REFUND]} if finds_alive(fact) else STOPS
+    return STOPS | {NOTICES[kind] for kind in _RECOVERY} if finds_alive(fact) else STOPS
 
 
 def finds_alive(fact: NoticeGiven) -> bool:

@@ -100,6 +100,8 @@ ENDINGS: Final[Mapping[str, str]] = {
     "request_withdrawn": "本人或家属撤回申请",
     "objection_upheld": "异议成立",
     "objection_dismissed": "原处理不变",
+    "repaid_in_part": "还有余额待退",
+    "repaid_in_full": "已全部退清",
 }
 """Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
 

@@ -24,8 +24,8 @@ SELECT count(*) FROM (SELECT FROM delivery WHERE channel = $1 AND message_id = A
 # statistics follow, the planner takes it for empty and reads all of it for each handful of receipts.
 _RECEIPTS: Final = """
 WITH said AS (
-    SELECT DISTINCT ON (message_id) * FROM unnest($2::uuid[], $3::bool[], $4::text[])
-    AS s (message_id, reached, reason) ORDER BY message_id, reached DESC, reason
+    SELECT DISTINCT ON (message_id) * FROM unnest($2::uuid[], $3::bool[], $4::text[], $6::timestamptz[])
+    AS s (message_id, reached, reason, at) ORDER BY message_id, reached DESC, reason
 ), newest AS (
     SELECT s.*, d.attempt, d.status FROM said s CROSS JOIN LATERAL (
         SELECT attempt, status, provider IS NOT NULL AS asked FROM delivery o
@@ -38,16 +38,18 @@ WITH said AS (
 ), done AS (
     UPDATE delivery d
     SET status = CASE WHEN n.reached THEN 'delivered' ELSE 'failed' END, leased_until = NULL,
-        ended_at = $5::timestamptz, handed_at = coalesce(d.handed_at, $5::timestamptz),
+        ended_at = greatest(coalesce(n.at, $5::timestamptz), d.handed_at),
+        handed_at = coalesce(d.handed_at, $5::timestamptz),
         reason = CASE WHEN n.reached THEN NULL ELSE nullif(n.reason, '') END
     FROM newest n WHERE d.message_id = n.message_id AND d.channel = $1 AND d.attempt = n.attempt AND d.status = n.status
-    RETURNING d.message_id, d.attempt, d.subject, d.template, n.reached, coalesce(d.reason, '') AS reason
+    RETURNING d.message_id, d.attempt, d.subject, d.template, n.reached, coalesce(d.reason, '') AS reason, d.ended_at
 ), stopped AS (
     UPDATE delivery q SET status = 'merged', reason = 'reached_before', ended_at = $5::timestamptz
     FROM done WHERE done.reached AND q.message_id = done.message_id AND q.channel = $1
         AND q.attempt <> done.attempt AND q.status IS NOT DISTINCT FROM 'queued'
 )
-SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, d.reason, d.reached AS delivered, true AS tried
+SELECT d.message_id, d.subject, d.template, m.about, $1 AS channel, d.reason, d.reached AS delivered, true AS tried,
+       d.ended_at AS at
 FROM done d JOIN message m ON m.id = d.message_id
 """
 _FALL_BACK: Final = """
@@ -136,8 +138,9 @@ async def record_receipts(tx: WriteTx, channel: str, receipts: Sequence[Receipt]
         [receipt.delivered for receipt in receipts],
         [receipt.reason for receipt in receipts],
         now,
+        [receipt.at for receipt in receipts],
     )
-    return [ended(row, now) for row in rows]
+    return [Ended(**dict(row)) for row in rows]
 
 
 async def give_up_waiting(tx: WriteTx, before: datetime, now: datetime) -> list[Ended]:

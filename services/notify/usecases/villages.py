@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 import orjson
@@ -19,8 +19,10 @@ from services.notify.store.villages import VillageRow
 from services.notify.usecases import rights, send
 from services.notify.usecases.deps import Deps
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.crypto import SealBrokenError
 from shared.kit.db import WriteTx
+from shared.kit.problems import MalformedError
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +119,21 @@ def print_letters(deps: Deps, spoken: Sequence[Spoken], made_at: datetime) -> by
         for each in spoken
     ]
     return render(settings, letters, made_at)
+
+
+def when(day: date | None, now: datetime) -> datetime | None:
+    """The noon of a day that is over on which a village brought something; None for today, which is now.
+
+    Raises:
+        MalformedError: the day lies ahead.
+    """
+    today = now.astimezone(SHANGHAI).date()
+    if day is None or day == today:
+        return None
+    if day > today:
+        detail = "on lies ahead; say what has been handed out."
+        raise MalformedError(detail)
+    return datetime.combine(day, time(12), SHANGHAI)
 
 
 async def confirm(

@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from services.recognition.domain.citizen_id import holds_id
 from services.recognition.store import lookups
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases import recognise
@@ -108,8 +109,8 @@ def purpose(request: Request) -> Purpose:
     headers, given = request.headers, dict[str, str | None]()
     for name, (required, _) in _REASONS.items():
         given[name] = value = headers.get(name)
-        if (required and value is None) or (value is not None and not _IS_WORD(value)):
-            detail = "Say why you look a person up: letters, digits and . _ : / - , at most 80."
+        if (required and value is None) or (value is not None and (not _IS_WORD(value) or holds_id(value))):
+            detail = "Say why you look a person up: letters, digits and . _ : / - , at most 80, and no citizen id."
             code = "missing" if value is None else "string_pattern_mismatch"
             errors = [{"pointer": f"/header/{name}", "code": code, "detail": detail}]
             raise MalformedError(f"The header {name} is needed as a word.", extra={"errors": errors})

@@ -14,6 +14,22 @@ _HALF_WIDTH = {ord("０") + digit: str(digit) for digit in range(10)} | {
 }
 
 
+_PROVINCE = "(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
+_MONTH_DAY = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_APART = "[._:/-]?"
+HELD = (
+    f"(?:^|[^0-9]){_PROVINCE}[0-9]{{4}}{_APART}(?:(?:1[89]|20)[0-9]{{2}}{_MONTH_DAY}{_APART}[0-9]{{3}}[0-9Xx]"
+    f"|[0-9]{{2}}{_MONTH_DAY}{_APART}[0-9]{{3}})(?:[^0-9]|$)"
+)
+"""What in a reference could be somebody's id, mistyped or not: 18 or 15 digits with a province and a day of birth."""
+_HELD = re.compile(HELD)
+
+
+def holds_id(text: str) -> bool:
+    """Whether a text that should be a number of somebody's files holds what could be a citizen id."""
+    return _HELD.search(text) is not None
+
+
 def check_digit(first_seventeen: str) -> str:
     """Check character of ISO 7064 MOD 11-2, as GB 11643 uses it."""
     return _CHECK[(sum(map(mul, first_seventeen.encode(), _WEIGHTS)) - _ZEROS) % 11]

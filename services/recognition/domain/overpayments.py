@@ -131,10 +131,14 @@ def _same_day(month: int, day: int) -> date:
     return start.replace(day=min(day, (following - start).days))
 
 
-def late_fen(plan: Sequence[Instalment], recovered: int, today: date) -> int:
-    """How much of a plan should have come by now and has not."""
+def late_fen(plan: Sequence[Instalment], left: int, today: date) -> int:
+    """How much of a plan should have come by now and has not, where `left` is still owed.
+
+    What had come back before it was agreed is no part of it: it begins with what was owed then.
+    """
     expected = sum(each.amount_fen for each in plan if each.due_on < today)
-    return max(0, expected - recovered)
+    come = max(0, sum(each.amount_fen for each in plan) - left)
+    return max(0, expected - come)
 
 
 def part_within(fen: int, period_on: date, months: int, first: date, end: date | None = None) -> int:

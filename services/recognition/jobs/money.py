@@ -1,4 +1,4 @@
-"""Money that a program confirms as paid although it was stopped."""
+"""Money that a program confirms as paid although it was stopped, and the parts in which it comes back."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ _MONEY_SECONDS = 30.0
 
 
 class MoneyLoop:
-    """Gathers what a program confirms as paid after a stop: pay lists and decisions cross on their way."""
+    """Gathers what a program confirms as paid after a stop, and tells of instalments before they are due."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -23,9 +23,10 @@ class MoneyLoop:
             await asyncio.sleep(_MONEY_SECONDS)
 
     async def step(self) -> bool:
-        """One round; False when everything paid late is gathered."""
+        """One round; False when everything paid late is gathered and every instalment ahead is told of."""
         async with self._deps.database.write() as tx:
-            return bool(await recovering.gather_late(self._deps, tx))
+            gathered = await recovering.gather_late(self._deps, tx)
+            return bool(gathered + await recovering.tell_coming(self._deps, tx))
 
     async def working(self) -> int:
         """Decisions after which something paid is not gathered yet."""

@@ -69,6 +69,7 @@ class Policy(_Strict):
         overdue_grace_days: days between the first look for a person and the proposal to suspend him as overdue.
         run_days: days after a run by which the next one is expected; a later one gives everybody grace by as much.
         request_days: days within which a request still under way is not made anew.
+        instalment_days: days before an instalment is due on which the family hears of it.
         kept_first: ranks of programs for double receipt.
     """
 
@@ -78,6 +79,7 @@ class Policy(_Strict):
     overdue_grace_days: Annotated[int, Field(ge=0, le=365)]
     run_days: Annotated[int, Field(ge=1, le=366)]
     request_days: Annotated[int, Field(ge=1, le=365)]
+    instalment_days: Annotated[int, Field(ge=1, le=28)]
     kept_first: tuple[tuple[str, ...], ...]
     objection: ObjectionRule
     face: FaceRule

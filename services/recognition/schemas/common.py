@@ -3,7 +3,9 @@
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+from services.recognition.domain.citizen_id import holds_id
 
 
 class In(BaseModel):
@@ -26,6 +28,14 @@ def _written(value: object) -> object:
     return value
 
 
+def _nobodys(text: str) -> str:
+    """A number of files, whoever's they are: people's own numbers stand nowhere."""
+    if holds_id(text):
+        msg = "give a number of your files, no citizen id"
+        raise ValueError(msg)
+    return text
+
+
 # Beyond these no month can be added or taken away.
 Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 Instant = Annotated[
@@ -39,5 +49,7 @@ Truth = Annotated[bool, Strict()]
 Words = Annotated[str, Field(min_length=2, max_length=2000, pattern=r"^[^\x00]+$")]
 Fen = Annotated[Whole, Field(ge=1, le=10**12, description="fen")]
 Reference = Annotated[
-    str, Field(max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$", description="receipt or file number")
+    str,
+    Field(max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$", description="receipt or file number"),
+    AfterValidator(_nobodys),
 ]

@@ -305,6 +305,29 @@ async def replace_plan(tx: WriteTx, overpayment_id: UUID, plan: Sequence[Instalm
     )
 
 
+_COMING = """
+SELECT o.overpayment_id, i.due_on, i.by_then - GREATEST(0, i.whole - o.left_fen) AS amount_fen
+FROM (SELECT overpayment_id, due_on, sum(amount_fen) OVER (plan ORDER BY number)::bigint AS by_then,
+             sum(amount_fen) OVER plan::bigint AS whole
+      FROM instalment WINDOW plan AS (PARTITION BY overpayment_id)) i
+JOIN (SELECT *, due_fen - paid_fen - offset_fen - written_off_fen AS left_fen FROM overpayment
+      WHERE state IN ('calculated', 'notified')) o USING (overpayment_id)
+WHERE i.due_on BETWEEN $1 AND $2 AND i.by_then > GREATEST(0, i.whole - o.left_fen) AND NOT EXISTS (
+    SELECT FROM notice n WHERE n.overpayment_id = o.overpayment_id AND n.kind = 'instalment_due'
+        AND n.deadline_on = i.due_on)
+ORDER BY i.due_on, o.overpayment_id LIMIT $3
+"""
+
+
+async def list_coming(tx: WriteTx, today: date, until: date, limit: int) -> list[asyncpg.Record]:
+    """Instalments due by a day nobody has been told of, and how much of the plan should have come by then.
+
+    Two processes that look at once look one after the other, so that nobody is told twice.
+    """
+    await tx.fetch("SELECT pg_advisory_xact_lock(hashtext('recognition.instalments'))")
+    return await tx.fetch(_COMING, today, until, limit)
+
+
 async def list_plan(tx: ReadTx, overpayment_id: UUID) -> list[Instalment]:
     """The plan in force; empty without one."""
     rows = await tx.fetch(

@@ -279,7 +279,7 @@ def _sums(answers: pl.Series, listed: pa.Table) -> dict[str, int]:
 
 _DETAILS = {
     "bad_citizen_id": "This is no citizen id of GB 11643: check its length, birth date and check digit.",
-    "bad_ref": "A ref has up to 64 letters, digits and . _ : / - and begins with a letter or a digit.",
+    "bad_ref": "A ref has up to 64 letters, digits and . _ : / -, begins with a letter or digit, and is no citizen id.",
 }
 
 

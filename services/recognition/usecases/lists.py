@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from services.recognition.domain.citizen_id import HELD
 from services.recognition.domain.lists import (
     BAD_AMOUNT,
     BAD_ID,
@@ -201,7 +202,7 @@ def _judged(chunk: pl.DataFrame, known: Ids, *, first: int, paying: bool) -> pa.
     judged = pl.DataFrame({"id": ids, "ref": refs, "fen": kept}).with_columns(
         problem=pl.when(pl.col("id").is_null())
         .then(pl.lit(BAD_ID))
-        .when(~pl.col("ref").fill_null("-").str.contains(REF) & pl.col("ref").is_not_null())
+        .when(pl.col("ref").is_not_null() & (~pl.col("ref").str.contains(REF) | pl.col("ref").str.contains(HELD)))
         .then(pl.lit(BAD_REF))
         .when(pl.col("fen").is_null() & paying)
         .then(pl.lit(BAD_AMOUNT))

@@ -168,19 +168,53 @@ async def ask_refund(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Call
     deadline = today + timedelta(days=deps.programs[found.program].in_force(today).refund_days)
     state = found.state if found.state is OverpaymentState.REFERRED else OverpaymentState.NOTIFIED
     saved = await _save(deps, tx, replace(found, state=state, refund_due_on=deadline))
-    decided = await decisions.find_decision(tx, found.decision_id)
+    await _tell(deps, tx, saved, NoticeKind.REFUND, fen=saved.balance.left, deadline_on=deadline)
+    return saved
+
+
+async def _tell(  # noqa: PLR0913  (a notice has this many parts)
+    deps: Deps,
+    tx: WriteTx,
+    about: Overpayment,
+    kind: NoticeKind,
+    *,
+    fen: int,
+    deadline_on: date | None = None,
+    reason: str | None = None,
+) -> None:
+    """Tell the person, or his family, of a step of the recovery; without a reason, that of the stop."""
+    decided = await decisions.find_decision(tx, about.decision_id)
     telling = Telling(
-        subject=found.subject,
-        kind=NoticeKind.REFUND,
-        programs=(found.program,),
-        reason=decided.reason if decided else "overpayment",
-        amount_fen=saved.balance.left,
-        deadline_on=deadline,
-        decision_id=found.decision_id,
-        overpayment_id=overpayment_id,
+        subject=about.subject,
+        kind=kind,
+        programs=(about.program,),
+        reason=reason or (decided.reason if decided else "overpayment"),
+        amount_fen=fen,
+        deadline_on=deadline_on,
+        decision_id=about.decision_id,
+        overpayment_id=about.overpayment_id,
     )
     await give_notice(deps, tx, telling)
-    return saved
+
+
+async def _tell_repaid(deps: Deps, tx: WriteTx, saved: Overpayment, kind: RecoveryKind, fen: int) -> None:
+    """Tell what has come back, and whether something is left; what was given up is the office's own."""
+    if kind is RecoveryKind.WRITTEN_OFF:
+        return
+    reason = "repaid_in_full" if saved.balance.settled else "repaid_in_part"
+    await _tell(deps, tx, saved, NoticeKind.REPAID, fen=fen, reason=reason)
+
+
+async def tell_coming(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
+    """Tell of instalments some days before they are due, each once; how many."""
+    today = deps.clock.today()
+    until = today + timedelta(days=deps.policies.on(today).instalment_days)
+    coming = await overpayments.list_coming(tx, today, until, limit)
+    for row in coming:
+        about = await overpayments.find_overpayment(tx, row["overpayment_id"])
+        assert about is not None  # it was just read
+        await _tell(deps, tx, about, NoticeKind.INSTALMENT_DUE, fen=row["amount_fen"], deadline_on=row["due_on"])
+    return len(coming)
 
 
 async def agree_plan(
@@ -201,7 +235,8 @@ async def agree_plan(
     except AmountError as error:
         raise AmountProblemError(str(error)) from error
     await overpayments.replace_plan(tx, overpayment_id, plan)
-    await _save(deps, tx, replace(found, refund_due_on=plan[-1].due_on))
+    saved = await _save(deps, tx, replace(found, refund_due_on=plan[-1].due_on))
+    await _tell(deps, tx, saved, NoticeKind.PLAN_AGREED, fen=saved.balance.left, deadline_on=plan[0].due_on)
     return plan
 
 
@@ -237,7 +272,8 @@ async def record(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Caller, 
     )
     await overpayments.add_recovery(tx, recovery)
     if not waits:
-        await _save(deps, tx, _with(found, after))
+        saved = await _save(deps, tx, _with(found, after))
+        await _tell_repaid(deps, tx, saved, coming.kind, coming.amount_fen)
     return recovery
 
 
@@ -264,7 +300,8 @@ async def answer(deps: Deps, tx: WriteTx, recovery_id: UUID, caller: Caller, *, 
     state = RecoveryState.BOOKED if approve else RecoveryState.REFUSED
     if approve:
         _refuse_closed(found)
-        await _save(deps, tx, _with(found, _booked(found.balance, asked.kind, asked.amount_fen)))
+        saved = await _save(deps, tx, _with(found, _booked(found.balance, asked.kind, asked.amount_fen)))
+        await _tell_repaid(deps, tx, saved, asked.kind, asked.amount_fen)
     now = deps.clock.now()
     await overpayments.answer_recovery(tx, recovery_id, state, by=caller.user, at=now)
     return replace(asked, state=state, answered_by=caller.user, answered_at=now)

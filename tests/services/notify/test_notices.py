@@ -178,7 +178,7 @@ class TestProof:
             ("intended_stop withdrawn", "not_so", {"withdrawn"}),
             ("suspended resumed", "certified", {"resumed"}),
             ("withdrawn intended_stop", "not_so", {"withdrawn"}),
-            ("refund resumed", "false_death", {"resumed"}),
+            ("refund instalment_due resumed", "false_death", {"resumed"}),
             ("refund resumed", "released", {"refund", "resumed"}),
         ],
     )

@@ -150,6 +150,12 @@ async def test_a_queue_that_has_just_been_filled_is_not_read_whole_for_a_handful
         await tx.run(_FILL)
         await tx.run("ANALYZE delivery")  # the statistics of a calm night: nothing waits
         plan = await tx.fetch(
-            f"EXPLAIN {store._RECEIPTS}", "sms", ids, [True] * 500, [""] * 500, datetime(2023, 11, 1, tzinfo=UTC)
+            f"EXPLAIN {store._RECEIPTS}",
+            "sms",
+            ids,
+            [True] * 500,
+            [""] * 500,
+            datetime(2023, 11, 1, tzinfo=UTC),
+            [None] * 500,
         )
     assert "ix_delivery_queue" not in "".join(row[0] for row in plan)

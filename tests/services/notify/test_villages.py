@@ -60,7 +60,7 @@ class TestVillage:
     def village(self, issuer):
         return issuer.headers("notify.village", role="village", divisions=[VILLAGE])
 
-    async def test_letters_are_printed_confirmed_and_each_look_is_kept(self, http, deps, database, village):
+    async def test_letters_are_printed_confirmed_and_each_look_is_kept(self, http, deps, database, village, clock):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none"), (subject(2), "phone")])))
         for number in (1, 2):
             await hear(deps, notice(number, subject(number)))
@@ -73,13 +73,17 @@ class TestVillage:
         ids = [str(row["message_id"]) for row in await deliveries(database) if row["channel"] == "letter"]
         told = {
             "items": [
-                {"id": ids[0], "delivered": True},
+                {"id": ids[0], "delivered": True, "on": (TODAY + timedelta(days=1)).isoformat()},
                 {"id": ids[1], "delivered": False},
                 {"id": str(uuid4()), "delivered": True},
             ]
         }
         path = f"/v1/villages/{VILLAGE}/letters:confirm"
+        assert (await http.post(path, json=told, headers=village)).status_code == 422  # that is tomorrow
+        clock.move(timedelta(days=3))
         assert (await http.post(path, json=told, headers=village)).json() == {"taken": 2, "new": 2}
+        (brought,) = await said(database)
+        assert brought["delivered_at"].date() == TODAY + timedelta(days=1)
         assert (await http.post(path, json=told, headers=village)).json() == {"taken": 2, "new": 0}
         assert [(row["status"], row["reason"]) for row in await deliveries(database) if row["channel"] == "letter"] == [
             ("delivered", None), ("failed", "not_met"),

@@ -50,14 +50,16 @@ async def stopped(world, officers, program: str = "resident_pension"):
     return decision
 
 
-async def paid_in_parts(officers, path):
-    """The family is asked, agrees on four parts, and pays three of them."""
+async def paid_in_parts(world, officers, path):
+    """The family is asked, agrees on four parts, hears once that the first is due, and pays three of them."""
     asked = (await officers.post(f"{path}:ask-refund")).json()
     assert (asked["state"], asked["refund_due_on"]) == ("notified", "2024-01-13")
     plan = await officers.post(f"{path}:plan", body={"parts": 4, "first_due_on": "2023-12-31"})
     parts = plan.json()["items"]
     assert [part["amount_fen"] for part in parts] == [15_001, 15_001, 15_001, 15_000]
     assert [part["due_on"] for part in parts] == ["2023-12-31", "2024-01-31", "2024-02-29", "2024-03-31"]
+    world.deps.clock.move(timedelta(days=19))  # ten days before the first
+    assert [await MoneyLoop(world.deps).step() for _ in range(2)] == [True, False]
 
     for number, part in enumerate(parts[:3]):
         body = {
@@ -97,8 +99,18 @@ async def test_a_death_leads_to_a_stop_and_every_fen_comes_back(world, officers)
     [owed] = (await officers.get("/v1/overpayments")).json()["items"]
     assert (owed["due_fen"], owed["state"]) == (3 * 20_001, "calculated")
     path = f"/v1/overpayments/{owed['overpayment_id']}"
-    await paid_in_parts(officers, path)
+    await paid_in_parts(world, officers, path)
     await set_off(officers, path)
+    told = [
+        (each["kind"], each["reason"], each["amount_fen"], each["deadline_on"])
+        for each in await facts(world, NOTICE_GIVEN)
+    ]
+    assert told[2:5] == [
+        ("refund", "death", 60_003, "2024-01-13"),
+        ("plan_agreed", "death", 60_003, "2023-12-31"),
+        ("instalment_due", "death", 15_001, "2023-12-31"),
+    ]
+    assert told[5:] == [("repaid", "repaid_in_part", 15_001, None)] * 3 + [("repaid", "repaid_in_full", 15_000, None)]
     done = (await officers.get(path)).json()
     assert (done["state"], done["left_fen"]) == ("closed", 0)
     assert sum(each["amount_fen"] for each in done["payments"]) == sum(

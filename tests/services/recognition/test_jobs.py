@@ -72,7 +72,7 @@ def lines_of(result) -> list[dict]:
 async def test_a_list_is_answered_line_by_line_in_the_words_of_a_check(world, http, partner):
     await world.hear(enrolled(enrolment(person(world)) ), visited(person(world)), enrolled(enrolment(person(world, OTHER_ID))),
                      enrolled(enrolment(person(world, THIRD_ID))), assessed(assessment(person(world, THIRD_ID))))  # fmt: skip
-    body = f"citizen_id,ref\n{ID},a-1\n{OTHER_ID},a-2\nnonsense,a-3\n{ID},a-4\n{THIRD_ID},\n{ID},不\n".encode()
+    body = f"citizen_id,ref\n{ID},a-1\n{OTHER_ID},a-2\nnonsense,a-3\n{ID},a-4\n{THIRD_ID},\n{ID},{OTHER_ID}\n".encode()
     job, result = await done(world, http, partner, await ask(http, partner | CSV, body))
     said = lines_of(result)
     assert [(each["line"], each["ref"]) for each in said] == [
