@@ -23,7 +23,7 @@ from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.raw import RawStore, Received
 from services.ingest.tables import METADATA
 from services.ingest.usecases.hashing import Keys
-from shared.kit.app import Background, Parts, Platform, Service
+from shared.kit.app import Background, LookLog, Parts, Platform, Service
 
 log = structlog.get_logger(__name__)
 
@@ -88,5 +88,9 @@ SERVICE = Service(
     build=build,
     streamed=STREAMED,
     partitioned=("look",),
+    looks=LookLog(
+        columns='seq, at, client_id, "user", subject, purpose AS what',
+        note="""INSERT INTO look (at, client_id, "user", purpose, subject) VALUES ($1, $2, $3, 'looks', $4)""",
+    ),
     description=card.__doc__ or "",
 )

@@ -17,7 +17,7 @@ from services.notify.domain.schedule import Hours
 from services.notify.settings import NotifySettings
 from services.notify.usecases import send
 from services.notify.usecases.deps import Deps, ways_of
-from shared.kit.app import Parts, Platform, Service
+from shared.kit.app import LookLog, Parts, Platform, Service
 from shared.kit.crypto import Pseudonymiser, Vault, named_keys
 
 log = structlog.get_logger(__name__)
@@ -112,5 +112,9 @@ SERVICE = Service(
     metadata=tables.METADATA,
     routers=api.ROUTERS,
     build=build,
+    looks=LookLog(
+        columns="""id AS seq, at, client_id, who AS "user", subject, 'messages' AS what""",
+        note="INSERT INTO look (at, client_id, who, subject, found) VALUES ($1, $2, $3, $4, 0)",
+    ),
     description=__doc__ or "",
 )

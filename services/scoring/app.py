@@ -10,7 +10,7 @@ from services.scoring.api import ROUTERS, Deps
 from services.scoring.jobs import Sweeper
 from services.scoring.settings import ScoringSettings
 from services.scoring.usecases.division import Divisions
-from shared.kit.app import Parts, Platform, Service
+from shared.kit.app import LookLog, Parts, Platform, Service
 
 
 @asynccontextmanager
@@ -52,5 +52,9 @@ SERVICE = Service(
     routers=ROUTERS,
     build=build,
     partitioned=("look",),
+    looks=LookLog(
+        columns='look_id AS seq, looked_at AS at, client_id, looked_by AS "user", subject, what',
+        note="INSERT INTO look (looked_at, client_id, looked_by, what, subject) VALUES ($1, $2, $3, 'looks', $4)",
+    ),
     description="Who is certified without noticing, who may have lost the benefit, and why.",
 )

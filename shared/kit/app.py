@@ -70,6 +70,19 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookLog:
+    """The table `look` of a service, as auditors read it.
+
+    Attributes:
+        columns: what to select of it as seq, at, client_id, user, subject and what.
+        note: statement that notes a look at $1, by client $2 and person $3, at whom $4.
+    """
+
+    columns: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A service as its `app.py` declares it.
 
@@ -81,6 +94,7 @@ class Service:
         build: makes the parts on a running platform and cleans up after.
         streamed: path patterns whose handlers read large bodies piece by piece.
         partitioned: tables partitioned by month, beside the outbox.
+        looks: where it keeps who looked at whom, unless it has a route of its own for it.
         description: for the OpenAPI document.
     """
 
@@ -91,6 +105,7 @@ class Service:
     build: Callable[[Platform], AbstractAsyncContextManager[Parts]]
     streamed: Sequence[str] = ()
     partitioned: Sequence[str] = ()
+    looks: LookLog | None = None
     description: str = ""
 
 
@@ -271,17 +286,17 @@ def create_app(service: Service, settings: KitSettings) -> FastAPI:
     answering.install(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, streamed=service.streamed)
     # Routes are tried in their order: what the service is for comes first.
-    for router in (*service.routers, *_shared_routers(), _health(service)):
+    for router in (*service.routers, *_shared_routers(service), _health(service)):
         app.include_router(router)
     _describe(app, service.name)
     _document(app)
     return app
 
 
-def _shared_routers() -> Sequence[APIRouter]:
-    from shared.kit import operations  # noqa: PLC0415  (it needs the platform declared above)
+def _shared_routers(service: Service) -> Sequence[APIRouter]:
+    from shared.kit import looks, operations  # noqa: PLC0415  (they need the platform declared above)
 
-    return (operations.router,)
+    return (operations.router, *([looks.router_of(service.looks)] if service.looks else []))
 
 
 def _describe(app: FastAPI, service: str) -> None:
