@@ -52,8 +52,9 @@ def judged_by_ingest(manifest, scratch):
     rules = verdicts.Rules(
         today=TODAY, window_starts_on=window_start(TODAY, 12), subjects=keys.subject.many, name_hashes=keys.name_hashes
     )
+    known = catalogue.load_sources()
     for file in manifest.of("source"):
-        source = catalogue.load_sources()[file.code]
+        source = known[file.code]
         found: set[tuple] = set()
         match = partial(matched, source)
         for frame in read_chunks(manifest.root / file.path, scratch, match, LIMITS):

@@ -148,14 +148,29 @@ def worthless(issuer: Issuer) -> Iterator[tuple[str, str]]:
     yield "another body", f"Bearer {head}.{signed(issuer, scope='operate').split('.')[1]}.{mark}"
 
 
-def unfit(route: Route, issuer: Issuer, made: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
-    """Tokens of known callers that do not allow this route."""
+def first_of_its_ways(service: str) -> Iterator[tuple[Route, bool]]:
+    """Every route, and whether it is the first of the service with its ways in: that one is tried with everything.
+
+    Guards with the same ways are made the same way, and a test below holds each route's guard against the table.
+    """
+    seen = set()
+    for each in routes(service):
+        yield each, each.ways not in seen
+        seen.add(each.ways)
+
+
+def unfit(
+    route: Route, issuer: Issuer, made: dict[tuple[str, str], str], *, thorough: bool
+) -> Iterator[tuple[str, str]]:
+    """Tokens of known callers that do not allow this route; unless `thorough`, those that hold the most."""
     wanted = frozenset(scope for scopes, _ in route.ways for scope in scopes)
     roles = sorted({"operator"} | {role for _, some in route.ways for role in some})
-    tried = [((), "operator"), (tuple(sorted(set(ALL_SCOPES) - wanted)), "operator")]
-    tried += [((scope,), role) for scope in ALL_SCOPES for role in roles]
-    # A scope is one word: neither its beginning nor its end in another word counts.
-    tried += [((f"{scope}.x", f"x{scope}"), role) for scope in sorted(wanted) for role in roles]
+    tried: list[tuple[tuple[str, ...], str]] = [((), "operator")]
+    tried += [(tuple(sorted(set(ALL_SCOPES) - wanted)), role) for role in roles]
+    if thorough:
+        tried += [((scope,), role) for scope in ALL_SCOPES for role in roles]
+        # A scope is one word: neither its beginning nor its end in another word counts.
+        tried += [((f"{scope}.x", f"x{scope}"), role) for scope in sorted(wanted) for role in roles]
     tried += [(tuple(sorted(scopes)), role) for scopes, _ in route.ways for role in ROLES]
     for scopes, role in tried:
         if route.lets_in(scopes, role):
@@ -214,8 +229,8 @@ def refusal(answer: httpx.Response, status: int) -> str | None:
 async def test_who_is_nobody_gets_nowhere(service, issuer):
     wrong, tried, shown = [], list(worthless(issuer)), 0
     async with calling(service, issuer) as (http, beyond):
-        for route in routes(service):
-            for name, credentials in [("no token", None), *tried]:
+        for route, thorough in first_of_its_ways(service):
+            for name, credentials in [("no token", None), *(tried if thorough else tried[:1] + tried[-2:])]:
                 if said := refusal(await ask(http, route, credentials), 401):
                     wrong.append(f"{route} {name}: {said}")
                 shown += bool(credentials and re.match("Bearer .", credentials)) and is_logged(route)
@@ -230,10 +245,10 @@ async def test_who_is_somebody_else_gets_no_further(service, issuer):
     made: dict[tuple[str, str], str] = {}
     denied = 0
     async with calling(service, issuer) as (http, beyond):
-        for route in routes(service):
+        for route, thorough in first_of_its_ways(service):
             assert route.ways, f"{route}: nobody has decided who may come in; record it with `make schema`"
             assert all(scopes for scopes, _ in route.ways), f"{route}: a way without a scope"
-            for name, token in unfit(route, issuer, made):
+            for name, token in unfit(route, issuer, made, thorough=thorough):
                 if said := refusal(await ask(http, route, f"Bearer {token}"), 403):
                     wrong.append(f"{route} {name}: {said}")
                 denied += is_logged(route) or is_noted(route)

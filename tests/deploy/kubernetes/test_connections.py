@@ -1,6 +1,7 @@
 """All processes that may ever run at once fit the connections their database has: in a cluster and on a host."""
 
 import re
+from functools import cache
 from typing import Any
 
 import yaml
@@ -17,6 +18,7 @@ OF_OTHERS = 30
 SETTINGS = "WUGAN_DB_POOL_SIZE", "WUGAN_DB_QUICK_SIZE"
 
 
+@cache
 def resources() -> list[dict[str, Any]]:
     paths = [KUBERNETES / "postgres.yaml", *KUBERNETES.glob("base/*.yaml"), *KUBERNETES.glob("overlays/*/*.yaml")]
     return [each for path in paths for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]

@@ -73,31 +73,35 @@ def listening(base: int) -> list[str]:
     return [name for name, port in plan(base, SERVICES, {}).named() if not is_free(HOST, port)]
 
 
-async def test_one_ctrl_c_stops_everything_and_the_next_start_goes_on(tmp_path):
-    base = base_port()
-    for start in (1, 2):
-        async with started(tmp_path, base) as up:
-            lines = await until_ready(up)
-            assert any(line.get("starts") == start for line in lines)
-            up.send_signal(signal.SIGINT)
-            out, err = await up.communicate()
-            assert (up.returncode, err) == (0, b"")
-            assert b"the data stay in" in out
-            assert not listening(base)
+async def stopped_by(up: Process, number: signal.Signals, base: int) -> bytes:
+    """What it still says after one polite signal."""
+    up.send_signal(number)
+    out, err = await up.communicate()
+    assert (up.returncode, err) == (0, b"")
+    assert not listening(base)
+    return out
 
 
-async def test_kill_9_leaves_nothing_running_and_the_next_start_recovers(tmp_path):
+async def test_kill_9_ctrl_c_and_a_full_disk_leave_nothing_running_and_the_next_start_goes_on(tmp_path):
+    # One folder for all three: what costs the time is making it.
     base = base_port()
     async with started(tmp_path, base) as up:
-        await until_ready(up)
+        assert any(line.get("starts") == 1 for line in await until_ready(up))
         up.kill()
         await up.wait()
     async with started(tmp_path, base) as up:
+        assert any(line.get("starts") == 2 for line in await until_ready(up))
+        assert b"the data stay in" in await stopped_by(up, signal.SIGINT, base)
+    # A disk that takes no more lines fails neither the platform nor its stop.
+    for name in ("wugan", "nats", "postgres", *SERVICES):
+        (DataFolder(tmp_path).logs / f"{name}.log").unlink()
+        (DataFolder(tmp_path).logs / f"{name}.log").symlink_to("/dev/full")
+    async with started(tmp_path, base) as up:
         lines = await until_ready(up)
-        assert any(line.get("starts") == 2 for line in lines)
-        up.send_signal(signal.SIGTERM)
-        await up.communicate()
-    assert not listening(base)
+        assert any(line.get("starts") == 3 for line in lines)
+        (told,) = [line["event"] for line in lines if "takes no more lines" in line.get("event", "")]
+        assert "No space left on device" in told
+        await stopped_by(up, signal.SIGTERM, base)
 
 
 async def test_a_stop_in_the_middle_of_the_start_is_clean(tmp_path):
@@ -105,28 +109,7 @@ async def test_a_stop_in_the_middle_of_the_start_is_clean(tmp_path):
     async with started(tmp_path, base) as up:
         assert up.stdout
         await up.stdout.readline()
-        up.send_signal(signal.SIGINT)
-        _, err = await up.communicate()
-        assert (up.returncode, err) == (0, b"")
-    assert not listening(base)
-
-
-async def test_a_disk_that_takes_no_more_lines_neither_fails_the_platform_nor_its_stop(tmp_path):
-    folder = DataFolder(tmp_path)
-    folder.open(fresh=False, min_free_bytes=0)
-    folder.close()
-    folder.logs.mkdir(parents=True, exist_ok=True)
-    for name in ("wugan", "nats", "postgres", *SERVICES):
-        (folder.logs / f"{name}.log").symlink_to("/dev/full")
-    base = base_port()
-    async with started(tmp_path, base) as up:
-        lines = await until_ready(up)
-        (told,) = [line["event"] for line in lines if "takes no more lines" in line.get("event", "")]
-        assert "No space left on device" in told
-        up.send_signal(signal.SIGINT)
-        _, err = await up.communicate()
-        assert (up.returncode, err) == (0, b"")
-    assert not listening(base)
+        await stopped_by(up, signal.SIGINT, base)
 
 
 async def test_trouble_is_one_sentence_and_exit_code_1(tmp_path):
