@@ -51,7 +51,7 @@ async def month(world: World) -> list[Check]:
         Check(
             name="whoever is unmatched at the end of his warning period has exactly one open or concluded task",
             good=not wrong,
-            found=f"{len(ran_out):,} people, {len(wrong)} without or with more {_some({row['subject'] for row in wrong})}",
+            found=f"{len(ran_out):,} people, {len(wrong)} without or with more{_some({row['subject'] for row in wrong})}",
         ),
         Check(
             name="each person recognition looks for is one task, and nobody is one twice for one end",
@@ -116,7 +116,7 @@ async def _coverage(world: World) -> Check:
         good=not left,
         found=f"{share:.2f} % of {len(world.people):,}: certified {len(certified):,}, else with a case "
         f"{len(with_case - certified):,}, else unreachable {len(unreachable - certified - with_case):,}, "
-        f"without {len(left)} {_some(left)}",
+        f"without {len(left)}{_some(left)}",
     )
 
 
@@ -187,4 +187,4 @@ def _gone(world: World, subject: UUID) -> bool:
 
 
 def _some(people: set[UUID]) -> str:
-    return f"({', '.join(str(each) for each in sorted(people)[:3])})" if people else ""
+    return f" ({', '.join(str(each) for each in sorted(people)[:3])})" if people else ""
