@@ -37,6 +37,30 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
     return [row["subject"] for row in rows]
 
 
+_VERIFIED = """
+SELECT DISTINCT p.*, e.program, e.status
+FROM heard_enrolment h
+CROSS JOIN LATERAL (
+    SELECT subject, origin_id, reason, event_on, opened_at FROM proposal
+    WHERE subject = h.subject AND origin = 'stop_request' AND reason = ANY ($1) OFFSET 0
+) p
+JOIN enrolment e ON e.subject = p.subject AND e.program = $2 AND e.listed AND e.status <> 'terminated'
+WHERE COALESCE(cleared_at(p.subject, p.reason), '-infinity') < p.opened_at
+    AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = p.subject AND o.program = e.program
+                    AND o.origin_id = p.origin_id)
+"""
+
+
+async def list_verified_of_heard(tx: WriteTx, program: str, reasons: Sequence[EndingEvent]) -> Sequence[asyncpg.Record]:
+    """What requests that people verified tell of people of the roster just taken in, and nobody has proposed there."""
+    # Nearly always none, and twenty thousand people are heard of at once.
+    if not await tx.fetch(
+        "SELECT FROM proposal WHERE origin = 'stop_request' AND reason = ANY ($1) LIMIT 1", list(reasons)
+    ):
+        return []
+    return await tx.fetch(_VERIFIED, list(reasons), program)
+
+
 _OPEN = """
 INSERT INTO proposal (proposal_id, subject, program, case_id, reason, effect, event_on, stops_from, opened_at, origin,
                       origin_id, opened_by, sealed_ground)

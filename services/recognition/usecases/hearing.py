@@ -100,6 +100,7 @@ async def hear_enrolments(deps: Deps, tx: WriteTx, table: pa.Table, *, program: 
     await proposals.withdraw_payee_changed(tx, program, deps.clock.now())
     if known := await proposals.subjects_with_findings(tx):
         await proposing.propose_findings(deps, tx, known)
+    await proposing.propose_verified(deps, tx, program)
 
 
 async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:

@@ -59,6 +59,23 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
             await proposals.open_once(tx, opening, row["concluded_at"])
 
 
+async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
+    """Propose what a verified death means for a program whose roster, just taken in, lists the dead only now."""
+    for row in await proposals.list_verified_of_heard(tx, program, sorted(ENDS_LIFE)):
+        opening = _opening(
+            deps,
+            row["subject"],
+            program,
+            reason=EndingEvent(row["reason"]),
+            event_on=row["event_on"],
+            found_on=row["opened_at"].date(),
+            origin=ProposalOrigin.STOP_REQUEST,
+            origin_id=row["origin_id"],
+        )
+        if opening and (row["status"] != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
+            await proposals.open_once(tx, opening, row["opened_at"])
+
+
 async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
     """Propose to end one of two benefits that the people of the roster just taken in may not hold together."""
     declared = deps.programs.get(program)

@@ -27,6 +27,7 @@ from tests.services.recognition.world import (
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
+LATER = NOW + timedelta(hours=1)
 
 
 _FILL = """
@@ -218,13 +219,18 @@ async def test_a_confirmed_case_is_proposed_in_every_program_whose_rule_names_wh
     }
 
 
-async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_those_it_names(world):
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_those_it_names(world, later):
     he = subject(2)
     for who in (SHE, he):
-        await world.hear(enrolled(enrolment(who)), enrolled(enrolment(who), program="old_age_allow"))
+        await world.hear(enrolled(enrolment(who)))
+    told = [enrolled(enrolment(SHE), enrolment(he), program="old_age_allow", received_at=at) for at in (NOW, LATER)]
+    if not later:
+        await world.hear(told[0])
     await world.hear(
         stop_verified(SHE, relation="child", reason="death", event_on=date(2023, 10, 20)), stop_verified(he)
     )
+    await world.hear(*told)
     rows = await world.rows("SELECT subject, program FROM proposal ORDER BY subject, program")
     assert [(row["subject"], row["program"]) for row in rows] == [
         (SHE, "old_age_allow"), (SHE, "resident_pension"), (he, "resident_pension"),
