@@ -68,7 +68,7 @@ def serve(name: str) -> int:
     )
     server = uvicorn.Server(config)
     gc.freeze()
-    # A message is thousands of rows: looked through every 700 objects, up to an eighth of the work was to find no garbage.
+    # A message is thousands of rows: looked through every 700 objects, an eighth of the work was to find no garbage.
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
     server.run()
