@@ -13,8 +13,12 @@ class Seen(StrEnum):
     CASE = "case"
     PHOTO = "photo"
     STOP_REQUEST = "stop_request"
+    TIP = "tip"
     LOG = "log"
 
+
+HIDDEN: Final = frozenset({Seen.TIP})
+"""What the person is not told: whoever reads that a tip was opened knows that somebody reported him."""
 
 ACTIONS: Final[Mapping[Seen, str]] = {
     Seen.PERSON: "查看姓名和联系电话",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.grid.domain.looks import Seen
+from services.grid.domain.looks import HIDDEN, Seen
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -90,12 +90,13 @@ async def page(tx: ReadTx, wanted: Wanted, *, after: int, limit: int) -> list[as
 
 
 async def of_person(tx: ReadTx, subject: UUID, *, before: datetime | None, limit: int) -> list[asyncpg.Record]:
-    """Looks at a person, newest first; what was written at one moment is never torn apart."""
+    """Looks at a person that he is told of, newest first; what was written at one moment is never torn apart."""
     return await tx.fetch(
         "SELECT at, role, worker_id IS NOT NULL AS for_member, what, shown FROM readings "
-        "WHERE subject = $1 AND ($2::timestamptz IS NULL OR at < $2) "
+        "WHERE subject = $1 AND what <> ALL($4) AND ($2::timestamptz IS NULL OR at < $2) "
         "ORDER BY at DESC FETCH FIRST $3 ROWS WITH TIES",
         subject,
         before,
         limit,
+        [each.value for each in HIDDEN],
     )

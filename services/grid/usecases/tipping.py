@@ -11,9 +11,12 @@ import uuid_utils.compat as uuids
 
 from services.grid.domain.cases import CaseAction, CaseState, Step
 from services.grid.domain.claims import Loss, TipAction, TipState, follow_tip, what_the_case_says
+from services.grid.domain.looks import Seen
 from services.grid.store import cases, locks, suspicions, tips
 from services.grid.store.cases import Case
+from services.grid.store.readings import Reading
 from services.grid.store.tips import Tip
+from services.grid.usecases import looking
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import BarredError, NoSuchTipError, ReportIdUsedError, StepNotPossibleError
 from services.grid.usecases.importing import give_out_cases
@@ -184,13 +187,14 @@ async def pay(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Tip:
 
 
 async def reveal(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Reporter:
-    """Who reported what, for whoever has to examine or pay it; the look is a step of the tip.
+    """Who reported what, for whoever has to examine or pay it; the look is a step of the tip, and one at the person.
 
     Raises:
         NoSuchTipError: absent.
     """
     found = await _take(tx, tip_id)
     await tips.add_step(tx, tip_id, "revealed", caller.user, deps.clock.now())
+    await looking.note(tx, deps, caller, [Reading(what=Seen.TIP, subject=found.subject, request_id=tip_id)])
     return _open(deps, found)
 
 

@@ -1,8 +1,10 @@
 """The log of looks: what people wrote is read by nobody unseen; auditors read it all, a person who looked at him."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from tests.services.grid.test_claims import REQUEST, asks_saying
+from tests.services.grid.test_scopes import a_tip
 from tests.services.grid.town import NEIGHBOUR, VILLAGE, enrolled, roll_csv, subject
 
 ANNA = subject(1)
@@ -37,3 +39,12 @@ async def test_a_look_at_a_request_is_kept_and_read_by_auditors_and_by_the_perso
     assert "li" not in str(items)
     nobody = town.issuer.headers("me.read", role="citizen", user="demo-mobile")
     assert (await town.ask("GET", "/v1/me/looks", headers=nobody)).status_code == 403
+
+
+async def test_who_opens_a_tip_is_known_to_auditors_and_not_to_whom_it_is_about(town):
+    tip_id = await a_tip(town)
+    await town.ask("POST", f"/v1/tips/{tip_id}/reporter:reveal", headers=town.officer("li"))
+    found = await town.rows('SELECT "user", what, subject, request_id FROM readings')
+    assert [tuple(row.values()) for row in found] == [("li", "tip", ANNA, UUID(str(tip_id)))]
+    her = town.issuer.headers("me.read", role="citizen", user=str(ANNA))
+    assert (await town.ask("GET", "/v1/me/looks", headers=her)).json()["items"] == []
