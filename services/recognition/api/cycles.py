@@ -31,13 +31,13 @@ from services.recognition.schemas.cycles import (
     SubjectCyclesOut,
 )
 from services.recognition.schemas.partner import ProgramCode
+from services.recognition.store import divisions, lookups
 from services.recognition.store import grace as grace_store
-from services.recognition.store import lookups
 from services.recognition.usecases import cycles, grace, recognise, sandbox
 from services.recognition.usecases.grace import Given
 from shared.kit.auth import Caller, allow
 from shared.kit.db import WriteTx
-from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, NotFoundError
 
 partners = APIRouter(prefix="/v1", tags=["partner"], route_class=PartnerRoute, responses=PROBLEM_RESPONSES)
 officers = APIRouter(prefix="/v1", tags=["officer"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
@@ -87,7 +87,9 @@ async def list_people(  # noqa: PLR0913, PLR0917  (query parameters)
     declared = recognise.program_for(found, program, allowed=caller.may_program(program))
     who = asker(request, found, caller, "cycle", why=None, program=program)
     async with found.database.write() as tx:
-        rows = await cycles.list_people(found, tx, who, declared, state=state, after=after, limit=limit)
+        rows = await cycles.list_people(
+            found, tx, who, declared, divisions=caller.divisions, state=state, after=after, limit=limit
+        )
     items = [SubjectCycleOut.model_validate(dict(row)) for row in rows]
     return SubjectCyclesOut(items=items, next=items[-1].subject if len(items) == limit else None)
 
@@ -120,6 +122,9 @@ async def give_grace(request: Request, body: GraceIn, caller: Giver, found: Deps
     given = Given(**body.model_dump())
 
     async def effect(tx: WriteTx) -> Answered:
+        if body.subject and not await divisions.leads_to(tx, body.subject, None, caller.divisions):
+            detail = "Your token leads to no such person."
+            raise NotFoundError(detail)
         made = await grace.give(found, tx, given, caller.user)
         said = GracesOut(items=[GraceOut.model_validate(each) for each in made])
         return Answered(said, 201, about=(None, body.subject) if body.subject else None)
@@ -139,7 +144,7 @@ async def list_graces(
     programs = None if "*" in caller.programs else sorted(caller.programs)
     who = asker(request, found, caller, "grace", why=None, program=None)
     async with found.database.write() as tx:
-        listed = await grace_store.list_grace(tx, programs, after=after, limit=limit)
+        listed = await grace_store.list_grace(tx, programs, divisions=caller.divisions, after=after, limit=limit)
         await lookups.log_looks(tx, who, [(each.program, each.subject) for each in listed if each.subject])
     items = [GraceOut.model_validate(each) for each in listed]
     return GracesOut(items=items, next=items[-1].grace_id if len(items) == limit else None)

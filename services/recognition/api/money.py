@@ -48,7 +48,9 @@ async def list_overpayments(
     programs = [code for code in found.programs if caller.may_program(code)]
     who = asker(request, found, caller, "overpayment", why=None, program=None)
     async with found.database.write() as tx:
-        listed = await overpayments.list_overpayments(tx, programs, state=state, after=after, limit=limit)
+        listed = await overpayments.list_overpayments(
+            tx, programs, divisions=caller.divisions, state=state, after=after, limit=limit
+        )
         await log_looks(tx, who, [(each.program, each.subject) for each in listed])
     items = [OverpaymentOut.model_validate(_plain(each)) for each in listed]
     return OverpaymentsOut(items=items, next=items[-1].overpayment_id if len(items) == limit else None)

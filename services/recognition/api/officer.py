@@ -50,7 +50,9 @@ async def list_proposals(
     programs = [code for code in found.programs if caller.may_program(code)]
     who = asker(request, found, caller, "proposal", why=None, program=None)
     async with found.database.write() as tx:
-        listed = await decisions.list_proposals(tx, programs=programs, state=state, after=after, limit=limit)
+        listed = await decisions.list_proposals(
+            tx, programs=programs, divisions=caller.divisions, state=state, after=after, limit=limit
+        )
         await log_looks(tx, who, [(each.program, each.subject) for each in listed])
     items = [_read(found, each) for each in listed]
     return ProposalsOut(items=items, next=items[-1].proposal_id if len(items) == limit else None)

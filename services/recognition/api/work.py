@@ -29,7 +29,7 @@ from services.recognition.schemas.work import (
     WaitingOut,
     WorkOut,
 )
-from services.recognition.store import lookups, objections, worklist
+from services.recognition.store import divisions, lookups, objections, worklist
 from services.recognition.usecases import histories, objecting, waiting
 from services.recognition.usecases.histories import UnknownPersonError
 from shared.contracts.vocabulary import IN_OWN_WORDS
@@ -68,7 +68,8 @@ async def list_work(request: Request, caller: Officer, found: DepsOf, limit: Lim
 
     Each look is logged.
     """
-    seen = waiting.sight(found, [code for code in found.programs if caller.may_program(code)])
+    codes = [code for code in found.programs if caller.may_program(code)]
+    seen = waiting.sight(found, codes, caller.divisions)
     who = asker(request, found, caller, "work", why=None, program=None)
     async with found.database.write() as tx:
         rows = await worklist.list_waiting(tx, seen, user=caller.user, limit=limit)
@@ -86,7 +87,7 @@ async def list_objections(caller: Officer, found: DepsOf, request: Request, limi
     """Objections about the officer's programs that wait for an answer, the most urgent first; looks are logged."""
     programs = [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
-        listed = await objections.list_open(tx, found.vault, programs, limit=limit)
+        listed = await objections.list_open(tx, found.vault, programs, divisions=caller.divisions, limit=limit)
         for each in listed:
             who = asker(request, found, caller, "objection", why=None, program=each.program)
             await lookups.log_usage(tx, who, subject=each.subject, answer="seen")
@@ -139,7 +140,10 @@ async def read_history(
     subject = histories.person(found, body.subject, body.citizen_id)
     programs = None if audits else [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
-        history = await histories.read_history(found, tx, subject, who, programs=programs, with_looks=audits)
+        within = await divisions.leads_to(tx, subject, None, caller.divisions)
+        history = await histories.read_history(
+            found, tx, subject, who, programs=programs if within else [], with_looks=audits
+        )
     if history is None:
         request.state.refusal_logged = True  # with whose history it was
         detail = "No person of your programs stands behind this."

@@ -35,7 +35,9 @@ CROSS JOIN LATERAL (SELECT grace_until(f.subject, f.program, $4::date) AS until)
 
 _OF_PERSON = _FACTS.format(chosen="e.subject = $5") + "ORDER BY f.program"
 _OF_PROGRAM = _FACTS.format(chosen="e.program = $5 AND ($6::uuid IS NULL OR e.subject > $6)")
-_IN_STATE = f"SELECT * FROM ({_OF_PROGRAM}) c WHERE c.state = $7 ORDER BY subject LIMIT $8"  # noqa: S608  (our own text)
+_IN_STATE = f"""
+SELECT * FROM ({_OF_PROGRAM}) c WHERE c.state = $7 AND in_divisions(subject, program, $9) ORDER BY subject LIMIT $8
+"""  # noqa: S608  (our own text)
 _COUNT = f"SELECT state, count(*) AS people FROM ({_OF_PROGRAM}) c GROUP BY state ORDER BY state"  # noqa: S608
 
 _HEARD_TASKS = """
@@ -52,10 +54,19 @@ async def list_of_person(
 
 
 async def list_in_state(  # noqa: PLR0913  (a page has this many parts)
-    tx: ReadTx, cycles: Cycles, today: date, program: str, *, state: str, after: UUID | None, limit: int
+    tx: ReadTx,
+    cycles: Cycles,
+    today: date,
+    program: str,
+    *,
+    divisions: Sequence[str],
+    state: str,
+    after: UUID | None,
+    limit: int,
 ) -> list[asyncpg.Record]:
-    """People of a program in one state, by subject."""
-    return await tx.fetch(_IN_STATE, cycles.codes, cycles.months, cycles.warnings, today, program, after, state, limit)
+    """People of a program in these divisions in one state, by subject."""
+    parts = (cycles.codes, cycles.months, cycles.warnings, today, program, after, state, limit, list(divisions))
+    return await tx.fetch(_IN_STATE, *parts)
 
 
 async def count_states(tx: ReadTx, cycles: Cycles, today: date, program: str) -> dict[str, int]:

@@ -97,16 +97,24 @@ def _decided(row: asyncpg.Record) -> Decided:
 
 
 async def list_proposals(
-    tx: ReadTx, *, programs: list[str], state: ProposalState, after: UUID | None, limit: int
+    tx: ReadTx,
+    *,
+    programs: list[str],
+    divisions: Sequence[str],
+    state: ProposalState,
+    after: UUID | None,
+    limit: int,
 ) -> list[Proposal]:
-    """Proposals of these programs in one state, oldest first, from the one after `after`."""
+    """Proposals of these programs and divisions in one state, oldest first, from the one after `after`."""
     rows = await tx.fetch(
         f"SELECT {_PROPOSAL} FROM proposal WHERE program = ANY ($1) AND state = $2 "  # noqa: S608  (column names)
-        "AND ($3::uuid IS NULL OR proposal_id > $3) ORDER BY proposal_id LIMIT $4",
+        "AND ($3::uuid IS NULL OR proposal_id > $3) AND in_divisions(subject, program, $5) "
+        "ORDER BY proposal_id LIMIT $4",
         programs,
         state,
         after,
         limit,
+        list(divisions),
     )
     return [_proposal(row) for row in rows]
 

@@ -40,14 +40,18 @@ async def until(tx: ReadTx, subject: UUID, program: str, today: date) -> date | 
     return found
 
 
-async def list_grace(tx: ReadTx, programs: Sequence[str] | None, *, after: UUID | None, limit: int) -> list[Grace]:
-    """Graces that touch these programs (None: any), newest first."""
+async def list_grace(
+    tx: ReadTx, programs: Sequence[str] | None, *, divisions: Sequence[str], after: UUID | None, limit: int
+) -> list[Grace]:
+    """Graces that touch these programs (None: any) and, where they are one person's, these divisions, newest first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM grace "  # noqa: S608  (column names)
         "WHERE ($1::text[] IS NULL OR program IS NULL OR program = ANY ($1)) "
-        "AND ($2::uuid IS NULL OR grace_id < $2) ORDER BY grace_id DESC LIMIT $3",
+        "AND ($2::uuid IS NULL OR grace_id < $2) AND (subject IS NULL OR in_divisions(subject, NULL, $4)) "
+        "ORDER BY grace_id DESC LIMIT $3",
         None if programs is None else list(programs),
         after,
         limit,
+        list(divisions),
     )
     return [Grace(**{**row, "reason": GraceReason(row["reason"])}) for row in rows]

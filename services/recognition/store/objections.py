@@ -80,13 +80,16 @@ async def list_of(tx: ReadTx, vault: Vault, subject: UUID, programs: Sequence[st
     return [_objection(vault, row) for row in rows]
 
 
-async def list_open(tx: ReadTx, vault: Vault, programs: Sequence[str], *, limit: int) -> list[Objection]:
+async def list_open(
+    tx: ReadTx, vault: Vault, programs: Sequence[str], *, divisions: Sequence[str], limit: int
+) -> list[Objection]:
     """Objections waiting for an answer, the most urgent first."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM objection WHERE state = 'received' AND program = ANY ($1) "  # noqa: S608
-        "ORDER BY due_on, objection_id LIMIT $2",
+        "AND in_divisions(subject, program, $3) ORDER BY due_on, objection_id LIMIT $2",
         list(programs),
         limit,
+        list(divisions),
     )
     return [_objection(vault, row) for row in rows]
 

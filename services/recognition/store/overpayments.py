@@ -194,16 +194,24 @@ async def find_of_decision(tx: WriteTx, decision_id: UUID) -> Overpayment | None
 
 
 async def list_overpayments(
-    tx: ReadTx, programs: Sequence[str], *, state: OverpaymentState | None, after: UUID | None, limit: int
+    tx: ReadTx,
+    programs: Sequence[str],
+    *,
+    divisions: Sequence[str],
+    state: OverpaymentState | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[Overpayment]:
-    """Overpayments of these programs, oldest first, from the one after `after`."""
+    """Overpayments of these programs and divisions, oldest first, from the one after `after`."""
     rows = await tx.fetch(
         f"SELECT {_OVERPAYMENT} FROM overpayment WHERE program = ANY ($1) AND ($2::text IS NULL OR state = $2) "  # noqa: S608
-        "AND ($3::uuid IS NULL OR overpayment_id > $3) ORDER BY overpayment_id LIMIT $4",
+        "AND ($3::uuid IS NULL OR overpayment_id > $3) AND in_divisions(subject, program, $5) "
+        "ORDER BY overpayment_id LIMIT $4",
         list(programs),
         state,
         after,
         limit,
+        list(divisions),
     )
     return [_overpayment(row) for row in rows]
 

@@ -87,15 +87,19 @@ WHERE r.state = 'proposed' AND o.program = ANY ($1)
 """
 
 _LIST = f"""
-SELECT * FROM ({_WAITING}) w WHERE not_by IS DISTINCT FROM $8
-ORDER BY due_on NULLS LAST, since, id LIMIT $9
+SELECT * FROM ({_WAITING}) w WHERE in_divisions(subject, program, $8) AND not_by IS DISTINCT FROM $9
+ORDER BY due_on NULLS LAST, since, id LIMIT $10
 """  # noqa: S608  (our own text)
 
-_COUNT = f"SELECT kind, count(*) AS items FROM ({_WAITING}) w GROUP BY kind ORDER BY kind"  # noqa: S608
+_COUNT = f"""
+SELECT kind, count(*) AS items FROM ({_WAITING}) w WHERE in_divisions(subject, program, $8)
+GROUP BY kind ORDER BY kind
+"""  # noqa: S608  (our own text)
 
 
 _BY_PROGRAM = f"""
 SELECT program, kind, count(*) AS items, min(due_on) AS earliest_on FROM ({_WAITING}) w
+WHERE in_divisions(subject, program, $8)
 GROUP BY program, kind ORDER BY program, kind
 """  # noqa: S608  (our own text)
 
@@ -108,6 +112,7 @@ class Sight:
         channels: on how many a notice must have been tried.
         cycles: of all programs.
         excludes: every two programs that may not be held together.
+        divisions: prefixes of those looked at; none for all.
     """
 
     programs: Sequence[str]
@@ -115,12 +120,14 @@ class Sight:
     channels: int
     cycles: Cycles
     excludes: Sequence[tuple[str, str]]
+    divisions: Sequence[str] = ()
 
     def values(self) -> tuple[Any, ...]:
         """Parameters of the statements, in their order."""
         cycles, pairs = self.cycles, self.excludes
         ends = [[pair[at] for pair in pairs] for at in (0, 1)]
-        return (list(self.programs), self.today, self.channels, cycles.codes, cycles.months, *ends)
+        seen = (list(self.programs), self.today, self.channels)
+        return (*seen, cycles.codes, cycles.months, *ends, list(self.divisions))
 
 
 async def list_waiting(tx: ReadTx, sight: Sight, *, user: str, limit: int) -> list[asyncpg.Record]:

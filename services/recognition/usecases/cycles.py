@@ -47,6 +47,7 @@ async def list_people(  # noqa: PLR0913  (a page has this many parts)
     asker: Asker,
     program: Program,
     *,
+    divisions: Sequence[str],
     state: CertificationState,
     after: UUID | None,
     limit: int,
@@ -54,7 +55,7 @@ async def list_people(  # noqa: PLR0913  (a page has this many parts)
     """People of a program in one state, each look logged."""
     today = deps.clock.today()
     rows = await cycles.list_in_state(
-        tx, deps.cycles(today), today, program.code, state=state, after=after, limit=limit
+        tx, deps.cycles(today), today, program.code, divisions=divisions, state=state, after=after, limit=limit
     )
     for row in rows:
         await lookups.log_usage(tx, asker, subject=row["subject"], answer=row["state"])

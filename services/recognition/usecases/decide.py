@@ -14,6 +14,7 @@ from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.feed import Happened, tell
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
@@ -56,7 +57,7 @@ async def get_proposal(tx: ReadTx, proposal_id: UUID, caller: Caller) -> Proposa
         NotFoundError: none, or another department's.
     """
     found = await decisions.find_proposal(tx, proposal_id)
-    if found is None or not caller.may_program(found.program):
+    if found is None or not await may_see(tx, caller, found.subject, found.program):
         detail = "No proposal of your programs has this id."
         raise NotFoundError(detail)
     return found
@@ -69,7 +70,7 @@ async def get_decision(tx: ReadTx, decision_id: UUID, caller: Caller) -> Decided
         NotFoundError: none, or another department's.
     """
     found = await decisions.find_decision(tx, decision_id)
-    if found is None or not caller.may_program(found.program):
+    if found is None or not await may_see(tx, caller, found.subject, found.program):
         detail = "No decision on your programs has this id."
         raise NotFoundError(detail)
     return found

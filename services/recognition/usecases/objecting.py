@@ -13,6 +13,7 @@ from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.objections import Objection
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
@@ -121,7 +122,7 @@ async def answer_objection(
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
     """
     found = await objections.find_objection(tx, deps.vault, objection_id)
-    if found is None or not caller.may_program(found.program):
+    if found is None or not await may_see(tx, caller, found.subject, found.program):
         detail = "No objection about your programs has this id."
         raise NotFoundError(detail)
     if found.state is not ObjectionState.RECEIVED:

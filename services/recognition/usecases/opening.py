@@ -13,6 +13,7 @@ from services.recognition.store import certificates, decisions, proposals, words
 from services.recognition.store.decisions import Proposal
 from services.recognition.store.proposals import Opening
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.hearing import shard_of
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -59,7 +60,8 @@ async def open_proposal(deps: Deps, tx: WriteTx, caller: Caller, learnt: Learnt)
         detail = "The rule of the program names no such event, it is not for officers to say, or it lies ahead."
         raise MalformedError(detail)
     await certificates.lock_shard(tx, shard_of(learnt.subject))
-    if program.code not in await proposals.list_enrolled(tx, learnt.subject):
+    enrolled = program.code in await proposals.list_enrolled(tx, learnt.subject)
+    if not enrolled or not await may_see(tx, caller, learnt.subject, program.code):
         detail = "The program pays no such person."
         raise NotFoundError(detail)
     enrolment = await decisions.get_enrolment(tx, learnt.subject, program.code)

@@ -11,6 +11,7 @@ from services.recognition.domain.places import PlaceOutcome
 from services.recognition.domain.programs import EndingEvent
 from services.recognition.store import places
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from shared.contracts.vocabulary import EnrolmentChange
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
@@ -42,7 +43,7 @@ async def get(tx: ReadTx, place_id: UUID, caller: Caller) -> asyncpg.Record:
         NotFoundError: none, or another department's.
     """
     found = await places.find(tx, place_id)
-    if found is None or not caller.may_program(found["program"]):
+    if found is None or not await may_see(tx, caller, found["subject"], found["program"]):
         detail = "No second place of your programs has this id."
         raise NotFoundError(detail)
     return found

@@ -27,6 +27,7 @@ from services.recognition.store import decisions, overpayments
 from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment, Recovery
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.noticing import Telling, give_notice
 from shared.contracts.events.recognition import OVERPAYMENT_CHANGED, OverpaymentChanged
@@ -151,7 +152,7 @@ async def get_overpayment(tx: ReadTx, overpayment_id: UUID, caller: Caller) -> O
         NotFoundError: none, or another department's.
     """
     found = await overpayments.find_overpayment(tx, overpayment_id)
-    if found is None or not caller.may_program(found.program):
+    if found is None or not await may_see(tx, caller, found.subject, found.program):
         detail = "No overpayment of your programs has this id."
         raise NotFoundError(detail)
     return found

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.recognition.domain.programs import ENDS_LIFE
-from services.recognition.store import certificates, lookups, peers
+from services.recognition.store import certificates, divisions, lookups, peers
 from services.recognition.store.certificates import Revocation
 from services.recognition.store.decisions import Decided
 from services.recognition.store.lookups import Asker
@@ -84,7 +84,8 @@ async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Calle
     subject, certificate_id = one.subject, one.certificate_id
     await certificates.lock_shard(tx, shard_of(subject))
     programs = None if "*" in caller.programs else sorted(caller.programs)
-    if await certificates.find_certificate(tx, subject, certificate_id, programs) is None:
+    known = await certificates.find_certificate(tx, subject, certificate_id, programs)
+    if known is None or not await divisions.leads_to(tx, subject, None, caller.divisions):
         detail = "No person of your programs has such a certificate."
         raise NotFoundError(detail)
     made = replace(

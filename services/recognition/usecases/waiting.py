@@ -11,8 +11,8 @@ from shared.contracts.events.recognition import WORK_WAITING, WorkWaiting
 from shared.kit.db import WriteTx
 
 
-def sight(deps: Deps, programs: Sequence[str]) -> Sight:
-    """What decides today whether something waits in these programs."""
+def sight(deps: Deps, programs: Sequence[str], divisions: Sequence[str] = ()) -> Sight:
+    """What decides today whether something waits in these programs, and divisions where some are named."""
     today = deps.clock.today()
     return Sight(
         programs=programs,
@@ -20,6 +20,7 @@ def sight(deps: Deps, programs: Sequence[str]) -> Sight:
         channels=deps.policies.on(today).notice_channels,
         cycles=deps.cycles(today),
         excludes=pairs(deps.programs),
+        divisions=divisions,
     )
 
 

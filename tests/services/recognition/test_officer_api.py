@@ -6,7 +6,7 @@ import pytest
 
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
 from tests.services.recognition.rights import facts, stop_verified, tell
-from tests.services.recognition.world import NOW, assessed, assessment, concluded, enrolled, enrolment, subject
+from tests.services.recognition.world import NOW, WHY, assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -117,6 +117,21 @@ async def test_another_departments_proposal_is_not_there(world, http, officer, p
     assert answer.status_code in {404, 422}
     assert (await http.get("/v1/proposals", headers=officer(programs=["dibao"]))).json()["items"] == []
     assert await status(world) == "active"
+
+
+@pytest.mark.parametrize(("division", "seen"), [("341602", True), ("341621", False)])
+async def test_an_officer_of_a_county_has_to_do_with_its_people_alone(world, http, issuer, officer, division, seen):
+    proposal = await proposed(world, http, officer)
+    his = WHY | issuer.headers("recognition.manage", role="officer", user="officer-1", divisions=[division])
+    lists = ["proposals", "work", "certification-cycles/people?program=resident_pension&state=suspected"]
+    for path in (*lists, "objections", "overpayments", "graces"):
+        answer = await http.get(f"/v1/{path}", headers=his)
+        assert answer.status_code == 200
+        assert bool(answer.json()["items"]) == (seen and path in lists)
+    assert (await http.get("/v1/work", headers=his)).json()["counts"] == ({"decide": 1} if seen else {})
+    history = await http.post("/v1/people:history", json={"subject": str(SHE)}, headers=his)
+    one = await http.get(f"/v1/proposals/{proposal}", headers=his)
+    assert {history.status_code, one.status_code} == {200 if seen else 404}
 
 
 @pytest.mark.parametrize("path", ["decide", "confirm", "reject"])
