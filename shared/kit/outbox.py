@@ -179,7 +179,8 @@ class Relay:
             try:
                 while True:
                     self._wake.clear()
-                    while await self._publish_some(raw):
+                    # Fewer than asked for are all there were; who commits more meanwhile wakes.
+                    while await self._publish_some(raw) == _BATCH:
                         pass
                     await woken(self._wake, 0.5)
             finally:
