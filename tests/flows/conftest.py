@@ -18,9 +18,9 @@ from tests.flows import decided, told
 
 SOURCES = frozenset(
     {
-        "medins_pharmacy", "transport_bus_card", "telecom_activity", "bank_self_service", "medins_inpatient",
-        "health_inpatient_emr", "wst_face", "health_home_visit", "police_hukou_cancel", "health_death_cert",
-        "civil_cremation", "prison_custody", "court_judgment",
+        "medins_pharmacy", "transport_bus_card", "bank_self_service", "health_inpatient_emr", "wst_face",
+        "health_home_visit", "police_hukou_cancel", "health_death_cert", "civil_cremation", "prison_custody",
+        "court_judgment",
     }
 )  # fmt: skip
 SCALE, SEED = 0.002, 11
@@ -79,28 +79,32 @@ async def ended(run: Run) -> City:
 
 
 @pytest.fixture(scope="module")
-async def city(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
-    """The undisturbed run."""
-    async with opened(options(tmp_path_factory.mktemp("city")), Console(quiet=True)) as run:
-        yield await ended(run)
-
-
-@pytest.fixture(scope="module")
-async def disturbed(city: City, tmp_path_factory: pytest.TempPathFactory) -> City:
-    """The same city with the same keys, so that people have the same pseudonyms, while every service is killed once."""
+async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The city while every service is killed once; ended before the other begins, beside which it would only idle."""
     kills = {stage: Kills(names, stage) for stage, names in KILLED.items()}
 
     def disturb(broken: stack.LocalStack, stage: str, share: float) -> None:
         if stage in kills:
             kills[stage](broken, stage, share)
 
+    async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=disturb), Console(quiet=True)) as run:
+        end = await ended(run)
+    assert {stage: each.done for stage, each in kills.items()} == {stage: len(names) for stage, names in KILLED.items()}
+    return end
+
+
+@pytest.fixture(scope="module")
+async def city(disturbed: City, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+    """The undisturbed run: the same files, and the same keys, so that people have the same pseudonyms."""
+    chosen = options(tmp_path_factory.mktemp("city"))
+    shutil.copytree(disturbed.run.city, chosen.city)
+
     def same_secrets(folder: Path, cards: Iterable[ClientCard]) -> Secrets:
-        shutil.copytree(city.run.stack.folder.secrets, folder, dirs_exist_ok=True)
+        shutil.copytree(disturbed.run.stack.folder.secrets, folder, dirs_exist_ok=True)
         return load_or_make(folder, cards)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack, "load_or_make", same_secrets)
-        async with opened(options(tmp_path_factory.mktemp("disturbed"), disturb=disturb), Console(quiet=True)) as run:
-            end = await ended(run)
-    assert {stage: each.done for stage, each in kills.items()} == {stage: len(names) for stage, names in KILLED.items()}
-    return end
+        async with opened(chosen, Console(quiet=True)) as run:
+            patch.undo()  # what is started later, in a test, loads its own
+            yield await ended(run)

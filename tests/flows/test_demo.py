@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(480)]
-SOURCES = ("medins_pharmacy", "bank_self_service", "police_hukou_cancel", "prison_custody")
+SOURCES = ("medins_pharmacy", "health_home_visit", "police_hukou_cancel", "prison_custody")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
