@@ -60,7 +60,10 @@ async def list_proposals(
 
 @router.post("/proposals", status_code=201, response_model=ProposalOut, openapi_extra=ONCE)
 async def open_proposal(request: Request, body: OpenIn, caller: Officer, found: DepsOf) -> Response:
-    """Propose what an officer has learnt himself. It changes no answer and holds no payment before two have decided."""
+    """Propose what an officer has learnt himself, a death excepted, which a case finds for every program.
+
+    It changes no answer and holds no payment before another has confirmed it.
+    """
     program = recognise.program_for(found, body.program, allowed=caller.may_program(body.program))
     sandbox.refuse(program)
     subject = histories.person(found, body.subject, body.citizen_id)

@@ -88,6 +88,7 @@ WHERE r.state = 'proposed' AND o.program = ANY ($1)
 
 _LIST = f"""
 SELECT * FROM ({_WAITING}) w WHERE in_divisions(subject, program, $8) AND not_by IS DISTINCT FROM $9
+    AND NOT (kind = 'confirm' AND EXISTS (SELECT FROM proposal p WHERE p.proposal_id = id AND p.opened_by = $9))
 ORDER BY due_on NULLS LAST, since, id LIMIT $10
 """  # noqa: S608  (our own text)
 

@@ -163,7 +163,9 @@ async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:
     if found.decision_id is not None:
         decided = await decisions.find_decision(tx, found.decision_id)
         if decided is not None:
-            involved |= {decided.decided_by, decided.confirmed_by}
+            proposal = await decisions.find_proposal(tx, decided.proposal_id)
+            opened_by = proposal.opened_by if proposal else None
+            involved |= {decided.decided_by, decided.confirmed_by, *([opened_by] if opened_by else [])}
     if found.reviews is not None:
         first = await objections.find_objection(tx, deps.vault, found.reviews)
         if first is not None and first.answered_by is not None:

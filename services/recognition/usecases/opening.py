@@ -8,7 +8,7 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.origins import ProposalOrigin
-from services.recognition.domain.programs import Effect, EndingEvent, Program
+from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent, Program
 from services.recognition.store import certificates, decisions, proposals, words
 from services.recognition.store.decisions import Proposal
 from services.recognition.store.proposals import Opening
@@ -20,8 +20,10 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
 
-_NOT_HIS = frozenset({EndingEvent.OVERDUE, EndingEvent.OWN_REQUEST})
-"""Lateness follows from days alone, and for his own stop a person asks himself."""
+_NOT_HIS = ENDS_LIFE | {EndingEvent.OVERDUE, EndingEvent.OWN_REQUEST}
+"""A death is found by a case and holds in every program, not in one; lateness follows from days alone; and for his own
+stop a person asks himself.
+"""
 
 
 class ProposedError(ConflictError):
@@ -57,7 +59,10 @@ async def open_proposal(deps: Deps, tx: WriteTx, caller: Caller, learnt: Learnt)
     version = program.in_force(learnt.event_on)
     effect = version.effect_of(reason)
     if reason in _NOT_HIS or effect is Effect.CONTINUE or learnt.event_on > deps.clock.today():
-        detail = "The rule of the program names no such event, it is not for officers to say, or it lies ahead."
+        detail = (
+            "The rule of the program names no such event, it lies ahead, or it is not for officers to say: a death is "
+            "reported to the village, whose people look into it for every program."
+        )
         raise MalformedError(detail)
     await certificates.lock_shard(tx, shard_of(learnt.subject))
     enrolled = program.code in await proposals.list_enrolled(tx, learnt.subject)

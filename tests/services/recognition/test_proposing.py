@@ -336,7 +336,7 @@ async def learnt(officers, name="officer-1", **changes):
     return await officers.post("/v1/proposals", name, {**body, "ground": GROUND, **changes})
 
 
-async def test_what_an_officer_learns_himself_needs_another_and_holds_nothing_before(world, officers):
+async def test_what_an_officer_learns_himself_needs_another_and_holds_nothing_before(world, officers, http, issuer):
     await world.hear(enrolled(enrolment(SHE), program="unit_survivor"))
     made = await learnt(officers)
     assert (made.status_code, made.json()["ground"], made.json()["origin"]) == (201, "in_own_words", "officer")
@@ -348,22 +348,33 @@ async def test_what_an_officer_learns_himself_needs_another_and_holds_nothing_be
     assert "张建国" not in kept[0]["row"]
     path = f"/v1/proposals/{one['proposal_id']}"
     assert (await officers.post(f"{path}:decide", "officer-2", {"grounds": "婚姻登记已核对"})).status_code == 200
+    waits = [(await officers.get("/v1/work", f"officer-{each}")).json()["items"] for each in (1, 2, 3)]
+    assert [[item["kind"] for item in items] for items in waits] == [[], [], ["confirm"]]
     for name in ("officer-1", "officer-2"):  # who opened it and who decided it have said what they had to say
         assert (await officers.post(f"{path}:confirm", name)).json()["code"] == "four_eyes"
     assert (await officers.post(f"{path}:confirm", "officer-3")).json()["state"] == "notice"
+    body = {"program": "unit_survivor", "about": "intended_stop", "said": "没有再婚"}
+    me = issuer.headers("me.write", role="citizen", user=str(SHE))
+    answer = (
+        f"/v1/objections/{(await http.post('/v1/me/objections', json=body, headers=me)).json()['objection_id']}:answer"
+    )
+    upheld = {"upheld": True, "answer": "经核实未再婚"}
+    assert (await officers.post(answer, "officer-1", upheld)).json()["code"] == "four_eyes"
+    assert (await officers.post(answer, "officer-4", upheld)).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
         ({"reason": "overdue"}, 422),
+        ({"reason": "death"}, 422),
         ({"reason": "own_request"}, 422),
         ({"reason": "work_refused"}, 422),
         ({"event_on": "2023-11-02"}, 422),
         ({"subject": str(subject(2))}, 404),
         ({"program": "sandbox_pension"}, 409),
     ],
-    ids=["lateness", "another's wish", "not of the rule", "tomorrow", "a stranger", "a sandbox"],
+    ids=["lateness", "a death", "another's wish", "not of the rule", "tomorrow", "a stranger", "a sandbox"],
 )
 async def test_an_officer_proposes_what_the_rule_knows_of_people_it_pays(world, officers, changes, status):
     await world.hear(enrolled(enrolment(SHE), program="unit_survivor"))
