@@ -1,6 +1,7 @@
 """What a linter cannot say: the house rules that hold over all services."""
 
 import ast
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -8,10 +9,8 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from shared.kit import migrations, schema
-from shared.kit.app import create_app
 from tests.support.record import OPENAPI_DIR, SERVICES, SETTINGS_PAGE, dumps, openapi
-from tests.support.routes import routes_of
-from tests.support.settings import settings_for
+from tests.support.routes import app_of, routes_of
 from tests.support.settings_page import settings_page
 
 ROOT = Path(__file__).parents[1]
@@ -33,11 +32,21 @@ def python_files(*folders: str) -> list[Path]:
     return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_the_trees():
+    yield
+    tree_of.cache_clear()
+
+
 def calls_of(path: Path, names: set[str]) -> list[int]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     return [
         node.lineno
-        for node in ast.walk(tree)
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
     ]
 
@@ -77,7 +86,7 @@ def test_use_cases_never_open_a_transaction():
         f"{path}:{line}"
         for path in python_files("services")
         if "usecases" in path.parts or path.name == "usecases.py"
-        for line in openings(ast.parse(path.read_text(encoding="utf-8")))
+        for line in openings(tree_of(path))
     ]
     assert not found
 
@@ -139,9 +148,7 @@ def test_every_route_names_its_caller(service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_person_in_a_path_or_query(service):
-    declared = import_module(f"services.{service}.app").SERVICE
-    app = create_app(declared, settings_for(declared.settings))
-    for path, methods in app.openapi()["paths"].items():
+    for path, methods in app_of(service).openapi()["paths"].items():
         for method in methods.values():
             names = {each["name"] for each in method.get("parameters", []) if each["in"] in {"path", "query"}}
             assert not names & {"citizen_id", "id_no", "name", "phone"}, path
@@ -166,7 +173,7 @@ def test_modules_introduce_themselves_and_files_are_short():
     silent, long = [], []
     for path in python_files("services", "shared", "deploy"):
         text = path.read_text(encoding="utf-8")
-        if text.strip() and not ast.get_docstring(ast.parse(text)):
+        if text.strip() and not ast.get_docstring(tree_of(path)):
             silent.append(str(path))
         if text.count("\n") > 400:
             long.append(str(path))

@@ -5,11 +5,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 _LOOK = """
-import pkgutil, sys
+import gc, pkgutil, sys
+gc.disable()  # nothing is thrown away while loading
 from importlib import import_module
 root, site = sys.argv[1:]
 sys.path[:] = [site, *(path for path in sys.path if path and path != root)]
@@ -26,8 +28,13 @@ assert not [name for name in sys.modules if name.split(".")[0] == "tests"]
 """
 
 
-def test_the_wheel_holds_what_runs(tmp_path):
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> str:
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("built")), versions=["standard"])
+    return wheel
+
+
+def test_the_wheel_holds_what_runs(built):
     names = set(zipfile.ZipFile(built).namelist())
     for folder, pattern in (
         ("services", "**/*.toml"),
@@ -42,8 +49,7 @@ def test_the_wheel_holds_what_runs(tmp_path):
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
 
 
-def test_every_module_of_the_wheel_loads_without_the_checkout(tmp_path):
-    (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+def test_every_module_of_the_wheel_loads_without_the_checkout(built, tmp_path):
     site = tmp_path / "site"
     zipfile.ZipFile(built).extractall(site)
     done = subprocess.run(

@@ -4,17 +4,15 @@ import ast
 import csv
 import json
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 from deploy.local.secrets import OPERATOR
 from shared.contracts import events
 from shared.contracts.describe import asyncapi, describe
 from shared.contracts.events import EVENTS, TableEvent
-from shared.kit.app import create_app
 from shared.kit.bus import Subscription
 from tests.support import routes
-from tests.support.settings import SETTINGS_ENV, settings_for
+from tests.support.settings import SETTINGS_ENV
 from tests.support.settings_page import settings_page
 
 ROOT = Path(__file__).parents[2]
@@ -32,22 +30,20 @@ def dumps(document: object) -> str:
 
 def openapi(service: str) -> dict[str, object]:
     """The OpenAPI document of a service as this code makes it."""
-    declared = import_module(f"services.{service}.app").SERVICE
-    return create_app(declared, settings_for(declared.settings)).openapi()
+    return routes.app_of(service).openapi()
 
 
 def hearers(name: str) -> list[str]:
     """The services whose handlers name an event's constant, apart from importing it."""
+    return [service for service in SERVICES if name in _named_by_handlers(service)]
 
-    def names(path: Path) -> set[str]:
-        return {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
 
-    rooms = {service: (ROOT / "services" / service).glob("handlers*") for service in SERVICES}
-    return [
-        service
-        for service, found in rooms.items()
-        if any(name in names(path) for room in found for path in ([room] if room.is_file() else room.rglob("*.py")))
-    ]
+@cache
+def _named_by_handlers(service: str) -> frozenset[str]:
+    rooms = (ROOT / "services" / service).glob("handlers*")
+    paths = [path for room in rooms for path in ([room] if room.is_file() else room.rglob("*.py"))]
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in paths)
+    return frozenset(node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def events_table() -> str:

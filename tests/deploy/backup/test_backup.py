@@ -75,11 +75,20 @@ async def lived(data: Path, place: Place) -> datetime:
     return moment
 
 
-async def test_a_city_is_restored_to_a_moment_and_to_the_last_thing_archived(tmp_path):
+@pytest.fixture(scope="module")
+async def life(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
+    """A folder of keys and backups, all that is left of a city, and the moment after its second message."""
+    left = tmp_path_factory.mktemp("life")
+    moment = await lived(left / "stack", Place(left / "backups"))
+    shutil.rmtree(left / "stack" / "postgres")
+    shutil.rmtree(left / "stack" / "services")
+    return left, moment
+
+
+async def test_a_city_is_restored_to_a_moment_and_to_the_last_thing_archived(tmp_path, life):
+    left, moment = life
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
     data, place = tmp_path / "stack", Place(tmp_path / "backups")
-    moment = await lived(data, place)
-    shutil.rmtree(data / "postgres")
-    shutil.rmtree(data / "services")
     (data / "nats" / "jetstream").mkdir(parents=True)
     done = await restore(data, place, at=moment)
     assert (done.replayed, done.until is not None, len(done.aside)) == (2, True, 1)
@@ -105,9 +114,10 @@ async def test_a_city_is_restored_to_a_moment_and_to_the_last_thing_archived(tmp
         assert await said(stack) == ["1", "2", "3", "4"]
 
 
-async def test_a_restored_city_is_archived_as_a_branch_of_its_own(tmp_path):
+async def test_a_restored_city_is_archived_as_a_branch_of_its_own(tmp_path, life):
+    left, moment = life
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
     data, place = tmp_path / "stack", Place(tmp_path / "backups")
-    moment = await lived(data, place)
     await restore(data, place, at=moment)
     async with database(data) as stack, connected(stack) as connection, following(data, place):
         await say(connection, 5)
@@ -162,7 +172,7 @@ def make_folder(data: Path) -> Path:
 async def test_old_backups_go_and_the_rest_stays_restorable(tmp_path):
     data, place = tmp_path / "stack", Place(tmp_path / "backups")
     async with database(data) as stack:
-        kept = [await take(origin(data), place, lambda _line: None, keep=2) for _ in range(3)]
+        kept = [await take(origin(data), place, lambda _line: None, keep=1) for _ in range(2)]
         assert [base.name for base in place.bases()] == [base.name for base in kept[1:]]
         (kept[-1].cluster / "PG_VERSION").write_text("19\n")
         with pytest.raises(BackupError, match="pg_verifybackup"):
