@@ -20,6 +20,7 @@ from deploy.local.probes import free_ports
 from deploy.local.processes import Child
 from shared.kit.app import create_app
 from shared.kit.docs_page import page
+from tests.support.routes import app_of
 from tests.support.settings import settings_for
 
 
@@ -89,8 +90,7 @@ async def test_the_page_behind_the_gateway_leads_to_its_document(gateway):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_and_schema_of_a_service_can_be_read(service):
-    declared = import_module(f"services.{service}.app").SERVICE
-    document = create_app(declared, settings_for(declared.settings)).openapi()
+    document = app_of(service).openapi()
     html = page(document)
     seen = Seen(html)
     assert not seen.loaded
