@@ -6,6 +6,7 @@ import hmac
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -69,8 +70,12 @@ class Callbacks:
     def __init__(self, url: str, secret: str) -> None:
         self.url = url
         self._key = base64.b64decode(secret.removeprefix("whsec_")) if secret else b""
-        self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        # Reads the certificates of all authorities, which takes longer than everything else here: once there is a use.
+        return httpx.AsyncClient(timeout=10.0, trust_env=False)
 
     def plan(self, ids: Sequence[str], behaviour: Behaviour) -> None:
         """Call back about messages, in the background."""
@@ -126,7 +131,8 @@ class Callbacks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
 
 class Gateways:

@@ -14,6 +14,11 @@ from shared.kit import migrations
 from shared.kit.db import Database, ReadTx, WriteTx, driver_of
 from tests.support.servers import ServiceDatabases
 
+_BEGIN = "SAVEPOINT step"
+_KEEP = "RELEASE SAVEPOINT step"
+_UNDO = f"ROLLBACK TO SAVEPOINT step; {_KEEP}"
+"""Of what is a transaction elsewhere; each in one question, as most tests do little else than ask."""
+
 
 class RolledBackDatabase(Database):
     """A database whose commits are savepoints within one transaction that never commits."""
@@ -51,13 +56,11 @@ class RolledBackDatabase(Database):
         assert self._one is not None
         assert self._driver is not None
         async with self._turn:
-            savepoint = self._driver.transaction()
-            await savepoint.start()
-            await self._driver.execute("SET LOCAL transaction_read_only = on")
+            await self._driver.execute(f"{_BEGIN}; SET LOCAL transaction_read_only = on")
             try:
                 yield ReadTx(self._one, self._driver)
             finally:
-                await savepoint.rollback()
+                await self._driver.execute(_UNDO)
 
     @override
     @asynccontextmanager
@@ -65,17 +68,15 @@ class RolledBackDatabase(Database):
         assert self._one is not None
         assert self._driver is not None
         async with self._turn:
-            savepoint = self._driver.transaction()
-            await savepoint.start()
+            await self._driver.execute(_BEGIN)
             tx = WriteTx(self._one, self._driver)
             try:
                 yield tx
             except BaseException:
-                await savepoint.rollback()
+                await self._driver.execute(_UNDO)
                 raise
-            await savepoint.commit()
             # A use case's ON COMMIT DROP tables would live until the outer transaction ends.
-            await self._drop_temporary()
+            await self._driver.execute(f"{_KEEP}; DISCARD TEMP")
         for told in tx.after_commit:
             told()
 
@@ -83,14 +84,6 @@ class RolledBackDatabase(Database):
     async def at_once(self, sql: str, *args: object) -> list[asyncpg.Record]:
         async with self.write() as tx:
             return await tx.fetch(sql, *args)
-
-    async def _drop_temporary(self) -> None:
-        assert self._one is not None
-        found = await self._one.execute(
-            sa.text("SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'")
-        )
-        for (name,) in found.all():
-            await self._one.execute(sa.text(f'DROP TABLE pg_temp."{name}"'))
 
 
 _MIGRATED: set[tuple[str, str]] = set()

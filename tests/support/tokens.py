@@ -1,6 +1,7 @@
 """A token issuer for tests: real ES256 access tokens, verified by the real guard."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import httpx
 from joserfc import jwt
@@ -57,8 +58,13 @@ class Issuer:
         """The Authorization header of such a token."""
         return {"Authorization": f"Bearer {self.token(*scopes, **options)}"}  # type: ignore[arg-type]
 
+    @cached_property
+    def known_guard(self) -> Guard:
+        """One for all tests that are about something else: it has the keys, and knows the tokens it has seen."""
+        return self.guard()
+
     def guard(self) -> Guard:
-        """A guard that trusts this issuer."""
+        """A new guard that trusts this issuer."""
 
         def serve(_request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, json={"keys": [self.key.as_dict(private=False)]})

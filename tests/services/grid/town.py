@@ -235,7 +235,7 @@ class Town:
 
     async def ask(self, method: str, path: str, *, headers: dict[str, str], **options: Any) -> httpx.Response:
         # One application serves all towns of this process, as building one takes longer than most tests.
-        self.app.state.platform = SimpleNamespace(guard=self.issuer.guard())
+        self.app.state.platform = SimpleNamespace(guard=self.issuer.known_guard)
         self.app.state.deps = self.deps
         transport = httpx.ASGITransport(app=self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://grid.test") as client:

@@ -187,8 +187,14 @@ def _app(max_body_bytes: int) -> FastAPI:
     return create_app(SERVICE, settings_for(IngestSettings, max_body_bytes=max_body_bytes))
 
 
+@cache
+def _settings(**settings: object) -> IngestSettings:
+    """Read once: for many tests it takes longer than what they do with it."""
+    return settings_for(IngestSettings, **(SMALL | settings))
+
+
 def make_world(database: Any, issuer: Issuer, folder: Path, **settings: object) -> World:
-    chosen = settings_for(IngestSettings, data_dir=folder, **(SMALL | settings))
+    chosen = _settings(**settings).model_copy(update={"data_dir": folder})
     clock = FixedClock(NOW)
     platform = Platform(
         settings=chosen,
@@ -197,7 +203,7 @@ def make_world(database: Any, issuer: Issuer, folder: Path, **settings: object) 
         bus=None,  # type: ignore[arg-type]  # nothing is published here
         outbox=Outbox("ingest", clock, asyncio.Event()),
         peers=Peers(httpx.AsyncClient(transport=httpx.MockTransport(_programs)), None),
-        guard=issuer.guard(),
+        guard=issuer.known_guard,
     )
     keys = Keys.from_settings(chosen.subject_key, chosen.name_key, chosen.vault_keys)
     deps = IngestDeps(

@@ -8,6 +8,7 @@ import httpx
 import orjson
 import pytest
 
+from deploy.sandbox.app import SandboxOptions, create_app
 from services.notify.channels.webhook import Poster, WebhookSettings
 from services.notify.domain.endpoints import may_call
 from services.notify.jobs import Hooks
@@ -70,8 +71,8 @@ class TestAddresses:
         assert (await poster.post(url, {}, b"{}")).reason == reason
         await poster.close()
 
-    async def test_it_connects_to_the_address_it_looked_at_under_the_name_it_was_given(self, sandbox):
-        seen = []
+    async def test_it_connects_to_the_address_it_looked_at_under_the_name_it_was_given(self):
+        seen, sandbox = [], create_app(SandboxOptions())
 
         @sandbox.middleware("http")
         async def note(request, call_next):

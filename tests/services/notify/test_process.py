@@ -95,7 +95,7 @@ async def test_events_become_text_messages_and_receipts_proof(
         await bus.reconcile_streams(EVENTS, replicas=1)
         app = create_app(SERVICE, settings)
         async with serving(app) as notify, httpx.AsyncClient(base_url=notify) as http:
-            app.state.platform.guard = issuer.guard()
+            app.state.platform.guard = issuer.known_guard
             sandbox.state.callbacks.url = f"{notify}/v1/receipts/sms"
             operator = issuer.headers("operate")
             death = table_message(SUSPICION_RAISED, suspicions([(who, uuid4(), "suspected_death", 1) for who in DEAD]))

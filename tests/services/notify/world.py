@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from services.notify.channels import Channel, ReadyChannel
 from services.notify.channels.sms import SmsSettings
 from services.notify.domain.delivery import Receipt
 from services.notify.domain.schedule import Hours
+from services.notify.domain.template import Template
 from services.notify.jobs import Sender
 from services.notify.usecases.deps import Deps, ways_of
 from shared.contracts.events import (
@@ -143,6 +145,17 @@ def sms_settings(**values: object) -> SmsSettings:
     return SmsSettings(**{"url": "http://sandbox/sms/1", "receipt_secret": RECEIPT_SECRET, **values})  # type: ignore[arg-type]
 
 
+@cache
+def _channels() -> Mapping[str, ReadyChannel]:
+    return channel_files.ready(channel_files.discover())
+
+
+@cache
+def _templates(channels: frozenset[str]) -> Mapping[str, Template]:
+    """Read once: reading them all takes longer than most tests."""
+    return template_files.discover(channels)
+
+
 def make_deps(
     database: Database,
     *,
@@ -153,7 +166,7 @@ def make_deps(
 ) -> Deps:
     """Everything the verbs need; text messages are on when settings are given."""
     at = clock or FixedClock(MORNING)
-    channels = channel_files.ready({**channel_files.discover(), **(more or {})})
+    channels = {**_channels(), **channel_files.ready(more or {})}
     if sms is not None:
         channels["sms"] = ReadyChannel(channel=channels["sms"].channel, settings=sms, off=None)
     used = client or httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
@@ -162,7 +175,7 @@ def make_deps(
         outbox=Outbox("notify", at, asyncio.Event()),
         clock=at,
         vault=VAULT,
-        templates=template_files.discover(set(channels)),
+        templates={**_templates(frozenset(channels))},
         channels=channels,
         ways=ways_of(channels),
         senders={

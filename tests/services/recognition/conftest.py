@@ -27,7 +27,7 @@ def app():
 @pytest.fixture
 async def http(app, world, issuer):
     """A caller of the application on the world's database; the test's issuer is trusted."""
-    app.state.deps, app.state.platform = world.deps, _Platform(issuer.guard())
+    app.state.deps, app.state.platform = world.deps, _Platform(issuer.known_guard)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recognition.test") as client:
         yield client
 

@@ -160,7 +160,7 @@ def test_a_new_program_is_one_new_file(one_more):
 @pytest.mark.db
 async def test_people_of_a_new_program_are_enrolled_recognised_and_named(one_more, database_for, app, issuer):
     world = World(make_deps(await database_for("recognition"), programs=load(one_more)))
-    app.state.deps, app.state.platform = world.deps, SimpleNamespace(guard=issuer.guard())
+    app.state.deps, app.state.platform = world.deps, SimpleNamespace(guard=issuer.known_guard)
     citizen_id = "11010519491231002X"
     who = world.deps.subjects.one(citizen_id)
     await world.hear(enrolled(enrolment(who), program="heating_allow"), assessed(assessment(who)))

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture
 async def client(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
     app = app_of("scoring")
-    app.state.platform = SimpleNamespace(guard=issuer.guard(), database=world.database)
+    app.state.platform = SimpleNamespace(guard=issuer.known_guard, database=world.database)
     app.state.deps = Deps(
         database=world.database,
         clock=world.clock,
