@@ -1,5 +1,7 @@
 """Fixtures of the whole suite live in tests/support; nothing is imported from here."""
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says how busy the machine is, not how right the code.
@@ -15,3 +17,9 @@ _LONG = ("flows/test_city", "flows/test_demo", "bench/test_sections", "flows/", 
 def pytest_collection_modifyitems(items):
     """Long stories begin first, so that all workers end together; the rest stays in its random order."""
     items.sort(key=lambda item: next((place for place, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)))
+
+
+def pytest_collection_finish():
+    """What collecting has loaded stays to the end: looking through it again and again is a tenth of the suite's work."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
