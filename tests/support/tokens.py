@@ -19,6 +19,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self.key = ECKey.generate_key("P-256", auto_kid=True)
+        self._headers: dict[tuple[object, ...], dict[str, str]] = {}
 
     def token(
         self,
@@ -55,8 +56,12 @@ class Issuer:
         return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": token_type}, claims, self.key)
 
     def headers(self, *scopes: str, **options: object) -> dict[str, str]:
-        """The Authorization header of such a token."""
-        return {"Authorization": f"Bearer {self.token(*scopes, **options)}"}  # type: ignore[arg-type]
+        """The Authorization header of such a token; within a minute the same one, as a client would use it."""
+        key = (scopes, repr(options), int(wall()) // 60)
+        if key not in self._headers:
+            token = self.token(*scopes, **options)  # type: ignore[arg-type]
+            self._headers[key] = {"Authorization": f"Bearer {token}"}
+        return {**self._headers[key]}
 
     @cached_property
     def known_guard(self) -> Guard:
