@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.kit import migrations
+from shared.kit import migrations, schema
+from shared.kit.db import Database
 
 FIRST = {
     "ingest": "ingest_0004",
@@ -55,3 +56,22 @@ def test_what_would_stop_them_is_found(tmp_path):
     said = found("grid", tmp_path, after="grid_0007")
     assert "grid_0008.sql" in said
     assert "require-concurrent-index-creation" in said
+
+
+async def test_a_release_works_on_the_schema_of_the_one_after_it(service_databases):
+    url = service_databases.url("notify")
+    await migrations.upgrade("notify", url)
+    database = Database(url, schema="notify", pool_size=1)
+    try:
+        for said, serves in (("notify_next_release", True), (migrations.revisions("notify")[-2], False)):
+            async with database.write() as tx:
+                await tx.run("UPDATE notify.alembic_version SET version_num = $1", said)
+            assert schema.serves("notify", await schema.current(database)) is serves
+            if serves:
+                await migrations.upgrade("notify", url)
+                assert await schema.current(database) == said
+    finally:
+        async with database.write() as tx:
+            await tx.run("UPDATE notify.alembic_version SET version_num = $1", schema.head("notify"))
+        await database.close()
+    assert not schema.serves("notify", None)

@@ -103,6 +103,9 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    # Whatever is raised while a body is read, our own limit too, the framework calls a bad request.
+    if isinstance(error.__cause__, ProblemError):
+        return _respond(request, error.__cause__)
     phrase = HTTPStatus(error.status_code).phrase
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 ALGORITHMS: Final = ["ES256"]
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  (a media type, not a secret)
 _REFRESH_SECONDS = 10.0
+_RETRY_SECONDS = 1.0
 _LEEWAY = 5
 _KNOWN_SECONDS = 60.0
 _MOST_KNOWN = 4096
@@ -71,7 +72,7 @@ class Keys:
         self._url = url
         self._client = client
         self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._ask_from = 0.0
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str | None) -> KeySet:
@@ -83,21 +84,24 @@ class Keys:
         if self._keys and any(key.kid == kid for key in self._keys.keys):
             return self._keys
         async with self._lock:
-            if wall() - self._fetched_at >= _REFRESH_SECONDS or self._keys is None:
-                await self._fetch()
+            if wall() >= self._ask_from:
+                # Those in line behind a question nobody answered do not ask again, each for itself.
+                answered = await self._fetch()
+                self._ask_from = wall() + (_REFRESH_SECONDS if answered else _RETRY_SECONDS)
         if self._keys is None:
             detail = "The token issuer does not answer; try again shortly."
             raise UnavailableError(detail)
         return self._keys
 
-    async def _fetch(self) -> None:
+    async def _fetch(self) -> bool:
         try:
             answer = await self._client.get(self._url, timeout=3.0)
             answer.raise_for_status()
             self._keys = KeySet.import_key_set(answer.json())
-            self._fetched_at = wall()
         except (httpx.HTTPError, ValueError, JoseError) as error:
             log.warning("issuer_keys_unavailable", reason=type(error).__name__)
+            return False
+        return True
 
 
 class Guard:

@@ -4,12 +4,16 @@ from importlib import resources
 from io import StringIO
 
 import sqlalchemy as sa
+import structlog
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.kit.db_url import sqlalchemy_url, tls_of
+
+log = structlog.get_logger(__name__)
 
 
 def _config(service: str, url: str = "") -> Config:
@@ -21,7 +25,10 @@ def _config(service: str, url: str = "") -> Config:
 
 
 async def upgrade(service: str, url: str, *, revision: str = "head") -> None:
-    """Bring the schema of `service` to `revision`. Two processes at once do it one after the other."""
+    """Bring the schema of `service` to `revision`. Two processes at once do it one after the other.
+
+    A schema that only a later release knows is left as it is: this one can work on it (`schema.serves`).
+    """
     engine = create_async_engine(sqlalchemy_url(url), connect_args={"ssl": tls_of(url)})
     try:
         async with engine.connect() as connection:
@@ -33,12 +40,21 @@ async def upgrade(service: str, url: str, *, revision: str = "head") -> None:
 
             def run(sync: sa.Connection) -> None:
                 config.attributes["connection"] = sync
+                if found := _of_a_later_release(service, sync):
+                    log.warning("schema_of_a_later_release", revision=found)
+                    return
                 command.upgrade(config, revision)
 
             await connection.run_sync(run)
             await connection.commit()
     finally:
         await engine.dispose()
+
+
+def _of_a_later_release(service: str, connection: sa.Connection) -> str | None:
+    """The revision a schema has, where this code has none of that name."""
+    found = MigrationContext.configure(connection, opts={"version_table_schema": service}).get_current_revision()
+    return found if found and found not in revisions(service) else None
 
 
 def sql_of(service: str, before: str, revision: str) -> str:

@@ -17,16 +17,31 @@ _REVISION = re.compile(r"""^(down_)?revision(?:: [^=]+)? = ["'](\w+)["']""", re.
 
 
 @cache
-def head(service: str) -> str:
-    """The revision this code expects: the one no other follows."""
+def _written(service: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Revisions of a service, and those among them that another follows."""
     versions = resources.files(f"services.{service}") / "migrations" / "versions"
     said = [each.read_text(encoding="utf-8") for each in versions.iterdir() if each.name.endswith(".py")]
     found = [(bool(down), name) for text in said for down, name in _REVISION.findall(text)]
-    heads = {name for down, name in found if not down} - {name for down, name in found if down}
+    return frozenset(name for down, name in found if not down), frozenset(name for down, name in found if down)
+
+
+def head(service: str) -> str:
+    """The revision this code expects: the one no other follows."""
+    revisions, followed = _written(service)
+    heads = revisions - followed
     if len(heads) != 1:
         msg = f"{service} has {len(heads)} newest migrations"
         raise RuntimeError(msg)
-    return str(heads.pop())
+    return next(iter(heads))
+
+
+def serves(service: str, revision: str | None) -> bool:
+    """Whether this code can work on a schema of that revision: its own newest, or one only a later release knows.
+
+    Migrations fit the version that runs beside them (DESIGN 8): while a release is rolled out, and after the way back
+    from it, older processes work on the newer schema.
+    """
+    return revision is not None and (revision == head(service) or revision not in _written(service)[0])
 
 
 async def current(database: Database) -> str | None:

@@ -1,11 +1,14 @@
 """Only a whole, fresh token of our issuer, for us, of the right kind, lets anybody in."""
 
+import asyncio
+
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-from shared.kit.auth import TOKEN_TYPE
-from shared.kit.problems import UnauthorizedError
+from shared.kit.auth import TOKEN_TYPE, Keys
+from shared.kit.problems import UnauthorizedError, UnavailableError
 from tests.support.tokens import ISSUER, Issuer
 
 
@@ -67,3 +70,18 @@ async def test_another_algorithm_is_refused(issuer, algorithm):
         token = f"eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{token.split('.')[1]}."
     with pytest.raises(UnauthorizedError):
         await issuer.guard().caller(token)
+
+
+async def test_who_waits_behind_a_question_to_a_silent_issuer_is_told_without_asking_again():
+    asked = []
+
+    async def silent(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        await asyncio.sleep(0)
+        raise httpx.ReadTimeout("silent", request=request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(silent)) as client:
+        keys = Keys("http://issuer.test/keys", client)
+        told = await asyncio.gather(*(keys.get("unknown") for _ in range(5)), return_exceptions=True)
+    assert [type(each) for each in told] == [UnavailableError] * 5
+    assert len(asked) == 1

@@ -1,6 +1,7 @@
 """What a dying or a busy server does to whoever asks it."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -172,3 +173,10 @@ async def test_what_an_array_is_one_connection_learns_for_all(service_databases)
     assert dict(rows[0]) == {"numbers": [1, 2], "words": ["a"]}
     assert asked
     assert not [question for question in asked if "typeinfo_tree" in question]
+
+
+async def test_a_host_that_has_vanished_is_noticed_within_a_minute(database):
+    async with database.read() as tx:
+        peer = tx._driver._transport.get_extra_info("socket")
+        assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000

@@ -84,6 +84,15 @@ async def test_every_error_is_a_problem_without_the_input(http, method, path, bo
     assert answer.headers["x-request-id"] == "abcdefgh-1"
 
 
+async def test_a_body_that_declares_no_length_is_too_large_once_it_is(http):
+    async def pieces():
+        for _ in range(30):
+            yield b" " * 100
+
+    answer = await http.post("/ask", content=pieces(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 async def test_a_pointer_names_what_is_declared_and_no_key_of_a_mapping(http):
     answer = await http.post("/ask", json={"citizen_id": 1, "days": "x", "values": {ID: 2, "days": 3}})
     assert [each["pointer"] for each in answer.json()["errors"]] == [
