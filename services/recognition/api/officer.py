@@ -14,7 +14,7 @@ from services.recognition.schemas.officer import (
     DecisionOut,
     LiftedOut,
     LiftIn,
-    OpenIn,
+    OwnProposalIn,
     ProposalOut,
     ProposalsOut,
 )
@@ -59,7 +59,7 @@ async def list_proposals(
 
 
 @router.post("/proposals", status_code=201, response_model=ProposalOut, openapi_extra=ONCE)
-async def open_proposal(request: Request, body: OpenIn, caller: Officer, found: DepsOf) -> Response:
+async def open_proposal(request: Request, body: OwnProposalIn, caller: Officer, found: DepsOf) -> Response:
     """Propose what an officer has learnt himself, a death excepted, which a case finds for every program.
 
     It changes no answer and holds no payment before another has confirmed it.

@@ -22,7 +22,7 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OpenIn(PersonIn):
+class OwnProposalIn(PersonIn):
     """What an officer has learnt himself: it is proposed, for him or another to decide and for another to confirm.
 
     `ground` is what he knows and from where; officers of the program read it, and nobody else.
