@@ -110,13 +110,18 @@ def _standing(sightings: Iterable[Sighting], kinds: frozenset[Kind], refutation:
     whatever day it names: who was taken for his brother in September may have died in August.
     """
     refutations = [each for each in sightings if each.kind is refutation]
-    refuted = {each.day for each in refutations}
-    until, concluded = max(refuted, default=-1), max((each.concluded for each in refutations), default=0)
+    until = max((each.day for each in refutations), default=-1)
+    concluded = max((each.concluded for each in refutations), default=0)
 
     def stands(record: Sighting) -> bool:
         return record.concluded > concluded if record.concluded and concluded else record.day > until
 
-    return [each for each in sightings if each.kind in kinds and stands(each)], len(refuted)
+    return [each for each in sightings if each.kind in kinds and stands(each)], _conclusions(refutations)
+
+
+def _conclusions(facts: Iterable[Sighting]) -> int:
+    """How many there were: two of one day are two, for people may have concluded otherwise between them."""
+    return len({(each.day, each.concluded) for each in facts})
 
 
 def _death(sightings: Sequence[Sighting], weights: Negatives, today: date) -> Suspicion | None:
@@ -266,9 +271,10 @@ def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspici
         alive, misuse = "hypothesis:reappeared", "hypothesis:card_use_by_other"
     if not records:
         return None
-    explained = [each.day for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
+    answers = [each for each in sightings if each.kind is Kind.REFUTED_CONFLICT]
+    explained = max((each.day for each in _explaining(answers, records, sightings)), default=-1)
     dated_by = _dating(records, weights)
-    since = max(max(each.day for each in dated_by) + weights.grace_days, max(explained, default=-1))
+    since = max(max(each.day for each in dated_by) + weights.grace_days, explained)
     after = [each for each in sightings if each.kind is Kind.SEEN and _is_after(each, since)]
     if not after:
         return None
@@ -282,9 +288,21 @@ def _contradiction(sightings: Sequence[Sighting], weights: Negatives) -> Suspici
         listed,
         [*records, *listed],
         reasons=["seen_in_person_after" if in_person else "card_used_after", *reasons],
-        episode=len(set(explained)),
+        episode=_conclusions(answers),
         blocks=True,
     )
+
+
+def _explaining(
+    answers: Iterable[Sighting], records: Iterable[Sighting], sightings: Iterable[Sighting]
+) -> list[Sighting]:
+    """Answers to a contradiction that still hold: not that he lives, where people have found since that he does not.
+
+    That he is dead and others used his cards holds whatever was found of him since.
+    """
+    latest = max((each.concluded for each in records), default=0)
+    dead = {each.concluded for each in sightings if each.kind is Kind.DIED}
+    return [each for each in answers if each.concluded in dead or not 0 < each.concluded < latest]
 
 
 def _is_after(sighting: Sighting, since: int) -> bool:

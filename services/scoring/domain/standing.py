@@ -6,7 +6,7 @@ them stand is worked out when they are weighed.
 
 import numpy as np
 
-from services.scoring.domain.signals import Array, Kind, Origins, Signals
+from services.scoring.domain.signals import BY_PEOPLE, Array, Kind, Origins, Signals
 
 # People's own conclusions are not a department's to take back.
 _FIRM = (Kind.TAKEN_BACK, Kind.REFUTED_DEATH, Kind.REFUTED_INCARCERATION, Kind.REFUTED_MISSING, Kind.REFUTED_CONFLICT)
@@ -56,8 +56,10 @@ def _repeats(signals: Signals, origins: Origins) -> Array:
         return mask
     source = origins.source_numbers[signals.origin]
     rows = rows[(source[rows] == source[rows - 1]) & (_persons(signals, rows) == _persons(signals, rows - 1))]
-    # Hints are told apart by their record: two nameless dead of one day are two.
-    rows = rows[signals.kind[rows] != Kind.HINT]
+    # Hints are told apart by their record: two nameless dead of one day are two. So are two conclusions about one day:
+    # people may have concluded otherwise between them.
+    by_people = np.asarray([each.source in BY_PEOPLE for each in origins.items], dtype=bool)
+    rows = rows[(signals.kind[rows] != Kind.HINT) & ~by_people[signals.origin[rows]]]
     mask[rows] = True
     several = np.union1d(rows, rows - 1)
     fact = np.cumsum(~mask[several])

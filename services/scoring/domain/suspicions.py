@@ -226,7 +226,9 @@ def consequence(kind: SuspicionKind, conclusion: CaseConclusion) -> Consequence 
         return None
     if conclusion in (CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT):
         ends = (kind, *_ENDS_TOO.get(kind, ()))
-        return Consequence(found=_FOUND.get(kind, ()), ends=ends, status=Status.CONFIRMED)
+        # What contradicted it has been answered with it; whatever contradicts it from now on is a matter of its own.
+        explained = (Kind.REFUTED_CONFLICT,) if kind is SuspicionKind.CONFLICT else ()
+        return Consequence(explained=explained, found=_FOUND.get(kind, ()), ends=ends, status=Status.CONFIRMED)
     facts = _REFUTES.get(kind, ())
     if conclusion is CaseConclusion.FALSE_DEATH:
         # Whoever is found alive refutes death and disappearance, under whichever heading the case was opened.

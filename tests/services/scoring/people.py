@@ -54,6 +54,7 @@ STRONG = {
     "prison_custody": "prison",
     "court_judgment": "court",
     "case_conclusion": "grid",
+    "stop_request": "family",
     "evidence_correction": "police",
 }
 ORIGINS = origins_of(
@@ -113,9 +114,12 @@ def concluded(
 ) -> list[Saw]:
     """The facts that follow from a conclusion of people, about a day; `said` on which they concluded it."""
     follows = consequence(kind, conclusion)
-    facts = (*follows.refuted, *follows.explained, *follows.found) if follows else ()
+    if follows is None:
+        return []
+    facts = [(on, fact) for fact in (*follows.refuted, *follows.found)]
+    facts += [(said or on, fact) for fact in follows.explained]
     at = -day_number(said) if said else 0
-    return [Saw(who=who, source="case_conclusion", on=on, kind=fact, evidence=at) for fact in facts]
+    return [Saw(who=who, source="case_conclusion", on=day, kind=fact, evidence=at) for day, fact in facts]
 
 
 def opinions_of(saws: Iterable[Saw], *, today: date = TODAY, rules: RuleSet = RULES) -> Opinions:

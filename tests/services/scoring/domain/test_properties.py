@@ -13,6 +13,7 @@ from services.scoring.domain.assessment import assess
 from services.scoring.domain.changes import Stored, difference, divide
 from services.scoring.domain.opinions import Opinions
 from services.scoring.domain.signals import (
+    BY_PEOPLE,
     Kind,
     Origin,
     Rows,
@@ -24,7 +25,9 @@ from services.scoring.domain.signals import (
     union,
 )
 from services.scoring.domain.standing import standing
+from services.scoring.domain.suspicions import consequence
 from services.scoring.domain.weighing import scale_of
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 from tests.services.scoring.people import (
     ORIGINS,
     RULES,
@@ -38,6 +41,7 @@ from tests.services.scoring.people import (
 )
 
 SCALE = scale_of(RULES, ORIGINS, TODAY)
+FALSE_DEATH, CONFIRMED = CaseConclusion.FALSE_DEATH, CaseConclusion.CONFIRMED
 # Days that decide: side by side, at the edges of what is recent and of the window, and outside.
 BACK = (0, 1, 2, 30, 60, 89, 90, 91, 182, 240, 300, 363, 364, 365, 366, 420)
 # Half of what registers say is no sight. Of nobody who is seen by two strong sources and a weak one anything else is
@@ -64,8 +68,13 @@ def saws_of(
             on=TODAY - timedelta(days=back[day]),
             kind=kinds[kind] if sources[source] in STRONG else Kind.SEEN,
             full=not unsure,
-            # An evidence id is of one record: of one person, source and day, each of which may come more than once.
-            evidence=((who * len(sources) + source) * len(back) + day) * 3 + again + 1,
+            evidence=(
+                # People conclude at an instant, about one day or several, in a case or by a request.
+                -(again + 1)
+                if sources[source] in BY_PEOPLE
+                # An evidence id is of one record: of one person, source and day, each of which may come more than once.
+                else ((who * len(sources) + source) * len(back) + day) * 3 + again + 1
+            ),
         )
 
     what = st.integers(0, len(sources) * 3 * 2 * len(kinds) - 1)
@@ -290,17 +299,50 @@ def test_what_counts_is_each_fact_once_in_order(saws) -> None:
     counted = standing(signals(saws), ORIGINS)
     raw = counted.subjects.view(np.uint8).reshape(-1, 16)
     facts = [
-        (raw[person].tobytes(), int(ORIGINS.source_numbers[origin]), day, kind)
-        for person, origin, day, kind in zip(
+        (raw[person].tobytes(), int(ORIGINS.source_numbers[origin]), day, kind, min(evidence, 0))
+        for person, origin, day, kind, evidence in zip(
             counted.person_rows().tolist(),
             counted.origin.tolist(),
             counted.day.tolist(),
             counted.kind.tolist(),
+            counted.evidence.tolist(),
             strict=True,
         )
         if kind != Kind.HINT
     ]
-    assert facts == sorted(set(facts))
+    assert len(facts) == len(set(facts))
+    assert [fact[:4] for fact in facts] == sorted(fact[:4] for fact in facts)
+
+
+CONCLUSIONS = st.tuples(
+    st.sampled_from(sorted(BY_PEOPLE)),
+    st.sampled_from((FALSE_DEATH, CONFIRMED)),
+    st.sampled_from(BACK),
+    st.integers(1, 5),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(CONCLUSIONS, min_size=1, max_size=8), st.data())
+def test_of_what_people_conclude_the_latest_stands_however_it_comes(conclusions, data) -> None:
+    facts = [
+        Saw(source=source, on=TODAY - timedelta(days=back), kind=kind, evidence=-said)
+        for source, conclusion, back, said in conclusions
+        for follows in [consequence(SuspicionKind.DEATH, conclusion)]
+        if follows is not None
+        for kind in (*follows.refuted, *follows.explained, *follows.found)
+    ]
+    trip = Saw(source="rail_trip", on=TODAY - timedelta(days=2), evidence=1)
+    shuffled = data.draw(st.permutations([trip, *facts, *facts[:2]]))
+    cut = data.draw(st.integers(0, len(shuffled)))
+    [words] = by_subject(
+        assess(union([signals(shuffled[cut:]), signals(shuffled[:cut])], ORIGINS), ORIGINS, SCALE)
+    ).values()
+    alive = {(back, said) for _, conclusion, back, said in conclusions if conclusion is FALSE_DEATH}
+    dead = max((said for _, conclusion, _, said in conclusions if conclusion is CONFIRMED), default=0)
+    deaths = [each.episode for each in words["suspicions"] if each.kind is SuspicionKind.DEATH]
+    assert deaths == ([len(alive)] if dead > max((said for _, said in alive), default=0) else [])
+    assert (words["decision"] == "suspected") == bool(deaths)
 
 
 def test_the_second_record_of_a_fact_counts_when_the_first_is_taken_back() -> None:

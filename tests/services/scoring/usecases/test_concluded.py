@@ -80,6 +80,44 @@ async def test_a_dead_persons_cards_certify_nobody_when_the_register_takes_its_r
     assert await world.said() == []  # people have answered all: nothing would end a review that began now
 
 
+MISSING = Saw(source="court_judgment", on=date(2023, 8, 2), kind=Kind.DECLARED_MISSING, evidence=1)
+STAY = Saw(source="medins_inpatient", on=date(2023, 11, 10), evidence=8)
+JAILED_AGAIN = [
+    Saw(source="prison_custody", on=date(2023, 11, 2), kind=Kind.RELEASED, evidence=4),
+    Saw(source="prison_custody", on=date(2023, 11, 10), kind=Kind.CUSTODY, evidence=5),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "confirmed", "after", "rises"),
+    [
+        ([DEATH], SuspicionKind.DEATH, [STAY], SuspicionKind.CONFLICT),
+        ([DEATH, Saw(source="transport_bus_card", on=date(2023, 9, 4), evidence=7)], SuspicionKind.CONFLICT, [STAY],
+         SuspicionKind.CONFLICT),
+        ([], None, [STAY], SuspicionKind.CONFLICT),
+        ([MISSING], SuspicionKind.MISSING, [STAY], SuspicionKind.CONFLICT),
+        ([CUSTODY], SuspicionKind.INCARCERATION, JAILED_AGAIN, SuspicionKind.INCARCERATION),
+    ],
+)  # fmt: skip
+async def test_what_comes_after_a_confirmed_conclusion_is_looked_into(
+    world: World, before: list[Saw], confirmed: SuspicionKind | None, after: list[Saw], rises: SuspicionKind
+) -> None:
+    await world.hear(before)
+    await world.sweep()
+    if confirmed is None:
+        await request_stop(world)
+    else:
+        await world.conclude(confirmed, CaseConclusion.CONFIRMED, event_on=before[0].on)
+    await world.sweep()
+    await world.said()
+    world.clock.move(timedelta(days=20))
+    await world.hear(after)
+    assert (await world.sweep()).raised == 1
+    assert await decisions_said(world) == ["suspected"]
+    opened = [each.raised.found.kind for each in await world.suspicions() if each.raised.status is Status.OPEN]
+    assert opened == [rises]
+
+
 async def test_what_a_case_finds_before_any_register_tells_begins_no_review(world: World) -> None:
     await world.hear([Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
     await world.sweep()
