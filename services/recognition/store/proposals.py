@@ -38,25 +38,38 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
 
 
 _VERIFIED = """
-SELECT DISTINCT p.*, e.program, e.status
-FROM heard_enrolment h
-CROSS JOIN LATERAL (
-    SELECT subject, origin_id, reason, event_on, opened_at FROM proposal
-    WHERE subject = h.subject AND origin = 'stop_request' AND reason = ANY ($1) OFFSET 0
-) p
-JOIN enrolment e ON e.subject = p.subject AND e.program = $2 AND e.listed AND e.status <> 'terminated'
-WHERE COALESCE(cleared_at(p.subject, p.reason), '-infinity') < p.opened_at
-    AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = p.subject AND o.program = e.program
-                    AND o.origin_id = p.origin_id)
+WITH verified AS (
+    SELECT p.*, false AS asked FROM (SELECT DISTINCT subject FROM heard_enrolment) h
+    CROSS JOIN LATERAL (
+        SELECT subject, origin_id, reason, event_on, opened_at FROM proposal
+        WHERE subject = h.subject AND origin = 'stop_request' AND reason = ANY ($1) OFFSET 0
+    ) p
+    UNION ALL
+    SELECT subject, request_id, reason, event_on, concluded_at, true FROM citizen_request
+    WHERE kind = 'stop' AND confirmed AND withdrawn_at IS NULL AND reason = ANY ($1)
+        AND subject IN (SELECT subject FROM heard_enrolment)
+)
+SELECT DISTINCT ON (v.subject, v.origin_id) v.subject, v.origin_id, v.reason, v.event_on, v.opened_at, e.status
+FROM verified v
+JOIN enrolment e ON e.subject = v.subject AND e.program = $2 AND e.listed AND e.status <> 'terminated'
+WHERE COALESCE(cleared_at(v.subject, v.reason), '-infinity') < v.opened_at
+    AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = v.subject AND o.program = e.program
+                    AND o.origin_id = v.origin_id)
+ORDER BY v.subject, v.origin_id, v.asked
+"""
+_EVER_VERIFIED = """
+SELECT WHERE EXISTS (SELECT FROM proposal WHERE origin = 'stop_request' AND reason = ANY ($1))
+    OR EXISTS (SELECT FROM citizen_request WHERE kind = 'stop' AND confirmed AND reason = ANY ($1))
 """
 
 
 async def list_verified_of_heard(tx: WriteTx, program: str, reasons: Sequence[EndingEvent]) -> Sequence[asyncpg.Record]:
-    """What requests that people verified tell of people of the roster just taken in, and nobody has proposed there."""
+    """What requests that people verified tell of people of the roster just taken in, and nobody has proposed there.
+
+    Programs that ask for nothing by it may have been all the person had: then the request alone tells of it.
+    """
     # Nearly always none, and twenty thousand people are heard of at once.
-    if not await tx.fetch(
-        "SELECT FROM proposal WHERE origin = 'stop_request' AND reason = ANY ($1) LIMIT 1", list(reasons)
-    ):
+    if not await tx.fetch(_EVER_VERIFIED, list(reasons)):
         return []
     return await tx.fetch(_VERIFIED, list(reasons), program)
 

@@ -32,7 +32,10 @@ _BY_ANOTHER_NAME = {EndingEvent.IMPRISONMENT: EndingEvent.CRIMINAL_PUNISHMENT}
 """What an event is to a rule that does not name it: whoever serves a term has been punished."""
 _REASONS = frozenset(EndingEvent)
 _WEIGHED = ENDS_LIFE | {EndingEvent.IMPRISONMENT, EndingEvent.DETENTION, EndingEvent.MISSING}
-"""What scoring takes from a verified request as an answer, so that it says again what else stays open."""
+"""What scoring takes from a verified request as an answer, so that it says again what else stays open.
+
+As it says nothing of what was answered, that holds in every program, whatever the request knew of.
+"""
 
 
 def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
@@ -60,8 +63,8 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
 
 
 async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
-    """Propose what a verified death means for a program whose roster, just taken in, lists the dead only now."""
-    for row in await proposals.list_verified_of_heard(tx, program, sorted(ENDS_LIFE)):
+    """Propose what verified requests mean for a program whose roster, just taken in, lists the person only now."""
+    for row in await proposals.list_verified_of_heard(tx, program, sorted(_WEIGHED)):
         opening = _opening(
             deps,
             row["subject"],
@@ -165,8 +168,7 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
     enrolled = await proposals.list_enrolled(tx, fact.subject)
     opened = 0
     for program in enrolled:
-        # A death that people verified is one in every program, whatever the request knew of.
-        if reason not in ENDS_LIFE and fact.programs and program not in fact.programs:
+        if reason not in _WEIGHED and fact.programs and program not in fact.programs:
             continue
         opening = _opening(
             deps,

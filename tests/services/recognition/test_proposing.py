@@ -37,6 +37,12 @@ FROM generate_series(1, 3000) n, unnest(ARRAY['resident_pension', 'ue_pension'])
 """
 
 
+_ASKED = """
+INSERT INTO citizen_request (request_id, asked_by, subject, kind, programs, relation, reason, requested_at)
+VALUES ($1, $2, $2, 'stop', '{}', 'child', $3, $4)
+"""
+
+
 @pytest.fixture
 def officers(http, issuer):
     return Officers(http, issuer)
@@ -219,22 +225,34 @@ async def test_a_confirmed_case_is_proposed_in_every_program_whose_rule_names_wh
     }
 
 
-@pytest.mark.parametrize("later", [False, True])
-async def test_a_verified_death_is_one_in_every_program_and_an_own_request_in_those_it_names(world, later):
-    he = subject(2)
+@pytest.mark.parametrize(
+    ("reason", "named", "other", "later"),
+    [
+        ("death", "resident_pension", "old_age_allow", False),
+        ("death", "resident_pension", "old_age_allow", True),
+        ("imprisonment", "resident_pension", "vet_war", False),
+        ("imprisonment", "resident_pension", "vet_war", True),
+        # A program that asks nothing of who is in prison may be all she had when people verified it.
+        ("imprisonment", "old_age_allow", "resident_pension", True),
+    ],
+)
+async def test_what_people_verified_holds_in_every_program_and_an_own_request_in_those_it_names(
+    world, reason, named, other, later
+):
+    he, request_id = subject(2), uuid4()
     for who in (SHE, he):
-        await world.hear(enrolled(enrolment(who)))
-    told = [enrolled(enrolment(SHE), enrolment(he), program="old_age_allow", received_at=at) for at in (NOW, LATER)]
+        await world.hear(enrolled(enrolment(who), program=named))
+    told = [enrolled(enrolment(SHE), enrolment(he), program=other, received_at=at) for at in (NOW, LATER)]
     if not later:
         await world.hear(told[0])
-    await world.hear(
-        stop_verified(SHE, relation="child", reason="death", event_on=date(2023, 10, 20)), stop_verified(he)
-    )
+    async with world.deps.database.write() as tx:
+        await tx.run(_ASKED, request_id, SHE, reason, NOW)
+    found = {"relation": "child", "reason": reason, "event_on": date(2023, 10, 20), "programs": [named]}
+    await world.hear(stop_verified(SHE, request_id=request_id, **found), stop_verified(he, programs=[named]))
     await world.hear(*told)
     rows = await world.rows("SELECT subject, program FROM proposal ORDER BY subject, program")
-    assert [(row["subject"], row["program"]) for row in rows] == [
-        (SHE, "old_age_allow"), (SHE, "resident_pension"), (he, "resident_pension"),
-    ]  # fmt: skip
+    hers = [(SHE, code) for code in sorted((named, other)) if reason in PROGRAMS[code].in_force(TODAY).events]
+    assert [(row["subject"], row["program"]) for row in rows] == [*hers, (he, named)]
 
 
 async def test_a_request_that_is_not_as_it_says_proposes_nothing(world):
