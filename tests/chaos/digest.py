@@ -12,6 +12,7 @@ PLUMBING = frozenset({"outbox", "inbox", "dead_letter", "alembic_version"})
 BY_THE_WAY = {
     "grid.case_steps": "a step each time a suspicion grew, and evidence that comes together grows it once",
     "grid.certified": "whoever was certified for the moment until a register told of his death is in it",
+    "grid.readings": "as looks of ingest",
     "grid.revoked_certificates": "as recognition's certificates",
     "grid.task_hands": "as tasks",
     "grid.tasks": "a daily round that starts again at noon finds more to draw and to take up",

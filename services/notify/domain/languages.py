@@ -55,6 +55,8 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "request_withdrawn": "request withdrawn",
     "objection_upheld": "you are right",
     "objection_dismissed": "nothing changes",
+    "repaid_in_part": "a balance remains",
+    "repaid_in_full": "all is returned",
 }
 
 
