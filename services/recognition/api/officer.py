@@ -10,6 +10,7 @@ from services.recognition.api.once import ONCE, Answered, once_by
 from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.states import ProposalState
 from services.recognition.schemas.officer import (
+    AliveIn,
     DecideIn,
     DecisionOut,
     LiftedOut,
@@ -112,14 +113,16 @@ async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer,
 
 
 @router.post("/proposals/{proposal_id}:reject", response_model=ProposalOut, openapi_extra=ONCE)
-async def reject_proposal(request: Request, proposal_id: UUID, caller: Officer, found: DepsOf) -> Response:
-    """Find nothing to stop."""
+async def reject_proposal(
+    request: Request, proposal_id: UUID, caller: Officer, found: DepsOf, body: AliveIn | None = None
+) -> Response:
+    """Find nothing to stop; that the person lives after all may be said with it."""
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await decide.reject(found, tx, proposal_id, caller)
+        said = await decide.reject(found, tx, proposal_id, caller, body.alive_on if body else None)
         return Answered(_shown(said), about=(said.program, said.subject))
 
-    return await once_by(request, found, caller, None, effect, "proposal")
+    return await once_by(request, found, caller, body, effect, "proposal")
 
 
 @router.get("/decisions/{decision_id}")
@@ -144,14 +147,16 @@ async def carry_out(request: Request, decision_id: UUID, caller: Officer, found:
 
 
 @router.post("/decisions/{decision_id}:withdraw", response_model=DecisionOut, openapi_extra=ONCE)
-async def withdraw(request: Request, decision_id: UUID, caller: Officer, found: DepsOf) -> Response:
-    """Give up an announced stop."""
+async def withdraw(
+    request: Request, decision_id: UUID, caller: Officer, found: DepsOf, body: AliveIn | None = None
+) -> Response:
+    """Give up an announced stop; one for the death of somebody who lives falls in every program."""
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await stopping.withdraw(found, tx, decision_id, caller)
+        said = await stopping.withdraw(found, tx, decision_id, caller, body.alive_on if body else None)
         return Answered(DecisionOut.model_validate(said), about=(said.program, said.subject))
 
-    return await once_by(request, found, caller, None, effect, "decision")
+    return await once_by(request, found, caller, body, effect, "decision")
 
 
 @router.post("/decisions/{decision_id}:lift", response_model=LiftedOut, openapi_extra=ONCE)

@@ -46,6 +46,12 @@ class DecideIn(_In):
     reason: EndingEvent | None = None
 
 
+class AliveIn(_In):
+    """What a stop is given up for, where it is said: a death that was none, and a day on which he was known to live."""
+
+    alive_on: Day | None = None
+
+
 class LiftIn(_In):
     """Why a stop ends."""
 

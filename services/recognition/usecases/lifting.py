@@ -27,10 +27,9 @@ from services.recognition.domain.programs import (
     period_months,
 )
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, decisions, overpayments, proposals, requests
+from services.recognition.store import certificates, decisions, overpayments, requests
 from services.recognition.store.decisions import Decided, Enrolment
 from services.recognition.usecases import feed
-from services.recognition.usecases.corrections import ask_of_case
 from services.recognition.usecases.decide import (
     CHANGES,
     STEPS,
@@ -41,13 +40,14 @@ from services.recognition.usecases.decide import (
 )
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.living import retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
-from services.recognition.usecases.reviews import end_review, find_alive
+from services.recognition.usecases.reviews import end_review
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
-from shared.contracts.events.recognition import DEATH_RETRACTED, ENROLMENT_RESUMED, ENROLMENT_SUSPENDED, DeathRetracted
+from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
 from shared.contracts.vocabulary import Channel, Claim, NoticeKind, Strength
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
@@ -276,19 +276,11 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
         else:
             await _lift_one(deps, tx, other, caller, why)
         fallen.append(other)
-    now, ids = deps.clock.now(), tuple(each.decision_id for each in fallen)
-    # He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
-    await find_alive(deps, tx, first.subject)
-    # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
-    fact = DeathRetracted(
-        subject=first.subject, event_on=first.event_on, alive_on=min(why.passed_on, deps.clock.today()), found_at=now
-    )
-    await deps.outbox.say(tx, DEATH_RETRACTED, fact)
-    await proposals.withdraw_unconfirmed(tx, first.subject, now, sorted(ENDS_LIFE))
-    certified = await _certify(deps, tx, first, why.passed_on)
+    ids = tuple(each.decision_id for each in fallen)
     proposal = await decisions.find_proposal(tx, first.proposal_id)
-    if proposal is not None and proposal.case_id is not None:
-        await ask_of_case(deps, tx, proposal.case_id, first.subject)
+    assert proposal is not None  # a decision follows from one
+    await retract_death(deps, tx, proposal, why.passed_on)
+    certified = await _certify(deps, tx, first, why.passed_on)
     if await certificates.were_revoked(tx, first.subject, first.decision_id, ids):
         told.update(await certificates.programs_of(tx, first.subject))
     await _retract(deps, tx, first.subject, certified, sorted(told))

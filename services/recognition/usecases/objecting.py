@@ -7,7 +7,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
-from services.recognition.domain.programs import SuspensionReason
+from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
@@ -17,9 +17,10 @@ from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.stopping import give_up
+from services.recognition.usecases.stopping import give_up, give_up_alive
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 from shared.kit.telemetry import mask_text
@@ -116,6 +117,8 @@ async def answer_objection(
 ) -> Objection:
     """Answer an objection and say so; one that is upheld against an announced stop takes the stop back at once.
 
+    Against a stop for a death it is his own sign of life, of the day on which he objected.
+
     Raises:
         NotFoundError: none, or about another department's program.
         ConflictError: it has its answer.
@@ -138,10 +141,18 @@ async def answer_objection(
     await objections.answer_objection(tx, deps.vault, answered)
     await _tell(deps, tx, found, upheld=upheld)
     if upheld and found.decision_id is not None:
-        decided = await decisions.find_decision(tx, found.decision_id)
-        if decided is not None and decided.state is DecisionState.NOTICE:
-            await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+        await _take_back(deps, tx, found, found.decision_id)
     return answered
+
+
+async def _take_back(deps: Deps, tx: WriteTx, upheld: Objection, decision_id: UUID) -> None:
+    decided = await decisions.find_decision(tx, decision_id)
+    if decided is None or decided.state is not DecisionState.NOTICE:
+        return
+    if decided.reason in ENDS_LIFE:
+        await give_up_alive(deps, tx, decided, upheld.received_at.astimezone(SHANGHAI).date())
+    else:
+        await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:

@@ -8,12 +8,13 @@ from services.recognition.domain.enrolments import Step
 from services.recognition.domain.programs import Effect, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, objections, proposals
-from services.recognition.store.decisions import Decided
+from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
 from services.recognition.usecases.reviews import end_review
@@ -25,7 +26,7 @@ from shared.contracts.events.recognition import (
 )
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError
 
 
@@ -100,24 +101,40 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
     if await objections.is_open(tx, decided.subject, decided.program):
         detail = "The person has objected: answer the objection first."
         raise ObjectionOpenError(detail)
-    proposal = await decisions.find_proposal(tx, decided.proposal_id)
-    assert proposal is not None  # a decision follows from one
+    proposal = await _proposal_of(tx, decided)
     await require_ground(deps, tx, proposal)
     if proposal.under_review and await proposals.was_cleared(tx, decided.subject, decided.reason, decided.confirmed_at):
         detail = "People have found since that nothing is the matter: withdraw the decision."
         raise ClearedError(detail)
 
 
-async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) -> Decided:
-    """The person answered: the announced stop is given up.
+async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, alive_on: date | None = None) -> Decided:
+    """The person answered: the announced stop is given up; `alive_on` where he was known to live after all.
 
     Raises:
         ConflictError: it is not announced any more.
+        MalformedError: it is for no death, or nobody can have seen him on that day.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
-    await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+    if alive_on is None:
+        await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+    else:
+        check_alive(await _proposal_of(tx, decided), alive_on, deps.clock.today())
+        await give_up_alive(deps, tx, decided, alive_on)
     return await get_decision(tx, decision_id, caller)
+
+
+async def give_up_alive(deps: Deps, tx: WriteTx, decided: Decided, alive_on: date) -> None:
+    """Take a stop back that was announced for the death of somebody who lives, and let everybody know that he does."""
+    await retract_death(deps, tx, await _proposal_of(tx, decided), alive_on)
+    await give_up(deps, tx, decided, SuspensionReason.FALSE_DEATH)
+
+
+async def _proposal_of(tx: ReadTx, decided: Decided) -> Proposal:
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    assert proposal is not None  # a decision follows from one
+    return proposal
 
 
 async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason) -> None:

@@ -89,7 +89,9 @@ class DeathRetracted(Fact):
 
 
 DEATH_RETRACTED = FactEvent(
-    name="recognition.death.retracted.v1", model=DeathRetracted, doc="A death on which benefits were stopped was none."
+    name="recognition.death.retracted.v1",
+    model=DeathRetracted,
+    doc="A death that people had found, and that stopped benefits or was about to, was none.",
 )
 
 

@@ -21,7 +21,17 @@ from shared.contracts.events.recognition import (
 )
 from shared.contracts.vocabulary import Channel, Claim
 from tests.services.recognition.rights import Officers, facts, locked, pay, tell
-from tests.services.recognition.world import NOW, assessed, assessment, concluded, enrolled, enrolment, message, subject
+from tests.services.recognition.world import (
+    NOW,
+    TODAY,
+    assessed,
+    assessment,
+    concluded,
+    enrolled,
+    enrolment,
+    message,
+    subject,
+)
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -209,6 +219,33 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
     answer = await http.get("/v1/me", headers=issuer.headers("me.read", role="citizen", user=str(SHE)))
     assert answer.json()["certified"] is True
     assert answer.json()["summary"] == "您无需办理任何手续，有效期至2025年1月31日。"
+
+
+@pytest.mark.parametrize("how", ["objection", "withdraw", "reject"])
+async def test_a_death_that_stopped_nothing_yet_is_none_in_every_program_either(world, officers, http, issuer, how):
+    rosters = [enrolled(enrolment(SHE), program=code) for code in ("resident_pension", "old_age_allow")]
+    await world.hear(*rosters, case("confirmed", hours=0))
+    first = (await officers.proposals())[0]["proposal_id"]
+    path = f"/v1/proposals/{first}:reject"
+    if how != "reject":
+        path = f"/v1/decisions/{await officers.decided(first)}:withdraw"
+    if how == "objection":
+        citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
+        program = (await world.rows("SELECT program FROM decision"))[0]["program"]
+        body = {"program": program, "about": "intended_stop", "said": "我还活着"}
+        made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+        answer = {"upheld": True, "answer": "经视频核实，本人健在"}
+        path = f"/v1/objections/{made['objection_id']}:answer"
+    else:
+        answer = {"alive_on": TODAY.isoformat()}
+        for never in ("2023-08-19", "2099-12-31"):
+            assert (await officers.post(path, body={"alive_on": never})).status_code == 422
+    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    [fact] = await facts(world, DEATH_RETRACTED)
+    assert (fact["event_on"], fact["alive_on"]) == ("2023-08-20", TODAY.isoformat())
+    assert len(await facts(world, CORRECTION_REQUESTED)) == 1
+    assert await officers.proposals() == []
+    assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
 
 
 async def test_a_case_found_false_meanwhile_cannot_be_carried_out(world, officers):

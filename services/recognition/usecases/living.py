@@ -1,0 +1,44 @@
+"""A death that was none: officers have found that a person lives, and whoever held him for dead hears of it."""
+
+from datetime import date
+
+from services.recognition.domain.programs import ENDS_LIFE
+from services.recognition.store import certificates, proposals
+from services.recognition.store.decisions import Proposal
+from services.recognition.usecases.corrections import ask_of_case
+from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.reviews import find_alive
+from shared.contracts.events.recognition import DEATH_RETRACTED, DeathRetracted
+from shared.kit.db import WriteTx
+from shared.kit.problems import MalformedError
+
+
+def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
+    """Refuse what says nothing against a death.
+
+    Raises:
+        MalformedError: it was proposed for no death, or the day is none on which he can have been seen after it.
+    """
+    if proposal.reason not in ENDS_LIFE:
+        detail = f"alive_on answers a death; this is about {proposal.reason}."
+        raise MalformedError(detail)
+    if not (proposal.event_on or date.min) <= alive_on <= today:
+        detail = "alive_on must be a day since the supposed death, and must not lie in the future."
+        raise MalformedError(detail)
+
+
+async def retract_death(deps: Deps, tx: WriteTx, proposal: Proposal, alive_on: date) -> None:
+    """He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
+
+    What nobody has confirmed falls in every program, and the register's department is asked to correct its record.
+    """
+    now, subject = deps.clock.now(), proposal.subject
+    await certificates.lock_shard(tx, shard_of(subject))
+    await find_alive(deps, tx, subject)
+    # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
+    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=now)
+    await deps.outbox.say(tx, DEATH_RETRACTED, fact)
+    await proposals.withdraw_unconfirmed(tx, subject, now, sorted(ENDS_LIFE))
+    if proposal.case_id is not None:
+        await ask_of_case(deps, tx, proposal.case_id, subject)
