@@ -21,8 +21,17 @@ from shared.kit.clock import Clock
 from shared.kit.db import Database
 from shared.kit.problems import ForbiddenError, NotFoundError
 
+
+def _of_the_city(_request: Request, caller: Caller) -> None:
+    if caller.divisions:
+        detail = "The token is for some divisions, and scoring does not know who lives where; ask the city's office."
+        raise ForbiddenError(detail)
+
+
 Reader = Annotated[Caller, Security(allow("scoring.read"))]
-Manager = Annotated[Caller, Security(allow("scoring.manage"))]
+CityReader = Annotated[Caller, Security(allow("scoring.read", met=_of_the_city))]
+"""Who may look at anybody. Where people live only grid knows (ADR 0019): an officer of a county asks recognition."""
+Manager = Annotated[Caller, Security(allow("scoring.manage", met=_of_the_city))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

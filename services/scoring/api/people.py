@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.scoring.api.deps import Deps, NotingRoute, Reader, RouteDeps, looker
+from services.scoring.api.deps import CityReader, Deps, NotingRoute, RouteDeps, looker
 from services.scoring.schemas.people import (
     AssessmentOut,
     ExplanationOut,
@@ -23,19 +23,19 @@ router = APIRouter(prefix="/v1", tags=["people"], responses=PROBLEM_RESPONSES, r
 
 # Before the plain address: a colon would else be read as part of the subject.
 @router.get("/assessments/{subject}:explain")
-async def explain_assessment(subject: UUID, caller: Reader, deps: RouteDeps) -> ExplanationOut:
+async def explain_assessment(subject: UUID, caller: CityReader, deps: RouteDeps) -> ExplanationOut:
     """Why the opinion of a person is what it is, in the officer's and in the citizen's words."""
     return await _explanation(subject, caller, deps)
 
 
 @router.get("/assessments/{subject}/explanation")
-async def get_explanation(subject: UUID, caller: Reader, deps: RouteDeps) -> ExplanationOut:
+async def get_explanation(subject: UUID, caller: CityReader, deps: RouteDeps) -> ExplanationOut:
     """The same as `:explain`, for clients that cannot send a colon."""
     return await _explanation(subject, caller, deps)
 
 
 @router.get("/assessments/{subject}")
-async def get_assessment(subject: UUID, caller: Reader, deps: RouteDeps) -> AssessmentOut:
+async def get_assessment(subject: UUID, caller: CityReader, deps: RouteDeps) -> AssessmentOut:
     """The opinion of a person, and the suspicions there have been."""
     async with deps.database.write() as tx:
         found = await look.find_standing(tx, subject, looker(caller, "assessment"))
@@ -45,7 +45,7 @@ async def get_assessment(subject: UUID, caller: Reader, deps: RouteDeps) -> Asse
 
 
 @router.post("/simulations")
-async def simulate(asked: SimulationIn, caller: Reader, deps: RouteDeps) -> ExplanationOut:
+async def simulate(asked: SimulationIn, caller: CityReader, deps: RouteDeps) -> ExplanationOut:
     """What the opinion would be with signals more or less; nothing is kept but the look."""
     on = asked.on or deps.clock.today()
     rules = deps.rules(asked.rule_set, on)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from services.scoring.api.deps import NotingRoute, Reader, RouteDeps, looker
+from services.scoring.api.deps import CityReader, NotingRoute, RouteDeps, looker
 from services.scoring.schemas.trials import VisitOrderIn, VisitOrderOut, asked_of, order_body
 from services.scoring.usecases.order import order_visits
 from shared.kit.problems import PROBLEM_RESPONSES
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["visits"], responses=PROBLEM_RESPONSES, r
 
 
 @router.post("/visit-orders", response_model=VisitOrderOut)
-async def order(asked: Annotated[VisitOrderIn, Body()], caller: Reader, deps: RouteDeps) -> Response:
+async def order(asked: Annotated[VisitOrderIn, Body()], caller: CityReader, deps: RouteDeps) -> Response:
     """Order the visits of up to 20,000 people whom data cannot certify, by the risk that eligibility is lost."""
     today = deps.clock.today()
     rules = deps.rules(None, today)

@@ -97,7 +97,9 @@ def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgeme
     missing = _missing(sightings, rules.negatives)
     custody = _custody(sightings, rules, today)
     against = _contradiction(sightings, rules.negatives)
-    community = any(_in_community(each, rules.negatives) for each in sightings)
+    # Nobody says when a sentence is served: whoever still serves one reports again and again.
+    recent = day_number(window_start(today, rules.window_months))
+    community = any(each.day > recent and _in_community(each, rules.negatives) for each in sightings)
     notes = (COMMUNITY_SENTENCE,) if community else ()
     found = tuple(each for each in (death, missing, custody, against) if each is not None)
     return Judgement(suspicions=found, notes=notes)

@@ -291,6 +291,7 @@ async def test_more_new_sources_than_scoring_can_number_are_refused(world, clien
 
 async def test_whoever_is_refused_a_look_is_noted_too(world, client, issuer) -> None:
     who, headers = str(uuid4()), issuer.headers("scoring.manage", user="officer-9")
+    local = issuer.headers("scoring.read", "scoring.manage", user="officer-9", divisions=["341602"])
     asked = {"subject": who, "add": [{"source": "new", "occurred_on": "2023-09-04"}]}
     answers = [
         await client.get(f"/v1/assessments/{who}", headers=headers),
@@ -308,9 +309,14 @@ async def test_whoever_is_refused_a_look_is_noted_too(world, client, issuer) -> 
             headers=issuer.headers("scoring.read", user="officer-9"),
         ),
         await client.post("/v1/backtests", json={"outcomes": 7}, headers=issuer.headers(user="officer-9")),
+        # An officer of one county, whoever it is that he asks about.
+        await client.get(f"/v1/assessments/{who}", headers=local),
+        await client.post("/v1/visit-orders", json={"people": [{"subject": who}]}, headers=local),
+        await client.post("/v1/backtests", json={"outcomes": [{"subject": who}]}, headers=local),
+        await client.get("/v1/rule-sets", headers=local),
     ]
-    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, 403, 403, 403, 403]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, *[403] * 7, 200]
     async with world.database.read() as tx:
         looks = await tx.fetch("SELECT subject::text, looked_by, what FROM look ORDER BY look_id")
     denied, simulated = (who, "officer-9", "denied"), (who, "officer-7", "simulation")
-    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated, denied, denied]
+    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated, *[denied] * 5]
