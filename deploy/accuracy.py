@@ -37,7 +37,7 @@ def accuracy(city: Path, *, data: Path, gateway: str) -> Accuracy:
             with Progress(console=console, disable=not console.is_terminal) as progress:
                 task = progress.add_task("asking as a partner would", total=len(people))
                 answered = await truth.ask(caller, people, told=lambda count: progress.advance(task, count))
-        return truth.compare(answered)
+            return truth.compare(answered, by_data=await truth.by_data(caller))
 
     return asyncio.run(ask())
 

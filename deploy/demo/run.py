@@ -293,7 +293,7 @@ async def _through(run: Run) -> screen.Result:
         through=through,
         batches=run.batches,
         figures=figures,
-        accuracy=truth.compare(answered),
+        accuracy=truth.compare(answered, by_data=figures["recognition"]["certified_people"].get("data", 0)),
         visited=visited,
         peaks={name: peak_memory(run.stack.children[name].pid) for name in SERVICES},
         urls=run.stack.urls,

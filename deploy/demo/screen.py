@@ -91,6 +91,10 @@ def truth_table(accuracy: Accuracy) -> Table:
         table.add_row(f"  of the dead: a file told within {days} days", _share(within, dead))
     table.add_row("under review, nothing lost", _share(accuracy.living_under_review, accuracy.people))
     table.add_row("not yet certified", _share(accuracy.not_yet, accuracy.people))
+    table.add_row("certified by data alone", _share(accuracy.by_data, accuracy.people))
+    for name, method in (("strong acts", "strong_only"), ("points added up", "points_only")):
+        certified, dead = getattr(accuracy, method), getattr(accuracy, f"{method}_dead")
+        table.add_row(f"  {name} would certify", f"{_share(certified, accuracy.people)}, of them dead {dead:,}")
     return table
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
+from deploy.demo.city.truth import ENOUGH_POINTS
 from deploy.demo.city.year import TODAY_ON
 from deploy.demo.client import Client
 
@@ -27,6 +29,9 @@ class Accuracy:
         within_30: of those who died in the year and at least 30 days ago, whom a file told of within 30 days and who
             are under review: files of a year come in one morning, so that nobody could be suspected on another day.
         living_under_review: under review though nothing has ended their right.
+        by_data: certified by data alone, as the platform counts; the others were seen by people or by a camera.
+        strong_only: whom a strong act in the year would certify, and no negative record keeps from it.
+        points_only: whom the points of weak sources would certify too, whatever their sources, departments and days.
     """
 
     people: int
@@ -49,6 +54,11 @@ class Accuracy:
     under_review: int
     not_yet: int
     unknown: int
+    by_data: int
+    strong_only: int
+    strong_only_dead: int
+    points_only: int
+    points_only_dead: int
 
 
 def read_truth(path: Path) -> pl.DataFrame:
@@ -94,7 +104,25 @@ def _soon(days: int) -> dict[str, pl.Expr]:
     return {f"dead_{days}": old.sum(), f"within_{days}": (old & review & in_time).sum()}
 
 
-def compare(answered: pl.DataFrame) -> Accuracy:
+async def by_data(client: Client) -> int:
+    """How many people data alone certify, as the platform counts."""
+    figures = await client.call("GET", "recognition", "/v1/figures")
+    return int(figures["certified_people"].get("data", 0))
+
+
+def _beside() -> dict[str, pl.Expr]:
+    """What two simpler methods would say on the same records; a third has to be fitted first (`make accuracy`)."""
+    clear, dead = ~pl.any_horizontal(cs.ends_with("_delivered_on").is_not_null()), pl.col("state") == _DEAD
+    strong = pl.col("strong_seen_on").is_not_null()
+    methods = {
+        "strong_only": clear & strong,
+        "points_only": clear & (strong | (pl.col("weak_points") >= ENOUGH_POINTS)),
+    }
+    counts = {name: certified.sum() for name, certified in methods.items()}
+    return counts | {f"{name}_dead": (certified & dead).sum() for name, certified in methods.items()}
+
+
+def compare(answered: pl.DataFrame, *, by_data: int) -> Accuracy:
     """Counts for the last screen."""
     dead, review = pl.col("state") == _DEAD, pl.col("answer") == "under_review"
     recognised, known = pl.col("answer") == "recognised", pl.col("register_told_on").is_not_null()
@@ -117,5 +145,6 @@ def compare(answered: pl.DataFrame) -> Accuracy:
         under_review=review.sum(),
         not_yet=(pl.col("answer") == "not_yet").sum(),
         unknown=(pl.col("answer") == "unknown").sum(),
+        **_beside(),
     )
-    return Accuracy(**counts.row(0, named=True))
+    return Accuracy(**counts.row(0, named=True), by_data=by_data)

@@ -1,9 +1,12 @@
 """`wugan accuracy` refuses folders it cannot use, and asks about everybody of a city."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 from typer.testing import CliRunner
 
@@ -52,7 +55,11 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
         return people.with_columns(answer=answer, as_of=pl.col("died_on") + timedelta(days=1))
 
     class Nobody:
-        async def __aenter__(self) -> None: ...
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def call(self, *_words: str) -> dict[str, dict[str, int]]:
+            return {"certified_people": {"data": 7, "home": 1}}
 
         async def __aexit__(self, *_error: object) -> None: ...
 
@@ -68,9 +75,14 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
         old = dead.filter(pl.col("died_on") <= TODAY_ON - timedelta(days=days), pl.col("died_on") > FIRST_ON)
         soon = old.filter(pl.col("register_told_on") - pl.col("died_on") <= timedelta(days=days))
         assert (getattr(found, f"dead_{days}"), getattr(found, f"within_{days}")) == (len(old), len(soon))
+    unheard = seen[0].filter(pl.all_horizontal(cs.ends_with("_delivered_on").is_null()))
+    strong = unheard.filter(pl.col("visibility") == "strong")
+    assert 0 < found.strong_only == len(strong) < found.points_only < len(unheard)
+    assert found.strong_only_dead == len(strong.filter(pl.col("state") == "dead"))
     said = run("--city", str(city), "--data", str(tmp_path))
     assert said.exit_code == 0
     assert "certified, and alive" in said.stdout
+    assert re.search(r"certified by data alone +│ 7 ", said.stdout)
 
 
 def test_whoever_is_in_custody_is_not_suspected_wrongly() -> None:
@@ -79,5 +91,6 @@ def test_whoever_is_in_custody_is_not_suspected_wrongly() -> None:
     days = {
         name: pl.Series(never, dtype=pl.Date) for name in ("died_on", "register_told_on", "as_of", "strong_seen_on")
     }
-    found = truth.compare(pl.DataFrame({"state": states, "answer": "under_review", **days}))
+    rows = {"state": states, "answer": "under_review", "weak_points": 0.0, **days, "court_delivered_on": days["as_of"]}
+    found = truth.compare(pl.DataFrame(rows), by_data=0)
     assert (found.under_review, found.living_under_review) == (6, 2)

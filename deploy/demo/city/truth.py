@@ -20,7 +20,8 @@ _POINTS = {
     "tax_medins_pay": (10, 10),
 }
 """Points a day and cap of each weak source: the starting point of the rule set."""
-_ENOUGH_POINTS, _ENOUGH_SOURCES, _ENOUGH_DAYS, _RECENT = 60, 2, 3, 90
+ENOUGH_POINTS = 60
+_ENOUGH_SOURCES, _ENOUGH_DAYS, _RECENT = 2, 3, 90
 _DIED_IN_HOSPITAL = 3
 _HOSPITAL = "health_inpatient_emr"
 _DEATH_REGISTERS = ("police_hukou_cancel", "civil_cremation", "health_death_cert")
@@ -75,7 +76,7 @@ class Sightings:
         """strong, weak, partial or none for each beneficiary, by the starting rules."""
         departments = sum((seen.astype(np.int8) for seen in self.departments.values()), np.zeros(self._count, np.int8))
         weak = (
-            (self.points >= _ENOUGH_POINTS)
+            (self.points >= ENOUGH_POINTS)
             & (self.weak_sources >= _ENOUGH_SOURCES)
             & (departments >= _ENOUGH_SOURCES)
             & (self.weak_days >= _ENOUGH_DAYS)
