@@ -233,6 +233,16 @@ async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetim
     )
 
 
+async def note_alive(tx: WriteTx, subject: UUID, at: datetime) -> None:
+    """Let it count against whatever says that a person died that officers found him alive, and against nothing else."""
+    await tx.run(
+        "INSERT INTO standing (subject, alive_at) VALUES ($1, $2) "
+        "ON CONFLICT (subject) DO UPDATE SET alive_at = GREATEST(standing.alive_at, excluded.alive_at)",
+        subject,
+        at,
+    )
+
+
 async def find_suspected(tx: ReadTx, subject: UUID) -> Suspected | None:
     """The opinion a person is under review for; None where he is not."""
     rows = await tx.fetch("SELECT said_at, as_of, reasons FROM standing WHERE subject = $1 AND under_review", subject)

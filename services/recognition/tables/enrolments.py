@@ -68,6 +68,7 @@ STANDING = sa.Table(
     sa.Column("said_id", UUID, comment="message id, decides between two of one instant"),
     sa.Column("cleared_at", INSTANT, comment="latest conclusion that found nothing"),
     sa.Column("confirmed_at", INSTANT, comment="latest conclusion that confirmed a suspicion"),
+    sa.Column("alive_at", INSTANT, comment="when officers last found that a death was none: he lives"),
     sa.Column("announced_until", sa.Date, comment="until when the person was last told to be certified"),
     sa.Column(
         "under_review",

@@ -36,6 +36,7 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
 
 async def find_alive(deps: Deps, tx: WriteTx, subject: UUID) -> None:
     """Officers have found that a person lives: that answers whatever says he died or is missing, and nothing else."""
+    await certificates.note_alive(tx, subject, deps.clock.now())
     await _clear(deps, tx, subject, dict.fromkeys(_OF_LIFE, deps.clock.today()))
 
 

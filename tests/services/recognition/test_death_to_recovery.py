@@ -248,6 +248,18 @@ async def test_a_death_that_stopped_nothing_yet_is_none_in_every_program_either(
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
 
 
+async def test_whoever_lives_is_not_stopped_for_his_death_whatever_else_is_suspected_of_him(world, officers):
+    rosters = [enrolled(enrolment(SHE), program=code) for code in ("resident_pension", "old_age_allow")]
+    jailed = assessment(SHE, decision="suspected", reasons=["suspected_incarceration:probable"])
+    await world.hear(*rosters, case("confirmed", hours=-2), assessed(jailed, at=NOW - timedelta(hours=1)))
+    lives, other = [await officers.decided(each["proposal_id"]) for each in await officers.proposals()]
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    await officers.post(f"/v1/decisions/{lives}:withdraw", body={"alive_on": "2023-11-20"})
+    answer = await officers.post(f"/v1/decisions/{other}:carry-out")
+    assert (answer.status_code, answer.json()["code"]) == (409, "cleared")
+
+
 async def test_a_case_found_false_meanwhile_cannot_be_carried_out(world, officers):
     await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
     [proposal] = await officers.proposals()
