@@ -97,7 +97,11 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
 
 
 async def _keep_with_confirmed(tx: WriteTx, now: datetime) -> None:
-    """More evidence for what people have confirmed is noted there and opens nothing; a later event is a new matter."""
+    """More evidence for what people have confirmed is noted there and opens nothing; a later event is a new matter.
+
+    So is another suspicion than what led to the case: scoring raises one where people were done with that, whether a
+    case or officers have found since that he lives, or what they had confirmed was over.
+    """
     await tx.run(
         """
         WITH hit AS (
@@ -106,6 +110,8 @@ async def _keep_with_confirmed(tx: WriteTx, now: datetime) -> None:
                 WHERE c.subject = st.subject AND c.kind = st.kind ORDER BY concluded_at DESC LIMIT 1) c ON true
             WHERE c.conclusion = ANY($2::text[])
                 AND coalesce(st.event_on <= (c.concluded_at AT TIME ZONE 'Asia/Shanghai')::date, true)
+                AND coalesce((SELECT bool_or(s.suspicion_id = st.suspicion_id) FROM suspicions s
+                    WHERE s.case_id = c.case_id), true)
         ), told AS (
             INSERT INTO case_steps (case_id, action, actor, role, happened_at, outcome, event_on, basis)
             SELECT case_id, 'evidence_added', 'scoring', 'service', $1, confidence, event_on, jsonb_build_array(

@@ -115,11 +115,18 @@ async def task_of(town: Town) -> dict[str, Any]:
     return (await town.rows("SELECT task_id, state FROM tasks WHERE reason = 'unmatched'"))[0]
 
 
-async def test_a_later_event_after_a_confirmed_one_is_a_new_matter(detected):
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"revision": 2, "event_on": NOW.date() + timedelta(days=150)},
+        # Officers have found since that he lived then, as scoring heard from them and grid did not.
+        {"suspicion": UUID(int=9)},
+    ],
+)
+async def test_what_was_not_confirmed_is_a_new_matter_beside_what_was(detected, news):
     await concluded(detected, "dead", "dead", "confirmed")
     detected.clock.move(timedelta(days=200))
-    later = NOW.date() + timedelta(days=150)
-    await detected.hear(suspected(ANNA, revision=2, event_on=later))
+    await detected.hear(suspected(ANNA, **news))
     assert len(await detected.rows("SELECT 1 FROM cases")) == 2
 
 
