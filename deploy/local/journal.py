@@ -1,8 +1,11 @@
 """One log file a process, and listeners that hear every line."""
 
 import contextlib
+import json
+import re
 from collections import deque
 from collections.abc import Callable
+from itertools import dropwhile
 from pathlib import Path
 from typing import TextIO
 
@@ -14,6 +17,8 @@ STACK = "wugan"
 
 _KEEP_BYTES = 16 * 2**20
 _LAST_LINES = 20
+_FRAME = '  File "'
+_OUR_CLASS = re.compile(r"^(?:services|shared)(?:\.\w+)+: ")
 
 
 class Journal:
@@ -51,7 +56,7 @@ class Journal:
         """The last error a process told, or whatever it said last: its farewell does not say why it goes."""
         said = [line.strip() for line in self._last.get(name, ()) if line.strip()]
         errors = [line for line in said if '"level":"error"' in line and "Exiting." not in line]
-        return (errors or said or [""])[-1]
+        return _sentence((errors or said or [""])[-1])
 
     def close(self) -> None:
         """Close the files; a later line opens its file again."""
@@ -76,3 +81,13 @@ class Journal:
             path.replace(path.with_suffix(".log.1"))
         file = self._files[name] = path.open("a", encoding="utf-8")
         return file
+
+
+def _sentence(line: str) -> str:
+    """What a line says: of a traceback how it ends, and of an error of ours, which names file and key, its words alone."""
+    said = json.loads(line) if line.startswith('{"') and line.endswith("}") else {}
+    trace = next((text for key in ("exception", "event") if _FRAME in (text := str(said.get(key, "")))), "")
+    _, _, after = trace.rpartition(_FRAME)
+    # The rest of the frame's own line, then its source, which is indented further than any message begins.
+    told = dropwhile(lambda each: each.startswith("    "), after.splitlines()[1:])
+    return _OUR_CLASS.sub("", " ".join(each.strip() for each in told) or line)

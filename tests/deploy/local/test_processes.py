@@ -1,6 +1,7 @@
 """Children are watched, started again, stopped within limits, and never outlive their parent."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -18,6 +19,21 @@ from deploy.local.processes import Child, ChildSpec, run_once
 
 LIVES = "import signal; open('lives', 'a').write('x'); print('here', flush=True); signal.pause()"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); open('lives', 'a').write('x'); time.sleep(60)"
+
+BROKEN = """Traceback (most recent call last):
+  File "policies.py", line 7, in parse
+    return read()
+           ^^^^^^
+ValueError: 1 fault
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "policies.py", line 9, in parse
+    raise PolicyError(msg) from error
+services.scoring.policies.PolicyError: v3.toml: from: missing;
+  days: 1?
+"""
 
 
 def spec(folder: Path, code: str, **options: Any) -> ChildSpec:
@@ -117,12 +133,14 @@ async def test_lines_of_any_length_reach_the_journal(tmp_path, journal):
         ),
         (['{"event":"no key","level":"error"}', '{"event":"startup failed. Exiting.","level":"error"}'], 0),
         (["settings are not usable", ""], 0),
+        ([json.dumps({"event": BROKEN, "level": "error"}, separators=(",", ":"))], "v3.toml: from: missing; days: 1?"),
+        (["KeyError: 'x'"], 0),
     ],
 )
 def test_the_last_error_is_told_not_the_farewell(journal, lines, why):
     for line in lines:
         journal.line("child", line)
-    assert journal.last("child") == lines[why]
+    assert journal.last("child") == (lines[why] if isinstance(why, int) else why)
 
 
 async def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path):
