@@ -1,6 +1,6 @@
-"""What departments and classes of evidence are called in Chinese: every service says it in the same words.
+"""What departments, sources and classes of evidence are called in Chinese: every service says it in the same words.
 
-A new department is one more line here; until it has one, its slug reads as the caller decides.
+A new department or source is one more line here; until it has one, its slug reads as the caller decides.
 """
 
 from collections.abc import Mapping
@@ -46,3 +46,59 @@ EVIDENCE_CLASSES: Final[Mapping[str, str]] = {
     "in_person": "本人办事",
 }
 """Wide enough to hide place and illness: all a citizen or partner ever learns of where a certification came from."""
+
+SOURCES: Final[Mapping[str, str]] = {
+    "agri_project_sign": "涉农项目/土地流转本人签约",
+    "air_boarding": "民航安检登机",
+    "bank_counter": "银行柜面本人业务(联网核查)",
+    "bank_self_service": "银行自助取款/账户动账",
+    "cdpf_assessment": "残疾评定/换证/康复服务",
+    "civil_cremation": "殡葬火化登记",
+    "civil_elderly_home": "养老机构入住(月盘点/人脸签到)",
+    "civil_home_care": "居家养老上门服务签到",
+    "civil_household_check": "低保/特困入户核查",
+    "court_judgment": "刑事生效判决/宣告失踪死亡",
+    "edu_senior_college": "老年大学/社区学堂人脸签到",
+    "finance_subsidy_confirm": "惠民补贴本人申领确认(刷脸)",
+    "gov_hall_idcheck": "政务服务大厅人证核验办事",
+    "health_checkup": "老年人健康体检",
+    "health_death_cert": "居民死亡医学证明",
+    "health_home_visit": "家庭医生面访/上门护理",
+    "health_inpatient_emr": "住院/出院病案首页",
+    "health_specimen": "传染病/核酸采样",
+    "health_vaccination": "疫苗接种",
+    "housing_public_rent": "公租房年审/人脸门禁",
+    "hpf_counter": "公积金本人提取(面审/刷脸)",
+    "hrss_card_consume": "社保卡(金融账户)消费",
+    "hrss_card_issue": "社保卡申领/补换/激活面签",
+    "hrss_counter_inperson": "社保窗口本人业务(人证核验)",
+    "hrss_employment_reg": "就业失业登记/技能培训实名签到",
+    "hrss_face_auth": "人社人脸识别资格认证(电子社保卡/掌上12333)",
+    "hrss_labor_assess": "劳动能力鉴定现场",
+    "hrss_remote_assist": "异地协助认证回执",
+    "justice_community_corr": "社区矫正报到",
+    "justice_notary": "公证/法律援助面签",
+    "market_registration": "经营主体登记实名人脸",
+    "medins_face_settle": "医保刷脸/电子凭证人脸结算",
+    "medins_inpatient": "住院结算",
+    "medins_outpatient": "普通门诊结算",
+    "medins_pharmacy": "定点药店购药",
+    "medins_remote_inpatient": "异地就医住院直接结算",
+    "natres_realestate": "不动产登记面签",
+    "police_exit_entry": "出入境记录",
+    "police_hotel": "旅馆住宿实名登记",
+    "police_hukou_cancel": "户籍死亡注销",
+    "police_id_issue": "居民身份证申领/换领/补领",
+    "prison_custody": "监狱在押服刑",
+    "rail_trip": "铁路实名检票",
+    "rural_monitor_visit": "防返贫监测入户走访",
+    "tax_medins_pay": "居民医保年度缴费",
+    "telecom_activity": "电信实名号活跃",
+    "tourism_group_trip": "旅行社团队出行",
+    "transport_bus_card": "社保卡/老年卡乘公交",
+    "veterans_annual_confirm": "优抚对象年度确认(手持人脸终端)",
+    "wst_face": "皖事通人脸识别",
+    "case_conclusion": "人工核查结论",
+    "stop_request": "家属申报并经核实",
+}
+"""As the declarations of ingest say it, and what people have found themselves. For officers, never for a citizen."""

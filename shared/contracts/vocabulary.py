@@ -40,7 +40,11 @@ class EvidenceKind(StrEnum):
 
 
 class Level(StrEnum):
-    """Liveness level of an assessment."""
+    """Liveness level of an assessment: what data say, whether or not it certifies.
+
+    strong: a strong act of his own in the window; medium: weak records only; low: nothing that counts; conflict: a
+    negative record stands that nobody has refuted, with or without a sign of life after it.
+    """
 
     STRONG = "strong"
     MEDIUM = "medium"

@@ -23,6 +23,14 @@ class NoMonthError(ProblemError):
     title = "The period holds no end of a month"
 
 
+class FutureError(ProblemError):
+    """A period that is not over."""
+
+    status = 422
+    code = "future_period"
+    title = "The period ends after today"
+
+
 @router.post(
     "/backtests",
     response_model=BacktestOut,
@@ -35,7 +43,10 @@ async def try_on_the_past(
 
     The answer is a table with a picture in it, or the picture alone for a caller that accepts `image/svg+xml` first.
     """
-    rules = deps.rules(asked.rule_set, deps.clock.today())
+    today = deps.clock.today()
+    if asked.end > today:
+        raise FutureError(f"A back-test knows only what has come: let it end by {today.isoformat()}.")
+    rules = deps.rules(asked.rule_set, today)
     days = month_ends(asked.begin, asked.end)
     if not days:
         raise NoMonthError("Let the period reach the last day of a month.")
@@ -46,14 +57,16 @@ async def try_on_the_past(
         async with deps.database.write() as noting:
             await note_all(noting, list(outcomes), looker(caller, "backtest"))
     async with deps.database.read() as tx:
-        rows = await backtest(
+        found = await backtest(
             tx, rules=rules, days=days, shards=[int(shard, 16) for shard in shards], outcomes=outcomes
         )
+    rows = found.rows
     if accept.partition(",")[0].partition(";")[0].strip() == SVG:
         return Response(plot(rows), media_type=SVG)
     return BacktestOut(
         rule_set=rules.name,
         shards=shards,
         rows=[BacktestRowOut.model_validate(row, from_attributes=True) for row in rows],
+        note=found.note,
         plot=plot(rows),
     )

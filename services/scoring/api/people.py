@@ -24,7 +24,11 @@ router = APIRouter(prefix="/v1", tags=["people"], responses=PROBLEM_RESPONSES, r
 # Before the plain address: a colon would else be read as part of the subject.
 @router.get("/assessments/{subject}:explain")
 async def explain_assessment(subject: UUID, caller: CityReader, deps: RouteDeps) -> ExplanationOut:
-    """Why the opinion of a person is what it is, in the officer's and in the citizen's words."""
+    """Why the opinion of a person is what it is, in the officer's and in the citizen's words.
+
+    An opinion is of data only. Whether somebody is certified by a visit, at a counter or by his face, recognition
+    answers: `insufficient` here says that data alone would not do.
+    """
     return await _explanation(subject, caller, deps)
 
 
@@ -46,7 +50,10 @@ async def get_assessment(subject: UUID, caller: CityReader, deps: RouteDeps) -> 
 
 @router.post("/simulations")
 async def simulate(asked: SimulationIn, caller: CityReader, deps: RouteDeps) -> ExplanationOut:
-    """What the opinion would be with signals more or less; nothing is kept but the look."""
+    """What the opinion would be with signals more or less; nothing is kept but the look.
+
+    What is removed has to be there: 422 says at which place of `remove` nothing is.
+    """
     on = asked.on or deps.clock.today()
     rules = deps.rules(asked.rule_set, on)
     if asked.subject:

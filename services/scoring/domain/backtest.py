@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from services.scoring.domain.assessment import assess
-from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED
+from services.scoring.domain.opinions import CERTIFIABLE, INSUFFICIENT, SUSPECTED, Opinions
 from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import BATCH_BITS, BY_PEOPLE, Array, Kind, Origins, Signals, day_number, day_of
 from services.scoring.domain.weighing import Scale, outside_of
@@ -32,7 +32,8 @@ class BacktestRow:
         lost_suspected: of them, suspected.
         lost_certified: of them, certified by evidence dated after the loss: wrong.
         missed: of them, not suspected.
-        living_suspected: suspected without a known loss.
+        living_suspected: suspected, though known to have lost nothing.
+        unconcluded: suspected, and nobody has concluded yet whether rightly.
     """
 
     on: date
@@ -45,6 +46,7 @@ class BacktestRow:
     lost_certified: int
     missed: int
     living_suspected: int
+    unconcluded: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,14 @@ class Losses:
     """Losses beside the people of signals: position, day number of the loss, and of its end or the largest integer.
 
     `unseen_on` are the days on which people were lost of whom there is no signal at all: nobody could suspect them.
+    `living_on` is for each person the day up to which he is known to have lost nothing but what is told here, or 0.
     """
 
     place: Array
     lost_on: Array
     back_on: Array
     unseen_on: Array
+    living_on: Array
 
     def on(self, day: int, people: int) -> Array:
         """For each person the day number of the loss that lasts on this day, or 0."""
@@ -81,10 +85,13 @@ _ENDED_BY: dict[SuspicionKind | None, tuple[Kind, ...]] = {
     SuspicionKind.INCARCERATION: (Kind.RELEASED, Kind.SENTENCED_COMMUNITY),
     SuspicionKind.MISSING: (Kind.REFUTED_MISSING,),
 }
+_REFUTED = (Kind.REFUTED_DEATH, Kind.REFUTED_INCARCERATION, Kind.REFUTED_MISSING)
 
 
-def losses_of(signals: Signals, losses: Iterable[Loss], origins: Origins, rules: RuleSet) -> Losses:
+def losses_of(signals: Signals, losses: Iterable[Loss], origins: Origins, rules: RuleSet, *, whole: bool) -> Losses:
     """Losses beside the people of signals; a prison ends with the release, missing with being found.
+
+    They are `whole` where whoever tells them knows of everybody; people have concluded of some only.
 
     What fits the number alone ends nothing here either; reporting to who watches over a sentence outside ends a prison.
     """
@@ -106,7 +113,21 @@ def losses_of(signals: Signals, losses: Iterable[Loss], origins: Origins, rules:
             found.append((place, begun, int(later.min()) if len(later) else _NEVER))
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 3).T
     unseen_on = np.asarray(list(unseen.values()), dtype=np.int64)
-    return Losses(place=columns[0], lost_on=columns[1], back_on=columns[2], unseen_on=unseen_on)
+    return Losses(
+        place=columns[0],
+        lost_on=columns[1],
+        back_on=columns[2],
+        unseen_on=unseen_on,
+        living_on=np.full(signals.people, _NEVER) if whole else _refuted_on(signals),
+    )
+
+
+def _refuted_on(signals: Signals) -> Array:
+    """For each person the day of the newest refutation by people, or 0."""
+    rows = np.flatnonzero(np.isin(signals.kind, _REFUTED))
+    days = np.zeros(signals.people, dtype=np.int64)
+    np.maximum.at(days, np.searchsorted(signals.starts, rows, side="right") - 1, signals.day[rows])
+    return days
 
 
 def delivered(signals: Signals, origins: Origins, received: Mapping[int, date]) -> tuple[Signals, Array]:
@@ -127,6 +148,8 @@ def backtest_row(signals: Signals, came_on: Array, origins: Origins, scale: Scal
     lost, unseen = lost_on > 0, int((losses.unseen_on <= scale.until).sum())
     decided = {code: (opinions.decision == code) & known for code in (CERTIFIABLE, INSUFFICIENT, SUSPECTED)}
     suspected, certified = decided[SUSPECTED], decided[CERTIFIABLE]
+    unlost = suspected & ~lost
+    living = unlost & (losses.living_on >= _begun_on(opinions))
     return BacktestRow(
         on=day_of(scale.until),
         people=int(known.sum()),
@@ -137,8 +160,31 @@ def backtest_row(signals: Signals, came_on: Array, origins: Origins, scale: Scal
         lost_suspected=int((lost & suspected).sum()),
         lost_certified=int((lost & certified & (opinions.as_of > lost_on)).sum()),
         missed=int((lost & ~suspected).sum()) + unseen,
-        living_suspected=int((suspected & ~lost).sum()),
+        living_suspected=int(living.sum()),
+        unconcluded=int((unlost & ~living).sum()),
     )
+
+
+def _begun_on(opinions: Opinions) -> Array:
+    """For each suspected person the day number of what people would have to conclude about; a conflict follows it."""
+    days = np.zeros(len(opinions), dtype=np.int64)
+    for place, found in opinions.suspicions.items():
+        begun = [day_number(each.event_on) for each in found if each.kind is not SuspicionKind.CONFLICT]
+        days[place] = max(begun, default=_NEVER)
+    return days
+
+
+def note_of(days: Sequence[date], first: date | None, undated: int) -> str | None:
+    """What to know of the months that end before the first delivery, in the officer's words."""
+    before = [each for each in days if first is None or each < first]
+    if not before:
+        return None
+    left = f"只含 {undated} 条送达日期不明的记录" if undated else "因此没有任何数据"
+    if first is None:
+        return f"所选样本中没有一条记录载明送达日期:各月的数字{left},不代表当时能作出的判断。"
+    until = before[-1].isoformat()
+    begun = f"所选样本在 {first.isoformat()} 之前未收到任何送达日期明确的数据"
+    return f"{begun}:截至 {until} 的各月{left},不代表规则本身的效果。"
 
 
 def added(rows: Iterable[BacktestRow]) -> list[BacktestRow]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.contracts.names import DEPARTMENTS, EVIDENCE_CLASSES
+from shared.contracts.names import DEPARTMENTS, EVIDENCE_CLASSES, SOURCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +42,8 @@ def labels_of(bits: int) -> list[str]:
 def department_label(department: str) -> str:
     """Chinese name of a department, or its slug where it is new."""
     return DEPARTMENTS.get(department, department)
+
+
+def source_label(source: str) -> str:
+    """Chinese name of a source, or its code where it is new."""
+    return SOURCES.get(source, source)

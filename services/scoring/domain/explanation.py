@@ -5,14 +5,15 @@ A citizen reads classes and months only: never a place, an illness, or who deliv
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
 from services.scoring.domain.assessment import assess
-from services.scoring.domain.classes import class_of, department_label, labels_of
-from services.scoring.domain.negatives import COMMUNITY_SENTENCE
+from services.scoring.domain.classes import class_of, department_label, labels_of, source_label
+from services.scoring.domain.negatives import COMMUNITY_SENTENCE, Suspicion
 from services.scoring.domain.opinions import (
     CERTIFIABLE,
     DECISIONS,
@@ -24,7 +25,7 @@ from services.scoring.domain.opinions import (
 )
 from services.scoring.domain.outlook import Outlook, outlook
 from services.scoring.domain.rules import RuleSet
-from services.scoring.domain.signals import Origins, Signals, day_of
+from services.scoring.domain.signals import Kind, Origins, Signals, day_of
 from services.scoring.domain.standing import standing
 from services.scoring.domain.weighing import MILLI, Combination, Scale, Strongest, newest_strong, positive_rows, weigh
 from shared.contracts.vocabulary import Confidence, Decision, Level, Strength, SuspicionKind
@@ -66,12 +67,13 @@ _NEEDS = {
     "days": ("不同日期", "天"),
     "recent": ("最近记录距今", "天"),
 }
+_DATA_ONLY = "以下只看各部门数据;上门、窗口、刷脸等方式的认证不在其中,是否已认证另见认证记录。"
 _NUMERALS = "零一两三四五六七八九十"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeakLine:
-    """What one weak source gave."""
+    """What one weak source gave; `days` on which the records lie that gave it, newest first."""
 
     source: str
     label: str
@@ -79,6 +81,7 @@ class WeakLine:
     records: int
     points: float
     cap: int
+    days: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +143,13 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
     strongest = newest_strong(signals, scale, seen)
     weak = weigh(signals, scale, seen, np.ones(signals.people, dtype=bool))
     strong = _strong_line(signals, origins, strongest)
-    lines, needs = _weak_lines(origins, scale, weak), _needs(scale, weak)
+    lines, needs = _weak_lines(signals, origins, scale, weak), _needs(scale, weak)
     wanted = _Wanted()
     if opinion.decision[0] == INSUFFICIENT and len(weak.origin):
         lacking = int(weak.departments[0]) < scale.rules.thresholds.departments
         wanted = _would_do(outlook(told, origins, scale, weak), scale.rules, departments=lacking)
     strength = STRENGTHS[int(opinion.strength[0])]
+    records = _Told(signals=signals, origins=origins, rules=scale.rules)
     return Explanation(
         level=LEVELS[int(opinion.level[0])],
         decision=DECISIONS[int(opinion.decision[0])],
@@ -156,7 +160,7 @@ def explain(signals: Signals, origins: Origins, scale: Scale) -> Explanation:
         strong=strong,
         weak=lines,
         needs=needs,
-        officer=tuple(_officer(opinion, scale.rules, strong, lines, needs, wanted)),
+        officer=tuple(_officer(opinion, records, strong, lines, needs, wanted)),
         citizen=tuple(_citizen(opinion, needs, wanted)),
     )
 
@@ -174,8 +178,10 @@ def _strong_line(signals: Signals, origins: Origins, strongest: Strongest) -> St
     )
 
 
-def _weak_lines(origins: Origins, scale: Scale, weak: Combination) -> tuple[WeakLine, ...]:
-    lines = []
+def _weak_lines(signals: Signals, origins: Origins, scale: Scale, weak: Combination) -> tuple[WeakLine, ...]:
+    lines, days = [], dict[str, set[int]]()
+    for number, day in zip(signals.origin[weak.row].tolist(), signals.day[weak.row].tolist(), strict=True):
+        days.setdefault(origins.items[number].source, set()).add(day)
     for number, given, counted in zip(weak.origin.tolist(), weak.given.tolist(), weak.counted.tolist(), strict=True):
         origin = origins.items[number]
         worth = scale.rules.worth_of(origin.source, strong=origin.strong)
@@ -187,6 +193,7 @@ def _weak_lines(origins: Origins, scale: Scale, weak: Combination) -> tuple[Weak
                 records=counted,
                 points=given / MILLI,
                 cap=worth.cap,
+                days=tuple(day_of(day) for day in sorted(days.get(origin.source, ()), reverse=True)),
             )
         )
     return tuple(sorted(lines, key=lambda each: (-each.points, each.source)))
@@ -207,29 +214,57 @@ def _needs(scale: Scale, weak: Combination) -> tuple[Need, ...]:
     return tuple(needs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """By which rules a person's records are told, and which of them a suspicion rests on."""
+
+    signals: Signals
+    origins: Origins
+    rules: RuleSet
+
+    def rests_on(self, found: Suspicion) -> str:
+        """The sources of a suspicion; of a contradiction those after the event, for the event has its own suspicion."""
+        if found.kind is not SuspicionKind.CONFLICT:
+            return f"来源:{_labels(found.sources)}。"
+        rows = np.flatnonzero((self.signals.kind == Kind.SEEN) & np.isin(self.signals.evidence, found.evidence))
+        seen = [
+            (self.origins.items[origin], full)
+            for origin, full in zip(self.signals.origin[rows].tolist(), self.signals.full[rows].tolist(), strict=True)
+        ]
+        strong = {each.source for each, full in seen if each.strong and full}
+        weak = {each.source for each, _ in seen} - strong
+        said = f"本人到场的记录来自:{_labels(strong)}。" if strong else ""
+        return said + (f"本人未必到场、不能证明在世的记录来自:{_labels(weak)}。" if weak else "")
+
+
+def _labels(sources: Iterable[str]) -> str:
+    return "、".join(source_label(each) for each in sorted(sources))
+
+
 def _officer(
     opinion: Opinions,
-    rules: RuleSet,
+    told: _Told,
     strong: StrongLine | None,
     lines: tuple[WeakLine, ...],
     needs: tuple[Need, ...],
     wanted: _Wanted,
 ) -> list[str]:
-    said = [f"适用规则:{rules.label}({rules.name})。"]
+    said = [f"适用规则:{told.rules.label}({told.rules.name})。{_DATA_ONLY}"]
     if taken := opinion.unfounded.get(0):
         said.append(f"有 {len(taken)} 条记录已被提供部门更正,或没有身份证号、仅作线索,均不计入分值。")
     for found in opinion.suspicions.get(0, ()):
         words = [_REASON_WORDS.get(reason) or _dated(reason) for reason in found.reasons]
         said.append(
             f"{_KIND_WORDS[found.kind]}({_CONFIDENCE_WORDS[found.confidence]}),事件日期 {found.event_on.isoformat()}:"
-            f"{';'.join(words)}。来源:{'、'.join(found.sources)}。须由人工核查,系统不作停发决定。"
+            f"{';'.join(words)}。{told.rests_on(found)}须由人工核查,系统不作停发决定。"
         )
     if COMMUNITY_SENTENCE in opinion.reasons_of(0):
         said.append("有社区服刑(社区矫正、缓刑等)记录:不影响领取资格,服刑期间待遇照发、不参加调整。")
     if opinion.decision[0] == SUSPECTED:
         return said
     if strong:
-        act = f"{department_label(strong.department)} {strong.occurred_on.isoformat()} 的强认证数据({strong.source})"
+        when, what = strong.occurred_on.isoformat(), source_label(strong.source)
+        act = f"{department_label(strong.department)} {when} 的强认证数据({what})"
         return [*said, f"{act}单独即可认定。"]
     said += [
         f"{department_label(each.department)}“{each.label}”计 {each.records} 次,"
@@ -304,7 +339,10 @@ def _citizen(opinion: Opinions, needs: tuple[Need, ...], wanted: _Wanted) -> lis
         month = day_of(opinion.as_of[0])
         classes = "、".join(labels_of(int(opinion.classes[0])))
         return [f"根据您 {month.year} 年 {month.month} 月的“{classes}”类记录,已为您完成认证,您无需办理任何手续。"]
-    ways = "您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"
+    ways = (
+        "这里只看数据:如您近期已经刷脸、到窗口或由工作人员上门认证,以认证记录为准,不必再办;"
+        "否则您可以刷脸自助认证、到窗口办理,或等待工作人员上门,任选一种即可。"
+    )
     if not any(each.have for each in needs):
         return [f"目前没有可以为您自动完成认证的数据。{ways}"]
     return [f"目前的数据还不足以为您自动完成认证:{wanted.example}。{wanted.classes}{ways}"]

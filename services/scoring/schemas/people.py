@@ -73,7 +73,10 @@ class StrongOut(BaseModel):
 
 
 class WeakOut(BaseModel):
-    """What one weak source gave."""
+    """What one weak source gave.
+
+    `days` are those of the records that gave it, newest first: a simulation removes by source and day.
+    """
 
     source: str
     label: str
@@ -81,6 +84,7 @@ class WeakOut(BaseModel):
     records: int
     points: float
     cap: int
+    days: list[date]
 
 
 class NeedOut(BaseModel):
@@ -95,6 +99,7 @@ class NeedOut(BaseModel):
 class ExplanationOut(BaseModel):
     """An opinion with everything that led to it, in the officer's and in the citizen's words.
 
+    It knows data only: `insufficient` may be said of somebody who is certified by a visit, at a counter or by his face.
     The citizen's words name classes of evidence and months only; nothing else of this answer is for him.
     """
 
@@ -115,7 +120,10 @@ class ExplanationOut(BaseModel):
 
 
 class SupposedIn(Request):
-    """A signal that is supposed to be there or not; say department and strength of a source that is new."""
+    """A signal that is supposed to be there or not; say department and strength of a source that is new.
+
+    What is removed is found by source, day and kind.
+    """
 
     source: SourceCode
     occurred_on: Day

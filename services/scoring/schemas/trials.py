@@ -86,8 +86,10 @@ class OutcomeIn(Request):
 class BacktestIn(Request):
     """A rule set against a past period, at the end of each month; by default on one shard, a sixteenth of the city.
 
-    Without `outcomes`, what people have confirmed is what is known: deaths, prison until the release, disappearances
-    until somebody was found. Evidence counts from the day it was delivered.
+    Without `outcomes`, what people have concluded is what is known: deaths, prison until the release, disappearances
+    until somebody was found, and suspicions found to be none. `outcomes` are taken to be whole: whoever is in none of
+    them is held to have lost nothing. Evidence counts from the day it was delivered. The period ends today at the
+    latest.
     """
 
     rule_set: RuleSetName | None = None
@@ -109,16 +111,25 @@ class BacktestRowOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    on: date
-    people: int
-    certified: int
-    insufficient: int
-    suspected: int
-    lost: int
-    lost_suspected: int
-    lost_certified: int
-    missed: int
-    living_suspected: int
+    on: Annotated[date, Field(description="last day of the month; everything is as of this day")]
+    people: Annotated[int, Field(description="of whom any source had told anything by then")]
+    certified: Annotated[int, Field(description="whom data alone would have certified: visits saved")]
+    insufficient: Annotated[int, Field(description="for whom data would not have been enough: visits needed")]
+    suspected: Annotated[int, Field(description="of whom a case would have been opened")]
+    lost: Annotated[
+        int, Field(description="had lost the right, by `outcomes` or as people confirmed; also whom no source had seen")
+    ]
+    lost_suspected: Annotated[int, Field(description="of the lost: suspected, rightly")]
+    lost_certified: Annotated[
+        int, Field(description="of the lost: certified by evidence dated after the loss, wrongly")
+    ]
+    missed: Annotated[int, Field(description="of the lost: not suspected")]
+    living_suspected: Annotated[
+        int, Field(description="suspected wrongly: in no outcome, or without `outcomes` refuted by people")
+    ]
+    unconcluded: Annotated[
+        int, Field(description="suspected, and nobody has concluded whether rightly; 0 with `outcomes`")
+    ]
 
 
 class BacktestOut(BaseModel):
@@ -127,4 +138,7 @@ class BacktestOut(BaseModel):
     rule_set: str
     shards: list[str]
     rows: list[BacktestRowOut]
+    note: Annotated[
+        str | None, Field(description="in Chinese: of which months nothing can be said, as nothing had been delivered")
+    ] = None
     plot: str

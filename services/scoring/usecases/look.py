@@ -51,6 +51,14 @@ class TooManySourcesError(ProblemError):
     title = "The supposed signals name more new sources than scoring can hold beside those it has met"
 
 
+class NoSuchSignalError(ProblemError):
+    """A signal to be removed that is not there."""
+
+    status = 422
+    code = "no_such_signal"
+    title = "A signal to be removed is none of this person's"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looker:
     """Who looks, and at what."""
@@ -142,6 +150,7 @@ async def simulate(
     Raises:
         UnknownSourceError: a supposed signal does not say enough of its source.
         TooManySourcesError: too many of them are new.
+        NoSuchSignalError: what is to be removed is not there.
     """
     person = subject or UUID(int=0)
     known, origins = empty(), await signals.get_origins(tx)
@@ -189,17 +198,18 @@ def _rows(person: UUID, origins: Origins, supposed: Sequence[Supposed]) -> Signa
 
 
 def _without(known: Signals, origins: Origins, remove: Sequence[Supposed]) -> Signals:
-    if not remove or not len(known):
-        return known
-    gone = {(each.source, day_number(each.occurred_on), int(KIND_OF_WORD[each.kind])) for each in remove}
-    keep = np.asarray(
-        [
-            (origins.items[origin].source, day, kind) not in gone
-            for origin, day, kind in zip(known.origin.tolist(), known.day.tolist(), known.kind.tolist(), strict=True)
-        ],
-        dtype=bool,
-    )
-    return known.where(keep)
+    gone = [(each.source, day_number(each.occurred_on), int(KIND_OF_WORD[each.kind])) for each in remove]
+    rows = [
+        (origins.items[origin].source, day, kind)
+        for origin, day, kind in zip(known.origin.tolist(), known.day.tolist(), known.kind.tolist(), strict=True)
+    ]
+    there = set(rows)
+    places = [place for place, each in enumerate(gone) if each not in there]
+    if places:
+        detail = "No signal of this source, day and kind; the explanation lists the days."
+        errors = [{"pointer": f"/remove/{place}", "code": NoSuchSignalError.code, "detail": detail} for place in places]
+        raise NoSuchSignalError(f"{len(places)} of {len(gone)} are not there.", extra={"errors": errors})
+    return known.where(np.asarray([each not in gone for each in rows], dtype=bool)) if gone else known
 
 
 def _nobody(person: UUID) -> Signals:

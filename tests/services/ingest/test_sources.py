@@ -10,7 +10,7 @@ import services.ingest.sources as catalogue_files
 from deploy.demo.city.deliveries import read_deliveries
 from services.ingest.domain.catalogue import tally
 from services.ingest.sources import SourceError, load_sources
-from shared.contracts.names import DEPARTMENTS
+from shared.contracts.names import DEPARTMENTS, SOURCES
 from tests.services.ingest.world import IDS, csv_of, with_deps
 
 FOLDER = Path(catalogue_files.__file__).parent
@@ -57,6 +57,7 @@ def test_the_catalogue_is_fifty_sources_of_twenty_six_departments(one_more, more
     ours = [catalogue[delivery.code] for delivery in read_deliveries()]
     assert tally(ours) == {"sources": 50, "departments": 26, "positive": 45, "negative": 5, "strong": 43, "weak": 7}
     assert {source.department for source in ours} <= set(DEPARTMENTS)
+    assert {source.code: source.label for source in ours}.items() <= SOURCES.items()
     assert len({source.label for source in catalogue.values()}) == len(catalogue) >= 50 + more
 
 

@@ -74,8 +74,8 @@ async def test_an_explanation_says_what_is_missing_in_both_wordings(world, clien
     for address in (":explain", "/explanation"):
         said = (await client.get(f"/v1/assessments/{subject_of('a')}{address}")).json()
         assert said["decision"] == "insufficient"
-        assert [(each["source"], each["records"], each["cap"]) for each in said["weak"]] == [
-            ("transport_bus_card", 3, 30)
+        assert [(each["source"], each["records"], each["cap"], each["days"]) for each in said["weak"]] == [
+            ("transport_bus_card", 3, 30, ["2023-10-31", "2023-10-29", "2023-10-23"])
         ]
         assert [each["what"] for each in said["needs"] if not each["met"]] == [
             "points",
@@ -92,6 +92,7 @@ async def test_an_explanation_says_what_is_missing_in_both_wordings(world, clien
             "目前的数据还不足以为您自动完成认证:例如再有五天共六条记录即可(其中有另外两个部门、另外三个来源的)。"
         )
         assert "公交" not in citizen
+        assert "如您近期已经刷脸、到窗口或由工作人员上门认证,以认证记录为准" in citizen
 
 
 async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, client) -> None:
@@ -104,6 +105,9 @@ async def test_a_simulation_adds_and_removes_signals_and_keeps_nothing(world, cl
     assert (await client.post("/v1/simulations", json={"subject": subject})).json()["decision"] == "certifiable"
     said = (await client.post("/v1/simulations", json={"subject": subject, "remove": [trip]})).json()
     assert (said["decision"], said["reasons"]) == ("insufficient", ["no_evidence"])
+    refused = await client.post("/v1/simulations", json={"subject": subject, "remove": [trip, death]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "no_such_signal")
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/remove/1"]
     assert (await client.post("/v1/simulations", json={"subject": subject, "add": [death]})).status_code == 422
     said = (await client.post("/v1/simulations", json={"subject": subject, "add": [new]})).json()
     assert (said["decision"], said["level"]) == ("suspected", "conflict")
@@ -236,6 +240,11 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
     assert (stricter["rule_set"], said["rule_set"]) == ("standard@1", "standard@2")
     refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-05-20"})
     assert (refused.status_code, refused.json()["code"]) == (422, "no_month")
+    refused = await client.post("/v1/backtests", json={"begin": "2023-05-01", "end": "2023-11-30"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "future_period")
+    early = (await client.post("/v1/backtests", json=body | {"begin": "2023-03-01"})).json()
+    assert said["note"] is None
+    assert early["note"].startswith("所选样本在 2023-05-31 之前未收到任何送达日期明确的数据:截至 2023-04-30 的各月")
 
 
 async def test_a_backtest_without_outcomes_knows_what_people_confirmed(world, client) -> None:
@@ -249,21 +258,23 @@ async def test_a_backtest_without_outcomes_knows_what_people_confirmed(world, cl
         ("a", "prison_custody", date(2023, 7, 2), Kind.RELEASED, True),
         ("d", "justice_community_corr", date(2023, 7, 9), Kind.SEEN, True),  # on parole
         ("c", "prison_custody", date(2023, 8, 2), Kind.CUSTODY, True),
+        ("e", "civil_cremation", date(2023, 9, 2), Kind.DIED, True),
     ):
         await world.hear([Saw(who=who, source=source, on=on, kind=kind, full=full, evidence=on.toordinal())])
     await world.sweep()
     for who, on in (("a", date(2023, 5, 2)), ("d", date(2023, 5, 3))):
         await world.conclude(SuspicionKind.INCARCERATION, CaseConclusion.CONFIRMED, who=who, event_on=on)
     await world.conclude(SuspicionKind.MISSING, CaseConclusion.CONFIRMED, who="b", event_on=date(2023, 6, 2))
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.FALSE_DEATH, who="e", seen_on=date(2023, 9, 20))
     await world.sweep()
     rows = (await client.post("/v1/backtests", json=months)).json()["rows"]
-    columns = ("on", "suspected", "lost", "lost_suspected", "living_suspected")
+    columns = ("on", "suspected", "lost", "lost_suspected", "living_suspected", "unconcluded")
     assert [tuple(row[name] for name in columns) for row in rows] == [
-        ("2023-05-31", 2, 2, 2, 0),
-        ("2023-06-30", 3, 3, 3, 0),
-        ("2023-07-31", 1, 1, 1, 0),
-        ("2023-08-31", 2, 1, 1, 1),
-        ("2023-09-30", 2, 1, 1, 1),
+        ("2023-05-31", 2, 2, 2, 0, 0),
+        ("2023-06-30", 3, 3, 3, 0, 0),
+        ("2023-07-31", 1, 1, 1, 0, 0),
+        ("2023-08-31", 2, 1, 1, 0, 1),  # of whom nobody has said whether he is in prison
+        ("2023-09-30", 3, 1, 1, 1, 1),  # and one whom people have found alive
     ]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.scoring.domain.explanation import explain
 from services.scoring.domain.outlook import outlook
+from services.scoring.domain.signals import Kind
 from services.scoring.domain.weighing import positive_rows, scale_of, weigh
 from tests.services.scoring.people import ORIGINS, RULES, TODAY, WEAK, Saw, in_words, opinions_of, signals_of
 
@@ -55,6 +56,19 @@ def test_the_example_says_whose_records_it_means() -> None:
     said = explain(signals_of(saws), ORIGINS, scale_of(RULES, ORIGINS, TODAY))
     assert said.officer[-2] == "所举例的记录:“社保卡或老年卡乘坐公交”2 条。"
     assert "举例的是“出行”类记录。" in said.citizen[0]
+
+
+def test_a_contradiction_tells_apart_who_was_there_from_whose_card_was() -> None:
+    saws = [
+        Saw(source="police_hukou_cancel", on=TODAY - timedelta(days=90), kind=Kind.DIED),
+        Saw(source="medins_inpatient", on=TODAY - timedelta(days=9)),
+        Saw(source="telecom_activity", on=TODAY - timedelta(days=2)),
+    ]
+    said = explain(signals_of(saws), ORIGINS, scale_of(RULES, ORIGINS, TODAY))
+    assert "上门、窗口、刷脸等方式的认证不在其中" in said.officer[0]
+    assert "来源:户籍死亡注销。须由人工核查" in said.officer[1]
+    assert "。本人到场的记录来自:住院结算。本人未必到场、不能证明在世的记录来自:电信实名号活跃。须由" in said.officer[2]
+    assert "户籍" not in said.officer[2]
 
 
 @settings(max_examples=25, deadline=None)
