@@ -99,9 +99,10 @@ async def answer_objection(
     request: Request, objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf
 ) -> Response:
     """Answer an objection; one that is upheld against an announced stop takes the stop back."""
+    given = objecting.Answer(upheld=body.upheld, words=body.answer, alive_on=body.alive_on)
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await objecting.answer_objection(found, tx, objection_id, caller, upheld=body.upheld, answer=body.answer)
+        said = await objecting.answer_objection(found, tx, objection_id, caller, given)
         coded = {"said": IN_OWN_WORDS, "answer": IN_OWN_WORDS}
         bare = ObjectionOut.model_validate(said).model_copy(update=coded)
         return Answered(bare, about=(said.program, said.subject))

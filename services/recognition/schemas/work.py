@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, model_validator
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState
-from services.recognition.schemas.common import In, Out, Truth, Words
+from services.recognition.schemas.common import Day, In, Out, Truth, Words
 from services.recognition.schemas.partner import CitizenId
 
 
@@ -32,10 +32,14 @@ class WorkOut(Out):
 
 
 class AnswerIn(In):
-    """The answer to an objection, in words the person reads."""
+    """The answer to an objection, in words the person reads.
+
+    `alive_on` says of one that is upheld against a stop for a death that there was none: a day on which he lived.
+    """
 
     upheld: Truth
     answer: Words
+    alive_on: Day | None = None
 
 
 class ObjectionOut(Out):

@@ -1,13 +1,13 @@
 """Objections: taken from the person, answered within working days by somebody who had no hand in it."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
-from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
+from services.recognition.domain.programs import SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
@@ -20,11 +20,25 @@ from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.stopping import give_up, give_up_alive
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
-from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
-from shared.kit.problems import ConflictError, NotFoundError
+from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
 from shared.kit.workdays import after_working_days
+
+_SAYS_NOTHING_OF_A_STOP = frozenset({ObjectionAbout.LOOK, ObjectionAbout.ARREARS, ObjectionAbout.OVERPAYMENT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an officer answers.
+
+    Attributes:
+        alive_on: a day on which the person was known to live, where that is what was found against his death.
+    """
+
+    upheld: bool
+    words: str
+    alive_on: date | None = None
 
 
 class ObjectionWaitsError(ConflictError):
@@ -112,17 +126,14 @@ def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: 
     )
 
 
-async def answer_objection(
-    deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, *, upheld: bool, answer: str
-) -> Objection:
+async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, given: Answer) -> Objection:
     """Answer an objection and say so; one that is upheld against an announced stop takes the stop back at once.
-
-    Against a stop for a death it is his own sign of life, of the day on which he objected.
 
     Raises:
         NotFoundError: none, or about another department's program.
         ConflictError: it has its answer.
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
+        MalformedError: a day on which he lived, where no stop for his death is given up by it.
     """
     found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not await may_see(tx, caller, found.subject, found.program):
@@ -134,25 +145,26 @@ async def answer_objection(
     if not may_answer(caller.user, await _involved(deps, tx, found)):
         detail = "Somebody who had no hand in the decision has to answer."
         raise FourEyesError(detail)
-    state = ObjectionState.UPHELD if upheld else ObjectionState.DISMISSED
+    state = ObjectionState.UPHELD if given.upheld else ObjectionState.DISMISSED
     answered = replace(
-        found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(answer)
+        found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(given.words)
     )
     await objections.answer_objection(tx, deps.vault, answered)
-    await _tell(deps, tx, found, upheld=upheld)
-    if upheld and found.decision_id is not None:
-        await _take_back(deps, tx, found, found.decision_id)
+    await _tell(deps, tx, found, upheld=given.upheld)
+    await _take_back(deps, tx, found, given)
     return answered
 
 
-async def _take_back(deps: Deps, tx: WriteTx, upheld: Objection, decision_id: UUID) -> None:
-    decided = await decisions.find_decision(tx, decision_id)
-    if decided is None or decided.state is not DecisionState.NOTICE:
-        return
-    if decided.reason in ENDS_LIFE:
-        await give_up_alive(deps, tx, decided, upheld.received_at.astimezone(SHANGHAI).date())
-    else:
-        await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+async def _take_back(deps: Deps, tx: WriteTx, objected: Objection, given: Answer) -> None:
+    decided = await decisions.find_decision(tx, objected.decision_id) if objected.decision_id else None
+    announced = decided if decided and decided.state is DecisionState.NOTICE and given.upheld else None
+    if given.alive_on is not None:
+        if announced is None:
+            detail = "alive_on is for an objection that is upheld against an announced stop."
+            raise MalformedError(detail)
+        await give_up_alive(deps, tx, announced, given.alive_on)
+    elif announced and objected.about not in _SAYS_NOTHING_OF_A_STOP:
+        await give_up(deps, tx, announced, SuspensionReason.NOT_CONFIRMED)
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:

@@ -120,14 +120,19 @@ async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, a
     if alive_on is None:
         await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
     else:
-        check_alive(await _proposal_of(tx, decided), alive_on, deps.clock.today())
         await give_up_alive(deps, tx, decided, alive_on)
     return await get_decision(tx, decision_id, caller)
 
 
 async def give_up_alive(deps: Deps, tx: WriteTx, decided: Decided, alive_on: date) -> None:
-    """Take a stop back that was announced for the death of somebody who lives, and let everybody know that he does."""
-    await retract_death(deps, tx, await _proposal_of(tx, decided), alive_on)
+    """Take a stop back that was announced for the death of somebody who lives, and let everybody know that he does.
+
+    Raises:
+        MalformedError: it is for no death, or nobody can have seen him on that day.
+    """
+    proposal = await _proposal_of(tx, decided)
+    check_alive(proposal, alive_on, deps.clock.today())
+    await retract_death(deps, tx, proposal, alive_on)
     await give_up(deps, tx, decided, SuspensionReason.FALSE_DEATH)
 
 

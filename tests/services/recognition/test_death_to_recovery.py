@@ -221,26 +221,40 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
     assert answer.json()["summary"] == "您无需办理任何手续，有效期至2025年1月31日。"
 
 
+async def objected(world, http, issuer, about):
+    """She objects to something about the benefit a decision is about; where that is answered."""
+    citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
+    program = (await world.rows("SELECT program FROM decision"))[0]["program"]
+    body = {"program": program, "about": about, "said": "请核实"}
+    made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+    return f"/v1/objections/{made['objection_id']}:answer"
+
+
+async def test_an_objection_is_upheld_for_what_it_says_and_makes_nobody_alive_by_itself(world, officers, http, issuer):
+    await world.hear(enrolled(enrolment(SHE)), case("confirmed", hours=0))
+    await officers.decided((await officers.proposals())[0]["proposal_id"])
+    upheld = {"upheld": True, "answer": "情况属实"}
+    for about, state in (("look", "notice"), ("overpayment", "notice"), ("intended_stop", "withdrawn")):
+        path = await objected(world, http, issuer, about)
+        assert (await officers.post(path, "officer-3", upheld)).status_code == 200
+        assert (await world.rows("SELECT state FROM decision"))[0]["state"] == state
+    assert await facts(world, DEATH_RETRACTED) == []
+
+
 @pytest.mark.parametrize("how", ["objection", "withdraw", "reject"])
 async def test_a_death_that_stopped_nothing_yet_is_none_in_every_program_either(world, officers, http, issuer, how):
     rosters = [enrolled(enrolment(SHE), program=code) for code in ("resident_pension", "old_age_allow")]
     await world.hear(*rosters, case("confirmed", hours=0))
     first = (await officers.proposals())[0]["proposal_id"]
-    path = f"/v1/proposals/{first}:reject"
+    path, answer = f"/v1/proposals/{first}:reject", {}
     if how != "reject":
         path = f"/v1/decisions/{await officers.decided(first)}:withdraw"
     if how == "objection":
-        citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
-        program = (await world.rows("SELECT program FROM decision"))[0]["program"]
-        body = {"program": program, "about": "intended_stop", "said": "我还活着"}
-        made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+        path = await objected(world, http, issuer, "intended_stop")
         answer = {"upheld": True, "answer": "经视频核实，本人健在"}
-        path = f"/v1/objections/{made['objection_id']}:answer"
-    else:
-        answer = {"alive_on": TODAY.isoformat()}
-        for never in ("2023-08-19", "2099-12-31"):
-            assert (await officers.post(path, body={"alive_on": never})).status_code == 422
-    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    for never in ("2023-08-19", "2099-12-31"):
+        assert (await officers.post(path, "officer-3", {**answer, "alive_on": never})).status_code == 422
+    assert (await officers.post(path, "officer-3", {**answer, "alive_on": TODAY.isoformat()})).status_code == 200
     [fact] = await facts(world, DEATH_RETRACTED)
     assert (fact["event_on"], fact["alive_on"]) == ("2023-08-20", TODAY.isoformat())
     assert len(await facts(world, CORRECTION_REQUESTED)) == 1
