@@ -13,6 +13,7 @@ from services.scoring.schemas.rules import (
     FiguresOut,
     ReassessmentIn,
     ReassessmentOut,
+    ReassessmentsOut,
     RuleChangeOut,
     RuleDifferenceOut,
     RuleSetOut,
@@ -84,6 +85,20 @@ async def start_reassessment(
     response.headers["Location"] = f"/v1/reassessments/{found.reassessment_id}"
     response.headers["Retry-After"] = "1"
     return reassessment_out(found)
+
+
+@router.get("/reassessments")
+async def list_reassessments(
+    _caller: Manager,
+    deps: RouteDeps,
+    cursor: Annotated[UUID | None, Query(description="`next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ReassessmentsOut:
+    """All that was ever asked for, the newest first, with how far it is."""
+    async with deps.database.read() as tx:
+        found = await reassessments.list_newest(tx, before=cursor, limit=limit + 1)
+    items = [reassessment_out(each) for each in found[:limit]]
+    return ReassessmentsOut(items=items, next_cursor=items[-1].reassessment_id if len(found) > limit else None)
 
 
 @router.get("/reassessments/{reassessment_id}")

@@ -167,7 +167,12 @@ class ReassessmentIn(Request):
 
 
 class ReassessmentOut(BaseModel):
-    """A reassessment and how far it is; `moves` counts people by decision before and after."""
+    """A reassessment and how far it is, over the shards that are done.
+
+    `people` were assessed. Of them `changed` have an opinion that differs from the stored one in anything: level,
+    decision, day, points, evidence or reasons; with `shadow`, that would differ. `moves` counts everybody by decision
+    before and after, as `insufficient>certifiable`; who keeps his is counted too, as `certifiable>certifiable`.
+    """
 
     reassessment_id: UUID
     status: str
@@ -183,6 +188,13 @@ class ReassessmentOut(BaseModel):
     people: int
     changed: int
     moves: dict[str, int]
+
+
+class ReassessmentsOut(BaseModel):
+    """A page of reassessments, the newest first."""
+
+    items: list[ReassessmentOut]
+    next_cursor: UUID | None
 
 
 def reassessment_out(found: Reassessment) -> ReassessmentOut:

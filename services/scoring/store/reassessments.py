@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -63,23 +64,34 @@ async def add(tx: WriteTx, request: Reassessment, shards: Sequence[int]) -> None
     )
 
 
+_HOW_FAR = """
+SELECT r.*, s.shards, s.finished, s.people, s.changed, s.finished_at, m.moves FROM reassessment r, LATERAL (
+ SELECT count(*) AS shards, count(*) FILTER (WHERE state <> 'queued') AS finished, sum(people) AS people,
+ sum(changed) AS changed, max(finished_at) AS finished_at FROM reassessment_shard s
+ WHERE s.reassessment_id = r.reassessment_id) s, LATERAL (
+ SELECT coalesce(jsonb_object_agg(key, people), '{}')::text AS moves FROM (
+  SELECT m.key, sum(m.value::bigint) AS people FROM reassessment_shard s, jsonb_each_text(s.moves) m
+  WHERE s.reassessment_id = r.reassessment_id GROUP BY m.key) m) m
+"""
+
+
 async def find(tx: ReadTx, reassessment_id: UUID) -> Reassessment | None:
     """A request and how far it is."""
+    found = await tx.fetch(f"{_HOW_FAR} WHERE r.reassessment_id = $1", reassessment_id)
+    return _reassessment(found[0]) if found else None
+
+
+async def list_newest(tx: ReadTx, *, before: UUID | None, limit: int) -> list[Reassessment]:
+    """Requests, the newest first; those asked for before this one, whose ids follow time."""
     found = await tx.fetch(
-        "SELECT r.*, s.shards, s.finished, s.people, s.changed, s.finished_at FROM reassessment r, LATERAL ("
-        " SELECT count(*) AS shards, count(*) FILTER (WHERE state <> 'queued') AS finished, sum(people) AS people,"
-        " sum(changed) AS changed, max(finished_at) AS finished_at FROM reassessment_shard s"
-        " WHERE s.reassessment_id = r.reassessment_id) s WHERE r.reassessment_id = $1",
-        reassessment_id,
+        f"{_HOW_FAR} WHERE $1::uuid IS NULL OR r.reassessment_id < $1 ORDER BY r.reassessment_id DESC LIMIT $2",
+        before,
+        limit,
     )
-    if not found:
-        return None
-    row = found[0]
-    moves = await tx.fetch(
-        "SELECT m.key, sum(m.value::bigint) AS people FROM reassessment_shard s, jsonb_each_text(s.moves) m"
-        " WHERE s.reassessment_id = $1 GROUP BY m.key",
-        reassessment_id,
-    )
+    return [_reassessment(each) for each in found]
+
+
+def _reassessment(row: Mapping[str, Any]) -> Reassessment:
     return Reassessment(
         reassessment_id=row["reassessment_id"],
         rule_set=row["rule_set"],
@@ -93,7 +105,7 @@ async def find(tx: ReadTx, reassessment_id: UUID) -> Reassessment | None:
         finished=row["finished"],
         people=int(row["people"] or 0),
         changed=int(row["changed"] or 0),
-        moves={each["key"]: int(each["people"]) for each in moves},
+        moves=orjson.loads(row["moves"]),
         finished_at=row["finished_at"],
     )
 

@@ -151,6 +151,11 @@ async def test_a_reassessment_is_queued_followed_and_cancelled(world, client) ->
     address = started.headers["location"]
     assert (await client.get(address)).json()["shards_finished"] == 0
     assert (await client.delete(address)).json()["status"] == "cancelled"
+    await client.post("/v1/reassessments", json={"shards": ["3"], "shadow": True})
+    newest = (await client.get("/v1/reassessments", params={"limit": 1})).json()
+    assert [(each["shadow"], each["status"]) for each in newest["items"]] == [(True, "queued")]
+    older = (await client.get("/v1/reassessments", params={"cursor": newest["next_cursor"]})).json()
+    assert older == {"items": [(await client.get(address)).json()], "next_cursor": None}
     assert (await client.get("/v1/reassessments/" + str(uuid4()))).status_code == 404
     refused = await client.post("/v1/reassessments", json={"rule_set": "standard@1"})
     assert refused.status_code == 422
