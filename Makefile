@@ -74,13 +74,13 @@ profile: setup ## where the time of a city goes, by function, statement and stre
 	var/spy/bin/python -m pip install --quiet --disable-pip-version-check py-spy==0.4.3
 	$(BIN)/python -m tests.bench.profile --spy var/spy/bin/py-spy --scale $(or $(s),0.1)
 
-year: setup ## a year of the city at 1 %, month by month, with checks, written to docs/year.md (s=0.002 only shows it)
+year: setup ## a year of the city at 1 %, month by month, with checks; writes docs/year.md (s=0.002 only shows it)
 	$(BIN)/python -m tests.year $(if $(s),--scale $(s),--write)
 
 chaos: setup ## a small city while its parts break, one after the other; must end as if nothing had happened; goes on where it was broken off
 	$(BIN)/python -m tests.chaos --folder var/chaos
 
-scaling: setup ## 1, 10 and 100 % of the city, one and two processes, three NATS servers, one killed: docs/scaling.md; goes on where it was
+scaling: setup ## 1, 10 and 100 % of the city, one and two processes, three NATS servers, one killed; writes docs/scaling.md; goes on where it was
 	$(BIN)/python -m tests.bench.scaling
 
 audit: ## known holes in what is pinned, as PyPI knows them; code is held by ruff's S, which are bandit's rules

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deploy.local.clients import DEMO_NAMES, NAMED
 from deploy.workers import parse_workers
 
 app = typer.Typer(
@@ -95,8 +96,12 @@ def demo(  # noqa: PLR0913  (options of a command)
 
 @app.command()
 def token(
-    client_id: Annotated[str, typer.Argument(help="A client of the stack, e.g. demo-operator or demo-partner.")],
+    client_id: Annotated[str, typer.Argument(help=f"A client of the stack; the demo's are {', '.join(DEMO_NAMES)}.")],
     *,
+    user: Annotated[
+        str | None,
+        typer.Option(help="The person behind the client; default: an invented one for demo-officer and demo-analyst."),
+    ] = None,
     data: Data = Path("var/stack"),
     gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
 ) -> None:
@@ -106,7 +111,7 @@ def token(
     from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
 
     try:
-        typer.echo(fetch(client_id, data=data, gateway=gateway))
+        typer.echo(fetch(client_id, data=data, gateway=gateway, user=user or NAMED.get(client_id)))
     except (StackError, ProblemError) as error:
         typer.echo(f"wugan: {error}", err=True)
         raise typer.Exit(1) from error

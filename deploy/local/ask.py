@@ -13,6 +13,9 @@ OPERATORS = ("operator", "demo-operator")
 """Clients an operator acts as: that of `wugan secrets`, that of `wugan up`."""
 AUDITORS = ("auditor", "demo-auditor")
 
+_DEMO = Path("var/demo/stack")
+"""Where `make demo` keeps its stack, which is not where `make up` does."""
+
 
 class NoSuchClientError(StackError):
     """A client nobody registered, or a folder without a stack."""
@@ -26,7 +29,11 @@ def key_of(client_id: str, *, data: Path) -> Path:
     """
     key = data / "secrets" / "clients" / f"{client_id}.pem"
     if not key.exists():
-        msg = f"{key} is not there: start the stack with that --data first, or another client by --client-id and --key."
+        of_demo = f", say --data {_DEMO}" if data != _DEMO and _DEMO.is_dir() else ""
+        msg = (
+            f"{key} is not there: start the stack with that --data first{of_demo}, "
+            f"or another client by --client-id and --key."
+        )
         raise NoSuchClientError(msg)
     return key
 
@@ -46,8 +53,8 @@ def whose(client_id: str | None, key: Path | None, *, data: Path, usual: Sequenc
     return name, key_of(name, data=data)
 
 
-def token(client_id: str, *, data: Path, gateway: str) -> str:
-    """An access token of a registered client, fetched by private_key_jwt.
+def token(client_id: str, *, data: Path, gateway: str, user: str | None = None) -> str:
+    """An access token of a registered client, or of a person behind it, fetched by private_key_jwt.
 
     Raises:
         NoSuchClientError: no key of that client lies in the folder.
@@ -56,7 +63,8 @@ def token(client_id: str, *, data: Path, gateway: str) -> str:
 
     async def fetch() -> str:
         async with httpx.AsyncClient() as http:
-            source = TokenSource(http, issuer_url=f"{gateway}/api/recognition", client_id=client_id, key=load_key(key))
+            issuer = f"{gateway}/api/recognition"
+            source = TokenSource(http, issuer_url=issuer, client_id=client_id, key=load_key(key), user=user)
             return await source.get()
 
     return asyncio.run(fetch())

@@ -112,8 +112,18 @@ _DEMO = (
         ),
         programs=("resident_pension",),
     ),
+    ClientCard(
+        client_id="demo-analyst",
+        role="officer",
+        department="data_bureau",
+        scopes=("scoring.read", "scoring.manage"),
+    ),
     ClientCard(client_id="demo-auditor", role="auditor", scopes=("audit.read", "ingest.read"), programs=("*",)),
 )
+
+DEMO_NAMES = tuple(card.client_id for card in _DEMO)
+NAMED = {"demo-officer": "officer-zhao", "demo-analyst": "analyst-qian"}
+"""Invented people behind clients of named persons: officers' routes ask who acts."""
 
 CLIENTS: tuple[ClientCard, ...] = (*service_cards(), *_DEMO)
 """Every client of a local stack."""

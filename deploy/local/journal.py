@@ -84,8 +84,11 @@ class Journal:
 
 
 def _sentence(line: str) -> str:
-    """What a line says: of a traceback how it ends, and of an error of ours, which names file and key, its words alone."""
-    said = json.loads(line) if line.startswith('{"') and line.endswith("}") else {}
+    """What a line says: of a traceback how it ends, and of an error of ours, which names file and key, its words."""
+    said = {}
+    if line.startswith('{"'):
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
     trace = next((text for key in ("exception", "event") if _FRAME in (text := str(said.get(key, "")))), "")
     _, _, after = trace.rpartition(_FRAME)
     # The rest of the frame's own line, then its source, which is indented further than any message begins.

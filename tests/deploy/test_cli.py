@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.demo.city.manifest import MANIFEST, Manifest, write_manifest
+from deploy.local import ask
 from deploy.local.clients import INSTALLED
 from deploy.local.secrets import load_or_make
 from deploy.workers import parse_workers
@@ -35,6 +36,7 @@ def test_help_loads_no_service_and_nothing_heavy():
         ("city show --out {broken}", {}, "wugan city: {broken} holds no generated city; make one with"),
         ("accuracy --city {broken} --data {empty}", {}, "wugan: {broken} holds no generated city; make one with"),
         ("audit verify --data {empty}", {}, "demo-auditor.pem is not there: start the stack with that --data first"),
+        ("status --data {empty}", {}, "start the stack with that --data first, say --data var/demo/stack, or another"),
         ("dead-letters list --data {empty}", {}, "demo-operator.pem is not there: start the stack with that --data"),
         ("dead-letters redrive --data {kept} --client-id bank", {}, "bank.pem is not there: start the stack with"),
         ("demo --data {demo}", {}, "cannot be read: remove {demo}/city-0.01-2023, and the demo makes it anew."),
@@ -52,6 +54,8 @@ def test_trouble_is_one_sentence_and_exit_code_1(tmp_path, monkeypatch, words, e
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var" / "demo" / "stack").mkdir(parents=True)
     places = {name: tmp_path / name for name in ("empty", "gone", "broken", "demo", "kept", "installed")}
     places["empty"].mkdir()
     _write(places["broken"] / MANIFEST, "null")
@@ -69,6 +73,15 @@ def test_trouble_is_one_sentence_and_exit_code_1(tmp_path, monkeypatch, words, e
     assert sentence.format(**places) in said.stderr
     assert said.stderr.count("\n") == 1
     assert (places["kept"] / "secrets" / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "user"),
+    [("demo-officer", "officer-zhao"), ("demo-officer --user officer-sun", "officer-sun"), ("demo-partner", None)],
+)
+def test_a_token_of_officers_names_a_person(monkeypatch, words, user):
+    monkeypatch.setattr(ask, "token", lambda *_, user, **_places: str(user))
+    assert CliRunner().invoke(app, ["token", *words.split()]).stdout == f"{user}\n"
 
 
 def _write(path, text):
