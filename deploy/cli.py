@@ -166,20 +166,27 @@ def accuracy(
     ),
     data: Annotated[Path, typer.Option(help="Folder of the running stack.")] = Path("var/demo/stack"),
     gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",
+    listed: Annotated[
+        bool, typer.Option("--list", help="Name the subjects behind each odd figure, for scoring's :explain.")
+    ] = False,
 ) -> None:
-    """Ask a running platform about everybody of a city, and hold the answers against the truth."""
+    """Ask a running platform about everybody of a city, and hold the answers against the truth.
+
+    Each run asks about everybody as a partner would, and each of these questions stands in the log of looks.
+    """
     import httpx  # noqa: PLC0415  (loaded when called)
     from rich.console import Console  # noqa: PLC0415  (loaded when called)
 
     from deploy.accuracy import accuracy as ask  # noqa: PLC0415  (loaded when called)
-    from deploy.accuracy import show  # noqa: PLC0415  (loaded when called)
+    from deploy.accuracy import show, show_list  # noqa: PLC0415  (loaded when called)
     from deploy.demo.city.manifest import NotACityError  # noqa: PLC0415  (loaded when called)
     from deploy.demo.client import RefusedError  # noqa: PLC0415  (loaded when called)
     from deploy.local.errors import StackError  # noqa: PLC0415  (loaded when called)
     from shared.kit.problems import ProblemError  # noqa: PLC0415  (loaded when called)
 
     try:
-        show(ask(city, data=data, gateway=gateway), Console())
+        found = ask(city, data=data, gateway=gateway, listed=show_list if listed else None)
+        show(found, Console())
     except (NotACityError, StackError, RefusedError, ProblemError, httpx.HTTPError) as error:
         typer.echo(f"wugan: {error}", err=True)
         raise typer.Exit(1) from error

@@ -122,6 +122,20 @@ def _beside() -> dict[str, pl.Expr]:
     return counts | {f"{name}_dead": (certified & dead).sum() for name, certified in methods.items()}
 
 
+def odd_ones(answered: pl.DataFrame) -> Mapping[str, list[str]]:
+    """Whom each odd figure of a comparison is about, by number of his identity card."""
+    dead, review = pl.col("state") == _DEAD, pl.col("answer") == "under_review"
+    recognised, known = pl.col("answer") == "recognised", pl.col("register_told_on").is_not_null()
+    odd = {
+        "certified, and dead today": recognised & dead,
+        "dead at as_of already": recognised & dead & (pl.col("as_of") > pl.col("died_on")),
+        "dead in a register, not suspected": dead & known & ~review,
+        "under review, nothing lost": review & ~pl.col("state").is_in(_LOST),
+        "unknown": pl.col("answer") == "unknown",
+    }
+    return {name: answered.filter(which)["citizen_id"].sort().to_list() for name, which in odd.items()}
+
+
 def compare(answered: pl.DataFrame, *, by_data: int) -> Accuracy:
     """Counts for the last screen."""
     dead, review = pl.col("state") == _DEAD, pl.col("answer") == "under_review"

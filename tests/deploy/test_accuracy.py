@@ -1,5 +1,6 @@
 """`wugan accuracy` refuses folders it cannot use, and asks about everybody of a city."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from deploy.demo import truth
 from deploy.demo.city.generate import generate
 from deploy.demo.city.year import FIRST_ON, TODAY_ON
 from deploy.demo.truth import Accuracy
+from shared.kit.crypto import Pseudonymiser
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,28 @@ def test_a_folder_without_a_stack_is_refused_with_what_to_do(city: Path, tmp_pat
     assert "--data" in said.stderr
 
 
-def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypatch) -> None:
-    key = tmp_path / "secrets" / "clients" / "demo-operator.pem"
+class Nobody:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def call(self, *_words: str) -> dict[str, dict[str, int]]:
+        return {"certified_people": {"data": 7, "home": 1}}
+
+    async def __aexit__(self, *_error: object) -> None: ...
+
+
+def stack_in(folder: Path) -> None:
+    """The secrets of a stack: a client's key that is never opened, and keys of zeros."""
+    key = folder / "secrets" / "clients" / "demo-operator.pem"
     key.parent.mkdir(parents=True)
     key.write_text("never opened: nobody is asked", encoding="utf-8")
+    kept: dict[str, object] = dict.fromkeys(("subject_key", "name_key", "grid_key", "vault_keys"), "00" * 32)
+    kept |= {"roles": {}, "users": {}}
+    (folder / "secrets" / "keys.json").write_text(json.dumps(kept), encoding="utf-8")
+
+
+def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypatch) -> None:
+    stack_in(tmp_path)
     seen: list[pl.DataFrame] = []
 
     async def ask(_client: object, people: pl.DataFrame, told: object) -> pl.DataFrame:
@@ -53,15 +73,6 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
         answer = pl.when(told).then(pl.lit("under_review")).otherwise(pl.lit("recognised"))
         # Whoever is certified was seen the day after he died.
         return people.with_columns(answer=answer, as_of=pl.col("died_on") + timedelta(days=1))
-
-    class Nobody:
-        async def __aenter__(self) -> Self:
-            return self
-
-        async def call(self, *_words: str) -> dict[str, dict[str, int]]:
-            return {"certified_people": {"data": 7, "home": 1}}
-
-        async def __aexit__(self, *_error: object) -> None: ...
 
     monkeypatch.setattr(truth, "ask", ask)
     monkeypatch.setattr(module, "client", lambda *_words: Nobody())
@@ -79,9 +90,12 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
     strong = unheard.filter(pl.col("visibility") == "strong")
     assert 0 < found.strong_only == len(strong) < found.points_only < len(unheard)
     assert found.strong_only_dead == len(strong.filter(pl.col("state") == "dead"))
-    said = run("--city", str(city), "--data", str(tmp_path))
+    said = run("--city", str(city), "--data", str(tmp_path), "--list")
     assert said.exit_code == 0
     assert "certified, and alive" in said.stdout
+    count, *subjects = said.stdout.partition("dead at as_of already")[0].split()[4:]
+    unheard_of = dead.filter(pl.col("register_told_on").is_null())["citizen_id"].sort()
+    assert (int(count), subjects) == (len(subjects), [str(Pseudonymiser(bytes(32)).one(each)) for each in unheard_of])
     assert re.search(r"certified by data alone +│ 7 ", said.stdout)
 
 
