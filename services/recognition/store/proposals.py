@@ -39,14 +39,17 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
 
 _VERIFIED = """
 WITH verified AS (
-    SELECT p.*, false AS asked FROM (SELECT DISTINCT subject FROM heard_enrolment) h
+    SELECT p.*, 1 AS worth FROM (SELECT DISTINCT subject FROM heard_enrolment) h
     CROSS JOIN LATERAL (
         SELECT subject, origin_id, reason, event_on, opened_at FROM proposal
         WHERE subject = h.subject AND origin = 'stop_request' AND reason = ANY ($1) OFFSET 0
     ) p
     UNION ALL
-    SELECT subject, request_id, reason, event_on, concluded_at, true FROM citizen_request
-    WHERE kind = 'stop' AND confirmed AND withdrawn_at IS NULL AND reason = ANY ($1)
+    SELECT subject, request_id, COALESCE(verified_reason, reason),
+           CASE WHEN verified_reason IS NULL THEN event_on ELSE verified_on END, concluded_at,
+           CASE WHEN verified_reason IS NULL THEN 2 ELSE 0 END
+    FROM citizen_request
+    WHERE kind = 'stop' AND confirmed AND withdrawn_at IS NULL AND COALESCE(verified_reason, reason) = ANY ($1)
         AND subject IN (SELECT subject FROM heard_enrolment)
 )
 SELECT DISTINCT ON (v.subject, v.origin_id) v.subject, v.origin_id, v.reason, v.event_on, v.opened_at, e.status
@@ -55,18 +58,20 @@ JOIN enrolment e ON e.subject = v.subject AND e.program = $2 AND e.listed AND e.
 WHERE COALESCE(cleared_at(v.subject, v.reason), '-infinity') < v.opened_at
     AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = v.subject AND o.program = e.program
                     AND o.origin_id = v.origin_id)
-ORDER BY v.subject, v.origin_id, v.asked
+ORDER BY v.subject, v.origin_id, v.worth
 """
 _EVER_VERIFIED = """
 SELECT WHERE EXISTS (SELECT FROM proposal WHERE origin = 'stop_request' AND reason = ANY ($1))
-    OR EXISTS (SELECT FROM citizen_request WHERE kind = 'stop' AND confirmed AND reason = ANY ($1))
+    OR EXISTS (SELECT FROM citizen_request
+               WHERE kind = 'stop' AND confirmed AND COALESCE(verified_reason, reason) = ANY ($1))
 """
 
 
 async def list_verified_of_heard(tx: WriteTx, program: str, reasons: Sequence[EndingEvent]) -> Sequence[asyncpg.Record]:
     """What requests that people verified tell of people of the roster just taken in, and nobody has proposed there.
 
-    Programs that ask for nothing by it may have been all the person had: then the request alone tells of it.
+    Programs that ask for nothing by it, or by another name, may have been all the person had: then the request alone
+    tells of it, by what people read in it and their day, not by what was asked.
     """
     # Nearly always none, and twenty thousand people are heard of at once.
     if not await tx.fetch(_EVER_VERIFIED, list(reasons)):

@@ -140,11 +140,16 @@ async def withdrawn_at(tx: ReadTx, request_id: UUID) -> datetime | None:
     return rows[0]["withdrawn_at"] if rows else None
 
 
-async def conclude(tx: WriteTx, request_id: UUID, *, confirmed: bool, at: datetime) -> None:
-    """Note what people concluded; a request that was made elsewhere is none of this table."""
+async def conclude(
+    tx: WriteTx, request_id: UUID, *, confirmed: bool, reason: EndingEvent, event_on: date | None, at: datetime
+) -> None:
+    """Note what people concluded, and what they read in it; a request made elsewhere is none of this table."""
     await tx.run(
-        "UPDATE citizen_request SET concluded_at = $2, confirmed = $3 WHERE request_id = $1 AND withdrawn_at IS NULL",
+        "UPDATE citizen_request SET concluded_at = $2, confirmed = $3, verified_reason = $4, verified_on = $5 "
+        "WHERE request_id = $1 AND withdrawn_at IS NULL",
         request_id,
         at,
         confirmed,
+        reason,
+        event_on,
     )

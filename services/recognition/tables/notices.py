@@ -78,6 +78,12 @@ CITIZEN_REQUEST = sa.Table(
     sa.Column("passed_on_at", INSTANT, comment="when grid was asked; null while no roster lists the person"),
     sa.Column("sealed_reason", pg.BYTEA, comment="AES-GCM of what somebody wrote, bound to the request"),
     sa.Column("withdrawn_at", INSTANT, comment="when the person took it back; what it led to waits for an officer"),
+    sa.Column(
+        "verified_reason",
+        sa.Text,
+        comment="what people read in it; null where a version before concluded it",
+    ),
+    sa.Column("verified_on", sa.Date, comment="the day of the event they verified"),
     one_of("kind", RequestKind),
     sa.Index("ix_citizen_request_asked_by", "asked_by", "requested_at"),
     sa.Index(

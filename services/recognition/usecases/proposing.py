@@ -159,10 +159,17 @@ async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at
 async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded) -> None:
     """A request people verified becomes proposals; one that is not as it says ends there."""
     await certificates.lock_shard(tx, fact.subject.hex[0])
-    await requests.conclude(tx, fact.request_id, confirmed=fact.confirmed, at=fact.concluded_at)
+    reason = _requested(fact)
+    await requests.conclude(
+        tx,
+        fact.request_id,
+        confirmed=fact.confirmed,
+        reason=reason,
+        event_on=fact.event_on,
+        at=fact.concluded_at,
+    )
     if not fact.confirmed:
         return
-    reason = _requested(fact)
     if reason is EndingEvent.OWN_REQUEST and await requests.withdrawn_at(tx, fact.request_id):
         return
     enrolled = await proposals.list_enrolled(tx, fact.subject)

@@ -36,10 +36,9 @@ SELECT md5(n::text || p)::uuid, p, 'active', true, 100, '341602001001', now()
 FROM generate_series(1, 3000) n, unnest(ARRAY['resident_pension', 'ue_pension']) p
 """
 
-
 _ASKED = """
-INSERT INTO citizen_request (request_id, asked_by, subject, kind, programs, relation, reason, requested_at)
-VALUES ($1, $2, $2, 'stop', '{}', 'child', $3, $4)
+INSERT INTO citizen_request (request_id, asked_by, subject, kind, programs, relation, reason, event_on, requested_at)
+VALUES ($1, $2, $2, 'stop', '{}', 'child', 'in_own_words', '2021-01-01', $3)
 """
 
 
@@ -246,13 +245,14 @@ async def test_what_people_verified_holds_in_every_program_and_an_own_request_in
     if not later:
         await world.hear(told[0])
     async with world.deps.database.write() as tx:
-        await tx.run(_ASKED, request_id, SHE, reason, NOW)
+        await tx.run(_ASKED, request_id, SHE, NOW)
     found = {"relation": "child", "reason": reason, "event_on": date(2023, 10, 20), "programs": [named]}
     await world.hear(stop_verified(SHE, request_id=request_id, **found), stop_verified(he, programs=[named]))
     await world.hear(*told)
-    rows = await world.rows("SELECT subject, program FROM proposal ORDER BY subject, program")
-    hers = [(SHE, code) for code in sorted((named, other)) if reason in PROGRAMS[code].in_force(TODAY).events]
-    assert [(row["subject"], row["program"]) for row in rows] == [*hers, (he, named)]
+    rows = await world.rows("SELECT subject, program, event_on AS day FROM proposal ORDER BY subject, program")
+    fits = [code for code in sorted((named, other)) if reason in PROGRAMS[code].in_force(TODAY).events]
+    hers = [(SHE, code, found["event_on"]) for code in fits]
+    assert [(row["subject"], row["program"], row["day"]) for row in rows] == [*hers, (he, named, None)]
 
 
 async def test_a_request_that_is_not_as_it_says_proposes_nothing(world):
