@@ -82,6 +82,7 @@ def truth_table(accuracy: Accuracy) -> Table:
     table.add_row("certified, and alive", _share(accuracy.recognised_alive, accuracy.recognised))
     table.add_row("certified, and dead today", _share(accuracy.recognised_dead, accuracy.recognised))
     table.add_row("  seen in person before they died", f"{accuracy.recognised_dead_seen_before:,}")
+    table.add_row("  seen by cards alone before they died", f"{accuracy.recognised_dead_cards_before:,}")
     table.add_row("  dead at as_of already", _share(accuracy.recognised_dead_at_as_of, accuracy.recognised))
     table.add_row("dead", f"{accuracy.dead:,}, in no register {accuracy.dead_unregistered:,}")
     registered = accuracy.dead_registered

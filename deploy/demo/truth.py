@@ -26,6 +26,8 @@ class Accuracy:
     """People by what the platform answered and what was true on the day.
 
     Attributes:
+        recognised_dead_seen_before: an act in person before the death; no register has told since.
+        recognised_dead_cards_before: the same by weak records alone; with those dead at as_of the three are all.
         within_30: of those who died in the year and at least 30 days ago, whom a file told of within 30 days and who
             are under review: files of a year come in one morning, so that nobody could be suspected on another day.
         living_under_review: under review though nothing has ended their right.
@@ -40,6 +42,7 @@ class Accuracy:
     recognised_dead: int
     recognised_dead_at_as_of: int
     recognised_dead_seen_before: int
+    recognised_dead_cards_before: int
     dead: int
     dead_registered: int
     dead_registered_under_review: int
@@ -140,14 +143,16 @@ def compare(answered: pl.DataFrame, *, by_data: int) -> Accuracy:
     """Counts for the last screen."""
     dead, review = pl.col("state") == _DEAD, pl.col("answer") == "under_review"
     recognised, known = pl.col("answer") == "recognised", pl.col("register_told_on").is_not_null()
+    gone, after = recognised & dead, pl.col("as_of") > pl.col("died_on")
+    in_person = (pl.col("strong_seen_on") <= pl.col("died_on")).fill_null(value=False)
     counts = answered.select(
         people=pl.len(),
         recognised=recognised.sum(),
         recognised_alive=(recognised & ~dead).sum(),
-        recognised_dead=(recognised & dead).sum(),
-        recognised_dead_at_as_of=(recognised & dead & (pl.col("as_of") > pl.col("died_on"))).sum(),
-        # An in-person act before the death: the certificate was right on its day, and no register has told since.
-        recognised_dead_seen_before=(recognised & dead & (pl.col("strong_seen_on") <= pl.col("died_on"))).sum(),
+        recognised_dead=gone.sum(),
+        recognised_dead_at_as_of=(gone & after).sum(),
+        recognised_dead_seen_before=(gone & ~after & in_person).sum(),
+        recognised_dead_cards_before=(gone & ~after & ~in_person).sum(),
         dead=dead.sum(),
         dead_registered=(dead & known).sum(),
         dead_registered_under_review=(dead & known & review).sum(),

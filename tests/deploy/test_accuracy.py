@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -97,6 +97,16 @@ def test_answers_are_held_against_the_truth(city: Path, tmp_path: Path, monkeypa
     unheard_of = dead.filter(pl.col("register_told_on").is_null())["citizen_id"].sort()
     assert (int(count), subjects) == (len(subjects), [str(Pseudonymiser(bytes(32)).one(each)) for each in unheard_of])
     assert re.search(r"certified by data alone +│ 7 ", said.stdout)
+
+
+def test_whoever_is_certified_and_dead_is_of_one_kind_of_three() -> None:
+    died, before, after = date(2023, 6, 1), date(2023, 5, 1), date(2023, 7, 1)
+    seen = {"strong_seen_on": [before, None, before, None], "as_of": [before, before, after, after]}
+    never = pl.Series([None] * 4, dtype=pl.Date)
+    rows = {"state": "dead", "answer": "recognised", "weak_points": 0.0, "died_on": [died] * 4, **seen}
+    found = truth.compare(pl.DataFrame(rows | {"register_told_on": never, "court_delivered_on": never}), by_data=0)
+    kinds = (found.recognised_dead_seen_before, found.recognised_dead_cards_before, found.recognised_dead_at_as_of)
+    assert (found.recognised_dead, kinds) == (4, (1, 1, 2))
 
 
 def test_whoever_is_in_custody_is_not_suspected_wrongly() -> None:
