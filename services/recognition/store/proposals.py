@@ -229,6 +229,28 @@ async def withdraw_payee_changed(tx: WriteTx, program: str, at: datetime) -> int
     return int((await tx.run(_PAYEE_CHANGED, program, at)).rsplit(" ", 1)[1]) if waiting else 0
 
 
+_DIED_LATER = """
+SELECT min(at) AS at FROM (
+    SELECT concluded_at AS at FROM finding
+    WHERE subject = $1 AND event_on > $2 AND conclusion IN ('confirmed', 'confirmed_no_overpayment')
+        AND finds(kind, 'death')
+    UNION ALL
+    SELECT concluded_at FROM citizen_request
+    WHERE subject = $1 AND verified_on > $2 AND kind = 'stop' AND confirmed AND verified_reason = ANY ($3)
+    UNION ALL
+    SELECT p.opened_at FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
+    WHERE p.subject = $1 AND p.event_on > $2 AND p.reason = ANY ($3)
+        AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective'))
+) later WHERE at > COALESCE(cleared_at($1, 'death'), '-infinity')
+"""
+
+
+async def died_later(tx: ReadTx, subject: UUID, alive_on: date, reasons: Sequence[EndingEvent]) -> datetime | None:
+    """When people first found that a person died after this day; None where they did not, or found that untrue."""
+    found: datetime | None = (await tx.fetch(_DIED_LATER, subject, alive_on, list(reasons)))[0]["at"]
+    return found
+
+
 async def withdraw_unconfirmed(
     tx: WriteTx, subject: UUID, at: datetime, reasons: Sequence[EndingEvent], case_id: UUID | None = None
 ) -> int:

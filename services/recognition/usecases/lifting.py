@@ -266,8 +266,11 @@ def _telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amoun
 async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, why: Lift) -> tuple[UUID, ...]:
     """What a false death asks for beyond this one benefit; the decisions of other programs that fell with it."""
     fallen: list[Decided] = []
-    told = {first.program}
+    told, later = {first.program}, set[str]()
     for other in await decisions.list_standing(tx, first.subject, sorted(ENDS_LIFE)):
+        if other.event_on is not None and other.event_on > why.passed_on:
+            later.add(other.program)
+            continue  # he may have died since
         told.add(other.program)
         if not caller.may_program(other.program):
             continue  # its own department's work list names it
@@ -283,7 +286,7 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
     certified = await _certify(deps, tx, first, why.passed_on)
     if await certificates.were_revoked(tx, first.subject, first.decision_id, ids):
         told.update(await certificates.programs_of(tx, first.subject))
-    await _retract(deps, tx, first.subject, certified, sorted(told))
+    await _retract(deps, tx, first.subject, certified, sorted(told - later))
     await _apologise(deps, tx, first, fallen)
     return ids
 

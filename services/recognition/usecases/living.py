@@ -1,6 +1,7 @@
 """A death that was none: officers have found that a person lives, and whoever held him for dead hears of it."""
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Final
 
 from services.recognition.domain.programs import ENDS_LIFE
 from services.recognition.store import certificates, proposals
@@ -12,6 +13,8 @@ from services.recognition.usecases.reviews import find_alive
 from shared.contracts.events.recognition import DEATH_RETRACTED, DeathRetracted
 from shared.kit.db import WriteTx
 from shared.kit.problems import MalformedError
+
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
@@ -31,14 +34,17 @@ def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
 async def retract_death(deps: Deps, tx: WriteTx, proposal: Proposal, alive_on: date) -> None:
     """He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
 
-    What nobody has confirmed falls in every program, and the register's department is asked to correct its record.
+    What nobody has confirmed falls in every program, and the register's department is asked to correct its record. Who
+    was known to live on a day may have died since: a later death that people have found meanwhile stands.
     """
-    now, subject = deps.clock.now(), proposal.subject
+    subject = proposal.subject
     await certificates.lock_shard(tx, shard_of(subject))
-    await find_alive(deps, tx, subject)
+    later = await proposals.died_later(tx, subject, alive_on, sorted(ENDS_LIFE))
+    until = later - _INSTANT if later else deps.clock.now()
+    await find_alive(tx, subject, alive_on, until)
     # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
-    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=now)
+    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=until)
     await deps.outbox.say(tx, DEATH_RETRACTED, fact)
-    await proposals.withdraw_unconfirmed(tx, subject, now, sorted(ENDS_LIFE))
+    await proposals.withdraw_unconfirmed(tx, subject, until, sorted(ENDS_LIFE))
     if proposal.case_id is not None:
         await ask_of_case(deps, tx, proposal.case_id, subject)

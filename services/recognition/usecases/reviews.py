@@ -30,20 +30,20 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
     if not await decisions.count_unresolved(tx, subject):
         by_reason = await decisions.list_found(tx, subject)
         days = {kind: [by_reason[each] for each in reasons_of(kind) if each in by_reason] for kind in _IN_REVIEW}
-        await _clear(deps, tx, subject, {kind: max(some) for kind, some in days.items() if some})
+        found = {kind: max(some) for kind, some in days.items() if some}
+        await _clear(tx, subject, found, deps.clock.now())
     await announce(deps, tx, [subject])
 
 
-async def find_alive(deps: Deps, tx: WriteTx, subject: UUID) -> None:
-    """Officers have found that a person lives: that answers whatever says he died or is missing, and nothing else."""
-    await certificates.note_alive(tx, subject, deps.clock.now())
-    await _clear(deps, tx, subject, dict.fromkeys(_OF_LIFE, deps.clock.today()))
+async def find_alive(tx: WriteTx, subject: UUID, alive_on: date, until: datetime) -> None:
+    """Officers have found that a person lived on a day: that answers what had said before then that he died."""
+    await certificates.note_alive(tx, subject, until)
+    await _clear(tx, subject, dict.fromkeys(_OF_LIFE, alive_on), until)
 
 
-async def _clear(deps: Deps, tx: WriteTx, subject: UUID, found: Mapping[SuspicionKind, date]) -> None:
+async def _clear(tx: WriteTx, subject: UUID, found: Mapping[SuspicionKind, date], until: datetime) -> None:
     """Note that people are done with what they found; a suspicion of anything else waits for its own case."""
     suspected = await certificates.find_suspected(tx, subject)
-    until: datetime = deps.clock.now()
     if suspected and not suspected.is_answered_by(found):
-        until = suspected.said_at - _INSTANT
+        until = min(until, suspected.said_at - _INSTANT)
     await certificates.note_finding(tx, subject, Finding.CLEARS, until)

@@ -1,6 +1,6 @@
 """Two stories through the service's own handlers and API: a death, to the last fen; and a death that was none."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +9,7 @@ from services.recognition.domain.certificates import certificate_id
 from services.recognition.jobs import MoneyLoop
 from services.recognition.store import certificates, lookups
 from services.recognition.store.certificates import Revocation
-from shared.contracts.events.grid import ConfirmedPerson
+from shared.contracts.events.grid import CASE_CONCLUDED, CaseConcluded, ConfirmedPerson
 from shared.contracts.events.recognition import (
     CERTIFICATE_REVOKED,
     CORRECTION_REQUESTED,
@@ -260,6 +260,30 @@ async def test_a_death_that_stopped_nothing_yet_is_none_in_every_program_either(
     assert len(await facts(world, CORRECTION_REQUESTED)) == 1
     assert await officers.proposals() == []
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
+
+
+async def test_an_old_death_that_falls_late_takes_no_later_one_with_it(world, officers, http, issuer):
+    first, second, third = "resident_pension", "old_age_allow", "vet_war"
+    await world.hear(*[enrolled(enrolment(SHE), program=code) for code in (first, second, third)], case("confirmed"))
+    one, other = (Officers(http, issuer, programs=[code]) for code in (first, second))
+    false = [await stopped(world, one, first), await stopped(world, other, second)]
+    lives = {"reason": "false_death", "passed_on": world.deps.clock.today().isoformat()}
+    assert (await one.post(f"/v1/decisions/{false[0]}:lift", body=lives)).status_code == 200
+    world.deps.clock.move(timedelta(days=40))
+    died = world.deps.clock.today() - timedelta(days=5)
+    fact = CaseConcluded(case_id=UUID(int=78), subject=SHE, kind="suspected_death", conclusion="confirmed", event_on=died,
+                         concluded_at=world.deps.clock.now(), verified_by="w-1", concluded_by="o-1")  # fmt: skip
+    await world.hear(message(CASE_CONCLUDED, fact.model_dump_json().encode()))
+    [true] = await one.proposals()
+    decision = await one.decided(true["proposal_id"])
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    assert (await other.post(f"/v1/decisions/{false[1]}:lift", body=lives)).status_code == 200
+    left = {(each["program"], each["event_on"]) for each in await officers.proposals()}
+    assert left == {(second, died.isoformat()), (third, died.isoformat())}
+    assert (await one.post(f"/v1/decisions/{decision}:carry-out")).json()["state"] == "effective"
+    found = [each["found_at"] for each in await facts(world, DEATH_RETRACTED)]
+    assert max(datetime.fromisoformat(each) for each in found) < fact.concluded_at
 
 
 async def test_whoever_lives_is_not_stopped_for_his_death_whatever_else_is_suspected_of_him(world, officers):
