@@ -53,7 +53,8 @@ SERVICE = Service(
     build=build,
     partitioned=("look",),
     looks=LookLog(
-        columns='look_id AS seq, looked_at AS at, client_id, looked_by AS "user", subject, what',
+        columns="""look_id AS seq, looked_at AS at, client_id, looked_by AS "user", subject,
+            concat_ws(': ', what, nullif(concat_ws(', ', purpose, legal_basis, case_ref), '')) AS what""",
         note="INSERT INTO look (looked_at, client_id, looked_by, what, subject) VALUES ($1, $2, $3, 'looks', $4)",
     ),
     description="Who is certified without noticing, who may have lost the benefit, and why.",

@@ -187,6 +187,9 @@ LOOK = sa.Table(
     sa.Column("looked_by", sa.Text, nullable=False),
     sa.Column("subject", _UUID, nullable=False, index=True),
     sa.Column("what", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, comment="why he looked, where one person was asked about"),
+    sa.Column("legal_basis", sa.Text, comment="rule that allows it"),
+    sa.Column("case_ref", sa.Text, comment="the caller's own case"),
     postgresql_partition_by="RANGE (looked_at)",
     comment="Who looked at whose assessment; written before the answer leaves",
 )

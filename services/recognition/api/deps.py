@@ -1,12 +1,11 @@
 """What routes work with: dependencies, callers, and the headers that say why somebody asks."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import orjson
 from fastapi import Depends, Request, Security
@@ -25,8 +24,10 @@ from services.recognition.usecases.limits import Limiter, TooManyRequestsError
 from services.recognition.usecases.partners import Partners
 from services.recognition.usecases.refusals import Refusals, denied
 from services.recognition.usecases.tokens import Issuer
+from shared.kit import purpose as reasons
 from shared.kit.auth import BearerGuard, Caller, allow
 from shared.kit.problems import MalformedError, ProblemError
+from shared.kit.purpose import Purpose
 from shared.kit.telemetry import mask_text
 from shared.kit.together import Together
 
@@ -69,35 +70,8 @@ async def _deps(request: Request) -> RouteDeps:
 
 DepsOf = Annotated[RouteDeps, Depends(_deps)]
 
-_WORD = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}"
-_IS_WORD = re.compile(_WORD).fullmatch
-_REASONS = {
-    "Purpose-Code": (True, "why the person is looked up"),
-    "Legal-Basis": (True, "rule that allows it"),
-    "Case-Ref": (False, "the caller's own case or list"),
-}
-PURPOSE_HEADERS: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": name,
-            "in": "header",
-            "required": required,
-            "description": description,
-            "schema": {"type": "string", "maxLength": 80, "pattern": f"^{_WORD}$"},
-        }
-        for name, (required, description) in _REASONS.items()
-    ]
-}
+PURPOSE_HEADERS = reasons.PURPOSE_HEADERS
 """Description of the headers of a lawful question, for `openapi_extra`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """Why somebody asks."""
-
-    code: str
-    basis: str
-    case: str | None
 
 
 def purpose(request: Request) -> Purpose:
@@ -106,15 +80,7 @@ def purpose(request: Request) -> Purpose:
     Raises:
         MalformedError: one is missing or is no word; nothing of it is echoed.
     """
-    headers, given = request.headers, dict[str, str | None]()
-    for name, (required, _) in _REASONS.items():
-        given[name] = value = headers.get(name)
-        if (required and value is None) or (value is not None and (not _IS_WORD(value) or holds_id(value))):
-            detail = "Say why you look a person up: letters, digits and . _ : / - , at most 80, and no citizen id."
-            code = "missing" if value is None else "string_pattern_mismatch"
-            errors = [{"pointer": f"/header/{name}", "code": code, "detail": detail}]
-            raise MalformedError(f"The header {name} is needed as a word.", extra={"errors": errors})
-    return Purpose(given["Purpose-Code"] or "", given["Legal-Basis"] or "", given["Case-Ref"])
+    return reasons.read_purpose(request.headers, holds_id)
 
 
 def asker(
@@ -184,7 +150,7 @@ def stranger(request: Request, found: Deps, action: str, token: str) -> Asker:
     return Asker(
         at=found.clock.now(),
         client_id="unverified",
-        user=claimed if _IS_WORD(claimed) else "-",
+        user=claimed if reasons.is_word(claimed) else "-",
         department=None,
         action=action,
         program=None,

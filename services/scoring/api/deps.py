@@ -19,7 +19,8 @@ from services.scoring.usecases.look import Looker, note_all
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import Clock
 from shared.kit.db import Database
-from shared.kit.problems import ForbiddenError, NotFoundError
+from shared.kit.problems import ForbiddenError, MalformedError, NotFoundError
+from shared.kit.purpose import Purpose, read_purpose
 
 
 def _of_the_city(_request: Request, caller: Caller) -> None:
@@ -31,6 +32,8 @@ def _of_the_city(_request: Request, caller: Caller) -> None:
 Reader = Annotated[Caller, Security(allow("scoring.read"))]
 CityReader = Annotated[Caller, Security(allow("scoring.read", met=_of_the_city))]
 """Who may look at anybody. Where people live only grid knows (ADR 0019): an officer of a county asks recognition."""
+Person = Annotated[Caller, Security(allow("scoring.read", named=True, met=_of_the_city))]
+"""Who may look at one person: somebody with a name, who says why (`Why`, after him among the arguments)."""
 Manager = Annotated[Caller, Security(allow("scoring.manage", met=_of_the_city))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
@@ -76,9 +79,16 @@ def _deps(request: Request) -> Deps:
 RouteDeps = Annotated[Deps, Depends(_deps)]
 
 
-def looker(caller: Caller, what: str) -> Looker:
-    """Who looks, for the log of looks."""
-    return Looker(client_id=caller.client_id, user=caller.user, what=what)
+async def _why(request: Request) -> Purpose:
+    return read_purpose(request.headers)
+
+
+Why = Annotated[Purpose, Depends(_why)]
+
+
+def looker(caller: Caller, what: str, why: Purpose | None = None) -> Looker:
+    """Who looks, and why, for the log of looks."""
+    return Looker(client_id=caller.client_id, user=caller.user, what=what, why=why)
 
 
 class NotingRoute(APIRoute):
@@ -93,7 +103,7 @@ class NotingRoute(APIRoute):
         async def noting(request: Request) -> Response:
             try:
                 return await handle(request)
-            except ForbiddenError:
+            except (ForbiddenError, MalformedError):
                 if subjects := await _asked_about(request):
                     async with _deps(request).database.write() as tx:
                         await note_all(tx, subjects, looker(request.state.caller, "denied"))

@@ -6,12 +6,21 @@ from uuid import UUID
 import pyarrow as pa
 
 from shared.kit.db import WriteTx
+from shared.kit.purpose import Purpose
 
 
-async def note(tx: WriteTx, subject: UUID, *, client_id: str, user: str, what: str) -> None:
+async def note(tx: WriteTx, subject: UUID, *, client_id: str, user: str, what: str, why: Purpose | None) -> None:
     """Note a look."""
     await tx.run(
-        "INSERT INTO look (client_id, looked_by, subject, what) VALUES ($1, $2, $3, $4)", client_id, user, subject, what
+        "INSERT INTO look (client_id, looked_by, subject, what, purpose, legal_basis, case_ref)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        client_id,
+        user,
+        subject,
+        what,
+        why.code if why else None,
+        why.basis if why else None,
+        why.case if why else None,
     )
 
 

@@ -31,6 +31,7 @@ from services.scoring.store.suspicions import KeptSuspicion
 from shared.contracts.vocabulary import EvidenceKind
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ProblemError
+from shared.kit.purpose import Purpose
 
 _LATEST = 1 << 52  # microseconds: what people are supposed to conclude comes after all they have
 
@@ -61,11 +62,12 @@ class NoSuchSignalError(ProblemError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looker:
-    """Who looks, and at what."""
+    """Who looks, at what, and why where that has to be said."""
 
     client_id: str
     user: str
     what: str
+    why: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Supposed:
 
 async def find_standing(tx: WriteTx, subject: UUID, looker: Looker) -> Standing | None:
     """The stored opinion of a person; None where no source has ever seen him. The look is noted in either case."""
-    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+    await note(tx, subject, looker)
     found = await assessments.find_assessment(tx, subject)
     if found is None:
         return None
@@ -116,7 +118,7 @@ async def signals_of(tx: ReadTx, subject: UUID) -> tuple[Signals, Origins]:
 
 async def explain_person(tx: WriteTx, subject: UUID, rules: RuleSet, today: date, looker: Looker) -> Explanation | None:
     """Why the opinion of a person is what it is; None where no source has ever seen him."""
-    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+    await note(tx, subject, looker)
     known, origins = await signals_of(tx, subject)
     if not len(known):
         return None
@@ -125,8 +127,8 @@ async def explain_person(tx: WriteTx, subject: UUID, rules: RuleSet, today: date
 
 
 async def note(tx: WriteTx, subject: UUID, looker: Looker) -> None:
-    """Note a look in a transaction of its own: a refusal of what is asked undoes the other."""
-    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what)
+    """Note a look; in a transaction of its own where a refusal of what is asked would undo it."""
+    await looks.note(tx, subject, client_id=looker.client_id, user=looker.user, what=looker.what, why=looker.why)
 
 
 async def note_all(tx: WriteTx, subjects: Sequence[UUID], looker: Looker) -> None:

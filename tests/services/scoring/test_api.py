@@ -36,6 +36,7 @@ async def client(world: World, issuer: Issuer) -> AsyncIterator[httpx.AsyncClien
         wake=asyncio.Event(),
     )
     headers = issuer.headers("scoring.read", "scoring.manage", "operate", user="officer-7")
+    headers |= {"Purpose-Code": "review", "Legal-Basis": "rule-26", "Case-Ref": "c-1"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring.test", headers=headers) as made:
         yield made
@@ -50,8 +51,8 @@ async def test_an_assessment_is_answered_with_its_suspicions_and_the_look_is_not
     assert (said["decision"], said["confirmed_on"], said["confirmed_by"]) == ("suspected", "2023-11-01", "standard@2")
     assert [(each["kind"], each["status"]) for each in said["suspicions"]] == [("suspected_death", "open")]
     async with world.database.read() as tx:
-        looks = await tx.fetch("SELECT looked_by, what FROM look")
-    assert [tuple(look) for look in looks] == [("officer-7", "assessment")]
+        looks = await tx.fetch("SELECT looked_by, what, purpose, legal_basis, case_ref FROM look")
+    assert [tuple(look) for look in looks] == [("officer-7", "assessment", "review", "rule-26", "c-1")]
 
 
 async def test_a_look_at_nobody_is_a_404_and_noted_too(world, client) -> None:
@@ -325,14 +326,18 @@ async def test_whoever_is_refused_a_look_is_noted_too(world, client, issuer) -> 
             headers=issuer.headers("scoring.read", user="officer-9"),
         ),
         await client.post("/v1/backtests", json={"outcomes": 7}, headers=issuer.headers(user="officer-9")),
+        # Nobody by name; and no reason, but a number of somebody's.
+        await client.get(f"/v1/assessments/{who}", headers=issuer.headers("scoring.read")),
+        await client.get(f"/v1/assessments/{who}:explain", headers={"Legal-Basis": "110101194910010026"}),
         # An officer of one county, whoever it is that he asks about.
         await client.get(f"/v1/assessments/{who}", headers=local),
         await client.post("/v1/visit-orders", json={"people": [{"subject": who}]}, headers=local),
         await client.post("/v1/backtests", json={"outcomes": [{"subject": who}]}, headers=local),
         await client.get("/v1/rule-sets", headers=local),
     ]
-    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, *[403] * 7, 200]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 422, *[403] * 5, 422, 403, 403, 403, 200]
     async with world.database.read() as tx:
         looks = await tx.fetch("SELECT subject::text, looked_by, what FROM look ORDER BY look_id")
     denied, simulated = (who, "officer-9", "denied"), (who, "officer-7", "simulation")
-    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated, *[denied] * 5]
+    unfit = [(who, each, "denied") for each in ("test-client", "officer-7")]
+    assert [tuple(look) for look in looks] == [denied, denied, denied, simulated, denied, denied, *unfit, *[denied] * 3]
