@@ -285,7 +285,9 @@ WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice'
 
 _FOUND = f"""
 SELECT p.reason, (max(p.opened_at) AT TIME ZONE 'Asia/Shanghai')::date AS found_on
-FROM proposal p WHERE p.subject = $1 AND {_BY_FINDING} GROUP BY p.reason
+FROM proposal p LEFT JOIN standing s ON s.subject = p.subject
+WHERE p.subject = $1 AND {_BY_FINDING}
+    AND COALESCE(NOT (p.reason = ANY ($2) AND p.opened_at <= s.alive_at), true) GROUP BY p.reason
 """  # noqa: S608  (our own text)
 
 
@@ -295,8 +297,12 @@ async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
 
 
 async def list_found(tx: ReadTx, subject: UUID) -> dict[EndingEvent, date]:
-    """What people have found about a person and proposed by it, and when last, whatever officers decided then."""
-    return {EndingEvent(row["reason"]): row["found_on"] for row in await tx.fetch(_FOUND, subject)}
+    """What people have found about a person and proposed by it, and when last, whatever officers decided then.
+
+    A death that was none tells nothing of what may have happened since he was known to live.
+    """
+    rows = await tx.fetch(_FOUND, subject, sorted(ENDS_LIFE))
+    return {EndingEvent(row["reason"]): row["found_on"] for row in rows}
 
 
 async def list_standing(tx: WriteTx, subject: UUID, reasons: Sequence[EndingEvent]) -> list[Decided]:

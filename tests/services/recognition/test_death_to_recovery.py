@@ -298,6 +298,20 @@ async def test_whoever_lives_is_not_stopped_for_his_death_whatever_else_is_suspe
     assert (answer.status_code, answer.json()["code"]) == (409, "cleared")
 
 
+async def test_giving_up_the_last_stop_for_a_death_that_was_none_answers_no_later_one(world, officers):
+    rosters = [enrolled(enrolment(SHE), program=code) for code in ("resident_pension", "old_age_allow")]
+    await world.hear(*rosters, case("confirmed", hours=0))
+    lives, other = [await officers.decided(each["proposal_id"]) for each in await officers.proposals()]
+    world.deps.clock.move(timedelta(days=2))
+    body = {"alive_on": (TODAY - timedelta(days=10)).isoformat()}
+    assert (await officers.post(f"/v1/decisions/{lives}:withdraw", body=body)).status_code == 200
+    died = assessment(SHE, "suspected", reasons=["suspected_death:conclusive"]) | {"as_of": TODAY - timedelta(days=3)}
+    await world.hear(assessed(died, at=NOW + timedelta(days=3)))
+    world.deps.clock.move(timedelta(days=2))
+    assert (await officers.post(f"/v1/decisions/{other}:withdraw")).status_code == 200
+    assert await world.rows("SELECT under_review FROM standing") == [{"under_review": True}]
+
+
 async def test_a_case_found_false_meanwhile_cannot_be_carried_out(world, officers):
     await world.hear(enrolled(enrolment(SHE)), case("confirmed"))
     [proposal] = await officers.proposals()
