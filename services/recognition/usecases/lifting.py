@@ -40,7 +40,7 @@ from services.recognition.usecases.decide import (
 )
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.living import retract_death
+from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
@@ -97,7 +97,7 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     Raises:
         ConflictError: it is not in effect.
         WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false.
-        MalformedError: a day that has not come yet.
+        MalformedError: a day that has not come yet, or one before the supposed death on which the person lived.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.EFFECTIVE)
@@ -265,6 +265,9 @@ def _telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amoun
 
 async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, why: Lift) -> tuple[UUID, ...]:
     """What a false death asks for beyond this one benefit; the decisions of other programs that fell with it."""
+    proposal = await decisions.find_proposal(tx, first.proposal_id)
+    assert proposal is not None  # a decision follows from one
+    check_alive(proposal, why.passed_on, deps.clock.today())
     fallen: list[Decided] = []
     told, later = {first.program}, set[str]()
     for other in await decisions.list_standing(tx, first.subject, sorted(ENDS_LIFE)):
@@ -280,8 +283,6 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
             await _lift_one(deps, tx, other, caller, why)
         fallen.append(other)
     ids = tuple(each.decision_id for each in fallen)
-    proposal = await decisions.find_proposal(tx, first.proposal_id)
-    assert proposal is not None  # a decision follows from one
     await retract_death(deps, tx, proposal, why.passed_on)
     certified = await _certify(deps, tx, first, why.passed_on)
     if await certificates.were_revoked(tx, first.subject, first.decision_id, ids):

@@ -11,10 +11,12 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.reviews import find_alive
 from shared.contracts.events.recognition import DEATH_RETRACTED, DeathRetracted
+from shared.kit.clock import day_of
 from shared.kit.db import WriteTx
 from shared.kit.problems import MalformedError
 
 _INSTANT: Final = timedelta(microseconds=1)
+_YEAR: Final = timedelta(days=365)
 
 
 def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
@@ -26,8 +28,9 @@ def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
     if proposal.reason not in ENDS_LIFE:
         detail = f"alive_on answers a death; this is about {proposal.reason}."
         raise MalformedError(detail)
-    if not (proposal.event_on or date.min) <= alive_on <= today:
-        detail = "alive_on must be a day since the supposed death, and must not lie in the future."
+    # Nobody says of a death without a day that it was none because he lived long before.
+    if not (proposal.event_on or day_of(proposal.opened_at) - _YEAR) <= alive_on <= today:
+        detail = "The person must have been known to live on a day since the supposed death, and none to come."
         raise MalformedError(detail)
 
 

@@ -63,7 +63,10 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
 
 
 async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
-    """Propose what verified requests mean for a program whose roster, just taken in, lists the person only now."""
+    """Propose what verified requests mean for a program whose roster, just taken in, lists the person only now.
+
+    Whether he is free, or has come back, by then nobody here knows: an officer finds nothing to stop where he is.
+    """
     for row in await proposals.list_verified_of_heard(tx, program, sorted(_WEIGHED)):
         opening = _opening(
             deps,

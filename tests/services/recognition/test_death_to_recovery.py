@@ -268,7 +268,8 @@ async def test_an_old_death_that_falls_late_takes_no_later_one_with_it(world, of
     one, other = (Officers(http, issuer, programs=[code]) for code in (first, second))
     false = [await stopped(world, one, first), await stopped(world, other, second)]
     lives = {"reason": "false_death", "passed_on": world.deps.clock.today().isoformat()}
-    assert (await one.post(f"/v1/decisions/{false[0]}:lift", body=lives)).status_code == 200
+    for body, status in ((lives | {"passed_on": "2023-08-19"}, 422), (lives, 200)):  # nobody's life before it counts
+        assert (await one.post(f"/v1/decisions/{false[0]}:lift", body=body)).status_code == status
     world.deps.clock.move(timedelta(days=40))
     died = world.deps.clock.today() - timedelta(days=5)
     fact = CaseConcluded(case_id=UUID(int=78), subject=SHE, kind="suspected_death", conclusion="confirmed", event_on=died,
@@ -296,6 +297,15 @@ async def test_whoever_lives_is_not_stopped_for_his_death_whatever_else_is_suspe
     await officers.post(f"/v1/decisions/{lives}:withdraw", body={"alive_on": "2023-11-20"})
     answer = await officers.post(f"/v1/decisions/{other}:carry-out")
     assert (answer.status_code, answer.json()["code"]) == (409, "cleared")
+
+
+async def test_a_death_without_a_day_is_no_older_than_a_year_when_it_is_proposed(world, officers):
+    dayless = CaseConcluded(case_id=CASE, subject=SHE, kind="suspected_death", conclusion="confirmed", event_on=None,
+                            concluded_at=NOW, verified_by="w-1", concluded_by="o-1")  # fmt: skip
+    await world.hear(enrolled(enrolment(SHE)), message(CASE_CONCLUDED, dayless.model_dump_json().encode()))
+    path = f"/v1/proposals/{(await officers.proposals())[0]['proposal_id']}:reject"
+    for alive_on, status in (("1900-01-01", 422), ("2022-10-31", 422), ("2022-11-01", 200)):
+        assert (await officers.post(path, body={"alive_on": alive_on})).status_code == status
 
 
 async def test_giving_up_the_last_stop_for_a_death_that_was_none_answers_no_later_one(world, officers):
