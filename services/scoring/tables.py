@@ -89,6 +89,7 @@ SHARD = sa.Table(
     sa.Column("assessed_on", sa.Date, comment="business day for which every opinion of the shard holds"),
     sa.Column("rule_set", sa.Text, comment="code@version under which every opinion of the shard holds"),
     sa.Column("rules_digest", sa.Text, comment="fingerprint of their content: a file may be edited in place"),
+    sa.Column("said_at", _INSTANT, comment="instant of its newest word, never moved back"),
     sa.CheckConstraint("shard BETWEEN 0 AND 15", name="shard"),
     comment="A worker that sweeps a shard locks its row",
 )

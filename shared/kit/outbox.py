@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -86,6 +87,8 @@ class Outbox:
         event: TableEvent,
         table: pa.Table,
         attributes: Mapping[str, str] | None = None,
+        *,
+        at: datetime | None = None,
     ) -> int:
         """Say the rows of `table`, cut by size and, unless few, by shard, in the transaction that made them true.
 
@@ -94,6 +97,7 @@ class Outbox:
             event: the declared event.
             table: at least the columns of `event`, in any order; rows keep their order within a shard.
             attributes: values of the whole table.
+            at: when it became true; the clock's instant without.
 
         Returns:
             Number of messages.
@@ -107,17 +111,17 @@ class Outbox:
         rows = []
         for shard, _, body in arrow.split(shaped, event.undivided):
             subject, chosen = f"{event.name}.{shard}", uuids.uuid7()
-            rows.append((chosen, subject, self._headers(event.name, chosen, ARROW_TYPE), body))
+            rows.append((chosen, subject, self._headers(event.name, chosen, ARROW_TYPE, at), body))
         await self._insert(tx, rows)
         return len(rows)
 
-    def _headers(self, name: str, event_id: UUID, content_type: str) -> dict[str, str]:
+    def _headers(self, name: str, event_id: UUID, content_type: str, at: datetime | None = None) -> dict[str, str]:
         headers = {
             "ce-specversion": "1.0",
             "ce-id": str(event_id),
             "ce-type": name,
             "ce-source": f"/wugan/{self.service}",
-            "ce-time": self.clock.now().isoformat(),
+            "ce-time": (at or self.clock.now()).isoformat(),
             "content-type": content_type,
         }
         context = trace.current()

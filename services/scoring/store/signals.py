@@ -266,6 +266,21 @@ async def await_head(tx: WriteTx, shard: int) -> None:
     await tx.fetch("SELECT FROM shard_head WHERE shard = $1 FOR UPDATE", shard)
 
 
+async def next_instant(tx: WriteTx, shard: int, now: datetime) -> datetime:
+    """When what a shard says now is said: not before anything it has said, whatever became of the clock.
+
+    Who hears it keeps the newest word, of two at one instant that with the later id. One said under a clock that ran
+    ahead, by a jump or in another process, would outweigh each later one: a death found since would begin no review.
+    """
+    said = await tx.fetch(
+        "UPDATE shard_head SET said_at = greatest($2, said_at) WHERE shard = $1 RETURNING said_at",
+        shard,
+        now,
+    )
+    instant: datetime = said[0]["said_at"]
+    return instant
+
+
 async def save_head(tx: WriteTx, head: Head) -> None:
     """Note until when a shard was heard, and for which day and rules its opinions hold."""
     await tx.run(

@@ -37,7 +37,7 @@ class Means:
         outbox: where they are said.
         rules: rule set in force.
         today: business day.
-        now: instant of business time.
+        now: instant of business time, not before what the shard has said.
         rows: new signals taken at once, a bound on memory.
         piece_rows: signals looked at in one piece, another.
         block_rows: signals of one block, what a look at one person reads.
@@ -126,11 +126,11 @@ async def keep(
             tx, changed, digests[differs.changed], known=known, rule_set=means.rules.name, today=means.today
         )
         said = pa.array(np.searchsorted(differs.changed, differs.said))
-        await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks)
+        await means.outbox.say_table(tx, ASSESSMENTS_CHANGED, table.take(said), marks, at=means.now)
     if raisings:
         await suspicions.save(tx, [each.raised for each in raisings], rule_set=means.rules.name, now=means.now)
         told = [each.raised for each in raisings if each.say]
-        await means.outbox.say_table(tx, SUSPICION_RAISED, suspicions.suspicion_table(told), marks)
+        await means.outbox.say_table(tx, SUSPICION_RAISED, suspicions.suspicion_table(told), marks, at=means.now)
     return Outcome(
         signals=looked_at,
         people=len(opinions),

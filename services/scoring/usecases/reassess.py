@@ -37,6 +37,8 @@ async def reassess(
     head = await signals.lock_head(tx, shard)
     if head is None:
         return None
+    if not shadow:
+        means = replace(means, now=await signals.next_instant(tx, shard, means.now))
     blocks = await signals.list_blocks(tx, shard)
     if only is not None:
         blocks = signals.blocks_with(blocks, only)

@@ -29,6 +29,7 @@ async def sweep(tx: WriteTx, means: Means, shard: int, *, urgent_only: bool = Fa
     taken = await signals.list_segments(tx, shard, urgent_only=urgent_only, rows=means.rows)
     if not taken:
         return Outcome()
+    means = replace(means, now=await signals.next_instant(tx, shard, means.now))
     new, origins, arrivals = await _heard(tx, taken)
     outcome = await _take_in(tx, means, shard, new, origins)
     await signals.note_arrivals(tx, shard, arrivals)

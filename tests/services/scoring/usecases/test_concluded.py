@@ -1,6 +1,6 @@
 """What stays open when people conclude something is said again: whoever hears a conclusion takes the person as clear."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -206,3 +206,17 @@ async def test_what_a_request_to_stop_reports(world: World, changes: dict[str, A
     await request_stop(world, **changes)
     await world.sweep()
     assert (await world.assessment()).decision == decision
+
+
+async def test_a_word_said_under_a_clock_that_ran_ahead_outweighs_no_later_one(world: World) -> None:
+    ahead = world.clock.now() + timedelta(hours=9)
+    world.clock.move(timedelta(hours=9))
+    await world.hear([Saw(source="rail_trip", on=date(2023, 8, 1), evidence=9)])
+    await world.sweep()
+    world.clock.move(-timedelta(hours=9))
+    await world.hear([DEATH])
+    await world.sweep()
+    async with world.database.read() as tx:
+        rows = await tx.fetch("SELECT subject, headers->>'ce-time' AS at FROM outbox ORDER BY seq")
+    instants = [datetime.fromisoformat(row["at"]) for row in rows if "assessments" in row["subject"]]
+    assert instants == [ahead, ahead]
