@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,8 +73,8 @@ class RawStore:
         path, digest, size = folder / "body", hashlib.sha256(), 0
         try:
             with _full_store():
-                opened = _own(path)
-            with opened as out:
+                out = _own(path)
+            try:
                 async for piece in pieces:
                     size += len(piece)
                     _refuse_beyond(size, limit)
@@ -83,6 +83,10 @@ class RawStore:
                         out.write(piece)
                 with _full_store():
                     out.flush()
+            finally:
+                # What found no room is told above; closing would try to write it once more.
+                with suppress(OSError):
+                    out.close()
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
