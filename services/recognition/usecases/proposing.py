@@ -57,9 +57,7 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
             origin=ProposalOrigin.CASE,
             case_id=row["case_id"],
         )
-        # Whoever is suspended already can only lose the benefit; a second suspension waits until the first is lifted.
-        if opening and (row["status"] != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
-            await proposals.open_once(tx, opening, row["concluded_at"])
+        await _open(tx, opening, row["status"], row["concluded_at"])
 
 
 async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
@@ -78,8 +76,7 @@ async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
             origin=ProposalOrigin.STOP_REQUEST,
             origin_id=row["origin_id"],
         )
-        if opening and (row["status"] != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
-            await proposals.open_once(tx, opening, row["opened_at"])
+        await _open(tx, opening, row["status"], row["opened_at"])
 
 
 async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
@@ -194,6 +191,15 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
             opened += await proposals.open_once(tx, opening, fact.concluded_at)
     if opened and reason in _WEIGHED:
         await certificates.note_finding(tx, fact.subject, Finding.CONFIRMS, fact.concluded_at)
+
+
+async def _open(tx: WriteTx, opening: Opening | None, status: Status, at: datetime) -> None:
+    """Open what was found of somebody enrolled, once; whoever is suspended already can only lose the benefit.
+
+    A second suspension waits until the first is lifted.
+    """
+    if opening and (status != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
+        await proposals.open_once(tx, opening, at)
 
 
 def _requested(fact: StopRequestConcluded) -> EndingEvent:
