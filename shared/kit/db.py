@@ -359,9 +359,13 @@ class Database:
             await connection.close()
 
     async def ping(self) -> None:
-        """Ask the server for a sign of life; raises what the driver raises."""
-        async with self.engine.connect() as connection:
-            await connection.execute(sa.text("SELECT 1"))
+        """Ask the server for a sign of life.
+
+        Raises:
+            UnavailableError: it gave none.
+        """
+        async with self._connect() as (_, driver):
+            await driver.execute("SELECT 1")
 
     async def close(self) -> None:
         """Close every connection."""

@@ -46,12 +46,11 @@ def serves(service: str, revision: str | None) -> bool:
 
 async def current(database: Database) -> str | None:
     """The revision the database has, or None."""
-    async with database.engine.connect() as connection:
-        exists = await connection.execute(sa.select(sa.func.to_regclass(f"{database.schema}.alembic_version")))
-        if exists.scalar() is None:
+    async with database.read() as tx:
+        if await tx.scalar(sa.select(sa.func.to_regclass(f"{database.schema}.alembic_version"))) is None:
             return None
-        row = await connection.execute(sa.text(f"SELECT version_num FROM {database.schema}.alembic_version"))
-        return row.scalar()
+        revision: str | None = await tx.scalar(sa.text(f"SELECT version_num FROM {database.schema}.alembic_version"))
+        return revision
 
 
 async def ensure_partitions(database: Database, table: str, *, months: int = 3) -> None:
