@@ -58,7 +58,8 @@ def _flow(result: Result) -> Table:
     for verdict in ("accepted", "duplicate", "out_of_window", "quarantined"):
         table.add_row(f"  {verdict}", _share(result.rows(verdict), rows))
     for channel, count in sorted(by_channel.items()):
-        table.add_row(f"certified by {channel}", _share(count, people))
+        if count:
+            table.add_row(f"certified by {channel}", _share(count, people))
     table.add_row("tasks for grid members", _tasks(grid))
     found = ", ".join(f"{name} {count:,}" for name, count in sorted(result.visited.items()))
     table.add_row("visits paid", f"{sum(result.visited.values()):,}: {found}")

@@ -29,16 +29,26 @@ class Figures:
         self.answered = Gauge(
             "wugan_figures_answered", "1: the service told its figures", ["service"], registry=registry
         )
+        self._told: dict[str, set[tuple[str, str]]] = {}
 
     def take(self, look: Look) -> None:
         """Bring the gauges of one service up to date; what did not answer keeps its last value and is told apart."""
         self.ready.labels(look.service).set(look.ready is True)
         self.answered.labels(look.service).set(look.trouble is None)
-        for name, value in flat(look.figures):
-            group, _, key = name.partition(".")
+        told = {(group, key): value for (group, _, key), value in _parts(look)}
+        if look.trouble is None:
+            # A group tells only what there is some of: the number of what is gone would stand for ever.
+            for group, key in self._told.get(look.service, set()) - told.keys():
+                self.figure.remove(look.service, group, key)
+            self._told[look.service] = set(told)
+        for (group, key), value in told.items():
             self.figure.labels(look.service, group, key).set(value)
         for what, count in look.flow.items():
             self.flow.labels(look.service, what).set(count)
+
+
+def _parts(look: Look) -> list[tuple[tuple[str, str, str], float]]:
+    return [(name.partition("."), value) for name, value in flat(look.figures)]
 
 
 async def export(

@@ -64,7 +64,7 @@ class Operator:
             flow, figures, today, letters = await asyncio.gather(
                 *(self._get(service, f"/v1/{what}", bearer) for what in ("flow", "figures", "today", "dead-letters"))
             )
-        except (httpx.HTTPError, ProblemError) as error:
+        except (httpx.HTTPError, ProblemError, ValueError, LookupError) as error:
             return Look(service, ready, checks, trouble=_sentence(error), seconds=wall() - started)
         oldest = letters["items"][0]["parked_at"] if letters["items"] else None
         return Look(service, ready, checks, flow, figures, today, oldest, wall() - started)
@@ -129,4 +129,6 @@ def _sentence(error: Exception) -> str:
         return f"{error.request.url.path} was answered with {error.response.status_code}"
     if isinstance(error, ProblemError):
         return error.detail or error.title
+    if isinstance(error, ValueError | LookupError):
+        return "something else answered than the service"
     return f"no answer ({type(error).__name__})"

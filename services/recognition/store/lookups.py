@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from shared.contracts.vocabulary import Channel
 from shared.kit.db import Database, ReadTx, WriteTx
 
 
@@ -200,4 +201,5 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
         "ORDER BY h.subject, h.as_of DESC) c GROUP BY channel",
         today,
     )
-    return {**dict(row), "certified_people": {each["channel"]: each["people"] for each in channels}}
+    certified = {str(channel): 0 for channel in Channel} | {each["channel"]: each["people"] for each in channels}
+    return {**dict(row), "certified_people": certified}

@@ -20,33 +20,17 @@ from deploy.local.secrets import OPERATOR, SERVICE_KEYS
 from deploy.monitoring.looking import Inside
 from deploy.streams import BrokerSettings
 from shared.kit.settings import KitSettings
-
-BASE = DEPLOY / "kubernetes" / "base"
-PRODUCTION = DEPLOY / "kubernetes" / "overlays" / "production"
-PORTS = dict(zip(("ingest", "scoring", "grid", "recognition", "notify"), range(8001, 8006), strict=True))
-
-
-def documents(path: Path) -> list[dict[str, Any]]:
-    return [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
-
-
-RESOURCES = [(path, each) for path in sorted(BASE.glob("*.yaml")) + sorted(PRODUCTION.glob("*.yaml"))
-             + [DEPLOY / "kubernetes" / "postgres.yaml"] for each in documents(path)]  # fmt: skip
-COMPOSE = documents(DEPLOY / "compose.yaml")[0]
-
-
-def of_kind(kind: str) -> dict[str, dict[str, Any]]:
-    return {each["metadata"]["name"]: each for path, each in RESOURCES if each["kind"] == kind and path.parent == BASE}
-
-
-def pods() -> list[dict[str, Any]]:
-    jobs = [each["spec"]["jobTemplate"] for each in of_kind("CronJob").values()]
-    alike = [*of_kind("Deployment").values(), *of_kind("Job").values(), *jobs]
-    return [each["spec"]["template"] for each in alike]
-
-
-def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+from tests.deploy.kubernetes.manifests import (
+    BASE,
+    COMPOSE,
+    PORTS,
+    PRODUCTION,
+    RESOURCES,
+    containers,
+    documents,
+    of_kind,
+    pods,
+)
 
 
 def test_kustomizations_name_every_file_and_only_files_that_are_there():
@@ -248,27 +232,6 @@ def test_the_reconciliation_reaches_databases_and_broker_and_nobody_else():
         assert "reconcile" in spec["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0]["values"]
 
 
-def test_prometheus_has_somebody_to_ask_on_a_host_and_in_a_cluster():
-    config = documents(DEPLOY / "monitoring" / "prometheus" / "prometheus.yml")[0]
-    jobs = {each["job_name"]: each["static_configs"] for each in config["scrape_configs"]}
-    targets = {target for configs in jobs.values() for each in configs for target in each["targets"]}
-    assert targets == {*(f"{service}:{port}" for service, port in PORTS.items()), "exporter:9090"}
-    assert {target.split(":")[0] for target in targets} <= set(COMPOSE["services"])
-    assert "./monitoring/prometheus:/etc/prometheus:ro" in COMPOSE["services"]["prometheus"]["volumes"]
-    monitors = of_kind("PodMonitor")
-    assert set(monitors) == set(jobs)
-    for name, each in monitors.items():
-        (endpoint,) = each["spec"]["podMetricsEndpoints"]
-        assert {"targetLabel": "job", "replacement": name} in endpoint["relabelings"]
-        chosen = each["spec"]["selector"]
-        (expression,) = chosen.get("matchExpressions", [{"values": [*chosen.get("matchLabels", {}).values()]}])
-        for pod in expression["values"]:
-            spec = of_kind("Deployment")[pod]["spec"]["template"]["spec"]
-            assert endpoint["port"] in {port["name"] for one in spec["containers"] for port in one["ports"]}
-    rules = documents(DEPLOY / "monitoring" / "prometheus" / "rules.yml")[0]
-    assert of_kind("PrometheusRule")["wugan"]["spec"] == rules
-
-
 @pytest.mark.parametrize(("service", "setting"), [("ingest", "RAW_URL"), ("recognition", "FILES_URL")])
 def test_files_that_outlive_a_pod_lie_where_every_pod_of_the_service_finds_them(service, setting):
     pod = of_kind("Deployment")[service]["spec"]["template"]["spec"]
@@ -360,7 +323,7 @@ SPECS = {
     },
     "Cluster": {
         "instances", "imageName", "primaryUpdateStrategy", "enableSuperuserAccess", "bootstrap", "postgresql", "plugins",
-        "affinity", "resources", "storage", "walStorage", "monitoring",
+        "affinity", "resources", "storage", "walStorage",
     },
     "ObjectStore": {"configuration", "retentionPolicy"},
     "ScheduledBackup": {"cluster", "schedule", "method", "pluginConfiguration"},

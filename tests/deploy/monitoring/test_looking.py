@@ -87,6 +87,32 @@ async def test_the_exporter_tells_prometheus_what_the_services_told_it(looks):
     assert registry.get_sample_value("wugan_figure", labels | {"service": "scoring"}) is None
 
 
+def test_what_a_service_no_longer_tells_is_gone_unless_it_told_nothing():
+    registry = CollectorRegistry()
+    figures = Figures(registry)
+    labels = [{"service": "grid", "figure": "tasks_open", "key": key} for key in ("unmatched", "suspicion")]
+    seen = []
+    for look in (
+        Look("grid", figures={"tasks_open": {"unmatched": 9, "suspicion": 1}}),
+        Look("grid", trouble="no answer"),
+        Look("grid", figures={"tasks_open": {"suspicion": 2}}),
+        Look("grid", figures={"tasks_open": {"unmatched": 3}}),
+    ):
+        figures.take(look)
+        seen.append([registry.get_sample_value("wugan_figure", each) for each in labels])
+    assert seen == [[9, 1], [9, 1], [None, 2], [3, None]]
+
+
+async def test_a_page_where_a_service_should_be_is_told_and_ends_nothing():
+    def page(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, html="<p>maintenance</p>")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(page)) as http:
+        tokens = TokenSource(http, issuer_url="http://g", client_id="o", key=ECKey.generate_key("P-256", auto_kid=True))
+        looks = await Operator(http, behind("http://g"), tokens).look()
+    assert {look.trouble for look in looks} == {"something else answered than the service"}
+
+
 def test_what_a_command_noted_is_served_as_it_last_was(tmp_path):
     note(None, {"wugan_reconcile_missing": 1})
     registry = CollectorRegistry()
