@@ -14,10 +14,12 @@ from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     CONTACTS_CHANGED,
+    DEATH_RETRACTED,
     SUSPICION_RAISED,
     BatchCompleted,
     CaseConcluded,
     CertificateRevoked,
+    DeathRetracted,
     Event,
 )
 from shared.contracts.events.grid import (
@@ -60,6 +62,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         (SUSPICION_RAISED, partial(on_suspicion_raised, deps)),
         (CERTIFICATE_REVOKED, partial(on_certificate_revoked, deps)),
         (CASE_CONCLUDED, partial(on_case_concluded, deps)),
+        (DEATH_RETRACTED, partial(on_death_retracted, deps)),
         (VISIT_CONCLUDED, partial(on_visit_concluded, deps)),
         (STOP_REQUEST_CONCLUDED, partial(on_stop_request_concluded, deps)),
         (NOTICE_GIVEN, partial(on_notice_given, deps)),
@@ -104,6 +107,10 @@ async def on_certificate_revoked(deps: Deps, tx: WriteTx, message: Message) -> N
 
 async def on_case_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_case(tx, deps, message.fact(CaseConcluded))
+
+
+async def on_death_retracted(deps: Deps, tx: WriteTx, message: Message) -> None:
+    await hear.hear_retraction(tx, deps, message.fact(DeathRetracted))
 
 
 async def on_visit_concluded(deps: Deps, tx: WriteTx, message: Message) -> None:

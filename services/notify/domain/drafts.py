@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import numpy as np
 import orjson
@@ -50,7 +50,11 @@ DEAD_SCHEMA: Final = pa.schema(
         "reason": pa.string(),
     }
 )
-"""Records of a death: what says so, and whether it still does; of each the highest revision counts."""
+"""Records of a death: what says so, and whether it still does; of each the highest revision counts.
+
+One whose reason is `ALIVE` speaks of no death: people found then that he lived, on the day `since` where it names one.
+"""
+ALIVE: Final = "alive"
 
 _EPOCH = date(1970, 1, 1)
 
@@ -219,6 +223,20 @@ def found_dead(subject: UUID, record_id: UUID, since: date | None, reason: str) 
         "stands": True,
         "since": since,
         "reason": reason,
+    }
+    return pa.Table.from_pylist([row], DEAD_SCHEMA)
+
+
+def found_alive(subject: UUID, alive_on: date | None, at: datetime) -> pa.Table:
+    """That people found somebody alive, columns DEAD_SCHEMA: what they do twice is two records."""
+    record_id = uuid5(subject, f"{ALIVE} {alive_on} {at.isoformat()}")
+    row = {
+        "subject": subject.bytes,
+        "record_id": record_id.bytes,
+        "revision": 0,
+        "stands": False,
+        "since": alive_on,
+        "reason": ALIVE,
     }
     return pa.Table.from_pylist([row], DEAD_SCHEMA)
 

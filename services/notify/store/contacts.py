@@ -68,25 +68,28 @@ SET revision = excluded.revision, stands = excluded.stands, since = excluded.sin
                        ELSE greatest(kept.recorded_at, excluded.recorded_at) END
 WHERE excluded.revision >= kept.revision
 """
+# Who was found alive may have died since: a death after the day on which he lived is answered by nothing said of it.
 _RECORD: Final = """
-INSERT INTO do_not_write AS kept (subject, since, reason, recorded_at)
-SELECT subject, min(since) FILTER (WHERE stands), coalesce(min(reason) FILTER (WHERE stands), 'taken_back'),
-       max(recorded_at) FILTER (WHERE stands)
-FROM death_record r WHERE subject IN (SELECT subject FROM arrived_dead)
-GROUP BY subject HAVING bool_or(stands) OR EXISTS (SELECT FROM do_not_write n WHERE n.subject = r.subject)
+WITH weighed AS (
+    SELECT r.*, r.stands AND NOT EXISTS (
+               SELECT FROM death_record a WHERE a.subject = r.subject AND a.reason = 'alive'
+                   AND a.recorded_at >= r.recorded_at AND (r.since <= a.since) IS NOT FALSE) AS counts
+    FROM death_record r WHERE r.subject IN (SELECT subject FROM arrived_dead)
+)
+INSERT INTO do_not_write AS kept (subject, since, reason, recorded_at, lifted_at)
+SELECT subject, min(since) FILTER (WHERE counts), coalesce(min(reason) FILTER (WHERE counts), 'taken_back'),
+       max(recorded_at) FILTER (WHERE counts),
+       CASE WHEN NOT bool_or(counts) THEN max(recorded_at) FILTER (WHERE reason = 'alive') END
+FROM weighed w
+GROUP BY subject HAVING bool_or(counts) OR EXISTS (SELECT FROM do_not_write n WHERE n.subject = w.subject)
 ON CONFLICT (subject) DO UPDATE
-SET since = excluded.since, reason = excluded.reason, recorded_at = excluded.recorded_at
+SET since = excluded.since, reason = excluded.reason, recorded_at = excluded.recorded_at, lifted_at = excluded.lifted_at
 """
 # What the law wants said stays: whoever takes it to be sent finds that it goes to the family.
 _REFUSE: Final = """
 UPDATE delivery d SET status = 'refused', reason = 'recorded_dead', ended_at = $1
 FROM arrived_dead a JOIN do_not_write n USING (subject)
 WHERE d.subject = a.subject AND n.blocked AND d.personal AND d.lane > 0 AND d.status IN ('waiting', 'queued')
-"""
-_LIFT: Final = """
-INSERT INTO do_not_write AS kept (subject, since, reason, lifted_at) VALUES ($1, NULL, 'lifted', $2)
-ON CONFLICT (subject) DO UPDATE SET lifted_at = greatest(kept.lifted_at, excluded.lifted_at)
-RETURNING blocked
 """
 
 
@@ -158,7 +161,7 @@ async def announce(
 
 
 async def record_dead(tx: WriteTx, table: pa.Table, recorded_at: datetime, now: datetime) -> None:
-    """Keep records of deaths (DEAD_SCHEMA), and refuse what is still to be sent to whoever stands recorded as dead."""
+    """Keep records of deaths and of people found alive (DEAD_SCHEMA); refuse what is to be sent to whoever is dead."""
     if table.num_rows == 0:
         return
     await tx.run(_ARRIVED_DEAD)
@@ -169,14 +172,9 @@ async def record_dead(tx: WriteTx, table: pa.Table, recorded_at: datetime, now: 
     await tx.run(_REFUSE, now)
 
 
-async def lift_dead(tx: WriteTx, subject: UUID, concluded_at: datetime) -> bool:
-    """Note that people found somebody alive: records of a death before that do not count any more.
-
-    Returns:
-        Whether he may be written to now: no newer record stands against it.
-    """
-    rows = await tx.fetch(_LIFT, subject, concluded_at)
-    return not rows[0]["blocked"]
+async def is_blocked(tx: ReadTx, subject: UUID) -> bool:
+    """Whether a record of his death stands, so that he must not be written to."""
+    return bool(await tx.fetch("SELECT FROM do_not_write WHERE subject = $1 AND blocked", subject))
 
 
 async def find_division(tx: ReadTx, subject: UUID) -> str | None:

@@ -11,7 +11,13 @@ from services.notify.domain import facts
 from services.notify.domain.drafts import Drafts
 from services.notify.store import contacts, messages
 from services.notify.usecases.deps import Deps
-from shared.contracts.events import MESSAGE_DELIVERED, BatchCompleted, CaseConcluded, CertificateRevoked
+from shared.contracts.events import (
+    MESSAGE_DELIVERED,
+    BatchCompleted,
+    CaseConcluded,
+    CertificateRevoked,
+    DeathRetracted,
+)
 from shared.contracts.events.grid import StopRequestConcluded, VisitConcluded
 from shared.contracts.events.recognition import NoticeGiven
 from shared.contracts.vocabulary import VisitResult
@@ -58,8 +64,12 @@ async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
         record = rules.found_dead(fact.subject, fact.case_id, fact.event_on, "confirmed")
         await _record_dead(tx, deps, fact.subject, record, fact.concluded_at)
     elif fact.conclusion in rules.DEATH_LIFTED:
-        await contacts.lock_shard(tx, fact.subject.hex[0])
-        await _found_alive(tx, deps, fact.subject, fact.concluded_at)
+        await _found_alive(tx, deps, fact.subject, fact.seen_on, fact.concluded_at)
+
+
+async def hear_retraction(tx: WriteTx, deps: Deps, fact: DeathRetracted) -> None:
+    """Officers have found that somebody lives: he may be written to again, unless he has died since."""
+    await _found_alive(tx, deps, fact.subject, fact.alive_on, fact.found_at)
 
 
 async def hear_visit(tx: WriteTx, deps: Deps, fact: VisitConcluded) -> None:
@@ -81,9 +91,10 @@ async def _record_dead(tx: WriteTx, deps: Deps, subject: UUID, record: pa.Table,
     await contacts.record_dead(tx, record, at, deps.clock.now())
 
 
-async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, at: datetime) -> None:
+async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, alive_on: date | None, at: datetime) -> None:
     """From then on he is told himself, also what came in before the news that he lives."""
-    if await contacts.lift_dead(tx, subject, at):
+    await _record_dead(tx, deps, subject, rules.found_alive(subject, alive_on, at), at)
+    if not await contacts.is_blocked(tx, subject):
         await write(tx, deps, await messages.take_back(tx, subject, at, deps.templates.keys()))
 
 
@@ -96,8 +107,6 @@ async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> 
 async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
     """Tell a person, or his family where he is recorded as dead, what touches his money."""
     await contacts.lock_shard(tx, fact.subject.hex[0])
-    if facts.finds_alive(fact):
-        await _found_alive(tx, deps, fact.subject, fact.given_at)
     await write(tx, deps, [facts.notice(fact)])
     if fact.decision_id:
         told, channels = facts.given_up_by(fact), deps.village_channels()

@@ -104,6 +104,9 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     why = await _asked_back(tx, decided, why)
     _check(decided, why, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(decided.subject))
+    if why.reason is SuspensionReason.FALSE_DEATH:
+        # Before anything is told of it: who lives hears it himself, and not his family.
+        await _retract_death(deps, tx, decided, why.passed_on)
     lifted = await _lift_one(deps, tx, decided, caller, why)
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:
@@ -265,9 +268,6 @@ def _telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amoun
 
 async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, why: Lift) -> tuple[UUID, ...]:
     """What a false death asks for beyond this one benefit; the decisions of other programs that fell with it."""
-    proposal = await decisions.find_proposal(tx, first.proposal_id)
-    assert proposal is not None  # a decision follows from one
-    check_alive(proposal, why.passed_on, deps.clock.today())
     fallen: list[Decided] = []
     told, later = {first.program}, set[str]()
     for other in await decisions.list_standing(tx, first.subject, sorted(ENDS_LIFE)):
@@ -283,13 +283,19 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
             await _lift_one(deps, tx, other, caller, why)
         fallen.append(other)
     ids = tuple(each.decision_id for each in fallen)
-    await retract_death(deps, tx, proposal, why.passed_on)
     certified = await _certify(deps, tx, first, why.passed_on)
     if await certificates.were_revoked(tx, first.subject, first.decision_id, ids):
         told.update(await certificates.programs_of(tx, first.subject))
     await _retract(deps, tx, first.subject, certified, sorted(told - later))
     await _apologise(deps, tx, first, fallen)
     return ids
+
+
+async def _retract_death(deps: Deps, tx: WriteTx, decided: Decided, alive_on: date) -> None:
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    assert proposal is not None  # a decision follows from one
+    check_alive(proposal, alive_on, deps.clock.today())
+    await retract_death(deps, tx, proposal, alive_on)
 
 
 async def _retract(deps: Deps, tx: WriteTx, subject: UUID, certified: UUID, programs: Sequence[str]) -> None:

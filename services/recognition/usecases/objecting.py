@@ -150,8 +150,9 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(given.words)
     )
     await objections.answer_objection(tx, deps.vault, answered)
-    await _tell(deps, tx, found, upheld=given.upheld)
+    # Who lives after all hears the answer himself: that he does is said first.
     await _take_back(deps, tx, found, given)
+    await _tell(deps, tx, found, upheld=given.upheld)
     return answered
 
 

@@ -14,8 +14,10 @@ from shared.contracts.events import (
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     CONTACTS_CHANGED,
+    DEATH_RETRACTED,
     SUSPICION_RAISED,
     CaseConcluded,
+    DeathRetracted,
 )
 from shared.contracts.events.grid import (
     STOP_REQUEST_CONCLUDED,
@@ -141,10 +143,10 @@ class TestRecords:
     async def test_who_was_found_alive_is_told_himself_whichever_is_heard_first(
         self, deps, database, clock, sandbox, order, kind
     ):
-        """By a case, or by an officer who lifts the stop and speaks of a false death."""
+        """By a case, or by an officer who lifts the stop because of a false death."""
         found = [concluded(CaseConclusion.FALSE_DEATH, hours=1)]
         if kind:
-            found = [notice(5, subject(1), kind, reason="false_death", given_at=MORNING + timedelta(hours=1))]
+            found = [retracted(date(2023, 11, 1), hours=1), notice(5, subject(1), kind, reason="false_death")]
         certificate = certificates([(subject(1), UUID(int=7), YEAR, None)])
         news = [notice(6, subject(1), NoticeKind.ARREARS), table_message(CERTIFICATES_ISSUED, certificate)]
         said = {"record": [told_dead(1, 1)], "news": news, "found": found}
@@ -161,15 +163,43 @@ class TestRecords:
         assert handed(sandbox, subject(1)) == sandbox.state.keep.count_sms()["messages"] == (3 if kind else 2)
 
     @pytest.mark.parametrize(
+        ("alive_on", "found", "later", "blocked"),
+        [
+            (date(2023, 11, 2), 25, (), False),
+            # People found a later death before the older one fell: officers then speak of what was known before it.
+            (date(2023, 11, 2), 47, ("case",), True),
+            (date(2023, 11, 2), 49, ("case",), True),
+            # A register told of it, and nobody has looked yet; a visit names no day.
+            (date(2023, 11, 2), 49, ("record",), True),
+            (date(2023, 11, 3), 49, ("record", "visit"), False),
+            (date(2023, 11, 2), 49, ("visit",), False),
+            (date(2023, 11, 2), 47, ("visit",), True),
+        ],
+    )
+    async def test_a_death_found_false_lifts_no_later_one_in_whatever_order_they_are_heard(
+        self, deps, database, alive_on, found, later, blocked
+    ):
+        died = date(2023, 11, 3)
+        more = {
+            "case": concluded(CaseConclusion.CONFIRMED, hours=48, event_on=died),
+            "record": told_dead(2, 1, hours=48, event_on=died),
+            "visit": visited(VisitResult.DEAD, hours=48),
+        }
+        said = [told_dead(1, 1), retracted(alive_on, hours=found), *(more[each] for each in later)]
+        for message in (*said, *reversed(said)):
+            await hear(deps, message)
+        await hear(deps, notice(5, subject(1), NoticeKind.RESUMED, reason="false_death"))
+        rows = await rows_of(database, "SELECT subject FROM do_not_write WHERE blocked")
+        assert len(rows) == blocked
+        told = await rows_of(database, "SELECT audience FROM message WHERE template = 'notice_resumed'")
+        assert [row["audience"] for row in told] == ["family" if blocked else "citizen"]
+
+    @pytest.mark.parametrize(
         ("result", "blocked"),
         [(VisitResult.DEAD, [True]), (VisitResult.ABSENT_INFORMED_BY, []), (VisitResult.MOVED, [])],
     )
     async def test_whom_a_grid_member_found_dead_is_not_written_to(self, deps, database, result, blocked):
-        fact = VisitConcluded(
-            visit_id=UUID(int=5), task_id=UUID(int=6), subject=subject(1), result=result, visited_on=MORNING.date(),
-            visited_at=MORNING, division="341602001001", worker_id="w1", id_card_read=False,
-        )  # fmt: skip
-        await hear(deps, fact_message(VISIT_CONCLUDED, fact))
+        await hear(deps, visited(result))
         assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
 
     @pytest.mark.parametrize(
@@ -197,9 +227,27 @@ class TestRecords:
         assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
 
 
-def concluded(conclusion: CaseConclusion, *, hours: int) -> Message:
+def retracted(alive_on: date, *, hours: int) -> Message:
+    """Officers have found that the first person lived on a day."""
+    at = MORNING + timedelta(hours=hours)
+    return fact_message(
+        DEATH_RETRACTED,
+        DeathRetracted(subject=subject(1), event_on=date(2023, 10, 1), alive_on=alive_on, found_at=at),
+    )
+
+
+def visited(result: VisitResult, *, hours: int = 0) -> Message:
+    at = MORNING + timedelta(hours=hours)
+    fact = VisitConcluded(
+        visit_id=UUID(int=5), task_id=UUID(int=6), subject=subject(1), result=result, visited_on=at.date(),
+        visited_at=at, division="341602001001", worker_id="w1", id_card_read=False,
+    )  # fmt: skip
+    return fact_message(VISIT_CONCLUDED, fact)
+
+
+def concluded(conclusion: CaseConclusion, *, hours: int, event_on: date = date(2023, 10, 1)) -> Message:
     fact = CaseConcluded(
         case_id=UUID(int=9), subject=subject(1), kind=SuspicionKind.DEATH, conclusion=conclusion,
-        event_on=date(2023, 10, 1), concluded_at=MORNING + timedelta(hours=hours), verified_by="w1", concluded_by="o1",
+        event_on=event_on, concluded_at=MORNING + timedelta(hours=hours), verified_by="w1", concluded_by="o1",
     )  # fmt: skip
     return fact_message(CASE_CONCLUDED, fact)

@@ -94,11 +94,14 @@ def due(rows: Iterable[tuple[UUID, date]]) -> pa.Table:
 
 
 def suspicions(
-    rows: Iterable[tuple[UUID, UUID, str, int]], confidence: str = "probable", evidence: Sequence[int] = (1,)
+    rows: Iterable[tuple[UUID, UUID, str, int]],
+    confidence: str = "probable",
+    evidence: Sequence[int] = (1,),
+    event_on: date = date(2023, 10, 1),
 ) -> pa.Table:
     """(subject, suspicion, kind, revision)."""
     made: list[tuple[object, ...]] = [
-        (who, suspicion, kind, confidence, date(2023, 10, 1), revision, list(evidence), ["police_hukou_cancel"], [])
+        (who, suspicion, kind, confidence, event_on, revision, list(evidence), ["police_hukou_cancel"], [])
         for who, suspicion, kind, revision in rows
     ]
     return columns(made, list(SUSPICION_RAISED.columns), SUSPICION_RAISED)
