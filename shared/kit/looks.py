@@ -11,11 +11,23 @@ from pydantic import AwareDatetime, BaseModel
 
 from shared.kit.app import LookLog, Platform
 from shared.kit.auth import Caller, allow
-from shared.kit.problems import PROBLEM_RESPONSES
+from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError
 
 log = structlog.get_logger(__name__)
 
-Auditor = Annotated[Caller, Security(allow("audit.read"))]
+
+def whole_city(_request: object, caller: Caller) -> None:
+    """Refuse, as `met` of a guard, a token that is for some divisions: who looked at whom is kept without places.
+
+    Raises:
+        ForbiddenError: the caller's token names divisions.
+    """
+    if caller.divisions:
+        detail = "The token is for some divisions, and of looks no place is kept; ask an auditor of the whole city."
+        raise ForbiddenError(detail)
+
+
+Auditor = Annotated[Caller, Security(allow("audit.read", met=whole_city))]
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _Instant = Annotated[AwareDatetime | None, Query(ge=_EARLIEST, lt=_LATEST)]
 

@@ -259,6 +259,17 @@ async def test_who_is_somebody_else_gets_no_further(service, issuer):
 
 
 @pytest.mark.parametrize("service", SERVICES)
+async def test_who_looked_at_whom_is_read_by_auditors_of_the_whole_city(service, issuer):
+    token = signed(issuer, scope="audit.read", role="auditor", divisions=["341602"])
+    asked = [each for each in routes(service) if each.ways == ((frozenset({"audit.read"}), frozenset()),)]
+    async with calling(service, issuer) as (http, beyond):
+        answers = [await ask(http, route, f"Bearer {token}") for route in asked]
+    assert asked
+    assert [refusal(answer, 403) for answer in answers] == [None] * len(asked)
+    assert len(beyond.logged) == sum(is_logged(route) for route in asked)
+
+
+@pytest.mark.parametrize("service", SERVICES)
 async def test_the_right_token_gets_past_the_guard(service, issuer):
     """The control: the refusals above come from the tokens, not from a door that is always closed."""
     async with calling(service, issuer) as (http, _):

@@ -12,6 +12,7 @@ from services.grid.schemas.work import TaskOut
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from shared.kit.auth import Caller, allow
+from shared.kit.looks import whole_city
 from shared.kit.problems import ProblemError
 
 Worker = Annotated[Caller, Security(allow("grid.work"))]
@@ -25,7 +26,7 @@ Involved = Annotated[
 ]
 Citizen = Annotated[Caller, Security(allow("me.read", roles=("citizen",)))]
 Service = Annotated[Caller, Security(allow("grid.read", roles=("service",)))]
-Auditor = Annotated[Caller, Security(allow("audit.read"))]
+Auditor = Annotated[Caller, Security(allow("audit.read", met=whole_city))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

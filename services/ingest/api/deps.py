@@ -17,6 +17,7 @@ from services.ingest.usecases.hashing import Keys
 from shared.kit.app import Platform
 from shared.kit.auth import Caller, allow
 from shared.kit.db import Database
+from shared.kit.looks import whole_city
 from shared.kit.problems import ForbiddenError, NotFoundError
 
 
@@ -87,7 +88,7 @@ Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
 Uploader = Annotated[Caller, Security(allow("ingest.upload"))]
 Reader = Annotated[Caller, Security(allow("ingest.read"))]
 Revealer = Annotated[Caller, Security(allow("ingest.reveal"))]
-Auditor = Annotated[Caller, Security(allow("audit.read"))]
+Auditor = Annotated[Caller, Security(allow("audit.read", met=whole_city))]
 Operator = Annotated[Caller, Security(allow("operate"))]
 
 

@@ -15,11 +15,18 @@ from services.recognition.store import lookups, seals
 from services.recognition.store.seals import Wanted
 from services.recognition.usecases import audit
 from shared.kit.auth import Caller, allow
+from shared.kit.looks import whole_city
 from shared.kit.problems import PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=LoggedRoute, responses=PROBLEM_RESPONSES)
 
-Auditor = Annotated[Caller, Security(allow("audit.read", met=admit_person))]
+
+def _admit(request: Request, caller: Caller) -> None:
+    admit_person(request, caller)
+    whole_city(request, caller)
+
+
+Auditor = Annotated[Caller, Security(allow("audit.read", met=_admit))]
 Name = Annotated[str | None, Query(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 
 
