@@ -38,8 +38,12 @@ _LIFTS: Mapping[EndingEvent, frozenset[SuspensionReason]] = {
     EndingEvent.OVERDUE: _NOT_SO | {SuspensionReason.OVERDUE},
     EndingEvent.OWN_REQUEST: frozenset({SuspensionReason.OWN_REQUEST}),
 }
-_WAS_FALSE = _FALSE | _NOT_SO | {SuspensionReason.DETAINED_ACQUITTED}
-
+_NOT_DUE = frozenset({ArrearsRule.NONE, ArrearsRule.REFUND})
+_BRINGS_BACK = (
+    _FALSE
+    | _NOT_SO
+    | {SuspensionReason.DETAINED_ACQUITTED, SuspensionReason.MISSING_RETURNED, SuspensionReason.OWN_REQUEST}
+)
 
 ANSWERS: Mapping[SuspensionReason, Mapping[EndingEvent, SuspensionReason]] = {
     SuspensionReason.FALSE_DEATH: {
@@ -63,10 +67,11 @@ def lifted_by(stopped_for: EndingEvent, *, ended: bool) -> frozenset[SuspensionR
 
     Args:
         stopped_for: reason of the stop.
-        ended: whether the benefit was terminated; it comes back only when the reason was false.
+        ended: whether the benefit was terminated; it comes back only when the reason was false, or where it rested on
+            the person himself: who has returned, or takes his request back.
     """
     fitting = _LIFTS.get(stopped_for, _NOT_SO)
-    return fitting & _WAS_FALSE if ended else fitting
+    return fitting & _BRINGS_BACK if ended else fitting
 
 
 GOES_ON: Mapping[SuspensionReason, str] = {
@@ -113,6 +118,14 @@ def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
     return first_of_month(passed_on) if reason is SuspensionReason.FALSE_DEATH else next_month(passed_on)
 
 
+def paid_again_from(reason: SuspensionReason, rule: ArrearsRule, passed_on: date, lifted_on: date) -> date:
+    """First month of the ordinary run again: until an officer lifts the stop, every run is told to stop.
+
+    What is owed of the months of a stop is therefore owed up to that day, whenever the person passed.
+    """
+    return resumes_from(reason, passed_on if rule in _NOT_DUE else lifted_on)
+
+
 def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> int:
     """What is paid back, in fen; never negative.
 
@@ -122,7 +135,7 @@ def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> i
         amounts: monthly amounts by the month they began, at least one. Without "increases" the amount at the time of
             the suspension counts for every month.
     """
-    if rule in {ArrearsRule.NONE, ArrearsRule.REFUND}:
+    if rule in _NOT_DUE:
         return 0
     start = pause.suspended_from
     if rule is ArrearsRule.FROM_REQUEST:

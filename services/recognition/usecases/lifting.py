@@ -13,6 +13,7 @@ from services.recognition.domain.arrears import (
     Pause,
     arrears_fen,
     lifted_by,
+    paid_again_from,
     resumes_from,
 )
 from services.recognition.domain.certificates import Certificate, certificate_id
@@ -96,7 +97,8 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
 
     Raises:
         ConflictError: it is not in effect.
-        WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false.
+        WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false, the
+            person has returned, or takes his request back.
         MalformedError: a day that has not come yet, or one before the supposed death on which the person lived.
     """
     decided = await get_decision(tx, decision_id, caller)
@@ -136,7 +138,7 @@ def _check(decided: Decided, why: Lift, today: date) -> None:
     if why.reason not in fitting:
         detail = f"A stop for {decided.reason} is lifted for {', '.join(sorted(fitting)) or 'nothing'}."
         if ended:
-            detail += " A terminated enrolment comes back only when its reason was false; else the person applies anew."
+            detail += " A terminated enrolment comes back for nothing else; the person applies anew."
         raise WrongReasonError(detail)
     if max(why.passed_on, why.requested_on or today) > today:
         detail = "passed_on and requested_on must not lie in the future."
@@ -164,7 +166,7 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     pause = Pause(
         reason=why.reason,
         suspended_from=decided.stops_from,
-        paid_again_from=resumes_from(why.reason, why.passed_on),
+        paid_again_from=_paid_again_from(deps, decided, why),
         requested_on=why.requested_on,
     )
     owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
@@ -175,6 +177,15 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
     await _tell(deps, tx, decided, why.reason, owed)
     return Lifted(decided=decided, paid_again_from=pause.paid_again_from, arrears_fen=owed)
+
+
+def _paid_again_from(deps: Deps, decided: Decided, why: Lift) -> date:
+    today = deps.clock.today()
+    return paid_again_from(why.reason, _rule(deps, decided.program, why.reason, today), why.passed_on, today)
+
+
+def _rule(deps: Deps, program: str, reason: SuspensionReason, day: date) -> ArrearsRule:
+    return deps.programs[program].in_force(day).arrears.get(reason, DEFAULT_RULES[reason])
 
 
 def _own_part(beneath: Decided, reason: SuspensionReason, ended: Decided) -> Pause:
@@ -223,8 +234,7 @@ async def _undo(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> Lifted:
 async def _arrears(
     deps: Deps, tx: WriteTx, decided: Decided, enrolment: Enrolment, pause: Pause, caller: Caller
 ) -> int:
-    version = deps.programs[decided.program].in_force(pause.paid_again_from)
-    rule = version.arrears.get(pause.reason, DEFAULT_RULES[pause.reason])
+    rule = _rule(deps, decided.program, pause.reason, pause.paid_again_from)
     changes = await decisions.list_amounts(tx, decided.subject, decided.program)
     amounts = [Amount(**row) for row in changes] or [Amount(from_on=date.min, fen=enrolment.amount_fen)]
     owed = arrears_fen(pause, rule, amounts)

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from services.recognition.domain.answers import View, answer
-from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, resumes_from
+from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, lifted_by, resumes_from
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.months import valid_until
-from services.recognition.domain.programs import Effect, Family
+from services.recognition.domain.programs import Effect, EndingEvent, Family
 from services.recognition.programs import (
     FOLDER,
     ArrearsExample,
@@ -75,6 +75,15 @@ def test_every_file_shows_each_of_its_events_and_arrears_rules():
 def test_every_row_of_the_back_pay_table_is_used_by_a_program():
     used = {reason for program in load().values() for version in program.versions for reason in version.arrears}
     assert used == set(DEFAULT_RULES)
+
+
+def test_every_stop_of_a_program_can_be_lifted_for_some_reason():
+    stops = {Effect.SUSPEND, Effect.TERMINATE}
+    for code, program in load().items():
+        events = {EndingEvent.OWN_REQUEST: Effect.SUSPEND} | program.versions[-1].events
+        for event, effect in events.items():
+            if effect in stops:
+                assert lifted_by(event, ended=effect is Effect.TERMINATE), (code, event)
 
 
 @pytest.mark.parametrize(("code", "example"), EXAMPLES)

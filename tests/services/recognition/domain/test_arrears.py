@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, resumes_from
+from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, paid_again_from, resumes_from
 from services.recognition.domain.programs import ArrearsRule, SuspensionReason
 
-FROM, PASSED = date(2023, 3, 1), date(2023, 6, 15)
+FROM, PASSED, LIFTED = date(2023, 3, 1), date(2023, 6, 15), date(2023, 9, 2)
 AMOUNTS = [Amount(from_on=date(2020, 1, 1), fen=10_000), Amount(from_on=date(2023, 5, 1), fen=12_000)]
 
 ROWS = [
@@ -34,6 +34,8 @@ def test_every_row_of_the_table_is_here():
 def test_row(reason, requested_on, again, fen):
     why = SuspensionReason(reason)
     assert resumes_from(why, PASSED) == again
+    late = again if DEFAULT_RULES[why] in {"none", "refund"} else resumes_from(why, LIFTED)
+    assert paid_again_from(why, DEFAULT_RULES[why], PASSED, LIFTED) == late
     pause = Pause(reason=why, suspended_from=FROM, paid_again_from=again, requested_on=requested_on)
     assert arrears_fen(pause, DEFAULT_RULES[why], AMOUNTS) == fen
 
