@@ -60,7 +60,7 @@ async def _take(world: World, case: dict[str, Any]) -> None:
     elif case["state"] == "township_review":
         again = UUID(case["case_id"]).int % _SECOND_LOOK == 0 and case["rounds"] == 1
         conclusion = "inconclusive" if again else said.conclusion
-        concluded = {"conclusion": conclusion, "event_on": day, "not_family": True}
+        concluded = {"conclusion": conclusion, "not_family": True}
         await who.call("POST", "grid", f"{path}/conclusion", body=concluded)
         world.counts[f"case {conclusion}"] += 1
     else:
@@ -81,7 +81,9 @@ def judge(person: Person, case: dict[str, Any], today: date) -> Said:
     if kind == "duplicate_receipt":
         return Said(finding="duplicate", event_on=today, conclusion="confirmed") if person.double else _NO_DUPLICATE
     if person.dead(today):
-        return Said(finding="dead", event_on=person.died_on, conclusion="confirmed")
+        # Who was only missed has a case of his death then.
+        conclusion = "inconclusive" if kind == "suspected_missing" else "confirmed"
+        return Said(finding="dead", event_on=person.died_on, conclusion=conclusion)
     if kind == "suspected_missing":
         if person.being("missing", today):
             return Said(finding="missing", event_on=person.since_on or today, conclusion="confirmed")

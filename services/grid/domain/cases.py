@@ -67,6 +67,7 @@ _NEXT: dict[tuple[CaseState, CaseAction], CaseState] = {
     (CaseState.IN_VERIFICATION, CaseAction.FIND): CaseState.FOUND,
     (CaseState.FOUND, CaseAction.RETURN): CaseState.IN_VERIFICATION,
     (CaseState.FOUND, CaseAction.REVIEW): CaseState.REVIEWED,
+    (CaseState.REVIEWED, CaseAction.RETURN): CaseState.IN_VERIFICATION,
     (CaseState.REVIEWED, CaseAction.SECOND_VISIT): CaseState.IN_VERIFICATION,
     (CaseState.REVIEWED, CaseAction.CONCLUDE): CaseState.CONCLUDED,
 }
@@ -84,7 +85,7 @@ _CONFIRMING: dict[SuspicionKind, frozenset[Finding]] = {
     SuspicionKind.DEATH: frozenset({Finding.DEAD}),
     SuspicionKind.CONFLICT: frozenset({Finding.DEAD}),
     SuspicionKind.INCARCERATION: frozenset({Finding.IN_CUSTODY}),
-    SuspicionKind.MISSING: frozenset({Finding.MISSING, Finding.DEAD}),
+    SuspicionKind.MISSING: frozenset({Finding.MISSING}),
     SuspicionKind.DUPLICATE_RECEIPT: frozenset({Finding.DUPLICATE}),
 }
 _CLEARING: dict[SuspicionKind, frozenset[Finding]] = {
@@ -93,6 +94,13 @@ _CLEARING: dict[SuspicionKind, frozenset[Finding]] = {
     SuspicionKind.INCARCERATION: frozenset({Finding.NOT_IN_CUSTODY, Finding.ALIVE, Finding.PRESENT}),
     SuspicionKind.MISSING: frozenset({Finding.ALIVE, Finding.PRESENT}),
     SuspicionKind.DUPLICATE_RECEIPT: frozenset({Finding.NO_DUPLICATE}),
+}
+
+_MATTERS: dict[Finding, SuspicionKind] = {
+    Finding.DEAD: SuspicionKind.DEATH,
+    Finding.IN_CUSTODY: SuspicionKind.INCARCERATION,
+    Finding.MISSING: SuspicionKind.MISSING,
+    Finding.DUPLICATE: SuspicionKind.DUPLICATE_RECEIPT,
 }
 
 _SEEN = frozenset({VisitResult.SEEN_ALIVE, VisitResult.SEEN_BY_VIDEO})
@@ -200,6 +208,11 @@ def confirms(kind: SuspicionKind, finding: Finding) -> bool:
     return finding in _CONFIRMING[kind]
 
 
+def another_matter(kind: SuspicionKind, finding: Finding) -> SuspicionKind | None:
+    """What was found instead of what was suspected, e.g. the death of somebody missed; it is a case of its own."""
+    return None if finding in _CONFIRMING[kind] else _MATTERS.get(finding)
+
+
 def dates(kind: SuspicionKind, result: VisitResult) -> bool:
     """Whether the day that a visit tells is the day of what is suspected."""
     return any(result in _SHOWN_BY[finding] for finding in _CONFIRMING[kind])
@@ -254,6 +267,9 @@ def is_found(state: CaseState) -> bool:
     return state in {CaseState.FOUND, CaseState.REVIEWED, CaseState.CONCLUDED}
 
 
-def is_second_look(conclusion: CaseConclusion, rounds: int) -> bool:
-    """Whether an inconclusive case goes to the door again: once, then it may end as it is."""
-    return conclusion is CaseConclusion.INCONCLUSIVE and rounds < 2  # noqa: PLR2004  (a first and a second look)
+def is_second_look(conclusion: CaseConclusion, rounds: int, *, other: SuspicionKind | None = None) -> bool:
+    """Whether an inconclusive case goes to the door again: once, then it may end as it is.
+
+    At once where it was found to be an `other` matter, which has its own case.
+    """
+    return conclusion is CaseConclusion.INCONCLUSIVE and rounds < 2 and other is None  # noqa: PLR2004  (two looks)

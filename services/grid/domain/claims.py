@@ -4,15 +4,22 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind
+from shared.contracts.vocabulary import IN_OWN_WORDS, CaseConclusion, CaseParty, SuspicionKind
 
+_DEATHS = (SuspicionKind.DEATH, SuspicionKind.CONFLICT)
 SAID_BY: dict[str, tuple[SuspicionKind, ...]] = {
-    "death": (SuspicionKind.DEATH, SuspicionKind.CONFLICT),
+    "death": _DEATHS,
+    "declared_dead": _DEATHS,
+    "household_extinct": _DEATHS,
     "imprisonment": (SuspicionKind.INCARCERATION,),
+    "detention": (SuspicionKind.INCARCERATION,),
+    "criminal_punishment": (SuspicionKind.INCARCERATION,),
+    "sentenced_community": (SuspicionKind.INCARCERATION,),
     "missing": (SuspicionKind.MISSING,),
-    "double_receipt": (SuspicionKind.DUPLICATE_RECEIPT,),
+    "duplicate_receipt": (SuspicionKind.DUPLICATE_RECEIPT,),
+    IN_OWN_WORDS: tuple(SuspicionKind),
 }
-"""What a register has to suspect to say the same as the reason of a request; of own words it may be anything."""
+"""What a register has to suspect to say the same as the reason of a request; of any other reason none tells."""
 
 
 class Told(StrEnum):
@@ -124,7 +131,7 @@ class Loss:
         found: how many overpayments.
         unsettled: how many of them still await money.
         recovered_fen: what came back of all.
-        none_expected: people said that there is none, or the benefit was ended and nothing had been paid after.
+        none_expected: people said that there is none, or the benefit was ended or suspended and nothing paid after.
     """
 
     found: int

@@ -50,7 +50,7 @@ _KINDS = " ".join(f"WHEN '{code}' THEN '{{{','.join(kinds)}}}'::text[]" for code
 # Judged when somebody looks: a register may speak, or be found wrong, after the request was made.
 _MATCHED = f"""EXISTS (SELECT FROM suspicions s LEFT JOIN cases c USING (case_id)
     WHERE s.subject = stop_requests.subject
-        AND coalesce(s.kind = ANY(CASE stop_requests.reason {_KINDS} END), true)
+        AND s.kind = ANY(CASE stop_requests.reason {_KINDS} END)
         AND (c.conclusion IS NULL OR c.conclusion NOT IN ('unfounded', 'false_death')))"""
 _COLUMNS = (
     "request_id, subject, programs, relation, reason, sealed_reason, event_on, requested_at, state, division, "

@@ -185,7 +185,7 @@ async def loss_of(tx: ReadTx, case_id: UUID) -> Loss:
             coalesce(sum(recovered_fen), 0)::bigint AS recovered_fen,
             EXISTS (SELECT FROM cases c WHERE c.case_id = $1 AND c.conclusion = 'confirmed_no_overpayment')
                 OR EXISTS (SELECT FROM case_steps s WHERE s.case_id = $1 AND s.action = 'decided'
-                    AND starts_with(s.outcome, 'terminated:')) AS none_expected
+                    AND s.outcome ~ '^(terminated|suspended):') AS none_expected
         FROM recovered WHERE case_id = $1
         """,
         case_id,

@@ -1,4 +1,4 @@
-"""What visits do for cases: a death, custody or disappearance met at a door opens or feeds one."""
+"""What visits and findings do for cases: a death, custody or disappearance that somebody meets opens or feeds one."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -68,29 +68,58 @@ async def _open_missing(tx: WriteTx, deps: Deps, taken: Sequence[StoredVisit]) -
 async def _note_with_confirmed(tx: WriteTx, each: StoredVisit, kind: SuspicionKind) -> bool:
     """A late word on what people have confirmed belongs there and opens nothing; a later event is a new matter."""
     visit, confirmed = each.visit, await cases.find_confirmed(tx, each.subject, kind)
-    if confirmed is None or confirmed.concluded_at is None:
-        return False
-    told_on = visit.event_on or visit.visited_at.astimezone(SHANGHAI).date()
-    if told_on > confirmed.concluded_at.astimezone(SHANGHAI).date():
+    if confirmed is None or not _belongs_to(confirmed, visit.event_on or visit.visited_at.astimezone(SHANGHAI).date()):
         return False
     await cases.add_step(tx, confirmed.case_id, _step_of(visit, CaseAction.ADD_EVIDENCE))
     return True
 
 
+def _belongs_to(confirmed: Case, told_on: date) -> bool:
+    return confirmed.concluded_at is not None and told_on <= confirmed.concluded_at.astimezone(SHANGHAI).date()
+
+
+async def feed_finding(tx: WriteTx, deps: Deps, found_in: Case, kind: SuspicionKind, finding: Step) -> None:
+    """What a village found instead of what it looked for opens a case about that, or goes into the one there is."""
+    confirmed = await cases.find_confirmed(tx, found_in.subject, kind)
+    known = [confirmed] if confirmed and _belongs_to(confirmed, finding.event_on or date.min) else []
+    known += [each for each in await cases.open_cases_of(tx, [found_in.subject]) if each.kind is kind]
+    if known:
+        await cases.add_step(tx, known[0].case_id, replace(finding, action=CaseAction.ADD_EVIDENCE))
+        return
+    made = replace(
+        _assigned(deps, found_in.subject, kind),
+        event_on=finding.event_on,
+        division=found_in.division,
+        grid_code=found_in.grid_code,
+        worker_id=found_in.worker_id,
+    )
+    await cases.open_case(tx, made)
+    await cases.add_step(tx, made.case_id, replace(finding, action=CaseAction.DETECT, outcome=made.confidence.value))
+
+
 async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionKind) -> Case:
-    now, today = deps.clock.now(), deps.clock.today()
     task = (await tasks.find_tasks(tx, [each.visit.task_id]))[each.visit.task_id]
+    return replace(
+        _assigned(deps, each.subject, kind),
+        division=each.division,
+        grid_code=task.grid_code,
+        worker_id=task.worker_id or each.visit.worker_id,
+    )
+
+
+def _assigned(deps: Deps, subject: UUID, kind: SuspicionKind) -> Case:
+    now, today = deps.clock.now(), deps.clock.today()
     return Case(
         case_id=uuids.uuid7(),
-        subject=each.subject,
+        subject=subject,
         kind=kind,
         state=CaseState.ASSIGNED,
         confidence=Confidence.PROBABLE,
         event_on=None,
         rounds=1,
-        division=each.division,
-        grid_code=task.grid_code,
-        worker_id=task.worker_id or each.visit.worker_id,
+        division=None,
+        grid_code=None,
+        worker_id=None,
         deadline_on=after_working_days(today, deps.policies.on(today).case_working_days),
         opened_at=now,
         changed_at=now,

@@ -13,6 +13,7 @@ from services.grid.domain.cases import (
     Finding,
     Step,
     actors,
+    another_matter,
     as_told_below,
     asks_for_knock,
     bars,
@@ -34,6 +35,7 @@ from services.grid.store import cases, hands, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.store.readings import Reading
 from services.grid.usecases import looking
+from services.grid.usecases.casefeeding import feed_finding
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -58,10 +60,8 @@ _READERS = frozenset({"village", "grid_leader", "officer"})
 _LEVELS = {
     CaseAction.REVIEW: TOWN,
     CaseAction.RETURN: TOWN,
-    CaseAction.SECOND_VISIT: COUNTY,
-    CaseAction.CONCLUDE: COUNTY,
 }
-"""Whose step it is: the agency is an office of the county or the city; the village finds."""
+"""Whose step it is; once the town has agreed, it is the agency's, an office of the county or the city."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ async def read_notes(tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps:
 
 
 async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
-    """The village says what it found, on a visit of this case or on papers.
+    """The village says what it found, on a visit of this case or on papers; another matter has a case of its own.
 
     Raises:
         NoSuchCaseError: absent, or another village's.
@@ -124,7 +124,10 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
     proofs = [visit for visit in visits if shows(visit, Finding(opinion.outcome))]
     basis = (*opinion.basis, *(each for visit in proofs for each in visit.basis))
     _check(case, opinion, basis)
-    await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
+    step = await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
+    other = another_matter(case.kind, Finding(opinion.outcome))
+    if other is not None:
+        await feed_finding(tx, deps, case, other, step)
     changed = replace(case, state=state, event_on=opinion.event_on or case.event_on, changed_at=deps.clock.now())
     await cases.save_case(tx, changed)
     return changed
@@ -133,12 +136,12 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
 async def review(  # noqa: PLR0913  (a step has these parts)
     tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion, *, agrees: bool
 ) -> Case:
-    """The town agrees with the finding, or sends the case back to the village.
+    """The town agrees with the finding, or sends the case back to the village, as the agency may after it.
 
     Raises:
         NoSuchCaseError: absent, or another town's.
         StepNotPossibleError: nothing found yet, or reviewed already.
-        BarredError: his own finding or visit, recused, or of no town.
+        BarredError: his own finding or visit, recused, or of no town; of no county where the town has agreed.
     """
     action = CaseAction.REVIEW if agrees else CaseAction.RETURN
     case, steps = await _take(tx, case_id, view)
@@ -156,34 +159,30 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         NoSuchCaseError: absent, or another county's.
         StepNotPossibleError: not reviewed yet, or concluded already.
         BarredError: he verified or reviewed himself, recused, or is of no county.
-        DoesNotFollowError: the finding does not carry it, or the date is missing.
+        DoesNotFollowError: the finding does not carry it, or its day is missing or another one.
     """
     case, steps = await _take(tx, case_id, view)
     compared, who = await _under_one_name(tx, deps, caller, steps)
     conclusion = CaseConclusion(opinion.outcome)
-    if is_second_look(conclusion, case.rounds):
+    finding = last(steps, CaseAction.FIND)
+    found = Finding(finding.outcome or "") if finding else Finding.UNCLEAR
+    if is_second_look(conclusion, case.rounds, other=another_matter(case.kind, found)):
         state = _next(case, compared, CaseAction.SECOND_VISIT, who, view)
         return await _look_again(tx, deps, caller, replace(case, state=state), compared, opinion)
     state = _next(case, compared, CaseAction.CONCLUDE, who, view)
-    finding = last(steps, CaseAction.FIND)
     assert finding is not None
-    event_on = opinion.event_on or case.event_on
     evidence_ids = await suspicions.evidence_of(tx, case_id)
-    reason = doubts(
-        case.kind,
-        Finding(finding.outcome or ""),
-        conclusion,
-        event_on,
-        deps.clock.today(),
-        registered=bool(evidence_ids),
-    )
+    today, registered = deps.clock.today(), bool(evidence_ids)
+    reason = doubts(case.kind, found, conclusion, case.event_on, today, registered=registered)
+    if opinion.event_on not in {None, case.event_on}:
+        # Every overpayment is counted from this day: nobody names it alone.
+        reason = "event_on_differs"
     if reason is not None:
         raise DoesNotFollowError(reason)
     now = deps.clock.now()
     changed = replace(
         case,
         state=state,
-        event_on=event_on,
         changed_at=now,
         conclusion=conclusion,
         concluded_at=now,
@@ -250,7 +249,8 @@ def _next(case: Case, steps: Sequence[Step], action: CaseAction, who: str, view:
         detail = "Read the case again: its state tells which step is next."
         raise StepNotPossibleError(detail, extra={"state": case.state.value})
     barred = bars(steps, action, who)
-    if barred is None and action in _LEVELS and not view.is_office_over(case.division or "", _LEVELS[action]):
+    level = COUNTY if case.state is CaseState.REVIEWED else _LEVELS.get(action)
+    if barred is None and level is not None and not view.is_office_over(case.division or "", level):
         barred = "level"
     if barred is not None:
         raise BarredError(barred)
@@ -309,7 +309,7 @@ async def _send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, no
     return changed
 
 
-async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> None:
+async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> Step:
     note = deps.vault.seal(opinion.note.encode(), case.subject.bytes) if opinion.note else None
     step = Step(
         action=action,
@@ -322,6 +322,7 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
         note=note,
     )
     await cases.add_step(tx, case.case_id, step)
+    return step
 
 
 def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:

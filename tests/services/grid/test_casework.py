@@ -10,6 +10,7 @@ from tests.services.grid.town import (
     NOW,
     VILLAGE,
     Town,
+    enrolled,
     subject,
     suspected,
     visit,
@@ -214,6 +215,40 @@ async def test_the_town_sends_a_case_back(detected):
     answer = await step(detected, "review", detected.officer("town"), verdict="returned", note="日期不对")
     assert answer.json()["state"] == "in_verification"
     assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).status_code == 200
+
+
+async def test_the_day_is_the_one_that_was_found_or_the_case_goes_back(detected):
+    await knock(detected, "dead")
+    await reviewed(detected, **FOUND_DEAD)
+    agency, town = detected.officer("agency", VILLAGE[:6]), detected.officer("deputy", VILLAGE[:9])
+    refused = await step(detected, "conclusion", agency, conclusion="confirmed", event_on="1951-01-01")
+    assert refused.json()["reason"] == "event_on_differs"
+    assert (await step(detected, "review", town, verdict="returned")).json()["reason"] == "level"
+    assert (await step(detected, "review", agency, verdict="returned")).json()["state"] == "in_verification"
+    await reviewed(detected, **FOUND_DEAD | {"event_on": "2023-09-10"})
+    await step(detected, "conclusion", agency, conclusion="confirmed", event_on="2023-09-10")
+    assert [fact["event_on"] for fact in await detected.said("grid.case.concluded.v1")] == ["2023-09-10"]
+
+
+async def test_whom_people_looked_for_and_find_dead_has_a_case_of_his_death(town):
+    await town.import_grids()
+    await town.hear(enrolled(ANNA), suspected(ANNA, kind="suspected_missing"))
+    [missed] = await town.rows("SELECT case_id FROM cases")
+    paper = [{"kind": "death_certificate", "reference": "d-1"}]
+    await step(town, "finding", town.village(), **FOUND_DEAD, basis=paper)
+    path, stated, agency = f"/v1/cases/{missed['case_id']}", {"not_family": True}, town.officer("agency")
+    await town.ask("POST", f"{path}/review", headers=town.officer("town"), json={"verdict": "agreed", **stated})
+    ends = [
+        (await town.ask("POST", f"{path}/conclusion", headers=agency, json={"conclusion": each, **stated})).json()
+        for each in ("confirmed", "inconclusive")
+    ]
+    assert (ends[0]["reason"], ends[1]["state"]) == ("finding_does_not_confirm", "concluded")
+    await reviewed(town, **FOUND_DEAD, basis=paper)
+    await step(town, "conclusion", agency, conclusion="confirmed")
+    assert [(fact["kind"], fact["conclusion"]) for fact in await town.said("grid.case.concluded.v1")] == [
+        ("suspected_missing", "inconclusive"),
+        ("suspected_death", "confirmed"),
+    ]
 
 
 async def test_an_inconclusive_case_sends_somebody_else_once(detected):

@@ -258,6 +258,7 @@ class TestConclusion:
             ),
             (SuspicionKind.CONFLICT, Finding.PRESENT, CaseConclusion.FALSE_DEATH, None, None),
             (SuspicionKind.DEATH, Finding.DEAD, CaseConclusion.FALSE_DEATH, None, "finding_does_not_clear"),
+            (SuspicionKind.MISSING, Finding.DEAD, CaseConclusion.CONFIRMED, TODAY, "finding_does_not_confirm"),
             (SuspicionKind.INCARCERATION, Finding.PRESENT, CaseConclusion.FALSE_DEATH, None, "not_about_a_death"),
             (SuspicionKind.INCARCERATION, Finding.PRESENT, CaseConclusion.UNFOUNDED, None, None),
             (SuspicionKind.DUPLICATE_RECEIPT, Finding.ALIVE, CaseConclusion.UNFOUNDED, None, "finding_does_not_clear"),
