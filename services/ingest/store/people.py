@@ -65,13 +65,6 @@ async def stage_named(tx: WriteTx, subjects: pa.Array) -> None:
     await tx.run("ANALYZE named")
 
 
-async def stage_leaving(tx: WriteTx, subjects: pa.Array, ended_on: pa.Array) -> None:
-    """A temporary table `leaving` of people whose row says that their enrolment has ended, and when."""
-    await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
-    await tx.copy("leaving", pa.table({"subject": subjects, "ended_on": ended_on}))
-    await tx.run("ANALYZE leaving")
-
-
 async def set_misnamed_apart(tx: WriteTx, program: str) -> np.ndarray:
     """Move staged people whom another program enrols under another name to `named`; their row numbers, ascending.
 

@@ -7,32 +7,36 @@ from shared.kit.db import WriteTx
 
 # Two listings are two where counties differ, or both say when they began and say it differently.
 _APART = "(left({0}.division, 6) <> left({1}.division, 6) OR {0}.started_on <> {1}.started_on)"
-_LEFT = "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({1}.division, 6))"
-_SAYS_WHERE = "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject)"
+_SINCE_IT_BEGAN = "({0}.started_on IS NULL OR i.ended_on >= date_trunc('month', {0}.started_on))"
+_LEFT = (
+    "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({0}.division, 6) "
+    f"AND {_SINCE_IT_BEGAN})"
+)
 
-_ONLY_SECOND = f"""
-DELETE FROM leaving l USING enrolment e
-WHERE e.subject = l.subject AND e.program = $1 AND NOT {_LEFT.format("l", "e")} AND EXISTS (
-    SELECT FROM second_place p WHERE p.subject = l.subject AND p.program = $1 AND {_LEFT.format("l", "p")})
+_LEAVING = f"""
+INSERT INTO leaving SELECT i.subject, max(i.ended_on)
+FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
+WHERE ($2 OR i.county IS NULL OR i.county = left(e.division, 6)) AND {_SINCE_IT_BEGAN.format("e")}
+GROUP BY i.subject
 """  # noqa: S608  (our own text)
-"""Whose row says that the second listing has ended keeps the first one."""
+"""Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of another county."""
 
 _TAKES_OVER = f"""
 WITH next AS (
     INSERT INTO takes_over SELECT DISTINCT ON (p.subject) p.subject, p.division, p.amount_fen, p.started_on
     FROM leaving l JOIN second_place p ON p.subject = l.subject AND p.program = $1
-    WHERE NOT {_LEFT.format("p", "p")} AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = p.subject)
+    WHERE NOT {_LEFT.format("p")} AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = p.subject)
         AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject)
+        AND NOT EXISTS (SELECT FROM left_in i WHERE i.subject = p.subject AND i.county IS NULL)
     ORDER BY p.subject, p.started_on NULLS LAST, p.division
     RETURNING subject
 ) DELETE FROM leaving l USING next n WHERE n.subject = l.subject
 """  # noqa: S608  (our own text)
-"""Where the first listing has ended the second one is the enrolment."""
+"""Where the first listing has ended the second one is the enrolment; a row that says no place ends both."""
 
-_TWICE = f"""
+_TWICE = """
 e.subject = s.subject AND e.program = $1 AND e.ended_on IS NULL AND left(e.division, 6) <> left(s.division, 6)
-AND NOT EXISTS (SELECT FROM leaving l WHERE l.subject = s.subject
-    AND ({_LEFT.format("l", "e")} OR NOT {_SAYS_WHERE.format("l")}))
+AND NOT EXISTS (SELECT FROM leaving l WHERE l.subject = s.subject)
 """
 """A staged row of another county than that of the enrolment, of which nothing says that it has ended."""
 
@@ -40,8 +44,6 @@ _LATER = f"""
 WITH apart AS (
     DELETE FROM staged s USING enrolment e WHERE {_TWICE} AND NOT COALESCE(s.started_on < e.started_on, false)
     RETURNING s.subject, s.division, s.amount_fen, s.started_on
-), goes_on AS (
-    DELETE FROM leaving l USING apart a WHERE a.subject = l.subject
 ) INSERT INTO elsewhere SELECT subject, division, amount_fen, started_on FROM apart
 """  # noqa: S608  (our own text)
 
@@ -60,7 +62,7 @@ RETURNING e.subject, e.amount_fen, e.division, e.group_no, e.household, e.sex, e
 _OVER = f"""
 DELETE FROM second_place p WHERE p.program = $1 AND (
     NOT EXISTS (SELECT FROM elsewhere x WHERE x.subject = p.subject AND x.division = p.division)
-        AND ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject) OR {_LEFT.format("p", "p")})
+        AND ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject) OR {_LEFT.format("p")})
     OR NOT EXISTS (SELECT FROM enrolment e WHERE e.subject = p.subject AND e.program = $1 AND e.ended_on IS NULL
         AND {_APART.format("p", "e")}))
 RETURNING p.subject, 'ended' AS change, p.division, p.amount_fen, p.started_on
@@ -79,19 +81,34 @@ RETURNING p.subject, CASE WHEN xmax = 0 THEN 'new' ELSE 'changed' END AS change,
 """  # noqa: S608  (our own text)
 
 
-async def make_elsewhere(tx: WriteTx, elsewhere: pa.Table, left_in: pa.Table) -> None:
-    """Temporary tables of second listings within the roster, and of counties in which its rows say people have left."""
+async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool) -> None:
+    """Temporary tables of what rows say has ended, subject, county and day, and of people whose enrolment has.
+
+    Args:
+        tx: the transaction.
+        program: whose enrolments.
+        left: `subject`, `county`, null where none is said, and `ended_on`.
+        full: the roster names everybody, so that whoever it says has left nowhere goes on.
+    """
+    await tx.run("CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text, ended_on date) ON COMMIT DROP")
+    await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
+    await tx.copy("left_in", left)
+    await tx.run("ANALYZE left_in")
+    await tx.run(_LEAVING, program, full)
+    await tx.run("ANALYZE leaving")
+
+
+async def stage_elsewhere(tx: WriteTx, elsewhere: pa.Table) -> None:
+    """A temporary table of second listings within the roster, and one of those that become the enrolment."""
     shape = "subject uuid NOT NULL, division text, amount_fen bigint, started_on date"
     await tx.run(f"CREATE TEMP TABLE elsewhere ({shape}) ON COMMIT DROP")
     await tx.run(f"CREATE TEMP TABLE takes_over ({shape}) ON COMMIT DROP")
-    await tx.run("CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text NOT NULL) ON COMMIT DROP")
     await tx.copy("elsewhere", elsewhere)
-    await tx.copy("left_in", left_in)
 
 
 async def set_apart(tx: WriteTx, program: str) -> None:
     """Take out of a staged delta what speaks of a second listing: it neither moves nor ends the first one."""
-    for statement in (_ONLY_SECOND, _TAKES_OVER, _LATER, _EARLIER):
+    for statement in (_TAKES_OVER, _LATER, _EARLIER):
         await tx.run(statement, program)
 
 

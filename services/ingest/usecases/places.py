@@ -27,9 +27,15 @@ _ENROLMENT = {
 }  # fmt: skip
 
 
-async def set_apart(
-    tx: WriteTx, keys: Keys, program: str, second: pl.DataFrame, leaving: pl.DataFrame, *, full: bool
-) -> None:
+async def stage_leaving(tx: WriteTx, keys: Keys, program: str, leaving: pl.DataFrame, *, full: bool) -> None:
+    """Stage which enrolments rows say have ended, `number`, `county` and `ended_on`."""
+    left = leaving.select("number", "county", "ended_on").unique()
+    subjects = await asyncio.to_thread(keys.subject.many, left["number"].to_list())
+    told = left.select("county", "ended_on").to_arrow().append_column("subject", arrow.subject_array(subjects))
+    await places.stage_leaving(tx, program, told, full=full)
+
+
+async def set_apart(tx: WriteTx, keys: Keys, program: str, second: pl.DataFrame, *, full: bool) -> None:
     """Stage second listings; a delta says nothing of the places it does not name, so no row of it moves an enrolment.
 
     Args:
@@ -37,18 +43,11 @@ async def set_apart(
         keys: pseudonyms.
         program: whose roster.
         second: second listings within the roster, `number`, division, amount_fen, started_on.
-        leaving: rows that say that an enrolment has ended, `number` and `county`.
         full: the roster names everybody: what it does not say is not so any more.
     """
-    ended = leaving.select("number", "county").drop_nulls().unique()
     elsewhere = second.select("division", "amount_fen", "started_on").to_arrow()
-    numbers = await asyncio.to_thread(keys.subject.many, [*second["number"], *ended["number"]])
-    count = len(second)
-    await places.make_elsewhere(
-        tx,
-        elsewhere.append_column("subject", arrow.subject_array(numbers[:count])),
-        ended.select("county").to_arrow().append_column("subject", arrow.subject_array(numbers[count:])),
-    )
+    subjects = await asyncio.to_thread(keys.subject.many, second["number"].to_list())
+    await places.stage_elsewhere(tx, elsewhere.append_column("subject", arrow.subject_array(subjects)))
     if not full:
         await places.set_apart(tx, program)
 

@@ -97,7 +97,7 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     if not roster.confirmed:
         roster = _without(roster, await people.set_misnamed_apart(tx, roster.program))
     if not roster.by_household:
-        await places.set_apart(tx, keys, roster.program, roster.second, roster.leaving, full=roster.full)
+        await places.set_apart(tx, keys, roster.program, roster.second, full=roster.full)
     ending, open_before = await _share_ending(tx, roster)
     await _save_reasons(tx, now, roster)
     doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
@@ -154,10 +154,7 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
     await people.measure_stage(tx)
     named = await asyncio.to_thread(keys.subject.many, roster.named.to_list())
     await people.stage_named(tx, arrow.subject_array(named))
-    # Of somebody who has left more than once the last time counts.
-    left = roster.leaving.group_by("number").agg(pl.col("ended_on").max())
-    leaving = await asyncio.to_thread(keys.subject.many, left["number"].to_list())
-    await people.stage_leaving(tx, arrow.subject_array(leaving), left["ended_on"].to_arrow())
+    await places.stage_leaving(tx, keys, roster.program, roster.leaving, full=roster.full)
     return tables
 
 

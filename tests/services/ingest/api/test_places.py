@@ -68,8 +68,13 @@ async def test_a_full_roster_says_both_and_the_next_one_with_a_single_row_closes
         [("delta", {**roster([0, 0], 村居代码=[OTHER, VILLAGE], 停止享受年月=["", "2023-09"])})],
         [("full", both(OTHER))],
         [("full", {**both(OTHER, VILLAGE), "停止享受年月": ["", "2023-09", *[""] * 29]})],
+        [
+            ("full", both(OTHER, days=["2022-01"])),
+            ("delta", at(VILLAGE, ended="2023-09")),
+            ("delta", at(OTHER, "2015-01", ended="2021-03")),
+        ],
     ],
-    ids=["ended first", "in one delta", "in the next full roster", "with its end in it"],
+    ids=["ended first", "in one delta", "in the next full roster", "with its end in it", "his past comes later"],
 )
 async def test_whoever_has_moved_is_enrolled_where_he_lives_and_nothing_is_said(town, files):
     for mode, columns in files:
@@ -77,11 +82,13 @@ async def test_whoever_has_moved_is_enrolled_where_he_lives_and_nothing_is_said(
     assert (await enrolled_at(town), await told(town)) == (OTHER, [])
 
 
-@pytest.mark.parametrize(("ends", "left"), [(VILLAGE, OTHER), (OTHER, VILLAGE)], ids=["the first", "the second"])
+@pytest.mark.parametrize(
+    ("ends", "left"), [(VILLAGE, OTHER), (OTHER, VILLAGE), ("", None)], ids=["first", "second", "both"]
+)
 async def test_when_one_of_two_listings_ends_the_other_is_the_enrolment(town, ends, left):
     await town.enrol(at(OTHER), mode="delta")
     said = (await town.enrol(at(ends, ended="2023-09"), mode="delta")).json()
-    assert (said["ended"], await enrolled_at(town)) == (0, left)
+    assert (said["ended"], await enrolled_at(town)) == (int(left is None), left)
     assert await told(town) == [("new", OTHER), ("ended", OTHER)]
     moved = [row for row in await town.said("ingest.enrolments.changed.v1") if row["division"] == OTHER]
     assert [row["change"] for row in moved] == (["changed"] if left == OTHER else [])
