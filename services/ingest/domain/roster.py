@@ -83,7 +83,9 @@ class JudgedRoster:
 def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Header to canonical name, and what is missing with its accepted names."""
     clean = {header.replace(" ", "").replace("\ufeff", ""): header for header in reversed(headers)}
-    found = {clean[alias]: name for name, aliases in COLUMNS.items() for alias in reversed(aliases) if alias in clean}
+    # Of two columns that mean the same the one that is named first here.
+    standing = {name: [clean[alias] for alias in aliases if alias in clean] for name, aliases in COLUMNS.items()}
+    found = {headers[0]: name for name, headers in standing.items() if headers}
     present = set(found.values())
     missing = [f"{name} ({'/'.join(COLUMNS[name][:3])})" for name in REQUIRED if name not in present]
     return found, missing

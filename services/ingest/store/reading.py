@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,7 @@ _WINDOW = 1 << 18
 _CELLS = 65_536  # rows of Parquet opened at once
 _LONGEST_CELL = 4096
 _DELIMITERS = ",;\t|"
+_KEY = r'[{,]\s*"(?:[^"\\]|\\.)*"\s*:'
 _PARQUET = b"PAR1"
 _DAMAGED = (
     pl.exceptions.PolarsError, pa.ArrowException, fastexcel.FastExcelError, OSError, OverflowError, UnicodeDecodeError,
@@ -188,16 +190,40 @@ def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[p
         except orjson.JSONDecodeError:
             raise _damaged() from None
         names |= dict.fromkeys(record if isinstance(record, dict) else ())
+    # Who leaves empty keys out writes the rare ones late.
+    for records in _records(text, limits):
+        names |= dict.fromkeys(_late_keys(records, list(names), match))
     chosen = _chosen(list(names), match, limits)
-    yield from _even(_records(text, chosen, limits), limits)
+    frames = (pl.read_ndjson(records, schema=dict.fromkeys(chosen, pl.String)) for records in _records(text, limits))
+    yield from _even(
+        (frame.select(pl.col(header).alias(name) for header, name in chosen.items()) for frame in frames), limits
+    )
 
 
-def _records(text: Text, chosen: Mapping[str, str], limits: Limits) -> Iterator[pl.DataFrame]:
+def _records(text: Text, limits: Limits) -> Iterator[bytes]:
     # Within a record a line end is written as two other characters: a line is a record, whatever stands in quotes.
     for block in _blocks(replace(text, quoted=False), limits, heads=0):
         if records := block.lstrip(b"\xef\xbb\xbf \t\r\n"):
-            frame = pl.read_ndjson(records, schema=dict.fromkeys(chosen, pl.String))
-            yield frame.select(pl.col(header).alias(name) for header, name in chosen.items())
+            yield records
+
+
+def _late_keys(records: bytes, names: list[str], match: Match) -> list[str]:
+    """Keys of these records for what none of the names so far stands for."""
+    written = pl.Series([records.decode()], dtype=pl.String).str.extract_all(_KEY).explode().drop_nulls().unique()
+    known = set(match(names)[0].values())
+    found = match([*names, *sorted(_told_keys(written) - set(names))])[0]
+    late = sorted(header for header, name in found.items() if name not in known)
+    # What stands in quotes, or within another record, may only look like a key of these.
+    frame = pl.read_ndjson(records, schema=dict.fromkeys(late, pl.String)) if late else pl.DataFrame()
+    return [each.name for each in frame if each.null_count() < len(each)]
+
+
+def _told_keys(written: pl.Series) -> set[str]:
+    keys = set()
+    for text in written:
+        with suppress(orjson.JSONDecodeError):
+            keys.add(orjson.loads(text[text.index('"') : text.rindex('"') + 1]))
+    return keys
 
 
 # ---- binary ----------------------------------------------------------------------------------------------------------

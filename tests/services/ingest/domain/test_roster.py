@@ -101,6 +101,7 @@ def test_a_household_has_one_payee_over_all_parts_of_a_roster():
 def test_every_alias_of_a_column_is_known(name, alias):
     found, _ = match([alias, "其他"])
     assert found == {alias: name}
+    assert list(match([*reversed(COLUMNS[name])])[0].items()) == [(COLUMNS[name][0], name)]
 
 
 def test_missing_columns_are_named_with_their_aliases():

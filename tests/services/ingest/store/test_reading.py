@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 import zipfile
 from contextlib import suppress
@@ -130,6 +131,17 @@ def test_marks_that_pair_may_hold_delimiters_lines_and_marks(tmp_path):
 def test_a_column_only_some_records_have_is_found(tmp_path):
     body = '{"证件号":"1","时间":"2"}\n{"证件号":3,"时间":"4","姓名":"张三"}\n'.encode()
     assert read(body, tmp_path).rows() == [("1", "", "2"), ("3", "张三", "4")]
+
+
+def test_a_key_that_one_record_in_many_has_is_found_wherever_it_stands(tmp_path):
+    wide = {f"k{number}": 1 for number in range(40)}
+    deep = {"证件号": "1", "备注": {"姓名": "内"}, "说明": ',"姓名": 1'}
+    records = [{"证件号": "1", "时间": "2", **wide}, *[deep] * 150]
+    body = "\n".join(map(json.dumps, records)).encode()
+    with pytest.raises(MissingColumnsError):
+        read(body, tmp_path)
+    rare = body + '\n{"\\u59d3\\u540d" :"张"}'.encode()
+    assert read(rare, tmp_path, replace(LIMITS, block_bytes=500))["name"].to_list()[-2:] == ["", "张"]
 
 
 def test_cells_of_a_sheet_that_are_days_numbers_or_formulas_are_read_as_shown(tmp_path):
