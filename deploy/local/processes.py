@@ -38,6 +38,7 @@ class ChildSpec:
 
     Attributes:
         ready: asks once whether it serves.
+        ready_seconds: until it must; one that has died is told at once, so only a busy machine ever needs them.
         stop_signal: the polite way to end it; after `stop_seconds` it is killed.
         orphan_signal: what it gets when we die without a word.
     """
@@ -47,7 +48,7 @@ class ChildSpec:
     env: Mapping[str, str]
     cwd: Path
     ready: Callable[[], Awaitable[bool]]
-    ready_seconds: float = 60.0
+    ready_seconds: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 12.0
     orphan_signal: signal.Signals = signal.SIGKILL
