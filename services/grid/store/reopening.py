@@ -24,7 +24,7 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
     It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
     has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
     and, given `unseen_since`, where somebody has seen him since the task was made. With `resumed` an officer
-    has decided since about what was confirmed.
+    has decided then about what was confirmed, and what somebody saw before is no answer either.
 
     Returns:
         subject, task_id, deadline_on and opened_by of the tasks that are open again.
@@ -34,9 +34,10 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
         WITH moved AS (
             UPDATE tasks t SET state = CASE WHEN last.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
                 worker_id = last.member_id, rung = 'member', deadline_on = $4, outcome = NULL, closed_at = NULL,
-                closing_visit_id = NULL, closed_by = NULL, not_by = '{}', reopened_at = $3, changed_at = $5
+                closing_visit_id = NULL, closed_by = NULL, not_by = '{}', reopened_at = greatest($3, t.reopened_at),
+                changed_at = $5
             FROM (SELECT DISTINCT ON (n.subject) n.subject, n.task_id, n.state, n.outcome, n.due_on, n.created_at,
-                    g.member_id
+                    n.reopened_at, g.member_id
                 FROM tasks n LEFT JOIN grids g ON g.grid_code = n.grid_code
                 WHERE n.subject = ANY($1) AND n.reason = 'unmatched'
                 ORDER BY n.subject, n.state = 'closed', n.due_on DESC, n.created_at DESC) last
@@ -45,12 +46,13 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
                     AND NOT EXISTS (SELECT FROM revoked_certificates r WHERE r.certificate_id = c.certificate_id))
                 AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = last.subject AND (c.state <> 'concluded'
                     OR (NOT $6 AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment')
-                        AND c.kind <> 'duplicate_receipt' AND c.concluded_at >= last.created_at)))
+                        AND c.kind <> 'duplicate_receipt'
+                        AND c.concluded_at >= coalesce(last.reopened_at, last.created_at))))
                 AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = last.subject
                     HAVING NOT bool_or(r.active))
                 AND ($3::timestamptz IS NULL OR NOT EXISTS (SELECT FROM visits v WHERE v.subject = last.subject
                     AND v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video')
-                    AND v.visited_at >= last.created_at))
+                    AND v.visited_at >= CASE WHEN $6 THEN $3 ELSE last.created_at END))
             RETURNING t.task_id, t.subject, t.deadline_on, t.opened_by, t.changed_at, old.worker_id AS before,
                 t.worker_id AS after
         ), noted AS (

@@ -9,6 +9,7 @@ import pyarrow as pa
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
 from services.grid.domain.tasks import TaskOutcome
+from services.grid.domain.visits import OPENS_CASE
 from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
@@ -19,6 +20,14 @@ from shared.contracts.events.recognition import CertificateRevoked, EnrolmentSta
 from shared.contracts.vocabulary import Claim, EnrolmentChange
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
+
+_UNSEEN = (
+    *OPENS_CASE,
+    TaskOutcome.CERTIFIED_MEANWHILE,
+    TaskOutcome.NOT_ENROLLED,
+    TaskOutcome.UNREACHABLE,
+)
+"""What may have closed the knock at whoever is paid again, with nobody having seen him since."""
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -129,6 +138,6 @@ async def note_decision(tx: WriteTx, deps: Deps, fact: EnrolmentStateChanged, st
         active = state == "resumed"
         await people.set_active(tx, fact.subject, fact.program, active=active, decided_at=fact.decided_at)
         if active:
-            await knock_after_all(tx, deps, [fact.subject], [TaskOutcome.NOT_ENROLLED], resumed=True)
+            await knock_after_all(tx, deps, [fact.subject], _UNSEEN, unseen_since=fact.decided_at, resumed=True)
         else:
             await tasks.settle_unpaid(tx, fact.subject, deps.clock.now())

@@ -195,7 +195,7 @@ CROSS JOIN LATERAL (
           FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive') b
 ) u
 WHERE p.at IS NOT NULL AND d.subject BETWEEN $4 AND $5 AND d.cleared_on IS NULL AND d.run_on <= $6::date - $7::int
-    AND u.until < $6 AND grace_until(e.subject, e.program, $6::date) IS NULL
+    AND COALESCE(d.task_due_on < $6, true) AND u.until < $6 AND grace_until(e.subject, e.program, $6::date) IS NULL
     AND NOT EXISTS (SELECT FROM standing s WHERE s.subject = e.subject AND s.under_review)
     AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = e.subject AND o.program = e.program
         AND (o.state IN ('open', 'decided')

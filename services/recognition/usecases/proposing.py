@@ -110,7 +110,8 @@ async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
 async def propose_overdue(deps: Deps, tx: WriteTx, run: Run, shard: int) -> int:
     """Propose to suspend whom nobody could certify in time, after days of looking; the platform's delay is no one's.
 
-    Nothing is proposed for a person under review, nor again for the same end of certification.
+    Nothing is proposed for a person under review or while somebody still has time to knock, nor again for the same end
+    of certification.
     """
     versions = [(code, program.in_force(run.run_on)) for code, program in deps.programs.items()]
     fitting = [(code, version) for code, version in versions if EndingEvent.OVERDUE in version.events]

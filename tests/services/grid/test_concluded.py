@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.grid.jobs.upkeep import go_round
+from shared.contracts.events.recognition import ENROLMENT_RESUMED
 from tests.services.grid.test_casework import ANNA, FOUND_DEAD, knock, reviewed, step
-from tests.services.grid.town import NOW, VILLAGE, Town, certified, due, enrolled, suspected, visit
+from tests.services.grid.test_reasons import decided
+from tests.services.grid.town import NOW, VILLAGE, Town, certified, due, enrolled, revoked, roll_csv, suspected, visit
 
 
 async def concluded(town: Town, result: str, finding: str, conclusion: str) -> None:
@@ -128,6 +130,27 @@ async def test_what_was_not_confirmed_is_a_new_matter_beside_what_was(detected, 
     detected.clock.move(timedelta(days=200))
     await detected.hear(suspected(ANNA, **news))
     assert len(await detected.rows("SELECT 1 FROM cases")) == 2
+
+
+async def test_whoever_is_paid_again_after_a_confirmed_stop_is_knocked_at_again(town):
+    """Out of prison, under the certification run that had found him there; and again where a certificate falls."""
+    await town.import_grids(roll_csv(VILLAGE, groups=3))
+    await town.hear(enrolled(ANNA), due(ANNA))
+    await knock(town, "in_custody", event_on="2023-10-01", proofs=["judgement"])
+    await reviewed(town, finding="in_custody", event_on="2023-10-01")
+    await step(town, "conclusion", town.officer("agency"), conclusion="confirmed")
+    town.clock.move(timedelta(days=300))
+    await town.hear(decided(ENROLMENT_RESUMED, ANNA, at=town.clock.now()))
+    assert (await task_of(town))["state"] == "dispatched"
+    fake = uuid4()
+    await town.hear(certified(ANNA, certificate=fake, until=NOW.date() + timedelta(days=900)))
+    assert (await task_of(town))["state"] == "closed"
+    await town.hear(revoked(ANNA, fake))
+    assert (await task_of(town))["state"] == "dispatched"
+    late = visit((await task_of(town))["task_id"], "in_custody", at=town.clock.now() - timedelta(days=3))
+    headers = town.member(await town.member_of(VILLAGE + "001"))
+    answer = await town.ask("POST", "/v1/visits", headers=headers, json=late)
+    assert answer.json()["task_state"] == "dispatched"
 
 
 async def test_a_case_without_a_village_is_late_too_and_its_time_does_not_begin_anew_with_one(town):

@@ -48,9 +48,20 @@ async def run(world):
         pass
 
 
-def knocking(who):
-    row = {"subject": who.bytes, "task_id": subject(77).bytes, "deadline_on": date(2023, 11, 8)}
+def knocking(who, deadline_on=date(2023, 11, 8)):
+    row = {"subject": who.bytes, "task_id": subject(77).bytes, "deadline_on": deadline_on}
     return table_message(TASKS_OPENED, [row], {"run": str(subject(9))})
+
+
+async def test_nobody_is_late_while_somebody_has_time_to_knock_again(world):
+    await world.hear(enrolled(enrolment(subject(1), due_on=date(2023, 10, 31))))
+    await run(world)
+    world.deps.clock.move(timedelta(days=30))
+    await world.hear(knocking(subject(1), world.deps.clock.today() + timedelta(days=14)))
+    for days, proposals in ((0, 0), (14, 0), (1, 1)):
+        world.deps.clock.move(timedelta(days=days))
+        await run(world)
+        assert len(await world.rows("SELECT FROM proposal")) == proposals
 
 
 async def asked(http, partner):
