@@ -17,6 +17,7 @@ class Step(StrEnum):
     """What may happen to an enrolment."""
 
     GIVE_NOTICE = "give_notice"
+    ANNOUNCE_END = "announce_end"
     WITHDRAW = "withdraw"
     SUSPEND = "suspend"
     TERMINATE = "terminate"
@@ -28,13 +29,14 @@ class Step(StrEnum):
 
 TRANSITIONS: dict[tuple[Status, Step], Status] = {
     (Status.ACTIVE, Step.GIVE_NOTICE): Status.NOTICE,
+    (Status.ACTIVE, Step.ANNOUNCE_END): Status.NOTICE,
     (Status.NOTICE, Step.WITHDRAW): Status.ACTIVE,
     (Status.NOTICE, Step.SUSPEND): Status.SUSPENDED,
     (Status.NOTICE, Step.TERMINATE): Status.TERMINATED,
     (Status.SUSPENDED, Step.RESUME): Status.ACTIVE,
-    # Whoever is suspended stays so while the end of his benefit is announced: a notice pays nobody.
-    (Status.SUSPENDED, Step.GIVE_NOTICE): Status.SUSPENDED,
-    (Status.SUSPENDED, Step.WITHDRAW): Status.SUSPENDED,
+    # Whoever is suspended stays so while the end of his benefit is announced: a notice pays nobody. He is not told that
+    # he is to be suspended; that waits until the first suspension is lifted.
+    (Status.SUSPENDED, Step.ANNOUNCE_END): Status.SUSPENDED,
     (Status.SUSPENDED, Step.TERMINATE): Status.TERMINATED,
     (Status.TERMINATED, Step.REINSTATE): Status.ACTIVE,
     # Whose end was false and who had been suspended before goes back to that: it was for another reason.
@@ -50,7 +52,7 @@ STOPPED = frozenset({Status.SUSPENDED, Status.TERMINATED})
 
 def needs_decision(step: Step) -> bool:
     """Whether a step needs a decision one named person made and another confirmed."""
-    return step in {Step.GIVE_NOTICE, Step.SUSPEND, Step.TERMINATE, Step.SUSPEND_AGAIN}
+    return step in {Step.GIVE_NOTICE, Step.ANNOUNCE_END, Step.SUSPEND, Step.TERMINATE, Step.SUSPEND_AGAIN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

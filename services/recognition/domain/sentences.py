@@ -23,12 +23,13 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """A stop that was announced or is in effect."""
+    """A stop that was announced or is in effect; `intended` while it is announced."""
 
     reason: EndingEvent
     effect: Effect
     stops_from: date
     answer_by: date
+    intended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,10 @@ def standing(benefit: Benefit, today: date) -> Standing:
     """Where a benefit stands."""
     if benefit.status is Status.TERMINATED:
         return Standing.TERMINATED
+    if benefit.status is Status.NOTICE or (benefit.announced and benefit.announced.intended):
+        return Standing.STOP_INTENDED
     if benefit.status is Status.SUSPENDED:
         return Standing.SUSPENDED
-    if benefit.status is Status.NOTICE:
-        return Standing.STOP_INTENDED
     if benefit.under_review:
         return Standing.UNDER_REVIEW
     if benefit.until is not None and benefit.until >= today:
@@ -73,8 +74,9 @@ def about(benefit: Benefit, today: date) -> str:
             return f"{benefit.label}：已认证，有效期至{day(benefit.until)}。"
         case Standing.STOP_INTENDED if stop:
             word = "停止" if stop.effect is Effect.TERMINATE else "暂停"
+            so_far = "目前已暂停发放，现" if benefit.status is Status.SUSPENDED else ""
             return (
-                f"{benefit.label}：拟从{_since(stop)}{word}发放，原因：{REASONS[stop.reason]}。"
+                f"{benefit.label}：{so_far}拟从{_since(stop)}{word}发放，原因：{REASONS[stop.reason]}。"
                 f"如不符，请在{day(stop.answer_by)}前提出异议，不需要开任何证明。"
             )
         case Standing.SUSPENDED if stop:

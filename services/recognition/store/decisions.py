@@ -206,6 +206,18 @@ async def list_beneath(tx: WriteTx, ended: Decided) -> list[Decided]:
     return [_decided(row) for row in rows]
 
 
+async def find_announced(tx: WriteTx, besides: Decided) -> Decided | None:
+    """The newest other decision that is announced on a benefit."""
+    rows = await tx.fetch(
+        f"SELECT {_DECISION} FROM decision WHERE subject = $1 AND program = $2 AND decision_id <> $3 "  # noqa: S608
+        "AND state = 'notice' ORDER BY decision_id DESC LIMIT 1",
+        besides.subject,
+        besides.program,
+        besides.decision_id,
+    )
+    return _decided(rows[0]) if rows else None
+
+
 async def lift_all(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
     """End every decision in effect on an enrolment: a suspension falls with the termination that followed it."""
     await tx.run(

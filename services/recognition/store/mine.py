@@ -12,7 +12,7 @@ _BENEFITS = """
 SELECT e.program, e.status, e.amount_fen, e.division,
        COALESCE(s.under_review, false) OR e.decision_owed AS under_review,
        b.until, b.as_of, b.channel, c.evidence_class,
-       d.reason, d.effect, d.stops_from, d.notice_until, d.decision_id
+       d.reason, d.effect, d.stops_from, d.notice_until, d.decision_id, d.state = 'notice' AS intended
 FROM enrolment e
 LEFT JOIN standing s ON s.subject = e.subject
 LEFT JOIN LATERAL (
@@ -21,14 +21,21 @@ LEFT JOIN LATERAL (
     FROM holding h WHERE h.subject = e.subject AND h.claim = 'alive' ORDER BY until DESC, h.as_of DESC LIMIT 1
 ) b ON true
 LEFT JOIN certificate c ON c.subject = e.subject AND c.certificate_id = b.certificate_id
-LEFT JOIN decision d ON d.decision_id = e.decision_id
+LEFT JOIN LATERAL (
+    SELECT * FROM decision a WHERE a.subject = e.subject AND a.program = e.program AND (a.decision_id = e.decision_id
+        OR a.state = 'notice' AND e.status = 'suspended')
+    ORDER BY a.state = 'notice' DESC, a.decision_id DESC LIMIT 1
+) d ON true
 WHERE e.subject = $1 AND (e.listed OR e.decision_id IS NOT NULL) AND array_position($2::text[], e.program) IS NOT NULL
 ORDER BY e.program
 """
 
 
 async def list_benefits(tx: ReadTx, subject: UUID, codes: Sequence[str], cycles: Sequence[int]) -> list[asyncpg.Record]:
-    """A person's benefits with the certificate that counts for each and the stop that was decided, by program."""
+    """A person's benefits with the certificate that counts for each and the stop that was decided, by program.
+
+    Of one whose end is announced while it is suspended, that is the end: it is what can be answered yet.
+    """
     return await tx.fetch(_BENEFITS, subject, list(codes), list(cycles))
 
 

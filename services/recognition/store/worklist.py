@@ -11,19 +11,19 @@ from services.recognition.store.hearing import Cycles
 from shared.kit.db import ReadTx
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
+# A second suspension waits for nobody until the first is lifted, nor a second end beneath another.
 _WAITING = """
-SELECT 'decide' AS kind, proposal_id AS id, subject, program, reason, opened_at AS since, NULL::date AS due_on,
-       NULL AS not_by
-FROM proposal WHERE state = 'open' AND program = ANY ($1)
-UNION ALL
-SELECT 'confirm', proposal_id, subject, program, reason, decided_at, NULL, decided_by
-FROM proposal WHERE state = 'decided' AND program = ANY ($1)
+SELECT CASE p.state WHEN 'open' THEN 'decide' ELSE 'confirm' END AS kind, p.proposal_id AS id, p.subject, p.program,
+       p.reason, COALESCE(p.decided_at, p.opened_at) AS since, NULL::date AS due_on, p.decided_by AS not_by
+FROM proposal p WHERE p.state IN ('open', 'decided') AND p.program = ANY ($1) AND NOT (p.effect = 'suspend' AND EXISTS (
+    SELECT FROM enrolment e WHERE e.subject = p.subject AND e.program = p.program AND e.status = 'suspended'))
 UNION ALL
 SELECT CASE WHEN (SELECT count(DISTINCT p.channel) FROM notice n JOIN proof_of_notice p ON p.notice_id = n.notice_id
                   WHERE n.decision_id = d.decision_id AND n.kind = 'intended_stop') >= $3
             THEN 'carry_out' ELSE 'not_told' END,
        decision_id, subject, program, reason, confirmed_at, notice_until + 1, NULL
-FROM decision d WHERE state = 'notice' AND notice_until < $2 AND program = ANY ($1)
+FROM decision d WHERE state = 'notice' AND notice_until < $2 AND program = ANY ($1) AND NOT EXISTS (
+    SELECT FROM enrolment e WHERE e.subject = d.subject AND e.program = d.program AND e.status = 'terminated')
 UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id

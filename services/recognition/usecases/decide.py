@@ -33,6 +33,9 @@ from shared.kit.telemetry import mask_text
 STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
 """Effects that stop money, and the step each of them is."""
 
+ANNOUNCES = {Effect.TERMINATE: Step.ANNOUNCE_END, Effect.SUSPEND: Step.GIVE_NOTICE}
+"""The step of telling that each of them is intended."""
+
 CHANGES = {Effect.REDUCE: NoticeKind.REDUCED, Effect.CHANGE_PAYEE: NoticeKind.PAYEE_CHANGE}
 """Effects that change what is paid or to whom without stopping it, and what the person is told of them."""
 
@@ -191,7 +194,7 @@ async def tell_changed(deps: Deps, tx: WriteTx, decided: Decided, reason: str) -
 
 async def _announce_stop(deps: Deps, tx: WriteTx, decided: Decided, enrolment: Enrolment) -> None:
     """Tell the person what is intended, why, and until when he can answer."""
-    status = step_after(enrolment.status, Step.GIVE_NOTICE, decided)
+    status = step_after(enrolment.status, ANNOUNCES[decided.effect], decided)
     held_by = enrolment.decision_id if status is Status.SUSPENDED else decided.decision_id
     await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, held_by)
     await give_notice(deps, tx, _telling(decided, NoticeKind.INTENDED_STOP, deadline_on=decided.notice_until))
@@ -245,6 +248,21 @@ def step_after(status: Status, step: Step, decided: Decided) -> Status:
     except TransitionError as error:
         detail = f"The enrolment is {status}: {step} is not possible from there."
         raise ConflictError(detail) from error
+
+
+async def let_go_on(tx: WriteTx, decided: Decided, status: Status, step: Step) -> Status:
+    """End a stop that holds a benefit: it goes on, or another stop announced meanwhile holds it from now on.
+
+    Raises:
+        ConflictError: the step is not possible from there.
+    """
+    reached = step_after(status, step, decided)
+    announced = await decisions.find_announced(tx, decided)
+    if announced is not None:
+        reached = step_after(reached, ANNOUNCES[announced.effect], announced)
+    held_by = announced.decision_id if announced else None
+    await decisions.set_enrolment_status(tx, decided.subject, decided.program, reached, held_by)
+    return reached
 
 
 def _expect(proposal: Proposal, *states: ProposalState) -> None:

@@ -36,6 +36,7 @@ from services.recognition.usecases.decide import (
     STEPS,
     expect_decision,
     get_decision,
+    let_go_on,
     step_after,
     tell_changed,
 )
@@ -159,9 +160,7 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     if left:
         return await _suspend_again(deps, tx, decided, left[0], enrolment, caller, reason=why.reason)
     step = Step.REINSTATE if ended else Step.RESUME
-    await decisions.set_enrolment_status(
-        tx, decided.subject, decided.program, step_after(enrolment.status, step, decided), None
-    )
+    await let_go_on(tx, decided, enrolment.status, step)
     await decisions.lift_all(tx, decided.subject, decided.program, deps.clock.now())
     pause = Pause(
         reason=why.reason,

@@ -59,6 +59,7 @@ def _benefit(program: Program, row: asyncpg.Record, stands: asyncpg.Record | Non
             effect=Effect(row["effect"]),
             stops_from=row["stops_from"],
             answer_by=row["notice_until"],
+            intended=row["intended"],
         )
     return Benefit(
         label=program.label,

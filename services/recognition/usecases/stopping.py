@@ -4,12 +4,12 @@ from datetime import date
 from uuid import UUID
 
 from services.recognition.domain.arrears import GOES_ON
-from services.recognition.domain.enrolments import Step
+from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.programs import Effect, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, objections, proposals
 from services.recognition.store.decisions import Decided, Proposal
-from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, step_after
+from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
@@ -143,14 +143,17 @@ async def _proposal_of(tx: ReadTx, decided: Decided) -> Proposal:
 
 
 async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason) -> None:
-    """Take an announced stop back and tell the person that his benefit goes on as before: nothing ever stopped."""
+    """Take an announced stop back, and tell the person where his benefit goes on as before: nothing ever stopped.
+
+    Where something else stopped it meanwhile, or is announced too, that stands.
+    """
     await certificates.lock_shard(tx, shard_of(decided.subject))
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
-    status = step_after(enrolment.status, Step.WITHDRAW, decided)
-    held_by = enrolment.decision_id if status is enrolment.status else None
-    await decisions.set_enrolment_status(tx, decided.subject, decided.program, status, held_by)
+    status = enrolment.status
+    if enrolment.decision_id == decided.decision_id:  # else another stop holds the benefit, and goes on to
+        status = await let_go_on(tx, decided, status, Step.WITHDRAW)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.WITHDRAWN, deps.clock.now())
-    if held_by is None:
+    if status is Status.ACTIVE:
         telling = Telling(
             subject=decided.subject,
             kind=NoticeKind.WITHDRAWN,

@@ -56,9 +56,8 @@ def test_one_statement_writes_the_status_of_an_enrolment_and_another_can_only_le
 def test_every_path_to_that_statement_goes_through_a_decision():
     assert callers_of("set_enrolment_status") == {
         "decide._announce_stop",
+        "decide.let_go_on",
         "stopping.carry_out",
-        "stopping.give_up",
-        "lifting._lift_one",
         "lifting._suspend_again",
     }
     # Only one of them can reach a stop, and only a route of the officers' leads there.

@@ -1,0 +1,56 @@
+"""Two stops of one benefit: the second is announced over the first, waits for it, or takes its place."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from services.recognition.domain.programs import EndingEvent
+from tests.services.recognition.rights import Officers, stop_verified, tell
+from tests.services.recognition.test_owed import carry_out, lift, proposal
+from tests.services.recognition.world import concluded, enrolled, enrolment, subject
+
+pytestmark = pytest.mark.db
+SHE = subject(1)
+PROGRAM = "resident_pension"
+
+
+@pytest.fixture
+def officers(http, issuer):
+    return Officers(http, issuer)
+
+
+async def enrolment_of(world):
+    [row] = await world.rows("SELECT status, decision_id::text FROM enrolment")
+    return row["status"], row["decision_id"]
+
+
+@pytest.mark.parametrize(("verb", "status"), [("withdraw", "active"), ("carry-out", "terminated")])
+async def test_an_end_announced_over_a_suspension_outlives_it(world, http, issuer, officers, verb, status):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind="suspected_incarceration"))
+    first = await carry_out(world, officers, SHE, PROGRAM)
+    await world.hear(concluded(SHE, "confirmed"))
+    second = await officers.decided(await proposal(officers, PROGRAM))
+    me = (await http.get("/v1/me", headers=issuer.headers("me.read", role="citizen", user=str(SHE)))).json()
+    assert (me["benefits"][0]["standing"], me["benefits"][0]["answer_by"]) == ("stop_intended", "2024-01-01")
+    assert me["benefits"][0]["sentence"].startswith("城乡居民基本养老金：目前已暂停发放，现拟从2023年9月起停止发放")
+    assert await enrolment_of(world) == ("suspended", first)
+    assert (await lift(officers, first, "imprisonment", "2023-12-02")).status_code == 200
+    assert await enrolment_of(world) == ("notice_of_intended_stop", second)
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    assert (await officers.post(f"/v1/decisions/{second}:{verb}")).status_code == 200
+    assert (await enrolment_of(world))[0] == status
+
+
+async def test_a_second_suspension_is_announced_to_nobody_who_is_suspended(world, officers):
+    prison = stop_verified(SHE, reason=EndingEvent.IMPRISONMENT, relation="child", event_on=date(2023, 11, 1))
+    await world.hear(enrolled(enrolment(SHE)), stop_verified(SHE))
+    first = await carry_out(world, officers, SHE, PROGRAM)
+    await world.hear(prison)
+    second = f"/v1/proposals/{await proposal(officers, PROGRAM)}"
+    assert (await officers.get("/v1/work")).json()["counts"] == {}
+    await officers.post(f"{second}:decide", body={"grounds": "判决书已核对"})
+    assert (await officers.post(f"{second}:confirm", "officer-2")).status_code == 409
+    await lift(officers, first, "own_request", "2023-12-02")
+    assert (await officers.get("/v1/work")).json()["counts"] == {"confirm": 1}
+    assert (await officers.post(f"{second}:confirm", "officer-2")).status_code == 200
