@@ -41,17 +41,16 @@ def up(
         list[str] | None, typer.Option(help="Processes: 2 for every service, scoring=4 for one; may be repeated.")
     ] = None,
     demo: Annotated[bool, typer.Option(help="Know the demo's clients, and send texts to a sandbox.")] = True,
+    drill: Annotated[bool, typer.Option("--drill", help="A restored copy: tell and ask nobody outside.")] = False,
 ) -> None:
     """Run the whole platform on this machine until Ctrl-C."""
-    from deploy.local.clients import CLIENTS, INSTALLED  # noqa: PLC0415  (loaded when called)
-    from deploy.local.stack import StackOptions  # noqa: PLC0415  (loaded when called)
+    from deploy.local.purposes import options_for  # noqa: PLC0415  (loaded when called)
     from deploy.local.up import run  # noqa: PLC0415  (loaded when called)
 
-    options = StackOptions(
-        data=data, port_base=port_base, fresh=fresh, workers=parse_workers(workers or []), sandbox=demo,
-        known=CLIENTS if demo else INSTALLED,
-    )  # fmt: skip
-    raise typer.Exit(run(options))
+    if fresh and drill:
+        raise typer.BadParameter("a drill begins with what was restored: --fresh would forget it")
+    asked = parse_workers(workers or [])
+    raise typer.Exit(run(options_for(data, port_base=port_base, fresh=fresh, workers=asked, demo=demo, drill=drill)))
 
 
 @app.command()

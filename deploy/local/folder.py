@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TextIO
 
+from deploy.local.clients import INSTALLED
 from deploy.local.errors import FolderBusyError, ForeignFolderError, NoSpaceError, UnwritableFolderError
 
 _MARKER = "wugan.json"
@@ -60,6 +61,11 @@ class DataFolder:
     def running(self) -> Path:
         """There while a stack runs, or until the next one where it was killed; names the port of its own NATS."""
         return self.root / "running"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it was set up without the demo's clients."""
+        return (self.secrets / "clients" / f"{INSTALLED[-1].client_id}.pem").exists()
 
     def of_service(self, name: str) -> Path:
         """Files of one service."""

@@ -31,7 +31,7 @@ class Surroundings:
         connections: what each process is told of its share of the database's connections.
         nats_monitor: address of the monitoring of our own NATS; of another's the environment says it.
         modules: module of a service that is not `services.<name>`.
-        extra: variables for every service process, e.g. `WUGAN_LOG_LEVEL`.
+        extra: variables for every service process, e.g. `WUGAN_LOG_LEVEL`; they count before all others.
     """
 
     folder: DataFolder
@@ -76,12 +76,13 @@ def environment(around: Surroundings, service: str, port: int) -> dict[str, str]
     if _ISSUER in around.ports.services:
         # Straight to the issuer: the keys are needed before and without the gateway.
         told["WUGAN_JWKS_URL"] = f"{base_url(around.ports, _ISSUER)}/.well-known/jwks.json"
+        told["WUGAN_TOKEN_URL"] = f"{base_url(around.ports, _ISSUER)}/oauth/token"
     if service == _ISSUER:
         told["WUGAN_ISSUER_KEY_FILE"] = str(secrets.issuer_key_file)
         told["WUGAN_CLIENTS_FILE"] = str(secrets.clients_file)
     kept = {**MEMORY, **around.connections, "WUGAN_SHUTDOWN_SECONDS": str(_SHUTDOWN_SECONDS), **os.environ}
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return {**kept, **around.extra, **told, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **told, **around.extra, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def serve_spec(around: Surroundings, service: str, number: int, *, migrate: bool = False) -> ChildSpec:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from deploy import streams
 from deploy.local import caddy, connections, database, nats, postgres, sandbox, services
-from deploy.local.clients import CLIENTS, INSTALLED, SERVICES, ClientCard
+from deploy.local.clients import CLIENTS, SERVICES, ClientCard
 from deploy.local.errors import InstalledError, MigrationError, PortInUseError, StackError, UnknownProcessError
 from deploy.local.folder import DataFolder
 from deploy.local.journal import Journal, Listener
@@ -47,7 +47,7 @@ class StackOptions:
         database_url: an administrator of a PostgreSQL that runs already.
         nats_url: a NATS that runs already.
         modules: module of a service that is not `services.<name>`.
-        environment: variables for every service process.
+        environment: variables for every service process, before what they are told besides.
         known: callers it always knows: the demo's, or those of an installation.
         clients: callers beside those.
         clock_at: business time at the start; without it the time goes on as it was left, or as it is.
@@ -255,8 +255,8 @@ class LocalStack:
         self.journal.say(f"everything is ready after {time.monotonic() - started:.1f} s")
 
     def _load_secrets(self) -> Secrets:
-        known, operator = self.options.known, self.folder.secrets / "clients" / f"{INSTALLED[-1].client_id}.pem"
-        if known == CLIENTS and operator.exists():
+        known = self.options.known
+        if known == CLIENTS and self.folder.is_installed:
             raise InstalledError(self.folder.root)
         return load_or_make(self.folder.secrets, (*known, *self.options.clients))
 
