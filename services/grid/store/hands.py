@@ -57,6 +57,18 @@ _TAKE = _passing_on(
     "ORDER BY l.task_id, turn) h WHERE t.task_id = h.task_id"
 )
 
+_NEW_TO_IT = (
+    "NOT EXISTS (SELECT FROM case_steps s WHERE s.case_id = m.case_id AND s.actor = h.after_id "
+    "AND s.action IN ('visited', 'recused'))"
+)
+# Of cases and requests no hands are noted: their steps tell who was there, and nobody reports on them from offline.
+_FOLLOW_MATTERS = tuple(
+    f"UPDATE {table} m SET worker_id = h.after_id FROM staged_history h "  # noqa: S608  (our own words)
+    "WHERE m.division = left(h.grid_code, 12) AND m.grid_code = h.grid_code AND m.worker_id = h.before_id "
+    f"AND h.after_id IS NOT NULL AND {free}"
+    for table, free in (("cases", _NEW_TO_IT), ("stop_requests", "true"))
+)
+
 
 async def dispatch_created(tx: WriteTx, now: datetime) -> int:
     """Give tasks that had nobody to the members of grids that exist now."""
@@ -69,8 +81,10 @@ async def dispatch_created(tx: WriteTx, now: datetime) -> int:
 
 
 async def follow_members(tx: WriteTx, history: Staged, now: datetime) -> None:
-    """Open tasks of grids whose member, leader or assistant changed go to the new one."""
+    """Open tasks, cases and requests of grids whose member, leader or assistant changed go to the new one."""
     await history.run(tx, _FOLLOW, now)
+    for follow in _FOLLOW_MATTERS:
+        await history.run(tx, follow)
 
 
 async def take_from(tx: WriteTx, worker_ids: Sequence[str], now: datetime) -> None:

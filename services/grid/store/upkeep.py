@@ -165,12 +165,12 @@ async def look_again(tx: WriteTx, visit_ids: Sequence[UUID], about: str, *, dead
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
             programs, opened_by, about, created_at, changed_at, not_by)
-        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, v.division, t.grid_code, other.holder, 1,
+        SELECT uuidv7(), v.subject, 'sample', 'dispatched', $3, 100, t.division, t.grid_code, other.holder, 1,
             v.visit_id::text, ARRAY[$2], $4, $4, ARRAY[v.worker_id]
         FROM visits v JOIN tasks t USING (task_id)
         JOIN LATERAL (SELECT holder FROM grids g
             CROSS JOIN LATERAL (VALUES (g.member_id, 1), (g.leader_id, 2), (g.assistant_id, 3)) held(holder, turn)
-            WHERE g.division = v.division AND holder <> v.worker_id
+            WHERE g.division = t.division AND holder <> v.worker_id
             ORDER BY turn, md5(g.grid_code || v.visit_id::text) LIMIT 1) other ON true
         WHERE v.visit_id = ANY($1) AND NOT EXISTS (SELECT FROM tasks s WHERE s.subject = v.subject
             AND s.reason = 'sample' AND s.opened_by = v.visit_id::text)

@@ -101,7 +101,8 @@ async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionK
     task = (await tasks.find_tasks(tx, [each.visit.task_id]))[each.visit.task_id]
     return replace(
         _assigned(deps, each.subject, kind),
-        division=each.division,
+        # Both as they are now: he may have been found to live elsewhere since the visit.
+        division=task.division,
         grid_code=task.grid_code,
         worker_id=task.worker_id or each.visit.worker_id,
     )

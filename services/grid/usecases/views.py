@@ -16,7 +16,9 @@ from shared.kit.db import ReadTx
 async def view_of_worker(tx: ReadTx, caller: Caller, worker_id: str, today: date) -> View:
     """The grids a member or leader holds, and those of whom he stands in for today, within the token's divisions."""
     stands_for = await roll.stands_in_for(tx, worker_id, today)
-    return person_view(caller.divisions, await roll.grids_of(tx, stands_for), stands_for)
+    grids = await roll.grids_of(tx, stands_for)
+    # Whoever left sees nothing, whatever still bears his name.
+    return person_view(caller.divisions, grids, stands_for) if grids else View()
 
 
 async def view_of_worker_on(tx: ReadTx, caller: Caller, worker_id: str, day: date) -> View:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.services.grid.test_casework import FOUND_DEAD, knock, step
+from tests.services.grid.test_casework import FOUND_DEAD, case_of, knock, step
+from tests.services.grid.test_claims import asks
 from tests.services.grid.town import VILLAGE, Town, due, enrolled, roll_csv, subject, suspected
 
 ANNA, BERT = subject(1), subject(2)
@@ -56,9 +57,16 @@ async def test_who_holds_no_grid_any_more_keeps_no_work_of_another(two_groups):
     town, leaving = two_groups, await two_groups.member_of(SECOND)
     async with town.database.write() as tx:
         await tx.run("UPDATE tasks SET worker_id = $1 WHERE subject = $2", leaving, ANNA)
+    await town.hear(asks(ANNA))
+    before = await town.member_of(FIRST)
     await town.import_grids(roll_csv(mark="新"))
-    hands = await town.rows("SELECT DISTINCT worker_id FROM tasks WHERE subject = $1", ANNA)
-    assert [row["worker_id"] for row in hands] == [await town.member_of(FIRST)]
+    for table in ("tasks", "cases", "stop_requests"):
+        hands = await town.rows(f"SELECT DISTINCT worker_id FROM {table} WHERE subject = $1", ANNA)
+        assert [row["worker_id"] for row in hands] == [await town.member_of(FIRST)], table
+    async with town.database.write() as tx:
+        await tx.run("UPDATE cases SET worker_id = $1", before)
+    case = f"/v1/cases/{await case_of(town)}"
+    assert (await town.ask("GET", case, headers=town.member(before))).status_code == 404
 
 
 async def test_nobody_finds_on_his_own_visit_under_the_name_his_office_calls_him_by(two_groups):

@@ -123,6 +123,18 @@ async def test_not_mine_takes_the_case_and_the_request_along(town, task):
     assert {row["worker_id"] for row in await town.rows("SELECT worker_id FROM cases")} == {other}
 
 
+async def test_a_report_accepted_after_the_person_moved_opens_her_case_where_she_lives_now(town, task):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    member, body = await town.member_of(VILLAGE + "001"), visit(task, "dead", family=True)
+    assert (await told(town, member, body))["notes"] == ["in_review"]
+    path, where = f"/v1/tasks/{task}/relocation", {"grid_code": NEIGHBOUR + "001"}
+    await town.ask("POST", path, headers=town.member(member), json=where)
+    path, accepted = f"/v1/visits/{body['visit_id']}/review", {"verdict": "accepted"}
+    await town.ask("POST", path, headers=town.village(NEIGHBOUR), json=accepted)
+    rows = await town.rows("SELECT division, grid_code FROM cases")
+    assert [tuple(row.values()) for row in rows] == [(NEIGHBOUR, NEIGHBOUR + "001")]
+
+
 @pytest.mark.parametrize("corrected", [False, True])
 async def test_a_roster_that_changes_its_address_takes_along_what_is_open(town, task, corrected):
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
