@@ -123,6 +123,8 @@ CLEARING = frozenset({CaseConclusion.UNFOUNDED, CaseConclusion.FALSE_DEATH})
 
 VISIT = "visit"
 """Kind of a basis that is a visit of this platform."""
+EARLIER_SIGHTING = "earlier_sighting"
+"""Why somebody stays out of a case that doubts what he reported of the person before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +168,9 @@ def actors(steps: Iterable[Step], *actions: CaseAction) -> set[str]:
 
 def bars(steps: Sequence[Step], action: CaseAction, user: str) -> str | None:
     """Why this person may not take this step: recusal, his own visit, or two pairs of eyes; None when he may."""
-    if user in actors(steps, CaseAction.RECUSAL):
-        return "recused"
+    recusals = [step.outcome for step in steps if step.action is CaseAction.RECUSAL and step.actor == user]
+    if recusals:
+        return "own_visit" if EARLIER_SIGHTING in recusals else "recused"
     if action is CaseAction.FIND and user in actors(steps, CaseAction.VISIT):
         return "own_visit"
     if action in {CaseAction.REVIEW, CaseAction.RETURN} and user in actors(steps, CaseAction.VISIT, CaseAction.FIND):

@@ -106,6 +106,39 @@ async def sightings_at(tx: ReadTx, task_ids: Iterable[UUID]) -> list[StoredVisit
     return [_stored(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtedSighting:
+    """What somebody reported of a person before a case that doubts it."""
+
+    case_id: UUID
+    visit_id: UUID
+    worker_id: str
+    visited_at: datetime
+
+
+async def doubted_by(tx: ReadTx, case_ids: Sequence[UUID]) -> list[DoubtedSighting]:
+    """Sightings that cannot be true if what these cases suspect is: from its day on, or of the last year without one.
+
+    What somebody reported under the case's own task is a look of the case, whatever his phone's clock says.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT c.case_id, v.visit_id, v.worker_id, v.visited_at
+        FROM cases c JOIN visits v ON v.subject = c.subject JOIN tasks t ON t.task_id = v.task_id
+        CROSS JOIN LATERAL (SELECT min(s.happened_at) AS at FROM case_steps s
+            WHERE s.case_id = c.case_id AND s.action = 'detected') detected
+        WHERE c.case_id = ANY($1) AND c.kind <> 'duplicate_receipt' AND v.result = ANY($2)
+            AND v.visited_at < detected.at AND NOT (t.reason = 'suspicion' AND t.created_at >= c.opened_at)
+            AND (v.visited_at AT TIME ZONE 'Asia/Shanghai')::date
+                >= coalesce(c.event_on, (detected.at AT TIME ZONE 'Asia/Shanghai')::date - interval '1 year')
+        ORDER BY v.visited_at, v.visit_id
+        """,
+        list(case_ids),
+        [result.value for result in SIGHTINGS],
+    )
+    return [DoubtedSighting(**row) for row in rows]
+
+
 async def save_visits(tx: WriteTx, visits: Sequence[StoredVisit]) -> None:
     """Keep reports."""
     driver = await tx.driver()

@@ -1,6 +1,6 @@
 """The steps people take in a case: finding, review, conclusion; each by somebody else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -28,10 +28,10 @@ from services.grid.domain.cases import (
 )
 from services.grid.domain.looks import Seen
 from services.grid.domain.priority import SUSPICION
-from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState
+from services.grid.domain.tasks import SIGHTINGS, TaskOutcome
 from services.grid.domain.views import COUNTY, TOWN, View
 from services.grid.domain.visits import OPENS_CASE
-from services.grid.store import cases, hands, locks, suspicions, tasks
+from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.store.readings import Reading
 from services.grid.usecases import looking
@@ -44,6 +44,7 @@ from services.grid.usecases.errors import (
     NoSuchCaseError,
     StepNotPossibleError,
 )
+from services.grid.usecases.eyes import send_somebody_else, steps_known
 from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
 from services.grid.usecases.views import known_as
@@ -212,7 +213,7 @@ async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
     steps, who = await _under_one_name(tx, deps, caller, steps)
     not_these = {who, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
-    return await _send_somebody_else(tx, deps, case, who, not_these)
+    return await send_somebody_else(tx, deps, case, who, not_these)
 
 
 def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
@@ -234,7 +235,7 @@ async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[
     await locks.lock_people(tx, [case.subject])
     locked = await cases.find_case(tx, case_id, lock=True)
     assert locked is not None
-    return locked, await cases.steps_of(tx, case_id)
+    return locked, await steps_known(tx, locked)
 
 
 async def _under_one_name(tx: ReadTx, deps: Deps, caller: Caller, steps: Sequence[Step]) -> tuple[Sequence[Step], str]:
@@ -293,20 +294,6 @@ async def _end_knocks(tx: WriteTx, deps: Deps, subject: UUID, conclusion: CaseCo
         await tasks.settle_subject(tx, subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
     if conclusion in CLEARING:
         await knock_after_all(tx, deps, [subject], _UNSEEN, unseen_since=now)
-
-
-async def _send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
-    """The knocks for a case are no longer those of somebody who withdrew."""
-    now = deps.clock.now()
-    other = await cases.another_worker(tx, case.grid_code or "", not_these)
-    for task in await tasks.tasks_of(tx, [case.subject]):
-        if task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED:
-            await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, now)
-    if case.worker_id != user or other is None:
-        return case
-    changed = replace(case, worker_id=other, changed_at=now)
-    await cases.save_case(tx, changed)
-    return changed
 
 
 async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> Step:

@@ -16,6 +16,7 @@ from services.grid.store import roll as store
 from services.grid.store.staging import Staged
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import RollRefusedError, RollUnreadableError
+from services.grid.usecases.eyes import send_other_eyes
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
@@ -162,4 +163,5 @@ async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None
     if given:
         deadline = after_working_days(today, deps.policies.on(today).working_days[0])
         await tasks.open_for_cases(tx, given, priority=SUSPICION, deadline_on=deadline, now=now)
+        await send_other_eyes(tx, deps, given)
     return len(given)

@@ -19,6 +19,7 @@ from services.grid.usecases.errors import (
     NoSuchWorkerError,
     SubstitutionTakenError,
 )
+from services.grid.usecases.eyes import steps_known
 from services.grid.usecases.importing import give_out_cases
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -116,7 +117,7 @@ async def _move_cases(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, sai
     for case in await cases.open_cases_of(tx, [subject]):
         if not asks_for_knock(case.state) or case.grid_code == grid.grid_code:
             continue
-        steps = await cases.steps_of(tx, case.case_id)
+        steps = await steps_known(tx, case)
         # A second look is of other eyes.
         barred = actors(steps, CaseAction.RECUSAL, *([CaseAction.VISIT] if case.rounds > 1 else []))
         chosen = grid.member_id

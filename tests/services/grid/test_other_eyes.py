@@ -139,6 +139,30 @@ class TestCase:
         town.clock.move(timedelta(days=2))
         return str(found["worker_id"])
 
+    @pytest.mark.parametrize("duty", ["member", "leader"])
+    @pytest.mark.parametrize("event", [{}, {"kind": "suspected_missing", "event_on": None}])
+    async def test_who_saw_her_in_the_time_that_it_doubts_stays_out_of_it(self, village, duty, event):
+        who = await village.holder_of(FIRST, duty)
+        seen = village.leader(who) if duty == "leader" else village.member(who)
+        await told(village, seen, task_id=(await task(village, "unmatched"))["task_id"])
+        village.clock.move(timedelta(days=5))
+        await village.hear(suspected(ANNA, **event), due(ANNA, run="run-2"))
+        look = await task(village, "suspicion")
+        assert look["worker_id"] == (await village.rows("SELECT worker_id FROM cases"))[0]["worker_id"] != who
+        assert (await told(village, seen, task_id=look["task_id"]))["reasons"] == ["another_member_needed"]
+        await told(village, seen, task_id=(await task(village, "unmatched"))["task_id"])  # proves nothing in the case
+        alive = {"finding": "alive", "basis": [{"kind": "lease", "reference": "l-1"}]}
+        assert (await step(village, "finding", village.village(user=who), **alive)).json()["reason"] == "own_visit"
+        answer = await step(village, "finding", village.village(), finding="alive")
+        assert answer.json()["code"] == "basis_missing"
+
+    async def test_what_happened_after_his_sighting_he_may_look_into(self, village):
+        who = await village.member_of(FIRST)
+        await told(village, village.member(who), task_id=(await task(village, "unmatched"))["task_id"])
+        village.clock.move(timedelta(days=5))
+        await village.hear(suspected(ANNA, event_on=NOW.date() + timedelta(days=3)))
+        assert (await task(village, "suspicion"))["worker_id"] == who
+
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)
         look = await task(village, "suspicion")

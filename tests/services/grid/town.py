@@ -176,7 +176,7 @@ def suspected(
     suspicion: UUID | None = None,
     revision: int = 1,
     confidence: str = "probable",
-    event_on: date = date(2023, 9, 9),
+    event_on: date | None = date(2023, 9, 9),
     evidence: tuple[int, ...] = (7,),
 ) -> Message:
     row = {

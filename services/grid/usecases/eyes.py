@@ -1,0 +1,58 @@
+"""Other eyes: nobody verifies a case that doubts what he himself reported, and nobody knocks who stays out of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from services.grid.domain.cases import EARLIER_SIGHTING, VISIT, Basis, CaseAction, Step, actors
+from services.grid.domain.tasks import TaskState
+from services.grid.store import cases, hands, tasks
+from services.grid.store import visits as store
+from services.grid.store.cases import Case
+from services.grid.usecases.deps import Deps
+from shared.contracts.vocabulary import TaskReason
+from shared.kit.db import ReadTx, WriteTx
+
+
+async def steps_known(tx: ReadTx, case: Case) -> list[Step]:
+    """The history of a case, before it a recusal of each who saw the person in the time that the case doubts.
+
+    They are found anew each time: the day in doubt changes with the evidence, and phones tell late what they saw.
+    """
+    earlier = [
+        Step(
+            action=CaseAction.RECUSAL,
+            actor=each.worker_id,
+            role="service",
+            happened_at=each.visited_at,
+            outcome=EARLIER_SIGHTING,
+            event_on=None,
+            basis=(Basis(kind=VISIT, reference=str(each.visit_id)),),
+        )
+        for each in await store.doubted_by(tx, [case.case_id])
+    ]
+    return earlier + await cases.steps_of(tx, case.case_id)
+
+
+async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> None:
+    """The knocks for these cases go to others than those whose own sightings they doubt."""
+    for case_id in sorted({each.case_id for each in await store.doubted_by(tx, case_ids)}):
+        case = await cases.find_case(tx, case_id)
+        assert case is not None
+        barred = actors(await steps_known(tx, case), CaseAction.RECUSAL)
+        for who in sorted(barred):
+            case = await send_somebody_else(tx, deps, case, who, barred)
+
+
+async def send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
+    """The knocks for a case are no longer those of somebody who withdrew, or has to stay out of it."""
+    now = deps.clock.now()
+    other = await cases.another_worker(tx, case.grid_code or "", not_these)
+    for task in await tasks.tasks_of(tx, [case.subject]):
+        if task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED:
+            await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, now)
+    if case.worker_id != user or other is None:
+        return case
+    changed = replace(case, worker_id=other, changed_at=now)
+    await cases.save_case(tx, changed)
+    return changed
