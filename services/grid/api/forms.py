@@ -40,8 +40,8 @@ def line_words(place: int, each: ReportLine) -> tuple[str, ...]:
     """A line of a list, as `LINE_HEAD` names it."""
     return (
         str(place),
-        str(each.case_id),
-        _KINDS[each.kind],
+        str(each.number),
+        "停发申请" if each.asked or each.kind is None else _KINDS[each.kind],
         each.event_on.isoformat() if each.event_on else "",
         each.opened_at.astimezone(SHANGHAI).date().isoformat(),
         _CONCLUSIONS[each.conclusion],

@@ -21,6 +21,13 @@ SAID_BY: dict[str, tuple[SuspicionKind, ...]] = {
 }
 """What a register has to suspect to say the same as the reason of a request; of any other reason none tells."""
 
+REPORTED_AS = {
+    "death": SuspicionKind.DEATH,
+    "imprisonment": SuspicionKind.INCARCERATION,
+    "missing": SuspicionKind.MISSING,
+}
+"""As what a village's list tells of a request; other reasons are no suspicion, or a wider one than what was found."""
+
 
 class Told(StrEnum):
     """What a request may tell of the person that ends or suspends more than one benefit; it has to name a day."""

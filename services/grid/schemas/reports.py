@@ -22,8 +22,8 @@ class ReportOut(Out):
     month: date
     state: ReportState
     light: Light
-    suspected: list[UUID] = Field(description="cases under way at the end of the month")
-    confirmed: list[UUID] = Field(description="cases confirmed in the month")
+    suspected: list[UUID] = Field(description="cases and requests to stop under way at the end of the month")
+    confirmed: list[UUID] = Field(description="cases and requests to stop confirmed in the month")
     submitted_by: str | None
     submitted_at: AwareDatetime | None
     checked_by: str | None

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.grid.domain.claims import REPORTED_AS
 from services.grid.domain.reports import ReportState, next_month
 from services.grid.domain.views import View
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
@@ -65,15 +66,28 @@ async def lock_month(tx: WriteTx, division: str, month: date) -> None:
 
 
 async def prefill(tx: ReadTx, division: str, month: date) -> Report:
-    """The draft of a village's month: cases under way at its end, and those confirmed in it."""
+    """The draft of a village's month: cases and requests to stop under way at its end, and those confirmed in it.
+
+    A request stands for itself only where no case of the same list is about the person.
+    """
     start = datetime.combine(month, datetime.min.time(), SHANGHAI)
     end = datetime.combine(next_month(month), datetime.min.time(), SHANGHAI)
     rows = await tx.fetch(
         """
-        SELECT case_id, conclusion IN ('confirmed', 'confirmed_no_overpayment') AND concluded_at < $3 AS confirmed
-        FROM cases WHERE division = $1 AND opened_at < $3 AND (concluded_at IS NULL OR concluded_at >= $3
-            OR (concluded_at >= $2 AND conclusion IN ('confirmed', 'confirmed_no_overpayment')))
-        ORDER BY case_id
+        WITH told AS (
+            SELECT case_id AS number, subject, false AS asked, opened_at, concluded_at,
+                conclusion IN ('confirmed', 'confirmed_no_overpayment') AS confirmed
+            FROM cases WHERE division = $1
+            UNION ALL SELECT request_id, subject, true, requested_at, concluded_at, confirmed
+            FROM stop_requests WHERE division = $1
+        ), listed AS (
+            SELECT number, subject, asked, coalesce(confirmed AND concluded_at < $3, false) AS confirmed
+            FROM told WHERE opened_at < $3
+                AND (concluded_at IS NULL OR concluded_at >= $3 OR (concluded_at >= $2 AND confirmed))
+        )
+        SELECT number, confirmed FROM listed l WHERE NOT l.asked OR NOT EXISTS (SELECT FROM listed c
+            WHERE c.subject = l.subject AND c.confirmed = l.confirmed AND NOT c.asked)
+        ORDER BY number
         """,
         division,
         start,
@@ -83,35 +97,50 @@ async def prefill(tx: ReadTx, division: str, month: date) -> Report:
         division=division,
         month=month,
         state=ReportState.DRAFT,
-        suspected=tuple(row["case_id"] for row in rows if not row["confirmed"]),
-        confirmed=tuple(row["case_id"] for row in rows if row["confirmed"]),
+        suspected=tuple(row["number"] for row in rows if not row["confirmed"]),
+        confirmed=tuple(row["number"] for row in rows if row["confirmed"]),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
-    """One case of a report."""
+    """One case of a report, or one request to stop.
 
-    case_id: UUID
+    Attributes:
+        number: of the case or the request.
+        asked: whether it is a request.
+        kind: what is suspected; None for a request that tells of nothing a case is about.
+    """
+
+    number: UUID
     subject: UUID
-    kind: SuspicionKind
+    asked: bool
+    kind: SuspicionKind | None
     event_on: date | None
     opened_at: datetime
     conclusion: CaseConclusion | None
 
 
-async def lines_of(tx: ReadTx, case_ids: Iterable[UUID]) -> list[ReportLine]:
-    """What stands behind the case numbers of a report, oldest first."""
+async def lines_of(tx: ReadTx, numbers: Iterable[UUID]) -> list[ReportLine]:
+    """What stands behind the numbers of a report, oldest first."""
     rows = await tx.fetch(
-        "SELECT case_id, subject, kind, event_on, opened_at, conclusion FROM cases WHERE case_id = ANY($1) "
-        "ORDER BY case_id",
-        list(case_ids),
+        """
+        SELECT case_id AS number, subject, false AS asked, kind, event_on, opened_at, conclusion
+        FROM cases WHERE case_id = ANY($1)
+        UNION ALL SELECT request_id, subject, true, named.kind, event_on, requested_at,
+            CASE WHEN confirmed THEN 'confirmed' WHEN NOT confirmed THEN 'unfounded' END
+        FROM stop_requests LEFT JOIN unnest($2::text[], $3::text[]) AS named(reason, kind) USING (reason)
+        WHERE request_id = ANY($1) ORDER BY opened_at, number
+        """,
+        list(numbers),
+        list(REPORTED_AS),
+        list(REPORTED_AS.values()),
     )
     return [
         ReportLine(
             **{
                 **row,
-                "kind": SuspicionKind(row["kind"]),
+                "kind": SuspicionKind(row["kind"]) if row["kind"] else None,
                 "conclusion": CaseConclusion(row["conclusion"]) if row["conclusion"] else None,
             }
         )

@@ -108,8 +108,14 @@ async def _say_locked(tx: WriteTx, deps: Deps, report: Report) -> None:
         zero=not report.suspected and not report.confirmed,
         suspected=len(report.suspected),
         confirmed=[
-            ConfirmedPerson(subject=each.subject, kind=each.kind, case_id=each.case_id, event_on=each.event_on)
+            ConfirmedPerson(
+                subject=each.subject,
+                kind=each.kind,
+                case_id=None if each.asked else each.number,
+                event_on=each.event_on,
+            )
             for each in lines
+            if each.kind is not None
         ],
         signed_by=report.signed_by,
         locked_at=deps.clock.now(),

@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 import pytest
@@ -12,8 +13,10 @@ from services.grid.domain import reports
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
 from services.grid.domain.views import View
 from services.grid.usecases.reporting import submit
+from shared.contracts.events.recognition import STOP_REQUESTED, StopRequested
 from shared.kit.auth import Caller
-from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, enrolled, roll_csv, subject, suspected
+from tests.services.grid.test_claims import REQUEST, asks
+from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, enrolled, fact, roll_csv, subject, suspected
 from tests.support.pdf_text import text_of
 
 ANNA = subject(1)
@@ -94,6 +97,34 @@ async def test_nothing_to_report_is_a_statement(villages):
         "code"
     ] == "zero_mismatch"
     assert (await step(villages, "submission", other, {"zero_report": True}, NEIGHBOUR)).status_code == 200
+
+
+async def test_a_death_that_a_relative_reported_is_on_the_list_unless_its_case_is(villages):
+    bert = subject(2)
+    await villages.hear(enrolled(bert, village=NEIGHBOUR), asks(bert))
+    await villages.hear(fact(STOP_REQUESTED, asks().fact(StopRequested).model_copy(update={"request_id": UUID(int=9)})))
+    path, other = f"/v1/stop-requests/{REQUEST}", villages.village(NEIGHBOUR)
+    found = {"as_stated": True, "not_family": True}
+    await villages.ask("POST", f"{path}/verification", headers=other, json=found)
+    villages.clock.move(timedelta(days=-1))
+    await villages.ask("POST", f"{path}/conclusion", headers=villages.officer("agency"), json={"confirmed": True})
+    villages.clock.move(timedelta(days=1))
+    zero = await step(villages, "submission", other, {"zero_report": True}, NEIGHBOUR)
+    assert zero.json()["code"] == "zero_mismatch"
+    await step(villages, "submission", other, {"zero_report": False}, NEIGHBOUR)
+    await step(villages, "check", villages.officer("town"), village=NEIGHBOUR)
+    await step(villages, "signature", other, village=NEIGHBOUR)
+    await step(villages, "acceptance", villages.officer("county"), village=NEIGHBOUR)
+    [said] = await villages.said("grid.report.locked.v1")
+    assert [(each["subject"], each["kind"], each["case_id"]) for each in said["confirmed"]] == [
+        (str(bert), "suspected_death", None)
+    ]
+    lists = f"/v1/reports/{NEIGHBOUR}/{MONTH}/lists"
+    answer = await villages.ask("GET", lists, headers=other)
+    filed = pl.read_excel(BytesIO(answer.content), sheet_name="最终确认名单", read_options={"header_row": 1})
+    assert (filed.row(0)[1:3], filed.row(0)[5]) == ((str(REQUEST), "停发申请"), "属实")
+    draft = (await villages.ask("GET", f"/v1/reports/{VILLAGE}/{MONTH}", headers=villages.village())).json()
+    assert len(draft["suspected"]) == 1
 
 
 async def test_steps_come_in_order(villages):
