@@ -98,7 +98,7 @@ async def list_objections(caller: Officer, found: DepsOf, request: Request, limi
 async def answer_objection(
     request: Request, objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf
 ) -> Response:
-    """Answer an objection; one that is upheld against an announced stop takes the stop back."""
+    """Answer an objection; one that is upheld takes back a stop that is announced, or proposed when it was made."""
     given = objecting.Answer(upheld=body.upheld, words=body.answer, alive_on=body.alive_on)
 
     async def effect(tx: WriteTx) -> Answered:

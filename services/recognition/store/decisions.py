@@ -119,6 +119,17 @@ async def list_proposals(
     return [_proposal(row) for row in rows]
 
 
+async def list_waiting(tx: ReadTx, subject: UUID, program: str) -> list[Proposal]:
+    """What is proposed for a benefit and nobody has confirmed, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_PROPOSAL} FROM proposal WHERE subject = $1 AND program = $2 "  # noqa: S608  (column names)
+        "AND state IN ('open', 'decided') ORDER BY proposal_id",
+        subject,
+        program,
+    )
+    return [_proposal(row) for row in rows]
+
+
 async def find_proposal(tx: ReadTx, proposal_id: UUID) -> Proposal | None:
     """One proposal; inside a write it is held until the end."""
     hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.states import DecisionState
 from shared.kit.db import ReadTx
 
 _BENEFITS = """
@@ -60,12 +61,13 @@ async def is_enrolled(tx: ReadTx, subject: UUID, program: str) -> bool:
     return bool(await tx.fetch("SELECT FROM enrolment WHERE subject = $1 AND program = $2", subject, program))
 
 
-async def standing_decision(tx: ReadTx, subject: UUID, program: str) -> UUID | None:
-    """The decision announced or in effect on a benefit, the newest first."""
+async def standing_decision(tx: ReadTx, subject: UUID, program: str, first: DecisionState) -> UUID | None:
+    """The decision announced or in effect on a benefit: one in the state that counts first, else the newest."""
     rows = await tx.fetch(
         "SELECT decision_id FROM decision WHERE subject = $1 AND program = $2 AND state IN ('notice', 'effective') "
-        "ORDER BY decision_id DESC LIMIT 1",
+        "ORDER BY state = $3 DESC, decision_id DESC LIMIT 1",
         subject,
         program,
+        first,
     )
     return rows[0]["decision_id"] if rows else None

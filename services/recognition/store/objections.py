@@ -108,15 +108,16 @@ async def find_review(tx: ReadTx, objection_id: UUID) -> bool:
 
 
 async def answer_objection(tx: WriteTx, vault: Vault, answered: Objection) -> None:
-    """Note what an officer answered."""
+    """Note what an officer answered, and about which decision."""
     assert answered.answer is not None
     await tx.run(
-        "UPDATE objection SET state = $2, answered_by = $3, answered_at = $4, answer = $5, sealed_answer = $6 "
-        "WHERE objection_id = $1",
+        "UPDATE objection SET state = $2, answered_by = $3, answered_at = $4, answer = $5, sealed_answer = $6, "
+        "decision_id = $7 WHERE objection_id = $1",
         answered.objection_id,
         answered.state,
         answered.answered_by,
         answered.answered_at,
         words.coded(answered.answer),
         words.sealed(vault, answered.answer, answered.objection_id),
+        answered.decision_id,
     )

@@ -7,11 +7,13 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
-from services.recognition.domain.programs import SuspensionReason
+from services.recognition.domain.programs import ENDS_LIFE, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
+from services.recognition.store.decisions import Decided
 from services.recognition.store.objections import Objection
+from services.recognition.usecases.decide import reject
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.foureyes import FourEyesError
@@ -25,6 +27,7 @@ from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
 from shared.kit.workdays import after_working_days
 
+_STANDS = frozenset({DecisionState.NOTICE, DecisionState.EFFECTIVE})
 _SAYS_NOTHING_OF_A_STOP = frozenset({ObjectionAbout.LOOK, ObjectionAbout.ARREARS, ObjectionAbout.OVERPAYMENT})
 
 
@@ -71,7 +74,7 @@ async def object_to(
             detail = f"您已就此提出异议，我们会在{known.due_on.isoformat()}前答复。"
             raise ObjectionWaitsError(detail)
     made = _made(deps, subject, program, about, said)
-    decision_id = await mine.standing_decision(tx, subject, program)
+    decision_id = await mine.standing_decision(tx, subject, program, _first(about))
     made = replace(made, decision_id=decision_id)
     await objections.add_objection(tx, deps.vault, made)
     return made
@@ -105,6 +108,11 @@ async def ask_review(deps: Deps, tx: WriteTx, subject: UUID, objection_id: UUID,
     return made
 
 
+def _first(about: ObjectionAbout) -> DecisionState:
+    """Which of a stop in effect and one announced over it an objection is against."""
+    return DecisionState.EFFECTIVE if about is ObjectionAbout.STOP else DecisionState.NOTICE
+
+
 def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: str) -> Objection:
     today = deps.clock.today()
     days = deps.policies.on(today).objection.days_for(program)
@@ -127,7 +135,7 @@ def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: 
 
 
 async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, given: Answer) -> Objection:
-    """Answer an objection and say so; one that is upheld against an announced stop takes the stop back at once.
+    """Answer an objection and say so; one that is upheld takes an announced stop back at once, or what is proposed.
 
     Raises:
         NotFoundError: none, or about another department's program.
@@ -146,26 +154,59 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         detail = "Somebody who had no hand in the decision has to answer."
         raise FourEyesError(detail)
     state = ObjectionState.UPHELD if given.upheld else ObjectionState.DISMISSED
+    decided = await _decision_of(tx, found)
     answered = replace(
-        found, state=state, answered_by=caller.user, answered_at=deps.clock.now(), answer=mask_text(given.words)
+        found,
+        decision_id=decided.decision_id if decided else None,
+        state=state,
+        answered_by=caller.user,
+        answered_at=deps.clock.now(),
+        answer=mask_text(given.words),
     )
     await objections.answer_objection(tx, deps.vault, answered)
     # Who lives after all hears the answer himself: that he does is said first.
-    await _take_back(deps, tx, found, given)
+    taken_back = given.upheld and await _take_back(deps, tx, answered, decided, caller, given.alive_on)
+    if given.alive_on is not None and not taken_back:
+        detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
+        raise MalformedError(detail)
     await _tell(deps, tx, found, upheld=given.upheld)
     return answered
 
 
-async def _take_back(deps: Deps, tx: WriteTx, objected: Objection, given: Answer) -> None:
+async def _decision_of(tx: WriteTx, objected: Objection) -> Decided | None:
+    """The decision an objection is against: one that stands, though it was made only after the person had spoken."""
     decided = await decisions.find_decision(tx, objected.decision_id) if objected.decision_id else None
-    announced = decided if decided and decided.state is DecisionState.NOTICE and given.upheld else None
-    if given.alive_on is not None:
-        if announced is None:
-            detail = "alive_on is for an objection that is upheld against an announced stop."
-            raise MalformedError(detail)
-        await give_up_alive(deps, tx, announced, given.alive_on)
-    elif announced and objected.about not in _SAYS_NOTHING_OF_A_STOP:
-        await give_up(deps, tx, announced, SuspensionReason.NOT_CONFIRMED)
+    if objected.about in _SAYS_NOTHING_OF_A_STOP or (decided is not None and decided.state in _STANDS):
+        return decided
+    standing = await mine.standing_decision(tx, objected.subject, objected.program, _first(objected.about))
+    return await decisions.find_decision(tx, standing) if standing else decided
+
+
+async def _take_back(
+    deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, alive_on: date | None
+) -> bool:
+    """Give up what is announced, or reject what was proposed before; False where the objection is against neither."""
+    if alive_on is None and objected.about in _SAYS_NOTHING_OF_A_STOP:
+        return False
+    if decided is not None and decided.state is DecisionState.NOTICE:
+        if alive_on is None:
+            await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+        else:
+            await give_up_alive(deps, tx, decided, alive_on)
+        return True
+    if decided is not None and decided.state is DecisionState.EFFECTIVE:
+        return False
+    waiting = await decisions.list_waiting(tx, objected.subject, objected.program)
+    if alive_on is None:
+        # What he asked for himself he takes back himself.
+        proposed = [each for each in waiting if each.opened_at <= objected.received_at]
+        waiting = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
+    else:
+        # With the first every other falls that says he has died.
+        waiting = [each for each in waiting if each.reason in ENDS_LIFE][:1]
+    for each in waiting:
+        await reject(deps, tx, each.proposal_id, caller, alive_on)
+    return bool(waiting)
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:
@@ -183,15 +224,17 @@ async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> N
 
 
 async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:
-    involved: set[str] = set()
-    if found.decision_id is not None:
-        decided = await decisions.find_decision(tx, found.decision_id)
-        if decided is not None:
-            proposal = await decisions.find_proposal(tx, decided.proposal_id)
-            opened_by = proposal.opened_by if proposal else None
-            involved |= {decided.decided_by, decided.confirmed_by, *([opened_by] if opened_by else [])}
+    """Who has proposed or decided what the objection is against, or dismissed it before."""
+    involved: set[str | None] = set()
+    waiting = await decisions.list_waiting(tx, found.subject, found.program)
+    decided = await _decision_of(tx, found)
+    if decided is not None:
+        proposal = await decisions.find_proposal(tx, decided.proposal_id)
+        waiting += [proposal] if proposal else []
+        involved.add(decided.confirmed_by)
+    for each in waiting:
+        involved |= {each.opened_by, each.decided_by}
     if found.reviews is not None:
         first = await objections.find_objection(tx, deps.vault, found.reviews)
-        if first is not None and first.answered_by is not None:
-            involved.add(first.answered_by)
-    return involved
+        involved.add(first.answered_by if first else None)
+    return {each for each in involved if each}

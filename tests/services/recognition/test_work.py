@@ -78,6 +78,27 @@ async def test_the_list_leads_through_a_recovery_step_by_step(world, officers):
     assert [row["answer"] for row in looks] == ["seen", "ask-refund", "refer", "recover", "refuse", "seen"]
 
 
+@pytest.mark.parametrize("announced", [False, True])
+async def test_an_objection_made_before_the_decision_counts_against_it(world, officers, http, issuer, announced):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", hours=0))
+    citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
+    body = {"program": "resident_pension", "about": "data", "said": "我还活着"}
+    made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+    path, answer = f"/v1/objections/{made['objection_id']}:answer", {"upheld": True, "answer": "属实，您健在"}
+    proposal = f"/v1/proposals/{(await officers.proposals())[0]['proposal_id']}"
+    await officers.post(f"{proposal}:decide", "officer-1", GROUNDS)
+    if announced:
+        await officers.post(f"{proposal}:confirm", "officer-2")
+    for name in ("officer-1", "officer-2")[: 1 + announced]:
+        assert (await officers.post(path, name, answer)).json()["code"] == "four_eyes"
+    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    assert (await world.rows("SELECT state FROM proposal"))[0]["state"] == ("confirmed" if announced else "rejected")
+    assert [row["state"] for row in await world.rows("SELECT state FROM decision")] == ["withdrawn"] * announced
+    assert await world.rows("SELECT status, decision_owed FROM enrolment") == [
+        {"status": "active", "decision_owed": False}
+    ]
+
+
 async def test_an_objection_upheld_against_a_stop_in_effect_leads_to_its_lifting(world, officers, http, issuer):
     await overpaid(world, officers)
     citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
