@@ -122,7 +122,7 @@ async def give_grace(request: Request, body: GraceIn, caller: Giver, found: Deps
     given = Given(**body.model_dump())
 
     async def effect(tx: WriteTx) -> Answered:
-        if body.subject and not await divisions.leads_to(tx, body.subject, None, caller.divisions):
+        if body.subject and not await divisions.leads_to(tx, body.subject, body.programs or None, caller.divisions):
             detail = "Your token leads to no such person."
             raise NotFoundError(detail)
         made = await grace.give(found, tx, given, caller.user)

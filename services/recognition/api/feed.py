@@ -103,7 +103,7 @@ async def list_undelivered(
     """Events a partner has rejected or not answered after several tries: somebody has to telephone; logged."""
     who = asker(request, found, caller, "undelivered", why=None, program=None)
     async with found.database.write() as tx:
-        listed = await feed_store.list_shown(tx, feed.programs_of(caller), after, limit)
+        listed = await feed_store.list_shown(tx, feed.programs_of(caller), caller.divisions, after, limit)
         await lookups.log_looks(tx, who, [(each.program, each.subject) for each in listed])
     return UndeliveredsOut(
         items=[UndeliveredOut.model_validate(each) for each in listed],

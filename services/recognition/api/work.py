@@ -141,7 +141,7 @@ async def read_history(
     subject = histories.person(found, body.subject, body.citizen_id)
     programs = None if audits else [code for code in found.programs if caller.may_program(code)]
     async with found.database.write() as tx:
-        within = await divisions.leads_to(tx, subject, None, caller.divisions)
+        within = await divisions.leads_to(tx, subject, programs, caller.divisions)
         history = await histories.read_history(
             found, tx, subject, who, programs=programs if within else [], with_looks=audits
         )

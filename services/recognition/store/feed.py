@@ -245,15 +245,19 @@ async def find_event(tx: ReadTx, event_id: UUID, program: str) -> asyncpg.Record
     return rows[0] if rows else None
 
 
-async def list_shown(tx: ReadTx, programs: Sequence[str] | None, after: UUID | None, limit: int) -> list[Shown]:
-    """Events that were rejected or never answered, oldest first."""
+async def list_shown(
+    tx: ReadTx, programs: Sequence[str] | None, divisions: Sequence[str], after: UUID | None, limit: int
+) -> list[Shown]:
+    """Events on people of these divisions that were rejected or never answered, oldest first."""
     rows = await tx.fetch(
         f"SELECT {', '.join(Shown.__dataclass_fields__)} FROM handover "  # noqa: S608  (column names)
         "WHERE state IN ('manual', 'rejected') AND ($1::text[] IS NULL OR program = ANY ($1)) "
-        "AND ($2::uuid IS NULL OR event_id > $2) ORDER BY event_id, client_id LIMIT $3",
+        "AND ($2::uuid IS NULL OR event_id > $2) AND in_divisions(subject, program, $4) "
+        "ORDER BY event_id, client_id LIMIT $3",
         None if programs is None else list(programs),
         after,
         limit,
+        list(divisions),
     )
     return [Shown(**{**row, "kind": EventKind(row["kind"])}) for row in rows]
 

@@ -188,7 +188,7 @@ async def figures(tx: ReadTx, today: date) -> dict[str, int | dict[str, int]]:
             "(SELECT count(*) FROM due WHERE cleared_on IS NULL) AS due, "
             "(SELECT count(*) FROM usage WHERE answer NOT LIKE 'sandbox:%') AS checks, "
             "(SELECT count(*) FROM proposal WHERE state IN ('open', 'decided')) AS proposals_open, "
-            "(SELECT count(*) FROM decision WHERE state = 'effective') AS payments_stopped, "
+            "(SELECT count(*) FROM enrolment WHERE status IN ('suspended', 'terminated')) AS payments_stopped, "
             "(SELECT COALESCE(sum(paid_fen + offset_fen), 0)::bigint FROM overpayment WHERE state <> 'cancelled') "
             "AS recovered_fen"
         )

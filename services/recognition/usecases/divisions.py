@@ -9,4 +9,4 @@ from shared.kit.db import ReadTx
 
 async def may_see(tx: ReadTx, caller: Caller, subject: UUID, program: str) -> bool:
     """Whether a person of a program is one of the officer's."""
-    return caller.may_program(program) and await divisions.leads_to(tx, subject, program, caller.divisions)
+    return caller.may_program(program) and await divisions.leads_to(tx, subject, [program], caller.divisions)

@@ -41,6 +41,7 @@ from services.recognition.usecases.decide import (
     tell_changed,
 )
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
@@ -284,7 +285,7 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
             later.add(other.program)
             continue  # he may have died since
         told.add(other.program)
-        if not caller.may_program(other.program):
+        if not await may_see(tx, caller, other.subject, other.program):
             continue  # its own department's work list names it
         if other.state is DecisionState.NOTICE:
             await give_up(deps, tx, other, why.reason)

@@ -85,7 +85,7 @@ async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Calle
     await certificates.lock_shard(tx, shard_of(subject))
     programs = None if "*" in caller.programs else sorted(caller.programs)
     known = await certificates.find_certificate(tx, subject, certificate_id, programs)
-    if known is None or not await divisions.leads_to(tx, subject, None, caller.divisions):
+    if known is None or not await divisions.leads_to(tx, subject, programs, caller.divisions):
         detail = "No person of your programs has such a certificate."
         raise NotFoundError(detail)
     made = replace(

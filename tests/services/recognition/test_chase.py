@@ -26,7 +26,7 @@ def officer(issuer):
     return issuer.headers("recognition.manage", role="officer", programs=["*"], client_id="o-1", user="officer-1")
 
 
-async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(world, http, partner, officer):
+async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(world, http, partner, officer, issuer):
     await world.hear(enrolled(enrolment(person(world))))
     await revoke(world, person(world))
     chase = ChaseLoop(world.deps)
@@ -41,6 +41,8 @@ async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(wo
     assert await chase.step() == 1
     assert await handovers(world) == [("p-1", "manual", 3)]
     [shown] = (await http.get("/v1/undelivered", headers=officer)).json()["items"]
+    elsewhere = issuer.headers("recognition.manage", role="officer", user="officer-1", divisions=["341621"])
+    assert (await http.get("/v1/undelivered", headers=elsewhere)).json()["items"] == []
     assert (shown["client_id"], shown["event_id"], shown["state"]) == ("p-1", events[0]["event_id"], "manual")
     await ack(http, partner, (await read(http, partner))["next"])
     assert (await http.get("/v1/undelivered", headers=officer)).json()["items"] == []

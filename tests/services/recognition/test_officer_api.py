@@ -122,7 +122,9 @@ async def test_another_departments_proposal_is_not_there(world, http, officer, p
 @pytest.mark.parametrize(("division", "seen"), [("341602", True), ("341621", False)])
 async def test_an_officer_of_a_county_has_to_do_with_its_people_alone(world, http, issuer, officer, division, seen):
     proposal = await proposed(world, http, officer)
-    his = WHY | issuer.headers("recognition.manage", role="officer", user="officer-1", divisions=[division])
+    await world.hear(enrolled(enrolment(SHE, division="341621001001"), program="farmland"))  # another department's
+    his = WHY | issuer.headers("recognition.manage", role="officer", user="officer-1", divisions=[division],
+                               programs=["resident_pension"])  # fmt: skip
     lists = ["proposals", "work", "certification-cycles/people?program=resident_pension&state=suspected"]
     for path in (*lists, "objections", "overpayments", "graces"):
         answer = await http.get(f"/v1/{path}", headers=his)

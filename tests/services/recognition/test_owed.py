@@ -9,6 +9,7 @@ from services.notify.domain.words import ENDINGS
 from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.feed import CHASED, EventKind
 from services.recognition.domain.programs import EndingEvent
+from services.recognition.store import lookups
 from services.recognition.usecases import proposing
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, NOTICE_GIVEN
 from shared.contracts.vocabulary import SuspicionKind
@@ -244,6 +245,8 @@ async def test_a_suspended_person_found_dead_loses_the_benefit(world, officers, 
     await carry_out(world, officers, she, "resident_pension")
     assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "terminated"
     assert len(await world.rows("SELECT 1 FROM revocation")) == 1
+    async with world.deps.database.read() as tx:
+        assert (await lookups.figures(tx, NOW.date()))["payments_stopped"] == 1
 
 
 @pytest.mark.parametrize(

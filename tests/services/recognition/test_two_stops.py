@@ -7,7 +7,7 @@ import pytest
 from services.recognition.domain.programs import EndingEvent
 from tests.services.recognition.rights import Officers, stop_verified, tell
 from tests.services.recognition.test_owed import carry_out, lift, proposal
-from tests.services.recognition.world import concluded, enrolled, enrolment, subject
+from tests.services.recognition.world import DIVISION, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -54,3 +54,16 @@ async def test_a_second_suspension_is_announced_to_nobody_who_is_suspended(world
     await lift(officers, first, "own_request", "2023-12-02")
     assert (await officers.get("/v1/work")).json()["counts"] == {"confirm": 1}
     assert (await officers.post(f"{second}:confirm", "officer-2")).status_code == 200
+
+
+async def test_a_false_death_is_lifted_by_nobody_whose_divisions_do_not_lead_there(world, http, officers):
+    rosters = (("resident_pension", DIVISION), ("old_age_allow", "341623001001"))
+    await world.hear(*(enrolled(enrolment(SHE, division=where), program=code) for code, where in rosters))
+    await world.hear(concluded(SHE, "confirmed"))
+    await officers.decided(await proposal(officers, "old_age_allow"))
+    decision = await carry_out(world, officers, SHE, "resident_pension")
+    lives = {"reason": "false_death", "passed_on": "2023-12-02"}
+    his = officers.headers(divisions=[DIVISION[:6]])
+    assert (await http.post(f"/v1/decisions/{decision}:lift", json=lives, headers=his)).json()["also"] == []
+    rows = await world.rows("SELECT status FROM enrolment ORDER BY program")
+    assert [row["status"] for row in rows] == ["notice_of_intended_stop", "active"]
