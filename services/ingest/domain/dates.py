@@ -16,7 +16,8 @@ _HEAD = 11  # as long as a day without spaces; whatever follows is the time of d
 _SEPARATED = re.compile(r"(\d{4})\s?[-/.年]\s?(\d{1,2})(?:\s?[-/.月]\s?(\d{1,2})(?!\d)|(?!\d)(?!\s?[-/.月]\s?\d))")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(?:(\d{2})|(?!\d))")
 # With its zone: hour, minute, offset in hours and minutes, where there is one; else it is that of Greenwich.
-_ZONED = r"[Tt ](\d{2}):?(\d{2})(?::?\d{2}(?:[.,]\d+)?)?\s*(?:[Zz]|UTC|GMT|([+-]\d{2}):?(\d{2})?)$"
+_ZONED = r"[Tt ](\d{2}):?(\d{2})(?::?\d{2}(?:[.,]\d+)?)?\s*(?:[Zz]|UTC|GMT|([+-](?:0\d|1[0-4])):?([0-5]\d)?)$"
+_SPAN = r" \d{2}:?\d{2}\s*-[\d:]+$"  # from one time of day to another
 _HERE, _IN_DAY = 8 * 60, 24 * 60
 _WIDE = str.maketrans({chr(0xFF10 + digit): str(digit) for digit in range(10)} | {"／": "/", "－": "-", "．": "."})
 
@@ -54,7 +55,8 @@ def parse(raw: pl.Series) -> pl.Series:
 
 def _moved(texts: pl.Series, days: pl.Series) -> pl.Series:
     """The days on which these instants were here."""
-    zoned = (texts.str.contains(_ZONED).fill_null(value=False) & days.is_not_null()).arg_true()
+    instants = texts.str.contains(_ZONED) & ~texts.str.contains(_SPAN)
+    zoned = (instants.fill_null(value=False) & days.is_not_null()).arg_true()
     if not len(zoned):
         return days
     told = texts.gather(zoned).str.extract_groups(_ZONED).struct.unnest()
