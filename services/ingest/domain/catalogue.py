@@ -93,8 +93,10 @@ class Source:
 
     def missing_columns(self, headers: list[str]) -> list[str]:
         """Canonical columns no header stands for; a name, days of other kinds and what hints need may be missing."""
-        present = set(self.matched_columns(headers).values()) | {NAME, *self.dates.values()}
-        return [name for name in self.columns if name not in present]
+        found = set(self.matched_columns(headers).values())
+        # The day of the source's own kind stands for that of any row, but no other kind's does.
+        dated = {OCCURRED_ON} if self.dates.get(self.kind) in found else set()
+        return [name for name in self.columns if name not in {NAME, *self.dates.values(), *dated, *found}]
 
 
 def facts(source: Source) -> dict[str, Any]:

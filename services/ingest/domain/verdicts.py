@@ -133,8 +133,13 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
 
 
 def _raw_days(frame: pl.DataFrame, source: Source, kind: Array) -> pl.Series:
-    """The day each row tells: that of its kind where there is one, else that of the source."""
-    days = frame[OCCURRED_ON].cast(pl.String)
+    """The day each row tells: that of its kind where there is one, else that of the source.
+
+    Never that of another kind: somebody released was not released when he was admitted.
+    """
+    days = frame.get_column(OCCURRED_ON, default=pl.repeat(None, len(frame), dtype=pl.String, eager=True)).cast(
+        pl.String
+    )
     for name, column in source.dates.items():
         if column in frame.columns:
             own = frame[column].cast(pl.String)

@@ -158,7 +158,7 @@ async def test_a_release_counts_beside_the_admission_of_the_same_stay(town):
     stay = {"身份证号": IDS[:1], "姓名": NAMES[:1], "收监日期": ["2021-03-01"]}
     await town.send(csv_of(stay | {"释放日期": [""], "状态": ["收监"]}), "prison_custody")
     await town.send(csv_of(stay | {"释放日期": ["2023-05-09"], "状态": ["释放"]}), "prison_custody")
-    await town.send(csv_of(stay | {"状态": ["释放"]}), "prison_custody")
+    await town.send(csv_of(stay | {"业务日期": ["2021-03-01"], "状态": ["释放"]}), "prison_custody")
     assert [(kind, str(day)) for _, day, kind in await counting(town)] == [
         ("custody", "2021-03-01"), ("released", "2023-05-09"), ("released", "2021-03-01"),
     ]  # fmt: skip
