@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,13 +53,23 @@ class SubmitOptions:
             return f"/v1/sources/{code}/batches?{httpx.QueryParams(query)}"
         return f"/v1/programs/{code}/roster?{httpx.QueryParams(query | {'mode': self.roster})}"
 
+    def key_of(self, path: Path, code: str) -> str:
+        """What stands for a file in the journal: what a test platform has taken, the real one still waits for."""
+        kind = f"{self.roster} roster " if self.roster else ""
+        return f"{self.gateway} {kind}{code} {_digest(path)}"
+
 
 @dataclass(slots=True)
 class Journal:
-    """What has been answered before, in a file beside the others: one line each."""
+    """What has been answered before, in a file beside the others: one line each.
+
+    Attributes:
+        misnamed: of programs whose last roster holds names that nobody has looked at, that roster.
+    """
 
     path: Path
     answered: set[str] = field(default_factory=set)
+    misnamed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def beside(cls, path: Path) -> "Journal":
@@ -68,23 +79,43 @@ class Journal:
         for line in place.read_text(encoding="utf-8").splitlines() if place.exists() else ():
             # The last line may be cut off where the machine was.
             try:
-                journal.answered.add(json.loads(line)["key"])
+                said = json.loads(line)
+                journal._take(said["key"], misnamed=said.get("misnamed", False))
             except (ValueError, KeyError):
                 continue
         return journal
 
-    def note(self, key: str, answer: Mapping[str, Any]) -> None:
-        """Note an answer."""
-        self.answered.add(key)
-        line = json.dumps({"key": key, "batch_id": answer["batch_id"], "status": answer["status"]})
+    def note(self, key: str, answer: Mapping[str, Any], *, confirmed: bool) -> None:
+        """Note an answer to a file, or to one that somebody had looked at."""
+        misnamed = not confirmed and "name_mismatch" in answer.get("reasons", {})
+        self._take(key, misnamed=misnamed)
+        told = {"key": key, "batch_id": answer["batch_id"], "status": answer["status"], "misnamed": misnamed}
         with self.path.open("a", encoding="utf-8") as out:
-            out.write(line + "\n")
+            out.write(json.dumps(told) + "\n")
+
+    def _take(self, key: str, *, misnamed: bool) -> None:
+        self.answered.add(key)
+        self.misnamed[_place_in(key)] = key if misnamed else ""
+
+    def is_done(self, key: str, *, confirmed: bool) -> bool:
+        """Whether a file has its answer; with names somebody has looked at now, the last roster has another one."""
+        return key in self.answered and not (confirmed and self.misnamed[_place_in(key)] == key)
+
+
+def _place_in(key: str) -> str:
+    """Platform and program of a key."""
+    parts = key.split(" ")
+    return f"{parts[0]} {parts[-2]}"
 
 
 def files_of(path: Path, source: str | None) -> list[tuple[Path, str]]:
-    """Files to be sent with their sources, in the order of their names."""
-    found = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    """Files to be sent with their sources, in the order of their names: the 9th before the 10th."""
+    found = [path] if path.is_file() else sorted((each for each in path.rglob("*") if each.is_file()), key=_by_number)
     return [(each, source or each.parent.name) for each in found if not each.name.startswith((".", "~"))]
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path)) if part]
 
 
 def submit(options: SubmitOptions, console: Console) -> int:
@@ -98,6 +129,9 @@ def submit(options: SubmitOptions, console: Console) -> int:
 
 async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], console: Console) -> int:
     journal, counts, troubles = Journal.beside(options.path), Counter[str](), list[str]()
+    if several := await asyncio.to_thread(_several_full, options, files, journal):
+        console.print(f"{several}: more than one full roster; the last one counts, so send them one by one in order.")
+        return 1
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
                TimeRemainingColumn())  # fmt: skip
     issuer = f"{options.gateway}/api/recognition"
@@ -106,10 +140,8 @@ async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], con
             task = progress.add_task("", total=sum(path.stat().st_size for path, _ in files))
             for path, source in files:
                 progress.update(task, description=f"{source}/{path.name}"[-48:])
-                # What a test platform has taken, the real one still waits for.
-                kind = f"{options.roster} roster " if options.roster else ""
-                key = f"{options.gateway} {kind}{source} {await asyncio.to_thread(_digest, path)}"
-                if key in journal.answered and not options.again:
+                key = await asyncio.to_thread(options.key_of, path, source)
+                if journal.is_done(key, confirmed=options.confirm) and not options.again:
                     counts["files sent before"] += 1
                     progress.advance(task, path.stat().st_size)
                     continue
@@ -123,11 +155,20 @@ async def _submit(options: SubmitOptions, files: Sequence[tuple[Path, str]], con
                         f"{path}: it is {answer['status']}, nothing of it counts; --confirm takes it after all"
                     )
                     continue
-                journal.note(key, answer)
+                journal.note(key, answer, confirmed=options.confirm)
                 counts.update({name: answer.get(name, 0) for name in _COUNTED})
                 counts.update({"files": 1, "not taken": sum(answer.get("reasons", {}).values())})
     _print(console, counts, troubles)
     return 1 if troubles else 0
+
+
+def _several_full(options: SubmitOptions, files: Sequence[tuple[Path, str]], journal: Journal) -> str:
+    """Programs of which more than one full roster would be sent."""
+    if options.roster != "full":
+        return ""
+    told = {code: {options.key_of(path, code) for path, of in files if of == code} for _, code in files}
+    waiting = {code: keys if options.again else keys - journal.answered for code, keys in told.items()}
+    return ", ".join(sorted(code for code, keys in waiting.items() if len(keys) > 1))
 
 
 async def _send(caller: Client, path: Path, place: str, progress: tuple[Progress, Any]) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ class Platform(ThreadingHTTPServer):
         self.taken: list[tuple[str, bytes]] = []
         self.refused = self.query = ""
         self.status = "completed"
+        self.reasons: dict[str, int] = {}
 
     @property
     def url(self) -> str:
@@ -41,7 +42,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.server.taken.append((self.path.split("?")[0], body))
             self.server.query = self.path.split("?")[1]
-            self._answer(201, ANSWER | {"batch_id": f"b{len(self.server.taken)}", "status": self.server.status})
+            told = {
+                "batch_id": f"b{len(self.server.taken)}",
+                "status": self.server.status,
+                "reasons": self.server.reasons,
+            }
+            self._answer(201, ANSWER | told)
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
@@ -120,6 +126,24 @@ def test_rosters_go_to_their_programs(platform, send, folder):
     assert (send(folder / "dibao", roster="delta")[0], len(platform.taken)) == (0, 1)
     assert platform.taken[0][0].endswith("/v1/programs/dibao/roster")
     assert "mode=delta" in platform.query
+
+
+def test_of_rosters_in_one_folder_the_last_one_counts_and_nothing_is_sent_that_has_no_order(platform, send, folder):
+    path = (folder / "rail_trip").rename(folder / "dibao")
+    for month in (10, 9):
+        (path / f"名册{month}月.csv").write_bytes(str(month).encode())
+    assert (send(path, roster="full")[0], len(platform.taken)) == (1, 0)
+    assert (send(path, roster="delta")[0], [body for _, body in platform.taken]) == (0, [b"c", b"9", b"10"])
+
+
+def test_the_last_roster_is_sent_once_more_when_somebody_has_looked_at_its_names(platform, send, folder):
+    path = (folder / "rail_trip").rename(folder / "dibao")
+    platform.reasons = {"name_mismatch": 1}
+    send(path, roster="full")
+    (path / "2.csv").write_bytes(b"d")
+    for confirm in (False, True, True):
+        send(path, roster="full", confirm=confirm)
+    assert [body for _, body in platform.taken] == [b"c", b"d", b"d"]
 
 
 def test_another_platform_is_sent_everything(platform, send, folder):

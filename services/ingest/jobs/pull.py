@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
@@ -126,16 +127,26 @@ class Puller:
 
 
 def _listed(store: Any, root: str) -> dict[str, str]:  # noqa: ANN401  (fsspec)
-    """Files by a digest of where, how long and how old they are; hidden and unfinished ones are left alone."""
+    """Files by a digest of where, how long and how old they are; hidden and unfinished ones are left alone.
+
+    The one that was put there first comes first: of two rosters the later one counts, whatever their names.
+    """
     store.invalidate_cache()
     files: dict[str, str] = {}
-    for path, info in sorted(store.find(root, detail=True).items()):
+    for path, info in sorted(store.find(root, detail=True).items(), key=_put_there):
         name = PurePosixPath(path).name
         if name.startswith((".", "~")) or name.endswith(_UNFINISHED):
             continue
         marks = [path, *(str(info.get(key)) for key in ("size", "mtime", "LastModified", "ETag", "etag"))]
         files[blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()] = path
     return files
+
+
+def _put_there(file: tuple[str, Mapping[str, Any]]) -> tuple[float, int, str]:
+    path, info = file
+    at = next((info[key] for key in ("mtime", "LastModified", "created") if info.get(key)), 0.0)
+    # Buckets know the second only: of files put there at once the 9th comes before the 10th.
+    return at.timestamp() if isinstance(at, datetime) else float(at), len(path), path
 
 
 async def _read(store: Any, path: str) -> AsyncIterator[bytes]:  # noqa: ANN401  (fsspec)

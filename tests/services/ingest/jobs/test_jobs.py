@@ -1,6 +1,7 @@
 """Silence is seen, old data go, files put into folders are fetched once."""
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -166,10 +167,15 @@ async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     pull = Pull(program=PROGRAM, department="hrss", url=f"file://{inbox}")
-    (inbox / "changes.csv").write_bytes(csv_of(roster([30, 31])))
-    assert [await puller.look(pull) for _ in range(3)] == [0, 1, 0]
-    [batch] = await town.rows("SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull'")
-    assert batch == {"code": PROGRAM, "department": "hrss", "new": "2"}
+    # The first one was there before, whatever it is called.
+    for name, numbers, put in (("9", [30, 31], 1_000), ("10", [31], 2_000)):
+        (inbox / f"{name}.csv").write_bytes(csv_of(roster(numbers)))
+        os.utime(inbox / f"{name}.csv", (put, put))
+    assert [await puller.look(pull) for _ in range(3)] == [0, 2, 0]
+    taken = await town.rows(
+        "SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull' ORDER BY batch_no"
+    )
+    assert taken == [{"code": PROGRAM, "department": "hrss", "new": new} for new in ("2", "0")]
 
 
 async def test_a_file_still_being_written_is_left_until_it_rests(town, puller, tmp_path):
