@@ -273,11 +273,13 @@ async def take_roster(
         async with database.write() as tx:
             await batches.lock_file(tx, new)
             last = await batches.last_roster(tx, program)
-            # A full roster of the rows of the delta before ends whoever is not among them.
-            if last and last.sha256.split(".")[0] == received.sha256 and (last.roster_full or not asked.full):
+            if last and _repeats(last, new, asked):
                 return last, True
             # The same file may come again after another one: then it is a new state, not a repetition.
             batch = await batches.open_batch(tx, new, generation=last.batch_no if last else 0)
+            while batch.status == "withdrawn" and asked.confirmed:
+                # It was right after all.
+                batch = await batches.open_batch(tx, new, generation=batch.batch_no)
             await batches.note_asked(tx, batch, full=asked.full, confirmed=asked.confirmed)
         if batch.status == "withdrawn":
             return batch, True
@@ -312,6 +314,14 @@ async def take_roster(
         )
         raise RosterHeldError(detail, batch)
     return batch, False
+
+
+def _repeats(last: Batch, new: NewBatch, asked: RosterAsked) -> bool:
+    """Whether a roster is the one that was taken last, and nothing has happened by which it says anything else now."""
+    same = last.file_sha256 == new.sha256
+    # A full roster of the rows of the delta before ends whoever is not among them.
+    widened = asked.full and not last.roster_full
+    return same and not widened and not batches.may_differ_now(last, new.received_at, confirmed=asked.confirmed)
 
 
 async def go_on(deps: IngestDeps, batch: Batch, received: Received, *, confirmed: bool | None = None) -> Batch:

@@ -24,7 +24,7 @@ REASONS = {
     "bad_citizen_id": "身份证号格式不正确",
     "bad_check_digit": "身份证号校验码不正确",
     "impossible_date": "日期无法识别",
-    "future_date": "日期晚于今天",
+    "future_date": "日期晚于今天(到日后原样重报)",
     "wrong_code": "代码不在约定范围内",
     "not_counted": "按规则不计入(如电话随访、代办)",
     "not_a_beneficiary": "不是待遇领取人员",

@@ -103,6 +103,10 @@ async def test_a_row_says_when_an_enrolment_has_ended_in_a_delta_too(town):
     assert await enrolments(town) == 29
     held = (await town.enrol(roster(range(1, 11), 停止享受年月=["2023-10-31"] * 10), mode="delta")).json()
     assert (held["code"], held["counts"]["ending"]) == ("roster_held", 10)
+    # Sent again when the day has come, the very same file is no repetition.
+    for days, ended in ((60, 0), (1, 1)):
+        town.deps.platform.clock.move(timedelta(days=days))
+        assert (await town.enrol(columns, mode="delta")).json()["ended"] == ended
 
 
 async def test_a_row_of_history_does_not_end_what_goes_on_in_another_row(town):
@@ -215,6 +219,16 @@ async def test_a_held_roster_is_taken_when_it_is_confirmed(town):
     assert (again.status_code, again.json()["repeated"]) == (200, True)
 
 
+async def test_a_held_roster_that_was_withdrawn_is_taken_when_it_was_right_after_all(town):
+    held = (await town.enrol(roster(range(10)))).json()
+    await town.post(f"/v1/batches/{held['batch_id']}:withdraw", b"")
+    assert (await town.enrol(roster(range(10)))).json()["status"] == "withdrawn"
+    after = [(await town.enrol(roster(range(10)), confirm=True)).json() for _ in range(2)]
+    assert [(each["status"], each["repeated"], each["ended"]) for each in after] == [
+        ("completed", False, 20), ("completed", True, 20)
+    ]  # fmt: skip
+
+
 async def test_a_held_roster_that_was_overtaken_is_withdrawn(town):
     held = (await town.enrol(roster(range(10)))).json()
     await town.enrol(roster(range(29)))
@@ -259,7 +273,8 @@ async def test_a_roster_names_nobody_anew_whom_another_one_enrols_until_it_is_co
     file = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
     assert "姓名与登记不一致" in file.text
     assert len(await town.said("ingest.contacts.changed.v1")) == 30
-    await town.enrol(roster([2], 姓名=["王五"]), "low_income", mode="delta", confirm=True)
+    again = [(await town.enrol(columns, "low_income", confirm=look)).json() for look in (False, True, True)]
+    assert [(each["repeated"], each["new"]) for each in again] == [(True, 1), (False, 1), (True, 1)]
     assert len(await town.said("ingest.contacts.changed.v1")) == 31
     # Its other program is told that it knows him by an old name, and he stays in it.
     again = (await town.enrol(roster(range(30), 待遇金额=["1"] * 30))).json()
