@@ -26,9 +26,7 @@ def city(context: typer.Context) -> None:
 
 
 Data = Annotated[Path, typer.Option(help="Folder that keeps everything.")]
-PortBase = Annotated[
-    int, typer.Option(min=0, max=65000, help="Port of the gateway; services and servers follow; 0: any free ports.")
-]
+PortBase = Annotated[int, typer.Option(min=0, max=65000, help="Port of the gateway; others follow; 0: any free ones.")]
 
 
 @app.command()
@@ -218,7 +216,9 @@ def migrate(*, data: Data = Path("var/stack"), port_base: PortBase = 8000) -> No
 
 
 @app.command("streams")
-def make_streams() -> None:
+def make_streams(
+    *, anew: Annotated[bool, typer.Option("--anew", help="Remove them first: the database was brought back.")] = False
+) -> None:
     """Make the streams of all services on the broker of WUGAN_NATS_URL, as its operator; again after an upgrade."""
     import asyncio  # noqa: PLC0415  (loaded when called)
 
@@ -230,16 +230,14 @@ def make_streams() -> None:
     try:
         told = BrokerSettings()
         url = told.nats_url.get_secret_value()
-        asyncio.run(make(url, replicas=told.stream_replicas, ca_file=told.nats_ca_file))
+        asyncio.run(make(url, replicas=told.stream_replicas, ca_file=told.nats_ca_file, anew=anew))
     except (ValidationError, ProblemError) as error:
         typer.echo(f"wugan: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo("wugan: the streams are as this version declares them")
 
 
-Operator = Annotated[
-    str | None, typer.Option("--client-id", help="Client with the scope operate; default: the installation's operator.")
-]
+Operator = Annotated[str | None, typer.Option("--client-id", help="Client with the scope operate; else the operator.")]
 Gateway = Annotated[str, typer.Option(help="Address of the gateway.")]
 
 
@@ -318,11 +316,15 @@ def certificates(
 
 
 @app.command()
-def secrets(*, to: Annotated[Path, typer.Option(help="Folder for keys and clients.")]) -> None:
+def secrets(
+    *,
+    to: Annotated[Path, typer.Option(help="Folder for keys and clients.")],
+    rotate_vault: Annotated[bool, typer.Option("--rotate-vault", help="Seal with a new key from now on.")] = False,
+) -> None:
     """Make the keys, passwords and clients of an installation; prints its environment, again the same."""
     from deploy.installing import environment  # noqa: PLC0415  (loaded when called)
 
-    for name, value in environment(to).items():
+    for name, value in environment(to, rotate_vault=rotate_vault).items():
         typer.echo(f"{name}={value}")
 
 

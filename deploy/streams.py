@@ -23,8 +23,15 @@ class BrokerSettings(BaseSettings):
     stream_replicas: int = Field(default=1, ge=1, le=5)
 
 
-async def make(url: str, *, replicas: int, ca_file: Path | None = None) -> None:
+async def make(url: str, *, replicas: int, ca_file: Path | None = None, anew: bool = False) -> None:
     """Make or change every stream.
+
+    Args:
+        url: of the broker's operator.
+        replicas: of each stream.
+        ca_file: authority of the broker's certificate.
+        anew: first remove those that are there, with what they hold: where the database was brought back, they know
+            more or less than it does.
 
     Raises:
         UnavailableError: the broker does not answer.
@@ -32,6 +39,8 @@ async def make(url: str, *, replicas: int, ca_file: Path | None = None) -> None:
     bus = Bus(url, name="wugan-streams", ca_file=ca_file)
     await bus.connect()
     try:
+        if anew:
+            await bus.remove_streams(EVENTS)
         await bus.reconcile_streams(EVENTS, replicas=replicas)
     finally:
         await bus.close()

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from deploy.backup.place import BackupError, Place
-from deploy.backup.reconciling import Account, Told, places, reconcile, say_again
+from deploy.backup.reconciling import Account, Told, databases, places, reconcile, say_again
 from deploy.backup.replaying import replay
 from deploy.backup.restoring import restore
 from deploy.backup.taking import follow as follow_server
@@ -67,9 +67,8 @@ def run_replay(data: Path, services: Sequence[str], *, days: int | None) -> int:
         if unknown := [each for each in services if each not in SERVICES]:
             msg = f"There is no service {unknown[0]}: they are {', '.join(SERVICES)}."
             raise BackupError(msg)
-        source = origin(data)
-        url = source.server.url(source.database)
-        for service, count in (await replay(url, services=services or SERVICES, days=days)).items():
+        urls = databases(data, Told())
+        for service, count in (await replay({each: urls[each] for each in services or SERVICES}, days=days)).items():
             _say(f"{service}: {count} messages are said again")
 
     return _told(work())

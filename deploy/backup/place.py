@@ -139,9 +139,21 @@ class Place:
         return fitting[-1]
 
 
+def fits(facts: Facts, secrets: Secrets) -> bool:
+    """Whether a backup was written with these keys; those from before grid had its own do not say which."""
+    return facts.keys in {fingerprint(secrets), _word(_of_before(secrets))}
+
+
 def fingerprint(secrets: Secrets) -> str:
-    """A word that changes with the keys a restored city cannot be read without; it reveals none of them."""
+    """A word that changes with the keys a restored city cannot be used without; it reveals none of them."""
+    return _word([*_of_before(secrets), secrets.grid_key])
+
+
+def _of_before(secrets: Secrets) -> list[str]:
     # The vault's keys only grow (the first seals, all open), so the oldest says which family they are of.
-    oldest = secrets.vault_keys.rsplit(",", 1)[-1]
-    parts = f"{secrets.subject_key}\n{secrets.name_key}\n{oldest}"
+    return [secrets.subject_key, secrets.name_key, secrets.vault_keys.rsplit(",", 1)[-1]]
+
+
+def _word(keys: list[str]) -> str:
+    parts = "\n".join(keys)
     return blake2b(parts.encode(), digest_size=8, person=b"wugan-backup").hexdigest()

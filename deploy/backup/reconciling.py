@@ -120,16 +120,26 @@ def places(data: Path, told: Told) -> Places:
         BackupError: no stack runs there.
         DatabaseUrlError: a URL is malformed.
     """
+    return Places(
+        databases=databases(data, told),
+        nats_url=told.nats_url.get_secret_value() if told.nats_url else _running_nats(DataFolder(data)),
+        ca_file=told.nats_ca_file,
+    )
+
+
+def databases(data: Path, told: Told) -> dict[str, str]:
+    """URL by service of the databases the environment names, else of the stack that runs in a folder.
+
+    Raises:
+        BackupError: no stack runs there.
+        DatabaseUrlError: a URL is malformed.
+    """
     own = {each: getattr(told, f"database_url_{each}") for each in SERVICES}
     if told.database_url or all(own.values()):
         whole = told.database_url or SecretStr("")
     else:
         whole = SecretStr(origin(data).server.url(DEFAULT_DATABASE))
-    return Places(
-        databases={service: _address(url or whole) for service, url in own.items()},
-        nats_url=told.nats_url.get_secret_value() if told.nats_url else _running_nats(DataFolder(data)),
-        ca_file=told.nats_ca_file,
-    )
+    return {service: _address(url or whole) for service, url in own.items()}
 
 
 def _address(url: SecretStr) -> str:

@@ -4,28 +4,26 @@ Rows are marked unsaid; the relay of each service says them again in their order
 one before finds it in his inbox and does nothing, so a replay is safe at any time, twice as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import asyncpg
-
-from deploy.local.clients import SERVICES
 
 DAYS = {"ingest": 14, "scoring": 30, "recognition": 90, "grid": 30, "notify": 14}
 """How far back, by service: what its stream would still hold (limits of shared/kit/bus)."""
 
 
-async def replay(url: str, *, services: Sequence[str] = SERVICES, days: int | None = None) -> dict[str, int]:
+async def replay(databases: Mapping[str, str], *, days: int | None = None) -> dict[str, int]:
     """Mark what was said as unsaid; the number of messages by service.
 
     Args:
-        url: of an administrator of the database.
-        services: whose outboxes; those without one are left out.
+        databases: URL by service whose outbox it is, of its own role or of an administrator; where there is none it is
+            left out.
         days: how far back; by default as far as each stream keeps.
     """
-    connection = await asyncpg.connect(url, timeout=10)
     counts = {}
-    try:
-        for service in services:
+    for service, url in databases.items():
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
             if await connection.fetchval("SELECT to_regclass($1)", f"{service}.outbox") is None:
                 continue
             tag = await connection.execute(
@@ -34,6 +32,6 @@ async def replay(url: str, *, services: Sequence[str] = SERVICES, days: int | No
                 DAYS[service] if days is None else days,
             )
             counts[service] = int(tag.split()[-1])
-    finally:
-        await connection.close()
+        finally:
+            await connection.close()
     return counts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.backup.place import STAMP, BackupError, Base, Place, fingerprint
+from deploy.backup.place import STAMP, BackupError, Base, Place, fits
 from deploy.backup.replaying import replay
 from deploy.local import postgres
 from deploy.local.clients import SERVICES
@@ -69,7 +69,7 @@ async def restore(data: Path, place: Place, *, base: str | None = None, at: date
         msg = f"The keys of the city are not in {folder.secrets}: put them there first; no backup holds them."
         raise BackupError(msg)
     secrets = load(folder.secrets)
-    if fingerprint(secrets) != chosen.facts.keys:
+    if not fits(chosen.facts, secrets):
         msg = f"The keys in {folder.secrets} are not those {chosen.name} was written with: names could not be read."
         raise BackupError(msg)
     folder.open(fresh=False, min_free_bytes=_MIN_FREE)
@@ -178,7 +178,7 @@ async def _look_and_replay(folder: DataFolder, server: Server) -> tuple[datetime
     try:
         await child.start()
         url = server.url(DEFAULT_DATABASE)
-        counts = await replay(url)
+        counts = await replay(dict.fromkeys(SERVICES, url))
         connection = await asyncpg.connect(url, timeout=5)
         newest = [await connection.fetchval(f"SELECT max(created_at) FROM {each}.outbox") for each in counts]  # noqa: S608
         await connection.close()

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,17 @@ def _register(found: Secrets, cards: Sequence[ClientCard]) -> None:
     after = json.dumps(list(listed.values()), indent=1).encode()
     if after != before:
         write_private(path, after)
+
+
+def add_vault_key(folder: Path) -> None:
+    """Put a new key before the vault's others: it seals from the next start on, all open."""
+    path = folder / "keys.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    held = kept["vault_keys"]
+    names = {each.partition(":")[0] for each in held.split(",")}
+    name = next(f"k{number}" for number in count(len(names) + 1) if f"k{number}" not in names)
+    kept["vault_keys"] = f"{name}:{secrets.token_hex(32)},{held}"
+    write_private(path, json.dumps(kept, indent=1).encode())
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from nats.errors import NoRespondersError, NoServersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, ServerError, ServiceUnavailableError
+from nats.js.errors import NotFoundError as NotThereError
 
 from shared.contracts.events import Event
 from shared.kit.bus.pull import Pull
@@ -285,6 +286,12 @@ class Bus:
                 deny_purge=True,
             )
             await self._keep_stream(config)
+
+    async def remove_streams(self, events: Iterable[Event]) -> None:
+        """Remove the streams of these events, with all they hold."""
+        for name in sorted({event.stream for event in events}):
+            with contextlib.suppress(NotThereError):
+                await self.context.delete_stream(name)
 
     async def _keep_stream(self, config: api.StreamConfig) -> None:
         try:

@@ -152,9 +152,10 @@ async def test_a_backup_is_restored_with_its_keys_only(tmp_path):
     with pytest.raises(BackupError, match=r"No base backup .* fits"):
         await restore(data, place, at=datetime(2026, 11, 25, tzinfo=UTC))
     kept = json.loads((data / "secrets" / "keys.json").read_text())
-    (data / "secrets" / "keys.json").write_text(json.dumps(kept | {"subject_key": "00" * 32}))
-    with pytest.raises(BackupError, match="are not those"):
-        await restore(data, place)
+    for name in ("subject_key", "grid_key"):
+        (data / "secrets" / "keys.json").write_text(json.dumps(kept | {name: "00" * 32}))
+        with pytest.raises(BackupError, match="are not those"):
+            await restore(data, place)
     # A key added to seal with opens what the older ones sealed.
     grown = {"vault_keys": f"k2:{'11' * 32},{keys.vault_keys}"}
     (data / "secrets" / "keys.json").write_text(json.dumps(kept | grown))
@@ -192,9 +193,9 @@ async def test_a_replay_marks_what_its_stream_would_still_hold(servers):
                 " VALUES (gen_random_uuid(), 's', '{}', '', now() - make_interval(days => $1), now())",
                 days,
             )
-        assert await replay(made.url(), services=("scoring", "nobody")) == {"scoring": 2}
-        assert await replay(made.url(), services=("scoring",)) == {"scoring": 0}
-        assert await replay(made.url(), services=("scoring",), days=40) == {"scoring": 1}
+        assert await replay({"scoring": made.url(), "grid": made.url()}) == {"scoring": 2}
+        assert await replay({"scoring": made.url()}) == {"scoring": 0}
+        assert await replay({"scoring": made.url()}, days=40) == {"scoring": 1}
     finally:
         await connection.close()
         made.drop()

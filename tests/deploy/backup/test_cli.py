@@ -1,5 +1,7 @@
 """What a person at the terminal is told when something cannot be done."""
 
+import re
+
 import pytest
 from typer.testing import CliRunner
 
@@ -7,7 +9,7 @@ from deploy.backup import taking
 from deploy.backup.place import Place
 from deploy.backup.taking import origin
 from deploy.cli import app
-from deploy.local.clients import service_cards
+from deploy.local.clients import SERVICES, service_cards
 from deploy.local.database import parse_url
 from deploy.local.programs import postgres_program
 from deploy.local.secrets import load_or_make
@@ -40,6 +42,10 @@ def test_a_backup_or_replay_without_a_running_stack_is_told(tmp_path, capfd, mon
     monkeypatch.delenv("WUGAN_NATS_URL", raising=False)
     code, said = asked(capfd, "reconcile", "--data", data)
     assert (code, "start the stack first" in said) == (1, True)
+    # Where every service names its own database, nothing else is needed: no folder, no keys.
+    for each in SERVICES:
+        monkeypatch.setenv(f"WUGAN_DATABASE_URL_{each.upper()}", "postgresql://admin:secret@127.0.0.1:1/wugan")
+    assert "Connect call failed" in asked(capfd, "replay", "--data", tmp_path / "nowhere")[1]
     assert "There is no service weather" in asked(capfd, "replay", "weather", "--data", data)[1]
 
 
@@ -70,6 +76,11 @@ def test_an_installation_is_told_its_secrets_and_gets_certificates(tmp_path, cap
     assert code == 0
     assert "WUGAN_SUBJECT_KEY=" in said
     assert asked(capfd, "secrets", "--to", tmp_path / "secrets")[1] == said
+    # A key that was put before the others is there whenever it is printed again: else what it sealed is lost.
+    rotated = asked(capfd, "secrets", "--to", tmp_path / "secrets", "--rotate-vault")[1]
+    before, after = (re.findall("WUGAN_VAULT_KEYS=(.+)", each)[0] for each in (said, rotated))
+    assert re.fullmatch(f"k2:[0-9a-f]{{64}},{before}", after)
+    assert asked(capfd, "secrets", "--to", tmp_path / "secrets")[1] == rotated == said.replace(before, after)
     code, said = asked(capfd, "certificates", "--to", tmp_path / "tls", "--host", "localhost", "--partner", "hrss")
     assert (code, "partner-hrss.crt was issued" in said) == (0, True)
     assert "is good for two months more" in asked(capfd, "certificates", "--to", tmp_path / "tls", "--host", "localhost",

@@ -219,9 +219,23 @@ def test_what_was_said_is_held_against_what_was_heard_every_night_by_each_servic
     assert container["args"] == ["deploy.cli", "reconcile"]
 
 
+def test_streams_are_rebuilt_by_the_broker_s_operator_and_each_service_s_role_when_somebody_asks_for_it():
+    asked = of_kind("CronJob")["rebuild"]["spec"]
+    assert asked["suspend"] is True
+    pod = asked["jobTemplate"]["spec"]["template"]["spec"]
+    (anew,), (said_again,) = pod["initContainers"], pod["containers"]
+    (made,) = of_kind("Job")["streams"]["spec"]["template"]["spec"]["containers"]
+    assert anew == made | {"args": [*made["args"], "--anew"]}
+    assert said_again["args"] == ["deploy.cli", "replay"]
+    (nightly,) = of_kind("CronJob")["reconcile"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert said_again["env"] == [each for each in nightly["env"] if "DATABASE" in each["name"]]
+
+
 def test_the_reconciliation_reaches_databases_and_broker_and_nobody_else():
     policies = of_kind("NetworkPolicy")
     ends = {"postgres": {"cnpg.io/cluster": "wugan-postgres"}, "nats": {"app.kubernetes.io/name": "nats"}}
+    selector = policies["reconcile"]["spec"]["podSelector"]["matchExpressions"][0]
+    assert sorted(selector["values"]) == sorted(of_kind("CronJob"))
     egress = policies["reconcile"]["spec"]["egress"]
     assert [rule["to"] for rule in egress] == [
         [{"podSelector": {"matchLabels": ends[end]}}] for end in ("nats", "postgres")
@@ -229,7 +243,9 @@ def test_the_reconciliation_reaches_databases_and_broker_and_nobody_else():
     for end, labels in ends.items():
         spec = policies[end]["spec"]
         assert spec["podSelector"] == {"matchLabels": labels}
-        assert "reconcile" in spec["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0]["values"]
+        assert set(of_kind("CronJob")) < set(
+            spec["ingress"][0]["from"][0]["podSelector"]["matchExpressions"][0]["values"]
+        )
 
 
 @pytest.mark.parametrize(("service", "setting"), [("ingest", "RAW_URL"), ("recognition", "FILES_URL")])

@@ -260,7 +260,10 @@ async def test_what_was_acknowledged_is_there_after_kill_9(own_nats):
             await client.jetstream().publish("ingest.x", str(number).encode())
     own_nats.kill("nats")
     await own_nats.wait_ready("nats")
+    await streams.make(own_nats.nats_url(), replicas=1)
     assert await messages_of(own_nats, "INGEST") == 50
+    await streams.make(own_nats.nats_url(), replicas=1, anew=True)
+    assert await messages_of(own_nats, "INGEST") == 0
 
 
 async def test_what_a_consumer_is_told_to_deliver_reaches_nobody_but_its_service(own_nats):
