@@ -64,8 +64,8 @@ async def _take(world: World, case: dict[str, Any]) -> None:
         await who.call("POST", "grid", f"{path}/conclusion", body=concluded)
         world.counts[f"case {conclusion}"] += 1
     else:
-        basis = [{"kind": "paper", "reference": f"village-{case['case_id'][:8]}"}]
-        body = {"finding": said.finding, "event_on": day, "basis": basis, "not_family": True}
+        paper = {"kind": "paper", "reference": f"village-{case['case_id'][:8]}", "day": world.today.isoformat()}
+        body = {"finding": said.finding, "event_on": day, "basis": [paper], "not_family": True}
         try:
             await who.call("POST", "grid", f"{path}/finding", body=body)
         except RefusedError as error:

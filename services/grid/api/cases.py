@@ -107,4 +107,4 @@ async def post_recusal(deps: Parts, caller: Involved, case_id: UUID, body: Recus
 
 
 def _basis(given: tuple[BasisIn, ...]) -> tuple[Basis, ...]:
-    return tuple(Basis(kind=each.kind, reference=each.reference) for each in given)
+    return tuple(Basis(kind=each.kind, reference=each.reference, day=each.day) for each in given)

@@ -129,10 +129,14 @@ EARLIER_SIGHTING = "earlier_sighting"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a step rests on: a visit of this platform, or the kind of a paper and where it is kept."""
+    """What a step rests on: a visit of this platform, or the kind of a paper and where it is kept.
+
+    `day` is the one of which a paper tells, e.g. on which a hospital treated the person; not when it was written.
+    """
 
     kind: str
     reference: str
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +228,28 @@ def dates(kind: SuspicionKind, result: VisitResult) -> bool:
 def names_a_paper(basis: Iterable[Basis]) -> bool:
     """Whether anything but the word of somebody at the door carries a step."""
     return any(each.kind != VISIT for each in basis)
+
+
+def doubts_papers(
+    kind: SuspicionKind, finding: Finding, papers: Sequence[Basis], event_on: date | None, today: date
+) -> str | None:
+    """Why papers alone do not clear somebody; None where they do, or the finding clears nobody.
+
+    They say that he lived on some day, and nothing of what happened after it.
+    """
+    if finding not in _CLEARING[kind] or kind is SuspicionKind.DUPLICATE_RECEIPT:
+        return None
+    last_day = paper_day(papers)
+    if last_day is None:
+        return "seen_on_missing"
+    if last_day > today:
+        return "seen_on_in_the_future"
+    return "seen_before_it_happened" if event_on is not None and last_day < event_on else None
+
+
+def paper_day(papers: Iterable[Basis]) -> date | None:
+    """The last day of which any of these papers tells."""
+    return max((each.day for each in papers if each.day is not None), default=None)
 
 
 def doubts(

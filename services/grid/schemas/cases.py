@@ -16,6 +16,11 @@ class BasisIn(In):
 
     kind: Word
     reference: Reference
+    day: EventDay | None = Field(
+        default=None,
+        description="of which the paper tells, e.g. on which a hospital treated the person; "
+        "one has to name it where papers alone clear somebody",
+    )
 
 
 class FindingIn(In):
@@ -87,6 +92,7 @@ class BasisOut(Out):
 
     kind: str
     reference: str
+    day: date | None = Field(description="of which a paper tells, where it was named")
 
 
 class StepOut(Out):

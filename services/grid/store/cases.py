@@ -197,7 +197,10 @@ async def move(tx: WriteTx, case_id: UUID, grid_code: str, worker_id: str, now: 
 
 async def add_step(tx: WriteTx, case_id: UUID, step: Step) -> None:
     """Add to the history of a case."""
-    basis = [{"kind": each.kind, "reference": each.reference} for each in step.basis]
+    basis = [
+        {"kind": each.kind, "reference": each.reference} | ({"day": each.day.isoformat()} if each.day else {})
+        for each in step.basis
+    ]
     await tx.run(
         "INSERT INTO case_steps (case_id, action, actor, role, happened_at, outcome, event_on, basis, note) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9)",
@@ -232,9 +235,13 @@ def _step(row: asyncpg.Record) -> Step:
         happened_at=row["happened_at"],
         outcome=row["outcome"],
         event_on=row["event_on"],
-        basis=tuple(Basis(**each) for each in basis),
+        basis=tuple(Basis(kind=each["kind"], reference=each["reference"], day=_day(each.get("day"))) for each in basis),
         note=row["note"],
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 async def another_worker(tx: ReadTx, grid_code: str, not_these: Iterable[str]) -> str | None:

@@ -19,10 +19,12 @@ from services.grid.domain.cases import (
     bars,
     confirms,
     doubts,
+    doubts_papers,
     follow,
     is_second_look,
     last,
     names_a_paper,
+    paper_day,
     shows,
     visits_of_this_round,
 )
@@ -113,7 +115,8 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         BarredError: his own visit, or recused.
         BasisMissingError: neither a visit that shows it nor a paper, no paper where a benefit may end on it, or no
             second visit after an inconclusive look.
-        DoesNotFollowError: a benefit may end on it, and its day is missing.
+        DoesNotFollowError: a benefit may end on it and its day is missing, or papers alone clear the person and tell
+            of no day since it is said to have happened.
     """
     case, steps = await _take(tx, case_id, view)
     steps, who = await _under_one_name(tx, deps, caller, steps)
@@ -125,6 +128,9 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
     proofs = [visit for visit in visits if shows(visit, Finding(opinion.outcome))]
     basis = (*opinion.basis, *(each for visit in proofs for each in visit.basis))
     _check(case, opinion, basis)
+    if not proofs:
+        papers, today = opinion.basis, deps.clock.today()
+        _allow(doubts_papers(case.kind, Finding(opinion.outcome), papers, case.event_on, today))
     step = await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
     other = another_matter(case.kind, Finding(opinion.outcome))
     if other is not None:
@@ -178,8 +184,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     if opinion.event_on not in {None, case.event_on}:
         # Every overpayment is counted from this day: nobody names it alone.
         reason = "event_on_differs"
-    if reason is not None:
-        raise DoesNotFollowError(reason)
+    _allow(reason)
     now = deps.clock.now()
     changed = replace(
         case,
@@ -193,7 +198,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
     await _end_knocks(tx, deps, case.subject, conclusion)
-    fact = _fact(changed, conclusion, now, evidence_ids, _seen_on(steps, conclusion))
+    fact = _fact(changed, conclusion, now, evidence_ids, _seen_on(compared, conclusion))
     await deps.outbox.say(tx, CASE_CONCLUDED, fact)
     await hear_conclusion(tx, deps, case_id, conclusion)
     return changed
@@ -222,12 +227,15 @@ def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
         raise BasisMissingError(detail)
     if not confirms(case.kind, Finding(opinion.outcome)):
         return
-    if opinion.event_on is None:
-        reason = "event_on_missing"
-        raise DoesNotFollowError(reason)
+    _allow(None if opinion.event_on else "event_on_missing")
     if not names_a_paper(basis):
         detail = "A benefit may end on this: name the paper in `basis`, or send somebody who is shown one at the door."
         raise BasisMissingError(detail)
+
+
+def _allow(doubt: str | None) -> None:
+    if doubt is not None:
+        raise DoesNotFollowError(doubt)
 
 
 async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[Step]]:
@@ -313,13 +321,22 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
 
 
 def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
-    """On which day the person was seen who is not what he was suspected to be: at the door, or as it was found."""
+    """On which day the person was seen last who is not what he was suspected to be: at the door, or as papers tell.
+
+    Nobody counts who withdrew. Papers of two benefits tell of no day, so that their finding stands for it.
+    """
     if conclusion not in CLEARING:
         return None
-    seen = [each.happened_at for each in steps if each.action is CaseAction.VISIT and each.outcome in SIGHTINGS]
-    found = last(steps, CaseAction.FIND)
+    barred, found = actors(steps, CaseAction.RECUSAL), last(steps, CaseAction.FIND)
     assert found is not None
-    return max(seen, default=found.happened_at).astimezone(SHANGHAI).date()
+    seen = [
+        each.happened_at.astimezone(SHANGHAI).date()
+        for each in steps
+        if each.action is CaseAction.VISIT and each.outcome in SIGHTINGS and each.actor not in barred
+    ]
+    told = paper_day(found.basis)
+    days = [*seen, *([told] if told else [])]
+    return max(days, default=found.happened_at.astimezone(SHANGHAI).date())
 
 
 def _fact(

@@ -17,6 +17,7 @@ from tests.services.grid.town import (
 )
 
 ANNA = subject(1)
+TREATED = {"kind": "hospital_paper", "reference": "h-1", "day": "2023-10-29"}
 FOUND_DEAD = {"finding": "dead", "event_on": "2023-09-09", "not_family": True}
 
 
@@ -69,13 +70,15 @@ async def test_a_year_mistyped_by_nine_hundred_is_refused_where_it_is_typed(dete
     ("knocks", "basis", "seen_on"),
     [
         (["seen_alive"], [], NOW.date() + timedelta(1)),
-        (["absent_informed_by"], [{"kind": "hospital_paper", "reference": "h-1"}], NOW.date() + timedelta(9)),
+        (["absent_informed_by"], [TREATED], NOW.date() - timedelta(3)),
+        # A relative who says that she lives is no sighting.
+        (["family"], [TREATED], NOW.date() - timedelta(3)),
     ],
 )
 async def test_a_false_death_tells_when_the_person_was_seen(detected, knocks, basis, seen_on):
     detected.clock.move(timedelta(days=1))
     for result in knocks:
-        await knock(detected, result)
+        await (said_by_family(detected) if result == "family" else knock(detected, result))
     detected.clock.move(timedelta(days=8))
     await reviewed(detected, finding="alive", basis=basis, not_family=True)
     detected.clock.move(timedelta(days=4))
@@ -159,13 +162,18 @@ async def test_whoever_takes_a_step_states_that_he_is_not_family(detected, name,
     assert (await step(detected, name, headers, **body, not_family=False)).status_code == 422
 
 
-async def test_what_a_relative_found_at_the_door_proves_nothing(detected):
-    task = (await detected.rows("SELECT task_id, worker_id FROM tasks"))[0]
-    body = visit(task["task_id"], "dead", family=True)
-    answer = (await detected.ask("POST", "/v1/visits", headers=detected.member(task["worker_id"]), json=body)).json()
+async def said_by_family(town: Town, result: str = "seen_alive") -> None:
+    """A member who is family reports, and a leader accepts it."""
+    task = (await town.rows("SELECT task_id, worker_id FROM tasks"))[0]
+    body = visit(task["task_id"], result, at=town.clock.now(), family=True)
+    answer = (await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=body)).json()
     assert answer["notes"] == ["in_review"]
     path = f"/v1/visits/{body['visit_id']}/review"
-    await detected.ask("POST", path, headers=detected.village(), json={"verdict": "accepted"})
+    await town.ask("POST", path, headers=town.village(), json={"verdict": "accepted"})
+
+
+async def test_what_a_relative_found_at_the_door_proves_nothing(detected):
+    await said_by_family(detected, "dead")
     assert (await step(detected, "finding", detected.village(), **FOUND_DEAD)).json()["code"] == "basis_missing"
 
 
@@ -177,8 +185,7 @@ async def test_a_visit_carries_only_what_it_shows(detected, met, finding):
     await knock(detected, met)
     body = {"finding": finding, "event_on": "2023-09-09"}
     assert (await step(detected, "finding", detected.village(), **body)).json()["code"] == "basis_missing"
-    paper = [{"kind": "death_certificate", "reference": "archive-7"}]
-    assert (await step(detected, "finding", detected.village(), **body, basis=paper)).status_code == 200
+    assert (await step(detected, "finding", detected.village(), **body, basis=[TREATED])).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -191,7 +198,7 @@ async def test_a_visit_carries_only_what_it_shows(detected, met, finding):
 )
 async def test_a_conclusion_follows_from_the_finding(detected, finding, conclusion, reason):
     await knock(detected, "dead")
-    await reviewed(detected, finding=finding, event_on="2023-09-09", basis=[{"kind": "minutes", "reference": "m-1"}])
+    await reviewed(detected, finding=finding, event_on="2023-09-09", basis=[TREATED])
     answer = await step(detected, "conclusion", detected.officer("agency"), conclusion=conclusion)
     assert (answer.status_code, answer.json()["reason"]) == (409, reason)
     assert await detected.said("grid.case.concluded.v1") == []

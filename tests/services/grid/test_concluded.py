@@ -75,7 +75,10 @@ class TestCleared:
 
     async def clear(self, town: Town) -> None:
         for case in await town.rows("SELECT case_id, kind FROM cases ORDER BY case_id"):
-            path, paper = f"/v1/cases/{case['case_id']}", [{"kind": "lease", "reference": "l-1"}]
+            path, paper = (
+                f"/v1/cases/{case['case_id']}",
+                [{"kind": "lease", "reference": "l-1", "day": str(NOW.date())}],
+            )
             body = {"finding": "present", "not_family": True, "basis": paper}
             await town.ask("POST", f"{path}/finding", headers=town.village(), json=body)
             agrees = {"verdict": "agreed", "not_family": True}

@@ -204,7 +204,7 @@ class TestRevocation:
         await town.hear(suspected(ANNA), revoked(ANNA, FAKE))
         unmatched = "SELECT state FROM tasks WHERE reason = 'unmatched'"
         assert [row["state"] for row in await town.rows(unmatched)] == ["closed"]
-        paper = [{"kind": "lease", "reference": "l-1"}]
+        paper = [{"kind": "lease", "reference": "l-1", "day": str(NOW.date())}]
         await reviewed(town, finding="alive", basis=paper)
         answer = await step(town, "conclusion", town.officer("agency"), conclusion="unfounded")
         assert answer.json()["reason"] == "register_to_correct"

@@ -117,7 +117,11 @@ async def finish(town: Town, truth: dict[UUID, str]) -> None:
         village = town.village(case["division"])
         dead = truth[case["subject"]] == "dead"
         finding = {"finding": "dead", "event_on": "2023-10-20"} if dead else {"finding": "present"}
-        body = {**finding, "not_family": True, "basis": [{"kind": "paper", "reference": "a-1"}]}
+        body = {
+            **finding,
+            "not_family": True,
+            "basis": [{"kind": "paper", "reference": "a-1", "day": str(town.clock.today())}],
+        }
         assert (await town.ask("POST", f"{path}/finding", headers=village, json=body)).status_code == 200
         await town.ask("POST", f"{path}/review", headers=town.officer("town"), json=AGREED)
         body = {"conclusion": "confirmed" if dead else "unfounded", "not_family": True}

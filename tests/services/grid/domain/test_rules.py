@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.grid.domain import holders, roll
-from services.grid.domain.cases import CaseAction, Finding, Step, bars, doubts, is_second_look
+from services.grid.domain.cases import Basis, CaseAction, Finding, Step, bars, doubts, doubts_papers, is_second_look
 from services.grid.domain.priority import SUSPICION, visit_priority
 from services.grid.domain.views import View, office_view
 from services.grid.domain.visits import Form, Informant, Visit, closing_visit, shortcomings
@@ -267,6 +267,21 @@ class TestConclusion:
     )
     def test_a_conclusion_follows_from_the_finding(self, kind, finding, conclusion, event_on, doubt):
         assert doubts(kind, finding, conclusion, event_on, TODAY) == doubt
+
+    @pytest.mark.parametrize(
+        ("kind", "finding", "days", "doubt"),
+        [
+            (SuspicionKind.DEATH, Finding.ALIVE, [None], "seen_on_missing"),
+            (SuspicionKind.DEATH, Finding.ALIVE, [-20], "seen_before_it_happened"),
+            (SuspicionKind.DEATH, Finding.ALIVE, [1], "seen_on_in_the_future"),
+            (SuspicionKind.MISSING, Finding.PRESENT, [-20, -10, None], None),
+            (SuspicionKind.DEATH, Finding.DEAD, [None], None),
+            (SuspicionKind.DUPLICATE_RECEIPT, Finding.NO_DUPLICATE, [None], None),
+        ],
+    )
+    def test_papers_alone_clear_somebody_by_a_day_on_which_he_lived(self, kind, finding, days, doubt):
+        papers = [Basis(kind="bill", reference="b", day=TODAY + timedelta(day) if day else None) for day in days]
+        assert doubts_papers(kind, finding, papers, TODAY - timedelta(days=10), TODAY) == doubt
 
     def test_a_register_that_tells_a_death_of_the_living_is_corrected(self):
         said = {
