@@ -28,6 +28,11 @@ def next_month(day: date) -> date:
     return month_start(month_number(day) + 1)
 
 
+def whole_month(day: date) -> date:
+    """First day of the first month that has not begun before `day`: money leaves by the month, one begun is paid."""
+    return day if day.day == 1 else next_month(day)
+
+
 def months_between(first: date, last: date) -> int:
     """Whole months from the month of `first` to the month of `last`, both counted; never below zero."""
     return max(0, month_number(last) - month_number(first) + 1)

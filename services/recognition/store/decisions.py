@@ -205,6 +205,11 @@ async def set_decision_state(tx: WriteTx, decision_id: UUID, state: DecisionStat
     )
 
 
+async def set_stops_from(tx: WriteTx, decision_id: UUID, stops_from: date) -> None:
+    """Let a stop begin later than was announced."""
+    await tx.run("UPDATE decision SET stops_from = $2 WHERE decision_id = $1", decision_id, stops_from)
+
+
 async def list_beneath(tx: WriteTx, ended: Decided) -> list[Decided]:
     """Suspensions still in effect beneath the end of a benefit, the newest first."""
     rows = await tx.fetch(

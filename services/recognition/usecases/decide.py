@@ -8,7 +8,7 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.enrolments import Decision, Status, Step, TransitionError, after
 from services.recognition.domain.feed import EventKind
-from services.recognition.domain.months import next_month
+from services.recognition.domain.months import next_month, whole_month
 from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
@@ -94,9 +94,7 @@ async def decide(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, sai
         proposal = _found_otherwise(deps, proposal, said.reason)
     version = deps.programs[proposal.program].in_force(deps.clock.today())
     by_rule = proposal.stops_from or version.stops_from(proposal.reason, proposal.event_on or deps.clock.today())
-    first_unpaid = said.begins or by_rule
-    if first_unpaid.day != 1:
-        first_unpaid = next_month(first_unpaid)  # money leaves by the month: one begun is paid
+    first_unpaid = whole_month(said.begins or by_rule)
     if first_unpaid < by_rule:
         detail = f"By the rule of the program {by_rule.isoformat()} is the first day that is not due."
         raise MalformedError(detail)

@@ -1,11 +1,13 @@
 """Carrying a decision out, or giving it up. No other code path stops anybody."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.enrolments import Status, Step
-from services.recognition.domain.programs import Effect, SuspensionReason
+from services.recognition.domain.months import whole_month
+from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, decisions, objections, proposals
 from services.recognition.store.decisions import Decided, Proposal
@@ -64,6 +66,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     expect_decision(decided, DecisionState.NOTICE)
     await certificates.lock_shard(tx, shard_of(decided.subject))
     await _may_stop(deps, tx, decided)
+    decided = await _not_before(tx, decided, deps.clock.today())
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     step = STEPS[decided.effect]
     status = step_after(enrolment.status, step, decided)
@@ -73,6 +76,15 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     await _say_stopped(deps, tx, decided)
     await open_overpayment(deps, tx, decided)
     return await get_decision(tx, decision_id, caller)
+
+
+async def _not_before(tx: WriteTx, decided: Decided, today: date) -> Decided:
+    """Lateness takes nothing back: the months until it is carried out were paid by our own advice."""
+    first = whole_month(today)
+    if decided.reason is not EndingEvent.OVERDUE or first <= decided.stops_from:
+        return decided
+    await decisions.set_stops_from(tx, decided.decision_id, first)
+    return replace(decided, stops_from=first)
 
 
 async def _say_stopped(deps: Deps, tx: WriteTx, decided: Decided) -> None:
