@@ -83,6 +83,7 @@ def demo(  # noqa: PLR0913  (options of a command)
         options = DemoOptions(
             data=data, scale=scale, seed=seed, port_base=port_base, stay=stay, disturb=disturb, traces=traces,
             sources=frozenset(source) if source else None, database_url=database_of(os.environ),
+            patience=600 + 21_600 * scale,
         )  # fmt: skip
         code = run_demo(options)
     except StackError as error:

@@ -9,6 +9,7 @@ from rich.console import Console
 from tests.bench import load, report
 from tests.bench.figures import Budget, figure, in_turn
 from tests.bench.scaling import VARIANTS, Kept, Measured
+from tests.bench.scaling import write as write_scaling
 
 
 def test_a_figure_is_the_median_of_its_runs_beside_that_of_the_baseline():
@@ -110,6 +111,14 @@ def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(
     assert again.holds(VARIANTS[2], 0.01)
     assert not again.holds(VARIANTS[2], 0.1)
     assert again.unlike() == []
+    assert again.whole() == []
     again.add(ran(3, 1.0, 89))
     assert [each.variant for each in again.unlike()] == [VARIANTS[3].name]
+    again.add(ran(2, 1.0, 90))
+    assert [(each.scale, each.variant) for each in again.whole()] == [(1.0, each.name) for each in VARIANTS]
+    write_scaling(tmp_path, again.whole(), {"processors": "2"})
+    page, plot = ((tmp_path / f"scaling.{kind}").read_text(encoding="utf-8") for kind in ("md", "svg"))
+    assert all(f"| {each.name} | 10 | 2.0 s | 5 | 200000.0 | 100000.0 |" in page for each in VARIANTS)
+    assert "(scaling.svg)" in page
+    assert plot.count("scale 1)") == len(VARIANTS)
     assert Kept(file, "b").found == []
