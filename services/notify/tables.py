@@ -99,6 +99,13 @@ MESSAGE = sa.Table(
     sa.Column("in_inbox", sa.Boolean, nullable=False, comment="the row itself is the delivery to the inbox"),
     sa.Column("read_at", _AT, comment="when its person first looked at it there"),
     sa.Column("refused", sa.Text, comment="why nobody is told; null otherwise"),
+    sa.Column(
+        "given_up",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="true: it is not so any more, and is not brought",
+    ),
     sa.Column("created_at", _AT, nullable=False),
     sa.CheckConstraint("lane BETWEEN 0 AND 2", name="lane"),
     sa.CheckConstraint(

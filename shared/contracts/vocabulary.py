@@ -201,6 +201,7 @@ class NoticeKind(StrEnum):
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     WITHDRAWN = "withdrawn"
+    OTHER_STANDS = "other_stands"
     TERMINATED = "terminated"
     REDUCED = "reduced"
     PAYEE_CHANGE = "payee_change"
@@ -209,6 +210,8 @@ class NoticeKind(StrEnum):
     PLAN_AGREED = "plan_agreed"
     INSTALMENT_DUE = "instalment_due"
     REPAID = "repaid"
+    NOT_OWED = "not_owed"
+    REFERRED = "referred"
     APOLOGY = "apology"
     ANSWERED = "answered"
 

@@ -44,10 +44,8 @@ _WITH_DEADLINE: Final = frozenset(
     }
 )
 _DEATHS: Final = frozenset({"death", "declared_dead", "household_extinct"})
-_RECOVERY: Final = (NoticeKind.REFUND, NoticeKind.PLAN_AGREED, NoticeKind.INSTALMENT_DUE, NoticeKind.REPAID)
-_WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, *_RECOVERY})
-_GOES_ON: Final = frozenset({NoticeKind.RESUMED, NoticeKind.ARREARS, NoticeKind.WITHDRAWN, NoticeKind.APOLOGY})
-_FALSE_DEATH: Final = "false_death"
+_DEMANDS: Final = (NoticeKind.REFUND, NoticeKind.PLAN_AGREED, NoticeKind.INSTALMENT_DUE, NoticeKind.REFERRED)
+_WITH_AMOUNT: Final = frozenset({NoticeKind.ARREARS, NoticeKind.REPAID, NoticeKind.NOT_OWED, *_DEMANDS})
 STOPS: Final = frozenset(
     NOTICES[kind]
     for kind in (
@@ -59,27 +57,20 @@ STOPS: Final = frozenset(
     )
 )
 """Templates of what a decision takes; nobody need hear it any more once the decision has been given up."""
-GIVEN_UP: Final = frozenset({NOTICES[NoticeKind.RESUMED], NOTICES[NoticeKind.WITHDRAWN]})
+GIVEN_UP: Final = frozenset(
+    NOTICES[kind] for kind in (NoticeKind.RESUMED, NoticeKind.WITHDRAWN, NoticeKind.OTHER_STANDS)
+)
 """Templates that say so."""
+DEMANDS: Final = frozenset(NOTICES[kind] for kind in _DEMANDS)
+"""Templates of what asks for money; nobody need hear it any more once nothing of it is owed."""
+SETTLED: Final = frozenset(NOTICES[kind] for kind in (NoticeKind.REPAID, NoticeKind.NOT_OWED))
+"""Templates that say so, unless for a reason in `IN_PART`."""
+IN_PART: Final = frozenset({"repaid_in_part", "written_off_in_part"})
 
 
 def tells_of_death(fact: StopRequestConcluded) -> bool:
     """Whether a request to stop tells of a death: by its code, or by the one that people read in its words."""
     return fact.reason in _DEATHS
-
-
-def given_up_by(fact: NoticeGiven) -> frozenset[str]:
-    """Templates of what a decision takes that nobody need hear once it has been given up.
-
-    What was paid while somebody was in prison stays to be given back; what was paid to somebody wrongly taken for dead
-    was his.
-    """
-    return STOPS | {NOTICES[kind] for kind in _RECOVERY} if finds_alive(fact) else STOPS
-
-
-def finds_alive(fact: NoticeGiven) -> bool:
-    """Whether officers have found that a recorded death was none."""
-    return fact.kind in _GOES_ON and fact.reason == _FALSE_DEATH
 
 
 def revoked(fact: CertificateRevoked) -> Drafts:

@@ -57,6 +57,11 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "objection_dismissed": "nothing changes",
     "repaid_in_part": "a balance remains",
     "repaid_in_full": "all is returned",
+    "written_off": "given up",
+    "written_off_in_part": "given up in part",
+    "referred_to_administrative_order": "an order was made",
+    "referred_to_court": "a court was asked",
+    "referred_to_police": "the police was told",
 }
 
 

@@ -102,6 +102,11 @@ ENDINGS: Final[Mapping[str, str]] = {
     "objection_dismissed": "原处理不变",
     "repaid_in_part": "还有余额待退",
     "repaid_in_full": "已全部退清",
+    "written_off": "经批准不再追回",
+    "written_off_in_part": "经批准减免一部分",
+    "referred_to_administrative_order": "已作出责令退还决定",
+    "referred_to_court": "已申请法院强制执行",
+    "referred_to_police": "已移送公安机关",
 }
 """Why a benefit rests, ends or goes on, in neutral words: a record is named as a record, never as guilt."""
 

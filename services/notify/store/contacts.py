@@ -45,7 +45,7 @@ JOIN unnest($5::text[], $6::text[], $7::bool[], $8::bool[], $9::bool[])
     AS w (template, channel, disturbs, for_family, latest_only) USING (template)
 LEFT JOIN preference o ON o.subject = m.subject AND m.audience = 'citizen'
 LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked
-WHERE m.refused IS NULL AND NOT (m.lane > 0 AND o.information IS FALSE)
+WHERE m.refused IS NULL AND NOT m.given_up AND NOT (m.lane > 0 AND o.information IS FALSE)
   AND (w.for_family OR m.audience <> 'family') AND (n.subject IS NULL OR (m.lane = 0 AND w.for_family))
   AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.channel = ANY($4::text[])
                   AND d.status <> 'waiting')

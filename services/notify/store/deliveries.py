@@ -18,7 +18,8 @@ from services.notify.store.endings import Ended
 from shared.kit.db import ReadTx, WriteTx
 
 # Between the look and the call somebody may be recorded as dead, have asked for no information, be certified, or have
-# had his message of the day. A legal notice to somebody recorded as dead goes to his family.
+# had his message of the day, and a decision may be given up. A legal notice to somebody recorded as dead goes to his
+# family.
 # On a city's first morning the statistics still tell of an empty table, and every plan looks alike: so the rows picked
 # are judged once and updated by their place, and a person's other messages found by the person (`|| ''` leaves no way).
 _CLAIM: Final = """
@@ -29,12 +30,13 @@ WITH picked AS (
                AS unwanted,
            template = ANY($10::text[]) AND EXISTS (
                SELECT FROM message m JOIN message c ON c.subject = m.subject AND c.template = $11
-               WHERE m.id = message_id AND c.variables->>'valid_until' > m.variables->>'due_on') AS moot
+               WHERE m.id = message_id AND c.variables->>'valid_until' > m.variables->>'due_on') AS moot,
+           lane = 0 AND EXISTS (SELECT FROM message m WHERE m.id = message_id AND m.given_up) AS given_up
     FROM delivery WHERE channel = $1 AND status = 'queued' AND due_at <= $2::timestamptz AND lane <= $3
     ORDER BY lane, due_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ), weighed AS (
-    SELECT p.*, CASE WHEN p.lane = 0 THEN NULL WHEN p.dead THEN 'recorded_dead' WHEN p.unwanted THEN 'opted_out'
-                     WHEN p.moot THEN 'certified_since' END AS dropped
+    SELECT p.*, CASE WHEN p.given_up THEN 'given_up' WHEN p.lane = 0 THEN NULL WHEN p.dead THEN 'recorded_dead'
+                     WHEN p.unwanted THEN 'opted_out' WHEN p.moot THEN 'certified_since' END AS dropped
     FROM picked p
 ), judged AS MATERIALIZED (
     SELECT w.*, w.dropped IS NULL AND $5::bool AND w.lane > 0 AND w.subject IS NOT NULL AND (
@@ -47,8 +49,8 @@ WITH picked AS (
     FROM weighed w
 ), changed AS (
     UPDATE delivery d
-    SET status = CASE WHEN j.dropped = 'certified_since' THEN 'merged' WHEN j.dropped IS NOT NULL THEN 'refused'
-                      WHEN j.held THEN 'queued' ELSE 'sending' END,
+    SET status = CASE WHEN j.dropped IN ('certified_since', 'given_up') THEN 'merged'
+                      WHEN j.dropped IS NOT NULL THEN 'refused' WHEN j.held THEN 'queued' ELSE 'sending' END,
         reason = CASE WHEN j.held THEN 'one_a_day' ELSE j.dropped END,
         due_at = CASE WHEN j.held THEN $7::timestamptz ELSE d.due_at END,
         ended_at = CASE WHEN j.dropped IS NOT NULL THEN $2::timestamptz END,
@@ -108,6 +110,7 @@ SELECT d.message_id, d.channel, d.attempt + 1, d.subject, d.template, d.lane, d.
 FROM delivery d LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND d.personal AND d.lane > 0
 WHERE d.channel = $1 AND d.status = 'failed' AND d.handed_at IS NULL AND d.ended_at >= $2
   AND ($5::text IS NULL OR d.reason = $5) AND n.subject IS NULL
+  AND NOT EXISTS (SELECT FROM message v WHERE v.id = d.message_id AND v.given_up)
   AND NOT EXISTS (SELECT FROM delivery o WHERE o.message_id = d.message_id
                   AND ((o.channel = d.channel AND o.attempt > d.attempt)
                        OR o.status IN ('waiting', 'queued', 'sending', 'handed', 'delivered')))

@@ -62,7 +62,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[]) AS w (message_id, ch
 JOIN message m ON m.id = w.message_id
 LEFT JOIN contact c ON c.subject = m.subject
 LEFT JOIN do_not_write n ON n.subject = m.subject AND n.blocked AND m.audience = 'citizen'
-WHERE n.subject IS NULL OR m.lane = 0
+WHERE (n.subject IS NULL OR m.lane = 0) AND NOT m.given_up
 ON CONFLICT DO NOTHING
 """
 _TRIED: Final = "SELECT message_id, channel FROM delivery WHERE message_id = ANY($1::uuid[])"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
-from services.notify.domain.facts import GIVEN_UP
+from services.notify.domain.facts import DEMANDS, GIVEN_UP, IN_PART, SETTLED, STOPS
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
@@ -95,20 +95,29 @@ WHERE x.template = $1 AND d.subject = x.subject AND d.template = ANY($3::text[])
   AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($4::text[])))
   AND m.variables->>'due_on' < x.variables::jsonb->>'valid_until'
 """
-# A decision that was given up is as if it had never been told: what has not been brought of it stays where it is.
+# A decision that was given up is as if it had never been told: what has not been brought of it stays where it is, and
+# is not tried again either. Of money asked for, what was asked before it was settled: more may have been paid since,
+# and be asked for anew. Ids of notices grow with time.
 _GIVE_UP: Final = """
+WITH void AS (
+    UPDATE message m SET given_up = true
+    WHERE m.subject = $1 AND m.decision_id = $2 AND NOT m.given_up AND EXISTS (
+        SELECT FROM message w WHERE w.subject = m.subject AND w.decision_id = m.decision_id
+            AND (m.template = ANY($4::text[]) AND w.template = ANY($5::text[])
+                 OR m.template = ANY($7::text[]) AND w.template = ANY($8::text[]) AND w.about > m.about
+                    AND w.variables->>'reason' <> ALL($9::text[])))
+    RETURNING m.id
+)
 UPDATE delivery d SET status = 'merged', reason = 'given_up', ended_at = $3
-FROM message m
-WHERE m.subject = $1 AND m.decision_id = $2 AND m.template = ANY($4::text[]) AND d.message_id = m.id
+FROM void WHERE d.message_id = void.id
   AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($6::text[])))
-  AND EXISTS (SELECT FROM message w
-              WHERE w.subject = m.subject AND w.decision_id = m.decision_id AND w.template = ANY($5::text[]))
 """
 # What nobody has been handed; of what a provider may have, the same id would be taken for the same message.
 _TAKE_BACK: Final = """
 WITH kept AS (
     DELETE FROM message m
     WHERE m.subject = $1 AND m.created_at >= $2 AND m.read_at IS NULL AND m.template = ANY($3::text[])
+      AND NOT m.given_up
       AND (m.refused = 'recorded_dead' OR m.audience = 'family'
            OR EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.reason = 'recorded_dead'))
       AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id
@@ -191,19 +200,19 @@ async def withdraw_reminders(tx: WriteTx, channels: Sequence[str], now: datetime
 
 
 async def withdraw_given_up(
-    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, told: Collection[str], channels: Sequence[str]
+    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, channels: Sequence[str]
 ) -> None:
-    """Withdraw what tells of a decision that has been given up, whichever was heard first.
+    """Withdraw what tells of a decision that has been given up, or asks for what is settled, whichever came first.
 
     Args:
         tx: the transaction.
         subject: of the decision.
         decision_id: the one heard of.
         now: business time.
-        told: templates that would not be true any more.
         channels: the villages'.
     """
-    await tx.run(_GIVE_UP, subject, decision_id, now, list(told), list(GIVEN_UP), list(channels))
+    lists = (STOPS, GIVEN_UP, channels, DEMANDS, SETTLED, IN_PART)
+    await tx.run(_GIVE_UP, subject, decision_id, now, *(list(each) for each in lists))
 
 
 async def take_back(tx: WriteTx, subject: UUID, since: datetime, templates: Collection[str]) -> list[Drafts]:

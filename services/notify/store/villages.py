@@ -19,7 +19,7 @@ SELECT d.message_id, d.subject, m.template, m.version, m.variables::text AS vari
 FROM contact c JOIN delivery d ON d.subject = c.subject JOIN message m ON m.id = d.message_id
 LEFT JOIN preference p ON p.subject = c.subject LEFT JOIN do_not_write n ON n.subject = c.subject AND n.blocked
 WHERE c.division = $1 AND d.channel = $2 AND d.status = 'handed' AND ($3::uuid[] IS NULL OR d.message_id = ANY($3))
-  AND NOT (d.personal AND d.lane > 0 AND n.subject IS NOT NULL)
+  AND NOT (d.personal AND d.lane > 0 AND n.subject IS NOT NULL) AND NOT m.given_up
 ORDER BY m.lane, d.handed_at, d.message_id LIMIT $4
 """
 _OF_VILLAGE: Final = """

@@ -109,9 +109,8 @@ async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
     await contacts.lock_shard(tx, fact.subject.hex[0])
     await write(tx, deps, [facts.notice(fact)])
     if fact.decision_id:
-        told, channels = facts.given_up_by(fact), deps.village_channels()
-        now = deps.clock.now()
-        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, now, told=told, channels=channels)
+        now, channels = deps.clock.now(), deps.village_channels()
+        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, now, channels=channels)
 
 
 async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:

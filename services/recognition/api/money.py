@@ -73,7 +73,7 @@ async def get_overpayment(
         payments=[PaymentOut.model_validate(dict(each)) for each in lines],
         recoveries=[RecoveryOut.model_validate(each) for each in back],
         plan=[InstalmentOut.model_validate(each) for each in plan],
-        late_fen=late_fen(plan, one.balance.left, found.clock.today()),
+        late_fen=late_fen(plan, one.come_of(plan), found.clock.today()),
     )
 
 

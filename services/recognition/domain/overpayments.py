@@ -73,9 +73,14 @@ class Balance:
         return self.paid + self.offset
 
     @property
+    def gone(self) -> int:
+        """What is not owed any more: it came back or was given up."""
+        return self.recovered + self.written_off
+
+    @property
     def left(self) -> int:
         """What is still owed."""
-        return self.due - self.recovered - self.written_off
+        return self.due - self.gone
 
     @property
     def settled(self) -> bool:
@@ -131,14 +136,10 @@ def _same_day(month: int, day: int) -> date:
     return start.replace(day=min(day, (following - start).days))
 
 
-def late_fen(plan: Sequence[Instalment], left: int, today: date) -> int:
-    """How much of a plan should have come by now and has not, where `left` is still owed.
-
-    What had come back before it was agreed is no part of it: it begins with what was owed then.
-    """
+def late_fen(plan: Sequence[Instalment], come: int, today: date) -> int:
+    """How much of a plan should have come by now and has not, where `come` has since it was agreed."""
     expected = sum(each.amount_fen for each in plan if each.due_on < today)
-    come = max(0, sum(each.amount_fen for each in plan) - left)
-    return max(0, expected - come)
+    return max(0, expected - max(0, come))
 
 
 def part_within(fen: int, period_on: date, months: int, first: date, end: date | None = None) -> int:

@@ -22,7 +22,12 @@ from shared.kit.db import ReadTx, WriteTx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overpayment:
-    """What was paid after a stop, and where it stands; amounts in fen."""
+    """What was paid after a stop, and where it stands; amounts in fen.
+
+    Attributes:
+        plan_before_fen: what had come back or been given up when the plan in force was agreed; None without one, and
+            where a version before this one agreed it.
+    """
 
     overpayment_id: UUID
     subject: UUID
@@ -39,11 +44,19 @@ class Overpayment:
     refund_due_on: date | None
     referred_to: ReferredTo | None
     changed_at: datetime
+    plan_agreed_at: datetime | None = None
+    plan_before_fen: int | None = None
 
     @property
     def balance(self) -> Balance:
         """Its amounts."""
         return Balance(due=self.due_fen, paid=self.paid_fen, offset=self.offset_fen, written_off=self.written_off_fen)
+
+    def come_of(self, plan: Sequence[Instalment]) -> int:
+        """What has come back or been given up since the plan in force was agreed."""
+        balance = self.balance
+        before = self.plan_before_fen
+        return balance.gone - (balance.due - sum(each.amount_fen for each in plan) if before is None else before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +244,8 @@ async def save_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
     """Write back what changes: state, amounts, deadline, referral."""
     await tx.run(
         "UPDATE overpayment SET state = $2, due_fen = $3, paid_fen = $4, offset_fen = $5, written_off_fen = $6, "
-        "refund_due_on = $7, referred_to = $8, changed_at = $9 WHERE overpayment_id = $1",
+        "refund_due_on = $7, referred_to = $8, changed_at = $9, plan_agreed_at = $10, plan_before_fen = $11 "
+        "WHERE overpayment_id = $1",
         overpayment.overpayment_id,
         overpayment.state,
         overpayment.due_fen,
@@ -241,6 +255,8 @@ async def save_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
         overpayment.refund_due_on,
         overpayment.referred_to,
         overpayment.changed_at,
+        overpayment.plan_agreed_at,
+        overpayment.plan_before_fen,
     )
 
 
@@ -313,16 +329,19 @@ async def replace_plan(tx: WriteTx, overpayment_id: UUID, plan: Sequence[Instalm
     )
 
 
+# What has come since the plan was agreed counts for its parts; what was gathered late beside them is no part of it.
 _COMING = """
-SELECT o.overpayment_id, i.due_on, i.by_then - GREATEST(0, i.whole - o.left_fen) AS amount_fen
+SELECT o.overpayment_id, i.due_on, i.by_then - c.come AS amount_fen
 FROM (SELECT overpayment_id, due_on, sum(amount_fen) OVER (plan ORDER BY number)::bigint AS by_then,
              sum(amount_fen) OVER plan::bigint AS whole
       FROM instalment WINDOW plan AS (PARTITION BY overpayment_id)) i
-JOIN (SELECT *, due_fen - paid_fen - offset_fen - written_off_fen AS left_fen FROM overpayment
-      WHERE state IN ('calculated', 'notified')) o USING (overpayment_id)
-WHERE i.due_on BETWEEN $1 AND $2 AND i.by_then > GREATEST(0, i.whole - o.left_fen) AND NOT EXISTS (
+JOIN overpayment o USING (overpayment_id)
+CROSS JOIN LATERAL (SELECT GREATEST(0, o.paid_fen + o.offset_fen + o.written_off_fen
+                                       - COALESCE(o.plan_before_fen, o.due_fen - i.whole)) AS come) c
+WHERE o.state IN ('calculated', 'notified', 'referred') AND i.due_on BETWEEN $1 AND $2 AND i.by_then > c.come
+AND NOT EXISTS (
     SELECT FROM notice n WHERE n.overpayment_id = o.overpayment_id AND n.kind = 'instalment_due'
-        AND n.deadline_on = i.due_on)
+        AND n.deadline_on = i.due_on AND n.given_at >= COALESCE(o.plan_agreed_at, '-infinity'))
 ORDER BY i.due_on, o.overpayment_id LIMIT $3
 """
 

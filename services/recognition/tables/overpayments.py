@@ -29,6 +29,8 @@ OVERPAYMENT = sa.Table(
     sa.Column("refund_due_on", sa.Date, comment="day of the refund notice by which it is to come back"),
     sa.Column("referred_to", sa.Text),
     sa.Column("changed_at", INSTANT, nullable=False),
+    sa.Column("plan_agreed_at", INSTANT),
+    sa.Column("plan_before_fen", sa.BigInteger, comment="what had come back or been given up when the plan was agreed"),
     one_of("state", OverpaymentState),
     one_of("referred_to", ReferredTo),
     sa.CheckConstraint("due_fen > 0 AND paid_fen >= 0 AND offset_fen >= 0 AND written_off_fen >= 0", name="parts"),

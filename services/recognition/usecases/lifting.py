@@ -215,6 +215,7 @@ async def _suspend_again(  # noqa: PLR0913  (two decisions meet here)
     owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
     fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
     await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
+    await give_notice(deps, tx, _telling(decided, NoticeKind.OTHER_STANDS, reason))
     telling = _telling(earlier, NoticeKind.SUSPENDED, reason)
     await give_notice(deps, tx, replace(telling, reason=earlier.reason))
     if owed:
@@ -244,7 +245,7 @@ async def _arrears(
             part_within(row["amount_fen"], row["month"], months, pause.suspended_from, end)
             for row in await overpayments.list_paid_before(tx, decided.subject, decided.program, end)
         ]
-        owed = net_arrears(owed, paid, await cancel_overpayment(deps, tx, decided.decision_id))
+        owed = net_arrears(owed, paid, await cancel_overpayment(deps, tx, decided.decision_id, GOES_ON[pause.reason]))
     await decisions.add_arrears(
         tx,
         decided,

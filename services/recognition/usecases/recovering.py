@@ -134,14 +134,15 @@ async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
     return touched
 
 
-async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID) -> int:
-    """The months were due after all: nothing is owed. Returns what had come back, in fen, which is paid out again."""
+async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID, reason: str) -> int:
+    """The months were due after all, and whoever was asked for money hears it. Returns what had come back, in fen."""
     known = await overpayments.find_of_decision(tx, decision_id)
     if known is None or known.state is OverpaymentState.CANCELLED:
         return 0
     cancelled = replace(known, state=OverpaymentState.CANCELLED, changed_at=deps.clock.now())
     await overpayments.save_overpayment(tx, cancelled)
     await _say(deps, tx, cancelled)
+    await _tell_not_owed(deps, tx, cancelled, known.due_fen - known.written_off_fen, reason)
     return known.balance.recovered
 
 
@@ -199,11 +200,18 @@ async def _tell(  # noqa: PLR0913  (a notice has this many parts)
 
 
 async def _tell_repaid(deps: Deps, tx: WriteTx, saved: Overpayment, kind: RecoveryKind, fen: int) -> None:
-    """Tell what has come back, and whether something is left; what was given up is the office's own."""
+    """Tell what has come back or was given up, and whether something is left."""
+    whole = saved.balance.settled
     if kind is RecoveryKind.WRITTEN_OFF:
+        await _tell_not_owed(deps, tx, saved, fen, "written_off" if whole else "written_off_in_part")
         return
-    reason = "repaid_in_full" if saved.balance.settled else "repaid_in_part"
-    await _tell(deps, tx, saved, NoticeKind.REPAID, fen=fen, reason=reason)
+    await _tell(deps, tx, saved, NoticeKind.REPAID, fen=fen, reason="repaid_in_full" if whole else "repaid_in_part")
+
+
+async def _tell_not_owed(deps: Deps, tx: WriteTx, about: Overpayment, fen: int, reason: str) -> None:
+    """Tell whoever was asked for money that it need not come; whom nobody had asked, nobody need tell."""
+    if about.refund_due_on is not None:
+        await _tell(deps, tx, about, NoticeKind.NOT_OWED, fen=fen, reason=reason)
 
 
 async def tell_coming(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
@@ -236,7 +244,8 @@ async def agree_plan(
     except AmountError as error:
         raise AmountProblemError(str(error)) from error
     await overpayments.replace_plan(tx, overpayment_id, plan)
-    saved = await _save(deps, tx, replace(found, refund_due_on=plan[-1].due_on))
+    began = replace(found, plan_agreed_at=deps.clock.now(), plan_before_fen=found.balance.gone)
+    saved = await _save(deps, tx, replace(began, refund_due_on=plan[-1].due_on))
     await _tell(deps, tx, saved, NoticeKind.PLAN_AGREED, fen=saved.balance.left, deadline_on=plan[0].due_on)
     return plan
 
@@ -309,7 +318,7 @@ async def answer(deps: Deps, tx: WriteTx, recovery_id: UUID, caller: Caller, *, 
 
 
 async def refer(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Caller, to: ReferredTo) -> Overpayment:
-    """Hand it over to who can enforce it, after the notice's time has run out; it stays open.
+    """Hand it over to who can enforce it, after the notice's time has run out, and say so; it stays open.
 
     Raises:
         ConflictError: nothing is owed any more, or there is still time to pay.
@@ -318,7 +327,9 @@ async def refer(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Caller, t
     if found.refund_due_on is None or deps.clock.today() <= found.refund_due_on:
         detail = "Refer it after a refund notice whose time has run out."
         raise ConflictError(detail)
-    return await _save(deps, tx, replace(found, state=OverpaymentState.REFERRED, referred_to=to))
+    saved = await _save(deps, tx, replace(found, state=OverpaymentState.REFERRED, referred_to=to))
+    await _tell(deps, tx, saved, NoticeKind.REFERRED, fen=saved.balance.left, reason=f"referred_to_{to}")
+    return saved
 
 
 async def _same(tx: WriteTx, overpayment_id: UUID, caller: Caller, coming: Coming) -> Recovery | None:

@@ -155,9 +155,9 @@ async def _proposal_of(tx: ReadTx, decided: Decided) -> Proposal:
 
 
 async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason) -> None:
-    """Take an announced stop back, and tell the person where his benefit goes on as before: nothing ever stopped.
+    """Take an announced stop back and tell the person: his benefit goes on as before, as nothing ever stopped it.
 
-    Where something else stopped it meanwhile, or is announced too, that stands.
+    Where something else stopped it meanwhile, or is announced too, that stands, and he is told that it does.
     """
     await certificates.lock_shard(tx, shard_of(decided.subject))
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
@@ -165,15 +165,14 @@ async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReas
     if enrolment.decision_id == decided.decision_id:  # else another stop holds the benefit, and goes on to
         status = await let_go_on(tx, decided, status, Step.WITHDRAW)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.WITHDRAWN, deps.clock.now())
-    if status is Status.ACTIVE:
-        telling = Telling(
-            subject=decided.subject,
-            kind=NoticeKind.WITHDRAWN,
-            programs=(decided.program,),
-            reason=GOES_ON[why],
-            decision_id=decided.decision_id,
-        )
-        await give_notice(deps, tx, telling)
+    telling = Telling(
+        subject=decided.subject,
+        kind=NoticeKind.WITHDRAWN if status is Status.ACTIVE else NoticeKind.OTHER_STANDS,
+        programs=(decided.program,),
+        reason=GOES_ON[why],
+        decision_id=decided.decision_id,
+    )
+    await give_notice(deps, tx, telling)
     await end_review(deps, tx, decided.subject, decided.proposal_id)
 
 

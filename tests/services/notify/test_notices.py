@@ -1,15 +1,16 @@
 """Legal notices: told by two channels at least, proof kept, never to somebody recorded as dead."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
-from deploy.sandbox.sms import Behaviour
 from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
 from services.notify.domain import facts
+from services.notify.domain.delivery import Result
 from services.notify.domain.template import LEGAL_LANE, fill, read_values, wrong_variables
 from services.notify.domain.words import ENDINGS, KINDS, contact_values
 from services.notify.usecases import send
@@ -20,6 +21,7 @@ from shared.contracts.events.recognition import NoticeGiven
 from shared.contracts.vocabulary import NoticeKind
 from tests.services.notify.world import (
     MORNING,
+    behave,
     contacts,
     deliveries,
     drain,
@@ -96,7 +98,7 @@ class TestProof:
         assert "6789" not in asked.text
 
     async def test_an_attempt_that_reached_nobody_is_said_once_with_its_reason(self, deps, database, sandbox):
-        sandbox.state.gateways.behaviours[1] = Behaviour(answer="reject")
+        behave(sandbox, answer="reject")
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
         await hear(deps, notice(77, subject(1)))
         await drain(deps)
@@ -110,7 +112,7 @@ class TestProof:
     async def test_a_gateway_that_never_took_it_has_tried_nothing(
         self, deps, database, clock, sandbox, answer, attempts
     ):
-        sandbox.state.gateways.behaviours[1] = Behaviour(answer=answer)
+        behave(sandbox, answer=answer)
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
         await hear(deps, notice(77, subject(1)))
         for _ in range(8):
@@ -173,19 +175,29 @@ class TestProof:
         assert {row["channel"] for row in await said(database, MESSAGE_DELIVERED)} == {"letter", "loudspeaker"}
 
     @pytest.mark.parametrize(
-        ("told", "reason", "left"),
+        ("told", "left"),
         [
-            ("intended_stop withdrawn", "not_so", {"withdrawn"}),
-            ("suspended resumed", "certified", {"resumed"}),
-            ("withdrawn intended_stop", "not_so", {"withdrawn"}),
-            ("refund instalment_due resumed", "false_death", {"resumed"}),
-            ("refund resumed", "released", {"refund", "resumed"}),
+            ("intended_stop:death withdrawn:not_so", {"withdrawn"}),
+            ("intended_stop:death other_stands:not_so", {"other_stands"}),
+            ("suspended:overdue resumed:certified", {"resumed"}),
+            ("refund:death instalment_due:death not_owed:false_death resumed:false_death", {"not_owed", "resumed"}),
+            ("refund:detention not_owed:written_off_in_part", {"refund", "not_owed"}),
+            (
+                "plan_agreed:death repaid:repaid_in_part instalment_due:death",
+                {"plan_agreed", "repaid", "instalment_due"},
+            ),
+            ("refund:death referred:referred_to_court repaid:repaid_in_full", {"repaid"}),
+            ("repaid:repaid_in_full refund:death", {"repaid", "refund"}),  # more was paid since
+            ("refund:imprisonment resumed:released", {"refund", "resumed"}),
         ],
     )
-    async def test_what_has_been_given_up_is_not_brought_any_more(self, deps, database, told, reason, left):
+    @pytest.mark.parametrize("turn", [1, -1])
+    async def test_what_has_been_given_up_is_not_brought_any_more_whichever_is_heard_first(
+        self, deps, database, told, left, turn
+    ):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
         await hear(deps, notice(9, subject(1), NoticeKind.TERMINATED, decision_id=UUID(int=6)))
-        for number, kind in enumerate(told.split()):
+        for number, (kind, reason) in list(enumerate(each.split(":") for each in told.split()))[::turn]:
             await hear(deps, notice(number, subject(1), NoticeKind(kind), reason=reason, decision_id=UUID(int=5)))
             await drain(deps, "letter")
         still = await rows_of(
@@ -193,6 +205,45 @@ class TestProof:
             "SELECT DISTINCT template FROM delivery WHERE status IN ('handed', 'queued', 'waiting') ORDER BY 1",
         )
         assert {row["template"] for row in still} == {f"notice_{each}" for each in {"terminated", *left}}
+
+    @pytest.mark.parametrize("how", ["under way", "failed", "bounced"])
+    async def test_what_has_been_given_up_is_not_tried_again_by_any_way(self, deps, database, clock, sandbox, how):
+        decision: dict[str, Any] = {"reason": "death", "decision_id": UUID(int=5)}
+        ready, results = send.Ready(outgoing=[], results=[], attempts={}), list[Result]()
+        behave(sandbox, answer="accept" if how == "bounced" else "busy")
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        await hear(deps, notice(1, subject(1), **decision))
+        if how == "under way":
+            # Claimed, and not yet answered when it is given up.
+            async with database.write() as tx:
+                claimed, _ = await send.claim(tx, deps, "sms", legal_only=False)
+            ready = send.make_ready(deps, "sms", claimed)
+            results = list(await deps.senders["sms"](ready.outgoing))
+        for _ in range(9 if how == "failed" else 1):
+            await drain(deps)
+            clock.move(timedelta(hours=how == "failed"))
+        await hear(deps, notice(2, subject(1), NoticeKind.WITHDRAWN, **decision))
+        (stop,) = await rows_of(database, "SELECT id FROM message WHERE template = 'notice_intended_stop'")
+        behave(sandbox)
+        async with database.write() as tx:
+            if how == "under way":
+                await send.record(tx, deps, "sms", results, ready)
+            elif how == "failed":
+                await send.redrive(tx, deps, "sms", since=MORNING, reason=None)
+            else:
+                await send.take_receipts(tx, deps, "sms", [receipt(stop["id"], delivered=False)])
+        clock.move(timedelta(minutes=10))
+        for channel in ("sms", "letter", "loudspeaker"):
+            await drain(deps, channel)
+        sent = [row["text"] for row in sandbox.state.keep.list_sms(to=None, limit=9)]
+        assert len(sent) == (2 if how == "bounced" else 1)
+        assert sum("不再执行" in text for text in sent) == 1
+        rows = await rows_of(
+            database,
+            "SELECT channel FROM delivery WHERE message_id = $1 AND status IN ('queued', 'waiting', 'handed', 'sending')",
+            stop["id"],
+        )
+        assert rows == []
 
     async def test_a_legal_notice_waits_for_no_morning_and_no_opting_out(self, deps, database, clock, sandbox):
         clock.move(timedelta(hours=14))
@@ -214,9 +265,9 @@ class TestTheDead:
             await death(deps, subject(1))
         await hear(deps, notice(77, subject(1)))
         if when == "failed once":
-            sandbox.state.gateways.behaviours[1] = Behaviour(answer="error")
+            behave(sandbox, answer="error")
             await drain(deps)
-            sandbox.state.gateways.behaviours[1] = Behaviour()
+            behave(sandbox)
             clock.move(timedelta(minutes=1))
         if when != "before":
             await death(deps, subject(1))

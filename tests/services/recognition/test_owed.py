@@ -273,6 +273,8 @@ async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pay
         status, first if status == "suspended" else None,
     )  # fmt: skip
     assert len(await facts(world, ENROLMENT_RESUMED)) == (status == "active")
+    off = [each["decision_id"] for each in await facts(world, NOTICE_GIVEN) if each["kind"] == "other_stands"]
+    assert off == ([second] if status == "suspended" else [])
     assert (await lift(officers, first, "imprisonment", "2024-08-01")).status_code == (
         200 if status == "suspended" else 409
     )
