@@ -137,9 +137,7 @@ _ENDED = """
 
 _LATE = f"""
 SELECT d.decision_id FROM decision d {_ENDED}
-WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND NOT EXISTS (
-    SELECT FROM overpayment o WHERE o.decision_id = d.decision_id AND o.state = 'cancelled'
-) AND EXISTS (
+WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND EXISTS (
     SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program
         AND p.month > (d.stops_from
                        - make_interval(months => COALESCE(($3::int[])[array_position($2::text[], d.program)], 1)))::date
@@ -200,9 +198,11 @@ async def find_overpayment(tx: ReadTx, overpayment_id: UUID) -> Overpayment | No
 
 
 async def find_of_decision(tx: WriteTx, decision_id: UUID) -> Overpayment | None:
-    """The overpayment a decision led to, held until the end."""
-    sql = f"SELECT {_OVERPAYMENT} FROM overpayment WHERE decision_id = $1 FOR UPDATE"  # noqa: S608  (column names)
-    rows = await tx.fetch(sql, decision_id)
+    """The overpayment a decision led to, held until the end; one that was cancelled is over."""
+    rows = await tx.fetch(
+        f"SELECT {_OVERPAYMENT} FROM overpayment WHERE decision_id = $1 AND state <> 'cancelled' FOR UPDATE",  # noqa: S608
+        decision_id,
+    )
     return _overpayment(rows[0]) if rows else None
 
 

@@ -17,7 +17,7 @@ OVERPAYMENT = sa.Table(
     sa.Column("overpayment_id", UUID, primary_key=True),
     sa.Column("subject", UUID, nullable=False, index=True),
     sa.Column("program", sa.Text, nullable=False),
-    sa.Column("decision_id", UUID, sa.ForeignKey("recognition.decision.decision_id"), nullable=False, unique=True),
+    sa.Column("decision_id", UUID, sa.ForeignKey("recognition.decision.decision_id"), nullable=False),
     sa.Column("case_id", UUID),
     sa.Column("stops_from", sa.Date, nullable=False, comment="first month in which nothing was due"),
     sa.Column("state", sa.Text, nullable=False, server_default=OverpaymentState.CALCULATED),
@@ -38,6 +38,12 @@ OVERPAYMENT = sa.Table(
     sa.CheckConstraint(
         "state = 'cancelled' OR (state = 'closed') = (paid_fen + offset_fen + written_off_fen = due_fen)",
         name="closed",
+    ),
+    sa.Index(
+        "uq_overpayment_decision_id",
+        "decision_id",
+        unique=True,
+        postgresql_where=sa.text("state <> 'cancelled'"),
     ),
     sa.Index(
         "ix_overpayment_open",

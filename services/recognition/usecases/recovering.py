@@ -70,7 +70,8 @@ class Coming:
 async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | None:
     """Gather what was confirmed as paid for months from the stop on; None where nothing was.
 
-    Called again for a decision whose overpayment is open, it adds what was confirmed since.
+    Called again for a decision whose overpayment is open, it adds what was confirmed since; where a lift has cancelled
+    that one, what was paid back and is confirmed as paid too is another.
     """
     lines = await _lines(deps, tx, decided)
     if not lines:
@@ -137,7 +138,7 @@ async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
 async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID, reason: str) -> int:
     """The months were due after all, and whoever was asked for money hears it. Returns what had come back, in fen."""
     known = await overpayments.find_of_decision(tx, decision_id)
-    if known is None or known.state is OverpaymentState.CANCELLED:
+    if known is None:
         return 0
     cancelled = replace(known, state=OverpaymentState.CANCELLED, changed_at=deps.clock.now())
     await overpayments.save_overpayment(tx, cancelled)

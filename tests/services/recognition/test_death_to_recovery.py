@@ -163,6 +163,7 @@ async def test_what_is_confirmed_as_paid_for_a_stop_that_has_ended_is_gathered_t
     await world.hear(enrolled(enrolment(SHE), program=program), found)
     decision = await stopped(world, officers, program)
     await pay(world, SHE, [date(2023, 9, 1)], program=program)
+    await MoneyLoop(world.deps).step()
     world.deps.clock.move(timedelta(days=1))
     if reason:
         body = {"reason": reason, "passed_on": "2023-12-02"}
@@ -172,10 +173,9 @@ async def test_what_is_confirmed_as_paid_for_a_stop_that_has_ended_is_gathered_t
         await world.hear(enrolled(anew, program=program, received_at=NOW + timedelta(days=70)))
     world.deps.clock.move(timedelta(days=60))
     await pay(world, SHE, [date(2023, 10, 1), date(2024, 1, 1), date(2024, 2, 1)], program=program)
-    while await MoneyLoop(world.deps).step():
-        pass
-    [owed] = (await officers.get("/v1/overpayments")).json()["items"]
-    assert owed["due_fen"] == claimed
+    await MoneyLoop(world.deps).step()
+    listed = (await officers.get("/v1/overpayments")).json()["items"]
+    assert [each["due_fen"] for each in listed if each["state"] != "cancelled"] == [claimed]
 
 
 async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers, http, issuer):
