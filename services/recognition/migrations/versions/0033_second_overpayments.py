@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "recognition_0031"
-down_revision = "recognition_0030"
+revision = "recognition_0033"
+down_revision = "recognition_0032"
 branch_labels = None
 depends_on = None
 
