@@ -21,6 +21,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check --quiet
+	@# Once here, rather than by every process that is started first thing and at the same time.
+	@$(BIN)/python -m compileall -q services shared deploy tests
 	@touch $@
 
 setup: $(INSTALLED) ## .venv with everything, from pinned versions

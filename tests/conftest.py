@@ -2,13 +2,17 @@
 
 import gc
 
-from hypothesis import HealthCheck, settings
+# Collecting makes objects that stay to the end, so that looking for garbage among them finds none.
+gc.disable()
+
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 # How long an example takes says how busy the machine is, not how right the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs"]
+pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs",
+                  "tests.support.rewriting"]  # fmt: skip
 
 _LONG = ("flows/test_city", "flows/test_demo", "bench/test_sections", "flows/", "jobs/test_killed", "local/test_stack",
          "bench/", "test_year", "test_cluster", "backup/", "test_wrong_tokens", "notify/test_villages")  # fmt: skip
@@ -23,3 +27,4 @@ def pytest_collection_finish():
     """What collecting has loaded stays to the end: looking through it again and again is a tenth of the suite's work."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()

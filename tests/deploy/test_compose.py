@@ -10,7 +10,7 @@ from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, ROOT
 from deploy.local.services import MEMORY
 
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+COMPOSE = yaml.load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 def test_compose_is_closed_and_whole():

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from services.scoring import policies
 from services.scoring.domain.assessment import assess
@@ -17,6 +15,9 @@ from services.scoring.domain.rules import RuleSet
 from services.scoring.domain.signals import Kind, Signals
 from services.scoring.domain.weighing import Scale, positive_rows, scale_of
 from tests.bench.accuracy.replay import TODAY, Array, Replay, on
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _ENDS = (Kind.DIED, Kind.HOSPITAL_DEATH, Kind.DECLARED_DEAD, Kind.CUSTODY, Kind.SENTENCED_CUSTODY, Kind.DETAINED,
          Kind.DECLARED_MISSING)  # fmt: skip
@@ -84,7 +85,7 @@ class Learned:
         suspect_from: half.
     """
 
-    model: Pipeline
+    model: "Pipeline"
     certify_below: float
     suspect_from: float = 0.5
 
@@ -104,6 +105,11 @@ class Learned:
 
 def learn(found: Replay) -> Learned:
     """Fit on the last day of a city."""
+    # Loaded here: every worker of the suite collects what imports this module.
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     signals, everybody = found.known(TODAY), np.arange(found.people)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(_features(found, signals, TODAY, everybody), found.truth.lost)

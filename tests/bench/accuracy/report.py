@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from tests.bench.accuracy import TEST_SEEDS, TUNING_SEEDS
@@ -206,6 +204,10 @@ def _listed(seeds: tuple[int, ...]) -> str:
 
 
 def _plot(path: Path, found: Study) -> None:
+    # Loaded here: every worker of the suite collects what imports this module.
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     mpl.rcParams["svg.hashsalt"] = "wugan"
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()

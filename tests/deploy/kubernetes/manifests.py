@@ -13,7 +13,7 @@ PORTS = dict(zip(("ingest", "scoring", "grid", "recognition", "notify"), range(8
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
-    return [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+    return [each for each in yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader) if each]
 
 
 RESOURCES = [(path, each) for path in sorted(BASE.glob("*.yaml")) + sorted(PRODUCTION.glob("*.yaml"))

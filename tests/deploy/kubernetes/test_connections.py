@@ -21,7 +21,9 @@ SETTINGS = "WUGAN_DB_POOL_SIZE", "WUGAN_DB_QUICK_SIZE"
 @cache
 def resources() -> list[dict[str, Any]]:
     paths = [KUBERNETES / "postgres.yaml", *KUBERNETES.glob("base/*.yaml"), *KUBERNETES.glob("overlays/*/*.yaml")]
-    return [each for path in paths for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+    return [
+        each for path in paths for each in yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader) if each
+    ]
 
 
 def of_kind(kind: str) -> dict[str, list[dict[str, Any]]]:
@@ -67,7 +69,7 @@ def test_on_a_host_each_service_may_take_its_fill():
     assert share(room, len(SERVICES)) == {}
     several = share(room, 3 * len(SERVICES))
     assert 3 * len(SERVICES) * sum(map(int, several.values())) + OTHERS <= room
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    compose = yaml.load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)["services"]
     processes = [name for name, each in compose.items() if "WUGAN_DATABASE_URL" in each.get("environment", {})]
     assert len(processes) * sum(FULL.values()) + OTHERS <= room
 

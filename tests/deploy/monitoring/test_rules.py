@@ -13,7 +13,7 @@ from deploy.local.programs import DEPLOY, ROOT
 from deploy.monitoring.exporter import Figures
 from deploy.monitoring.notes import FIGURES
 
-RULES = yaml.safe_load((DEPLOY / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"))
+RULES = yaml.load((DEPLOY / "monitoring/prometheus/rules.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 DASHBOARD = json.loads((DEPLOY / "monitoring/grafana/wugan.json").read_text(encoding="utf-8"))
 EVERY = [rule for group in RULES["groups"] for rule in group["rules"]]
 ALERTS = [rule for rule in EVERY if "alert" in rule]
@@ -130,7 +130,7 @@ def test_the_dashboard_shows_the_figures_that_matter():
 
 
 def test_prometheus_looks_at_every_service():
-    config = yaml.safe_load((DEPLOY / "monitoring/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    config = yaml.load((DEPLOY / "monitoring/prometheus/prometheus.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     services, _ = config["scrape_configs"]
     assert {each["labels"]["service"] for each in services["static_configs"]} == set(SERVICES)
     assert config["rule_files"] == ["rules.yml"]
