@@ -14,13 +14,17 @@ settings.load_profile("suite")
 pytest_plugins = ["tests.support.servers", "tests.support.database", "tests.support.issuer", "tests.support.logs",
                   "tests.support.rewriting"]  # fmt: skip
 
-_LONG = ("flows/test_city", "flows/test_demo", "bench/test_sections", "flows/", "jobs/test_killed", "local/test_stack",
+_LONG = ("flows/test_city", "bench/test_sections", "flows/", "jobs/test_killed", "local/test_stack",
          "bench/", "test_year", "test_cluster", "backup/", "test_wrong_tokens", "notify/test_villages")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
-    """Long stories begin first, so that all workers end together; the rest stays in its random order."""
-    items.sort(key=lambda item: next((place for place, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)))
+    """Long stories begin first, so that all workers end together; the rest stays in its random order.
+
+    Within a story, what asks for its end comes after what needs it running.
+    """
+    items.sort(key=lambda item: (next((place for place, name in enumerate(_LONG) if name in item.nodeid), len(_LONG)),
+                                 "ended" in item.fixturenames))  # fmt: skip
 
 
 def pytest_collection_finish():

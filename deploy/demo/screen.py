@@ -124,6 +124,8 @@ def write_figures(result: Result, path: Path) -> None:
         "through": result.through,
         "visited": dict(result.visited),
         "peaks": dict(result.peaks),
+        "batches": dict(result.batches),
+        "urls": dict(result.urls),
         "rows": {name: result.rows(name) for name in ("rows", "accepted", "duplicate", "out_of_window", "quarantined")},
     }
     path.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")

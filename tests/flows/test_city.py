@@ -18,6 +18,7 @@ from deploy.backup.place import Place
 from deploy.backup.restoring import restore
 from deploy.demo import way
 from deploy.demo.city.manifest import TRUTH
+from deploy.demo.run import SERVICES
 from deploy.monitoring.status import show
 from tests.chaos.digest import differences
 from tests.flows import drill
@@ -26,6 +27,23 @@ from tests.flows.privacy import Secrets
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(480)]
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_newcomer_sees_bars_and_a_screen_and_it_stays_up(city):
+    for stage in ("31 rosters", "files of 26 departments", "people certified", "asking as a partner would"):
+        assert stage in city.run.said
+    assert "rows/s" in city.run.said
+    assert "payments stopped: 0" in city.run.said
+    found = re.search(r"gateway\s+(http://127\.0\.0\.1:\d+)", city.run.said)
+    assert found
+    assert found[1] == city.run.client.gateway
+    assert httpx.get(f"{found[1]}/api/recognition/livez", timeout=10).status_code == 200
+
+
+def test_ctrl_c_ends_it_all(city, ended):
+    assert ended == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{city.run.client.gateway}/api/recognition/livez", timeout=10)
 
 
 def test_every_row_is_accounted_for_as_the_city_knows_it(city):
@@ -222,7 +240,7 @@ async def test_wugan_status_shows_the_whole_city_on_one_screen(city):
     assert "nothing is wrong" in text
     assert f"people {city.run.manifest.people:,}" in text
     assert "batch.completed" in text
-    assert all(name in text for name in city.run.stack.options.services)
+    assert all(name in text for name in SERVICES)
 
 
 async def test_the_restore_drill_answers_as_before_without_database_and_message_store(city, tmp_path):
@@ -256,7 +274,7 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
 
 async def test_one_trace_leads_from_an_uploaded_row_to_a_partners_webhook(city, tmp_path):
     found = await way.follow(city.run.stack, city.run.client, city.run.city / TRUTH, tmp_path)
-    await city.run.client.quiet(city.run.stack.options.services, told=lambda _left: None)
+    await city.run.client.quiet(SERVICES, told=lambda _left: None)
     by_id = {step.span_id: step for step in found.steps}
     path, step = [], next(each for each in found.steps if each.name == "post webhook")
     while True:
