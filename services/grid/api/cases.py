@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.grid.api.common import Involved, Officer, Parts, Reader, Village, make_cursor, read_cursor
-from services.grid.domain.cases import Basis, CaseState
+from services.grid.domain.cases import Basis, CaseState, is_found
+from services.grid.domain.views import View
 from services.grid.schemas.base import WorkerId
 from services.grid.schemas.cases import (
     BasisIn,
@@ -21,7 +22,7 @@ from services.grid.schemas.cases import (
     StepOut,
 )
 from services.grid.store import cases
-from services.grid.store.cases import CaseFilter
+from services.grid.store.cases import Case, CaseFilter
 from services.grid.usecases import casework
 from services.grid.usecases.casework import Opinion
 from services.grid.usecases.views import view_of
@@ -52,7 +53,7 @@ async def list_cases(  # noqa: PLR0913  (filters)
         view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
         found = await cases.list_cases(tx, view, wanted, after=after, limit=limit)
     more = make_cursor(found[-1].case_id, *question) if len(found) == limit else None
-    return CasesOut(items=[CaseOut.model_validate(case) for case in found], next_cursor=more)
+    return CasesOut(items=[_out(case, view) for case in found], next_cursor=more)
 
 
 @router.get("/cases/{case_id}")
@@ -62,11 +63,11 @@ async def get_case(deps: Parts, caller: Reader, case_id: UUID, worker_id: Worker
         view = await view_of(tx, caller, deps.clock.today(), named=worker_id)
         case, steps = await casework.get_case(tx, case_id, view)
         notes = await casework.read_notes(tx, deps, caller, case, steps)
-    told = [
+    history = [
         StepOut.model_validate(replace(step, note=None)).model_copy(update={"note": note})
         for step, note in zip(steps, notes, strict=True)
     ]
-    return CaseDetailOut(case=CaseOut.model_validate(case), steps=told)
+    return CaseDetailOut(case=_out(case, view), steps=history)
 
 
 @router.post("/cases/{case_id}/finding")
@@ -75,7 +76,7 @@ async def post_finding(deps: Parts, caller: Village, case_id: UUID, body: Findin
     opinion = Opinion(outcome=body.finding.value, event_on=body.event_on, basis=_basis(body.basis), note=body.note)
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return CaseOut.model_validate(await casework.find(tx, deps, caller, case_id, view, opinion))
+        return _out(await casework.find(tx, deps, caller, case_id, view, opinion), view)
 
 
 @router.post("/cases/{case_id}/review")
@@ -85,7 +86,7 @@ async def post_review(deps: Parts, caller: Officer, case_id: UUID, body: CaseRev
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
         changed = await casework.review(tx, deps, caller, case_id, view, opinion, agrees=body.verdict == "agreed")
-        return CaseOut.model_validate(changed)
+        return _out(changed, view)
 
 
 @router.post("/cases/{case_id}/conclusion")
@@ -94,7 +95,7 @@ async def post_conclusion(deps: Parts, caller: Officer, case_id: UUID, body: Con
     opinion = Opinion(outcome=body.conclusion.value, event_on=body.event_on, basis=_basis(body.basis), note=body.note)
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())
-        return CaseOut.model_validate(await casework.conclude(tx, deps, caller, case_id, view, opinion))
+        return _out(await casework.conclude(tx, deps, caller, case_id, view, opinion), view)
 
 
 @router.post("/cases/{case_id}/recusal")
@@ -103,7 +104,15 @@ async def post_recusal(deps: Parts, caller: Involved, case_id: UUID, body: Recus
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today(), named=body.worker_id)
         who = replace(caller, user=view.worker_ids[0]) if view.worker_ids else caller
-        return CaseOut.model_validate(await casework.withdraw(tx, deps, who, case_id, view, body.note))
+        return _out(await casework.withdraw(tx, deps, who, case_id, view, body.note), view)
+
+
+def _out(case: Case, view: View) -> CaseOut:
+    told = CaseOut.model_validate(case)
+    if casework.knows_origin(case, view):
+        return told
+    hidden = {"confidence": None, "previous_case_id": None}
+    return told.model_copy(update=hidden if is_found(case.state) else hidden | {"event_on": None})
 
 
 def _basis(given: tuple[BasisIn, ...]) -> tuple[Basis, ...]:

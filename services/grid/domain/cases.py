@@ -155,9 +155,11 @@ class Step:
 
 def as_told_below(step: Step) -> Step:
     """A step as the village and the town see it: whether a register or a neighbour spoke first, they never learn."""
+    if step.action is CaseAction.MERGE:
+        return replace(step, action=CaseAction.ADD_EVIDENCE)
     if step.action is not CaseAction.DETECT or step.role != "service":
         return step
-    return replace(step, actor="platform", basis=())
+    return replace(step, actor="platform", outcome=None, event_on=None, basis=())
 
 
 def follow(state: CaseState, action: CaseAction) -> CaseState | None:

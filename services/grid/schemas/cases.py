@@ -65,15 +65,15 @@ class CaseOut(Out):
     subject: UUID
     kind: SuspicionKind
     state: CaseState
-    confidence: Confidence
-    event_on: date | None
+    confidence: Confidence | None = Field(description="told to the county and the city only, as what it rests on")
+    event_on: date | None = Field(description="as found; until then told to the county and the city only")
     rounds: int
     division: str | None
     grid_code: str | None
     worker_id: str | None
     deadline_on: date
     opened_at: AwareDatetime
-    previous_case_id: UUID | None
+    previous_case_id: UUID | None = Field(description="told to the county and the city only")
     conclusion: CaseConclusion | None
     concluded_at: AwareDatetime | None
     verified_by: str | None

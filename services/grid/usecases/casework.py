@@ -94,7 +94,12 @@ async def get_case(tx: ReadTx, case_id: UUID, view: View) -> tuple[Case, Sequenc
     if case is None or not view.sees(division=case.division, grid_code=case.grid_code, worker_id=case.worker_id):
         raise NoSuchCaseError
     steps = await cases.steps_of(tx, case_id)
-    return case, steps if view.is_office_over(case.division or "", COUNTY) else [as_told_below(each) for each in steps]
+    return case, steps if knows_origin(case, view) else [as_told_below(each) for each in steps]
+
+
+def knows_origin(case: Case, view: View) -> bool:
+    """Whether the caller may know how a case came about: below the county people look for themselves."""
+    return view.is_office_over(case.division or "", COUNTY)
 
 
 async def read_notes(tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps: Sequence[Step]) -> list[str | None]:
