@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import resource
+import os
 import sys
 import tempfile
 import time
@@ -23,6 +23,7 @@ from shared.contracts.events import EVIDENCE_ACCEPTED
 from shared.kit import arrow, migrations
 from shared.kit.db import Database
 from shared.kit.http import Peers
+from tests.bench.machine import peak_mib
 from tests.services.ingest.world import World, make_world
 from tests.support.servers import shared_servers, unused_name
 from tests.support.tokens import Issuer
@@ -117,7 +118,7 @@ async def account(manifest: Manifest, url: str, folder: Path) -> Account:
         made.seconds = time.perf_counter() - started
     made.said = await _said(world)
     made.files, made.rows = len(_of(manifest, "source")), sum(made.verdicts.values())
-    made.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    made.peak_mib = peak_mib(os.getpid())
     await database.close()
     return made
 

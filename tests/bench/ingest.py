@@ -2,7 +2,7 @@
 
 import asyncio
 import multiprocessing
-import resource
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from services.ingest.domain import citizen_id
 from services.ingest.domain.columns import texts_of
 from shared.kit import arrow, migrations
 from shared.kit.db import Database
+from tests.bench.machine import peak_mib
 from tests.services.ingest.world import VILLAGE, make_world
 from tests.support.servers import shared_servers, unused_name
 from tests.support.tokens import Issuer
@@ -73,10 +74,6 @@ def _write_files(folder: Path, rows: int, people: int) -> None:
     ).write_csv(folder / "pharmacy.csv")
 
 
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 async def _upload(world: Any, path: str, file: Path) -> dict[str, Any]:
     async def pieces() -> Any:
         with file.open("rb") as opened:
@@ -109,7 +106,7 @@ async def _ingest(job: _Job) -> dict[str, float]:
     assert said["rows"] == job.rows
     assert said["accepted"] + said["duplicate"] == job.rows
     await database.close()
-    return {"seconds": seconds, "cpu": busy, "peak_mib": _peak_mib(), "accepted": said["accepted"]}
+    return {"seconds": seconds, "cpu": busy, "peak_mib": peak_mib(os.getpid()), "accepted": said["accepted"]}
 
 
 async def _copy(job: _Job) -> dict[str, float]:
