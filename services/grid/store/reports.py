@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.grid.domain.cases import CaseState, is_found
 from services.grid.domain.claims import REPORTED_AS
 from services.grid.domain.reports import ReportState, next_month
 from services.grid.domain.views import View
@@ -125,7 +126,8 @@ async def lines_of(tx: ReadTx, numbers: Iterable[UUID]) -> list[ReportLine]:
     """What stands behind the numbers of a report, oldest first."""
     rows = await tx.fetch(
         """
-        SELECT case_id AS number, subject, false AS asked, kind, event_on, opened_at, conclusion
+        SELECT case_id AS number, subject, false AS asked, kind,
+            CASE WHEN state = ANY($4) THEN event_on END AS event_on, opened_at, conclusion
         FROM cases WHERE case_id = ANY($1)
         UNION ALL SELECT request_id, subject, true, named.kind, event_on, requested_at,
             CASE WHEN confirmed THEN 'confirmed' WHEN NOT confirmed THEN 'unfounded' END
@@ -135,6 +137,8 @@ async def lines_of(tx: ReadTx, numbers: Iterable[UUID]) -> list[ReportLine]:
         list(numbers),
         list(REPORTED_AS),
         list(REPORTED_AS.values()),
+        # What a register names before, a village is not told: it would know a tip by its having none.
+        [state.value for state in CaseState if is_found(state)],
     )
     return [
         ReportLine(

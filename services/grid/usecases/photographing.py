@@ -107,9 +107,12 @@ async def give_up_waiting(tx: WriteTx, deps: Deps) -> int:
     since = deps.clock.now() - timedelta(days=deps.policies.on(deps.clock.today()).photo_wait_days)
     waiting = await store.awaiting_photo(tx, since)
     await locks.lock_people(tx, {each.subject for each in waiting})
-    for each in waiting:
+    # Read once more: until nobody else could touch them, some photos may have come.
+    known = await store.find_visits(tx, [each.visit.visit_id for each in waiting])
+    missing = [each for each in known.values() if each.status is VisitStatus.AWAITING_PHOTO]
+    for each in missing:
         await _go_on(tx, deps, each, (*each.flags, "photo_missing"))
-    return len(waiting)
+    return len(missing)
 
 
 async def show_photo(tx: ReadTx, deps: Deps, visit_id: UUID, view: View) -> bytes:

@@ -1,5 +1,6 @@
 """Old photos are known again, other photos of the same room are not; photos are sealed, looked at by few, and go."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from io import BytesIO
@@ -12,6 +13,7 @@ from PIL import Image
 
 from services.grid.domain.photos import Marks, marks_of, same
 from services.grid.jobs.upkeep import go_round
+from services.grid.usecases.photographing import give_up_waiting, read_photo, take_photo
 from tests.services.grid.photos import jpeg, room, shot, tampered
 from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, due, enrolled, roll_csv, subject, visit
 
@@ -107,6 +109,26 @@ async def test_a_photo_that_never_comes_sends_the_report_to_the_leader(town_of_t
     await go_round(town.deps)
     rows = await town.rows("SELECT status, flags FROM visits")
     assert [(row["status"], row["flags"]) for row in rows] == [("in_review", ["photo_missing"])]
+
+
+async def test_a_photo_that_comes_as_it_is_given_up_counts_once(committing_database_for, issuer):
+    town = Town(await committing_database_for("grid"), issuer)
+    await town.import_grids(roll_csv(VILLAGE))
+    await town.hear(due(ANNA))
+    visit_id, _ = await report(town, ANNA)
+    town.clock.move(timedelta(days=6))
+    photo, member = read_photo(jpeg(room(1))), await town.member_of(VILLAGE + "001")
+
+    async def give_up() -> int:
+        async with town.database.write() as tx:
+            return await give_up_waiting(tx, town.deps)
+
+    async with town.database.write() as tx:
+        await take_photo(tx, town.deps, UUID(visit_id), photo, worker=member)
+        given_up = asyncio.create_task(give_up())
+        await asyncio.sleep(0.3)
+    assert await given_up == 0
+    assert [row["status"] for row in await town.rows("SELECT status FROM visits")] == ["concluded"]
 
 
 async def test_photos_are_sealed_shown_to_the_village_and_forgotten_in_time(town_of_two):
