@@ -1,6 +1,7 @@
 """Events in: evidence, corrections, hints, conclusions of people are only kept; the sweep decides."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import structlog
 
@@ -94,8 +95,9 @@ async def on_death_retracted(tx: WriteTx, message: Message) -> None:
             kind=SuspicionKind.DEATH,
             conclusion=CaseConclusion.FALSE_DEATH,
             event_on=fact.event_on,
-            seen_on=fact.alive_on,
+            seen_on=fact.alive_on - timedelta(days=1),  # who was seen in the morning may have died that night
             concluded_at=fact.found_at,
+            refutes_undated=fact.event_on is None,
         )
     except UnreadableError as error:
         raise PoisonError(str(error)) from error

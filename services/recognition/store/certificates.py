@@ -199,14 +199,21 @@ async def programs_of(tx: ReadTx, subject: UUID) -> list[str]:
     return [row["program"] for row in rows]
 
 
-async def save_finding(tx: WriteTx, fact: CaseConcluded) -> None:
-    """Keep what people concluded on a case; a later conclusion of the same case replaces it."""
+async def save_finding(tx: WriteTx, fact: CaseConcluded, until_on: date | None) -> None:
+    """Keep what people concluded on a case; a later conclusion of the same case replaces it, and speaks of its event.
+
+    Args:
+        tx: the transaction.
+        fact: the conclusion.
+        until_on: last day of which it speaks, where it clears.
+    """
     await tx.run(
         "INSERT INTO finding (case_id, subject, kind, conclusion, event_on, concluded_at, verified_by, concluded_by, "
-        "evidence_ids) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (case_id) DO UPDATE SET "
+        "evidence_ids, until_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (case_id) DO UPDATE SET "
         "kind = excluded.kind, conclusion = excluded.conclusion, event_on = excluded.event_on, "
         "concluded_at = excluded.concluded_at, verified_by = excluded.verified_by, "
-        "concluded_by = excluded.concluded_by, evidence_ids = excluded.evidence_ids "
+        "concluded_by = excluded.concluded_by, evidence_ids = excluded.evidence_ids, "
+        "until_on = CASE WHEN excluded.until_on IS NOT NULL THEN GREATEST(excluded.until_on, finding.event_on) END "
         "WHERE finding.concluded_at < excluded.concluded_at",
         fact.case_id,
         fact.subject,
@@ -217,6 +224,7 @@ async def save_finding(tx: WriteTx, fact: CaseConcluded) -> None:
         fact.verified_by,
         fact.concluded_by,
         list(fact.evidence_ids),
+        until_on,
     )
 
 
@@ -228,16 +236,6 @@ async def note_finding(tx: WriteTx, subject: UUID, finding: Finding, at: datetim
     await tx.run(
         f"INSERT INTO standing (subject, {column}) VALUES ($1, $2) "  # noqa: S608  (one of two fixed names)
         f"ON CONFLICT (subject) DO UPDATE SET {column} = GREATEST(standing.{column}, excluded.{column})",
-        subject,
-        at,
-    )
-
-
-async def note_alive(tx: WriteTx, subject: UUID, at: datetime) -> None:
-    """Let it count against whatever says that a person died that officers found him alive, and against nothing else."""
-    await tx.run(
-        "INSERT INTO standing (subject, alive_at) VALUES ($1, $2) "
-        "ON CONFLICT (subject) DO UPDATE SET alive_at = GREATEST(standing.alive_at, excluded.alive_at)",
         subject,
         at,
     )

@@ -307,21 +307,21 @@ async def list_amounts(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.
 _BY_FINDING = "(p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')"
 
 _UNRESOLVED = f"""
-SELECT count(*) AS left_over FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
+SELECT DISTINCT p.reason FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
 WHERE p.subject = $1 AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective')) AND {_BY_FINDING}
 """  # noqa: S608  (our own text)
 
 _FOUND = f"""
 SELECT p.reason, (max(p.opened_at) AT TIME ZONE 'Asia/Shanghai')::date AS found_on
-FROM proposal p LEFT JOIN standing s ON s.subject = p.subject
-WHERE p.subject = $1 AND {_BY_FINDING}
-    AND COALESCE(NOT (p.reason = ANY ($2) AND p.opened_at <= s.alive_at), true) GROUP BY p.reason
+FROM proposal p WHERE p.subject = $1 AND {_BY_FINDING}
+    AND NOT (p.reason = ANY ($2) AND EXISTS (
+        SELECT FROM clearings(p.subject, p.reason, p.event_on, p.opened_at) c WHERE c.lives)) GROUP BY p.reason
 """  # noqa: S608  (our own text)
 
 
-async def count_unresolved(tx: ReadTx, subject: UUID) -> int:
-    """What still rests on findings about a person: proposals not decided, decisions announced or in effect."""
-    return int((await tx.fetch(_UNRESOLVED, subject))[0]["left_over"])
+async def list_unresolved(tx: ReadTx, subject: UUID) -> set[EndingEvent]:
+    """Reasons that still rest on findings about a person: proposals not decided, decisions announced or in effect."""
+    return {EndingEvent(row["reason"]) for row in await tx.fetch(_UNRESOLVED, subject)}
 
 
 async def list_found(tx: ReadTx, subject: UUID) -> dict[EndingEvent, date]:

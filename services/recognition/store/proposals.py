@@ -17,9 +17,9 @@ _CONFIRMED = """
 SELECT f.case_id, f.subject, f.kind, f.event_on, f.concluded_at, e.program, e.status, r.reason
 FROM finding f
 JOIN unnest($2::text[], $3::text[]) AS r (kind, reason) ON r.kind = f.kind
-JOIN enrolment e ON e.subject = f.subject AND e.listed AND e.status <> 'terminated'
+JOIN enrolment e ON e.subject = f.subject AND e.listed
 WHERE f.subject = ANY ($1::uuid[]) AND f.conclusion IN ('confirmed', 'confirmed_no_overpayment')
-    AND COALESCE(cleared_at(f.subject, r.reason), '-infinity') < f.concluded_at
+    AND NOT EXISTS (SELECT FROM clearings(f.subject, r.reason, f.event_on, f.concluded_at))
     AND NOT EXISTS (SELECT FROM proposal p WHERE p.case_id = f.case_id AND p.program = e.program)
 """
 
@@ -27,7 +27,10 @@ WHERE f.subject = ANY ($1::uuid[]) AND f.conclusion IN ('confirmed', 'confirmed_
 async def list_unproposed(
     tx: ReadTx, subjects: Sequence[UUID], reasons: Mapping[SuspicionKind, EndingEvent]
 ) -> Sequence[asyncpg.Record]:
-    """Confirmed findings on these people for which an enrolment has no proposal yet, with the reason of each."""
+    """Confirmed findings on these people for which an enrolment has no proposal yet, with the reason of each.
+
+    Those of a benefit that has ended, too: they wait until it should come back.
+    """
     return await tx.fetch(_CONFIRMED, list(subjects), list(reasons), list(reasons.values()))
 
 
@@ -39,7 +42,7 @@ async def subjects_with_findings(tx: ReadTx) -> list[UUID]:
 
 _VERIFIED = """
 WITH verified AS (
-    SELECT p.*, 1 AS worth FROM (SELECT DISTINCT subject FROM heard_enrolment) h
+    SELECT p.*, 1 AS worth FROM (SELECT DISTINCT subject FROM {people}) h
     CROSS JOIN LATERAL (
         SELECT subject, origin_id, reason, event_on, opened_at FROM proposal
         WHERE subject = h.subject AND origin = 'stop_request' AND reason = ANY ($1) OFFSET 0
@@ -50,16 +53,19 @@ WITH verified AS (
            CASE WHEN verified_reason IS NULL THEN 2 ELSE 0 END
     FROM citizen_request
     WHERE kind = 'stop' AND confirmed AND withdrawn_at IS NULL AND COALESCE(verified_reason, reason) = ANY ($1)
-        AND subject IN (SELECT subject FROM heard_enrolment)
+        AND subject IN (SELECT subject FROM {people})
 )
-SELECT DISTINCT ON (v.subject, v.origin_id) v.subject, v.origin_id, v.reason, v.event_on, v.opened_at, e.status
+SELECT DISTINCT ON (v.subject, v.origin_id, e.program)
+    v.subject, v.origin_id, e.program, v.reason, v.event_on, v.opened_at, e.status
 FROM verified v
-JOIN enrolment e ON e.subject = v.subject AND e.program = $2 AND e.listed AND e.status <> 'terminated'
-WHERE COALESCE(cleared_at(v.subject, v.reason), '-infinity') < v.opened_at
+JOIN enrolment e ON e.subject = v.subject AND {program} AND e.listed
+WHERE NOT EXISTS (SELECT FROM clearings(v.subject, v.reason, v.event_on, v.opened_at))
     AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = v.subject AND o.program = e.program
                     AND o.origin_id = v.origin_id)
-ORDER BY v.subject, v.origin_id, v.worth
+ORDER BY v.subject, v.origin_id, e.program, v.worth
 """
+_VERIFIED_OF_HEARD = _VERIFIED.format(people="heard_enrolment", program="e.program = $2")
+_VERIFIED_OF = _VERIFIED.format(people="(SELECT $2::uuid AS subject) one", program="true")
 _EVER_VERIFIED = """
 SELECT WHERE EXISTS (SELECT FROM proposal WHERE origin = 'stop_request' AND reason = ANY ($1))
     OR EXISTS (SELECT FROM citizen_request
@@ -76,7 +82,12 @@ async def list_verified_of_heard(tx: WriteTx, program: str, reasons: Sequence[En
     # Nearly always none, and twenty thousand people are heard of at once.
     if not await tx.fetch(_EVER_VERIFIED, list(reasons)):
         return []
-    return await tx.fetch(_VERIFIED, list(reasons), program)
+    return await tx.fetch(_VERIFIED_OF_HEARD, list(reasons), program)
+
+
+async def list_verified_of(tx: ReadTx, subject: UUID, reasons: Sequence[EndingEvent]) -> Sequence[asyncpg.Record]:
+    """What requests that people verified tell of a person, for each program in which nobody has proposed it."""
+    return await tx.fetch(_VERIFIED_OF, list(reasons), subject)
 
 
 _OPEN = """
@@ -142,12 +153,6 @@ async def list_enrolled(tx: ReadTx, subject: UUID) -> list[str]:
         subject,
     )
     return [row["program"] for row in rows]
-
-
-async def was_cleared(tx: ReadTx, subject: UUID, reason: EndingEvent, since: datetime) -> bool:
-    """Whether people found after this instant that a reason is none."""
-    rows = await tx.fetch("SELECT WHERE cleared_at($1, $2) > $3", subject, reason, since)
-    return bool(rows)
 
 
 # By the person, whatever the statistics of a city that is just being filled say: `|| ''` keeps out the index of
@@ -227,44 +232,3 @@ async def withdraw_payee_changed(tx: WriteTx, program: str, at: datetime) -> int
     )
     # Nearly always none: rosters are many, and households are found by reading the program.
     return int((await tx.run(_PAYEE_CHANGED, program, at)).rsplit(" ", 1)[1]) if waiting else 0
-
-
-_DIED_LATER = """
-SELECT min(at) AS at FROM (
-    SELECT concluded_at AS at FROM finding
-    WHERE subject = $1 AND event_on > $2 AND conclusion IN ('confirmed', 'confirmed_no_overpayment')
-        AND finds(kind, 'death')
-    UNION ALL
-    SELECT concluded_at FROM citizen_request
-    WHERE subject = $1 AND verified_on > $2 AND kind = 'stop' AND confirmed AND verified_reason = ANY ($3)
-    UNION ALL
-    SELECT p.opened_at FROM proposal p LEFT JOIN decision d ON d.proposal_id = p.proposal_id
-    WHERE p.subject = $1 AND p.event_on > $2 AND p.reason = ANY ($3)
-        AND (p.state IN ('open', 'decided') OR d.state IN ('notice', 'effective'))
-) later WHERE at > COALESCE(cleared_at($1, 'death'), '-infinity')
-"""
-
-
-async def died_later(tx: ReadTx, subject: UUID, alive_on: date, reasons: Sequence[EndingEvent]) -> datetime | None:
-    """When people first found that a person died after this day; None where they did not, or found that untrue."""
-    found: datetime | None = (await tx.fetch(_DIED_LATER, subject, alive_on, list(reasons)))[0]["at"]
-    return found
-
-
-async def withdraw_unconfirmed(
-    tx: WriteTx, subject: UUID, at: datetime, reasons: Sequence[EndingEvent], case_id: UUID | None = None
-) -> int:
-    """Close what nobody has confirmed of what a case, or findings of these reasons before `at`, proposed for a person.
-
-    What the rosters or the person himself proposed rests on no finding and stays.
-    """
-    tag = await tx.run(
-        "UPDATE proposal SET state = 'withdrawn', closed_at = $2 "
-        "WHERE subject = $1 AND state IN ('open', 'decided') AND opened_at <= $2 "
-        "AND (case_id = $4 OR reason = ANY ($3) AND origin <> 'double_receipt')",
-        subject,
-        at,
-        list(reasons),
-        case_id,
-    )
-    return int(tag.rsplit(" ", 1)[1])

@@ -28,14 +28,14 @@ UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-CROSS JOIN LATERAL (SELECT cleared_at(d.subject, d.reason) AS at OFFSET 0) c
-WHERE c.at > d.confirmed_at AND d.state = 'notice' AND d.program = ANY ($1)
+CROSS JOIN LATERAL (SELECT max(at) AS at FROM clearings(d.subject, d.reason, d.event_on, p.opened_at)) c
+WHERE c.at IS NOT NULL AND d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
 SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-CROSS JOIN LATERAL (SELECT cleared_at(d.subject, d.reason) AS at OFFSET 0) c
-WHERE c.at > d.confirmed_at AND d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
+CROSS JOIN LATERAL (SELECT max(at) AS at FROM clearings(d.subject, d.reason, d.event_on, p.opened_at)) c
+WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
 UNION ALL
 SELECT CASE d.state WHEN 'notice' THEN 'withdraw' ELSE 'resume' END,
        d.decision_id, d.subject, d.program, d.reason, c.issued_on::timestamptz, NULL, NULL
@@ -67,7 +67,8 @@ SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, o.answered_at
 FROM objection o JOIN decision d ON d.decision_id = o.decision_id
 WHERE o.state = 'upheld' AND o.about NOT IN ('look', 'arrears', 'overpayment') AND d.state = 'effective'
     AND d.program = ANY ($1)
-    AND COALESCE(cleared_at(d.subject, d.reason) <= d.confirmed_at, true)
+    AND NOT EXISTS (SELECT FROM proposal p CROSS JOIN LATERAL clearings(d.subject, d.reason, d.event_on, p.opened_at)
+                    WHERE p.proposal_id = d.proposal_id)
 UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL
 FROM objection o WHERE o.state = 'received' AND o.program = ANY ($1)

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql as pg
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
-from services.recognition.tables.base import INSTANT, METADATA, UUID, one_of
+from services.recognition.tables.base import INSTANT, METADATA, UUID, WORDS, one_of
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind
 
 FINDING = sa.Table(
@@ -18,6 +18,7 @@ FINDING = sa.Table(
     sa.Column("conclusion", sa.Text, nullable=False),
     sa.Column("event_on", sa.Date),
     sa.Column("concluded_at", INSTANT, nullable=False),
+    sa.Column("until_on", sa.Date, comment="last day of which a conclusion that clears speaks; null: all found so far"),
     sa.Column("verified_by", sa.Text, nullable=False),
     sa.Column("concluded_by", sa.Text, nullable=False),
     sa.Column(
@@ -30,6 +31,20 @@ FINDING = sa.Table(
     one_of("kind", SuspicionKind),
     one_of("conclusion", CaseConclusion),
     comment="What people concluded on cases",
+)
+
+CLEARING = sa.Table(
+    "clearing",
+    METADATA,
+    sa.Column("clearing_id", UUID, primary_key=True),
+    sa.Column("subject", UUID, nullable=False, index=True),
+    sa.Column("reasons", WORDS, nullable=False, comment="which are not so"),
+    sa.Column("until_on", sa.Date, comment="last day of which it speaks"),
+    sa.Column("about_at", INSTANT, comment="when what names no day, and is not so, was found; null where it was dated"),
+    sa.Column("found_at", INSTANT, nullable=False, comment="what was found later stands"),
+    sa.Column("lives", sa.Boolean, nullable=False, comment="whether officers found that the person lives"),
+    sa.CheckConstraint("num_nonnulls(until_on, about_at) > 0", name="speaks"),
+    comment="What officers found not to be so",
 )
 
 PROPOSAL = sa.Table(

@@ -66,9 +66,9 @@ STANDING = sa.Table(
     sa.Column("assessed_on", sa.Date),
     sa.Column("said_at", INSTANT, comment="when scoring said it; what is older changes nothing"),
     sa.Column("said_id", UUID, comment="message id, decides between two of one instant"),
-    sa.Column("cleared_at", INSTANT, comment="latest conclusion that found nothing"),
+    sa.Column("cleared_at", INSTANT, comment="until when people are done with what was suspected; of the review alone"),
     sa.Column("confirmed_at", INSTANT, comment="latest conclusion that confirmed a suspicion"),
-    sa.Column("alive_at", INSTANT, comment="when officers last found that a death was none: he lives"),
+    sa.Column("alive_at", INSTANT, comment="what a version before writes; see clearing"),
     sa.Column("announced_until", sa.Date, comment="until when the person was last told to be certified"),
     sa.Column(
         "under_review",

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, certificate_ids, channel_of
+from services.recognition.domain.clearings import spoken_until
 from services.recognition.domain.standing import Finding, finding_of
-from services.recognition.store import certificates, cycles, decisions, hearing, proposals, requests
+from services.recognition.store import certificates, clearings, cycles, decisions, hearing, proposals, requests
 from services.recognition.usecases import asking, corrections, grounds, proposing
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.sightings import keep_sighting
@@ -26,6 +27,7 @@ from shared.contracts.vocabulary import (
     SuspicionKind,
 )
 from shared.kit import arrow
+from shared.kit.clock import day_of
 from shared.kit.db import WriteTx
 
 _VISIT_RULE = "visit@1"
@@ -135,16 +137,18 @@ async def hear_tasks(tx: WriteTx, table: pa.Table, *, shard: str) -> None:
 async def hear_case(deps: Deps, tx: WriteTx, fact: CaseConcluded) -> None:
     """A concluded case ends the review or opens proposals for an officer; it stops nothing by itself."""
     finding = finding_of(fact.conclusion)
+    clears = finding is Finding.CLEARS
     await certificates.lock_shard(tx, shard_of(fact.subject))
-    await certificates.save_finding(tx, fact)
+    until_on = spoken_until(fact.event_on, fact.seen_on, day_of(fact.concluded_at)) if clears else None
+    await certificates.save_finding(tx, fact, until_on)
     if fact.kind is not SuspicionKind.DUPLICATE_RECEIPT:
         # Whoever draws two benefits or does not: whether he lives is as open as it was.
         await certificates.note_finding(tx, fact.subject, finding, fact.concluded_at)
-    if finding is Finding.CLEARS:
-        denied = proposing.reasons_of(fact.kind)
-        await proposals.withdraw_unconfirmed(tx, fact.subject, fact.concluded_at, denied, fact.case_id)
+    if clears:
+        await clearings.withdraw_cleared(tx, fact.subject, fact.concluded_at, fact.case_id)
         if fact.conclusion is CaseConclusion.FALSE_DEATH:
             await corrections.ask_of_case(deps, tx, fact.case_id, fact.subject, fact.evidence_ids)
+        await proposing.propose_waiting(deps, tx, fact.subject)
         await announce(deps, tx, [fact.subject])
     elif finding is Finding.CONFIRMS:
         await proposing.propose_findings(deps, tx, [fact.subject])

@@ -28,7 +28,7 @@ from services.recognition.domain.programs import (
     period_months,
 )
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, decisions, overpayments, requests
+from services.recognition.store import certificates, clearings, decisions, overpayments, requests
 from services.recognition.store.decisions import Decided, Enrolment
 from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
@@ -45,7 +45,6 @@ from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.proposing import propose_findings
 from services.recognition.usecases.recovering import cancel_overpayment
 from services.recognition.usecases.reviews import end_review
 from services.recognition.usecases.sightings import keep_sighting
@@ -116,7 +115,6 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     if why.reason is SuspensionReason.FALSE_DEATH:
         also = await _make_amends(deps, tx, decided, caller, why)
     await end_review(deps, tx, decided.subject, decided.proposal_id)
-    await propose_findings(deps, tx, [decided.subject])
     return Lifted(
         decided=await get_decision(tx, decision_id, caller),
         paid_again_from=lifted.paid_again_from,
@@ -282,7 +280,7 @@ async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, 
     fallen: list[Decided] = []
     told, later = {first.program}, set[str]()
     for other in await decisions.list_standing(tx, first.subject, sorted(ENDS_LIFE)):
-        if other.event_on is not None and other.event_on > why.passed_on:
+        if not await clearings.is_cleared(tx, other.decision_id):
             later.add(other.program)
             continue  # he may have died since
         told.add(other.program)

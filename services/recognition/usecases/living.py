@@ -3,19 +3,21 @@
 from datetime import date, timedelta
 from typing import Final
 
+import uuid_utils.compat as uuids
+
+from services.recognition.domain.clearings import NOT_SO_OF_WHO_LIVES, Clearing, lived_until
 from services.recognition.domain.programs import ENDS_LIFE
-from services.recognition.store import certificates, proposals
+from services.recognition.store import certificates, clearings
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.corrections import ask_of_case
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.reviews import find_alive
+from services.recognition.usecases.reviews import review_alive
 from shared.contracts.events.recognition import DEATH_RETRACTED, DeathRetracted
 from shared.kit.clock import day_of
 from shared.kit.db import WriteTx
 from shared.kit.problems import MalformedError
 
-_INSTANT: Final = timedelta(microseconds=1)
 _YEAR: Final = timedelta(days=365)
 
 
@@ -28,9 +30,12 @@ def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:
     if proposal.reason not in ENDS_LIFE:
         detail = f"alive_on answers a death; this is about {proposal.reason}."
         raise MalformedError(detail)
-    # Nobody says of a death without a day that it was none because he lived long before.
-    if not (proposal.event_on or day_of(proposal.opened_at) - _YEAR) <= alive_on <= today:
-        detail = "The person must have been known to live on a day since the supposed death, and none to come."
+    # Nobody says of a death without a day that it was none because he lived long before; and whoever was seen on the
+    # day of his death may have died that night.
+    dated = proposal.event_on is not None and proposal.event_on < alive_on
+    undated = proposal.event_on is None and day_of(proposal.opened_at) - _YEAR <= alive_on
+    if not (dated or undated) or alive_on > today:
+        detail = "The person must have been known to live on a day after the supposed death, and none to come."
         raise MalformedError(detail)
 
 
@@ -38,16 +43,25 @@ async def retract_death(deps: Deps, tx: WriteTx, proposal: Proposal, alive_on: d
     """He lives, whichever departments have not heard it yet: what they announced or stopped waits in their work lists.
 
     What nobody has confirmed falls in every program, and the register's department is asked to correct its record. Who
-    was known to live on a day may have died since: a later death that people have found meanwhile stands.
+    was known to live on a day may have died since: it speaks of what happened before that day, and of nothing later.
     """
-    subject = proposal.subject
+    subject, now = proposal.subject, deps.clock.now()
     await certificates.lock_shard(tx, shard_of(subject))
-    later = await proposals.died_later(tx, subject, alive_on, sorted(ENDS_LIFE))
-    until = later - _INSTANT if later else deps.clock.now()
-    await find_alive(tx, subject, alive_on, until)
+    until_on = lived_until(alive_on)
+    made = Clearing(
+        clearing_id=uuids.uuid7(),
+        subject=subject,
+        reasons=tuple(sorted(NOT_SO_OF_WHO_LIVES)),
+        until_on=until_on,
+        about_at=proposal.opened_at if proposal.event_on is None else None,
+        found_at=now,
+        lives=True,
+    )
+    await clearings.add(tx, made)
+    await review_alive(tx, subject, until_on, now)
     # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
-    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=until)
+    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=now)
     await deps.outbox.say(tx, DEATH_RETRACTED, fact)
-    await proposals.withdraw_unconfirmed(tx, subject, until, sorted(ENDS_LIFE))
+    await clearings.withdraw_cleared(tx, subject, now)
     if proposal.case_id is not None:
         await ask_of_case(deps, tx, proposal.case_id, subject)

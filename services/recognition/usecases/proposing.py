@@ -1,14 +1,17 @@
 """Proposals: what may have to be stopped, found by people or in the rosters, for a named officer to decide."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
+
+import asyncpg
 
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.exclusions import Held, which_ends
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent
 from services.recognition.domain.standing import Finding
-from services.recognition.store import certificates, proposals, requests
+from services.recognition.store import certificates, clearings, proposals, requests
 from services.recognition.store.proposals import Opening, Overdue
 from services.recognition.store.runs import Run, shard_bounds
 from services.recognition.usecases.deps import Deps
@@ -44,8 +47,26 @@ def reasons_of(kind: SuspicionKind) -> list[EndingEvent]:
     return [reason, *_WIDER.get(reason, ())]
 
 
-async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> None:
-    """Propose what confirmed cases on these people mean for each of their programs."""
+def together(reason: EndingEvent) -> set[EndingEvent]:
+    """Reasons that one finding may have been proposed for, by the rules of programs; this one with them."""
+    return {reason}.union(*[reasons for reasons in map(reasons_of, _REASON_OF) if reason in reasons])
+
+
+async def propose_waiting(deps: Deps, tx: WriteTx, subject: UUID) -> list[tuple[EndingEvent, Status]]:
+    """Propose what people found of a person wherever it has not been, since something stood before it.
+
+    Returns:
+        What waits still, and where: in a benefit that is suspended, that has ended, or that another stop is for.
+    """
+    return [
+        *await propose_findings(deps, tx, [subject]),
+        *await _propose_verified(deps, tx, await proposals.list_verified_of(tx, subject, sorted(_WEIGHED))),
+    ]
+
+
+async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> list[tuple[EndingEvent, Status]]:
+    """Propose what confirmed cases on these people mean for each of their programs; what of it has to wait."""
+    waiting = []
     for row in await proposals.list_unproposed(tx, subjects, _REASON_OF):
         opening = _opening(
             deps,
@@ -57,7 +78,9 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> Non
             origin=ProposalOrigin.CASE,
             case_id=row["case_id"],
         )
-        await _open(tx, opening, row["status"], row["concluded_at"])
+        if opening and not await _open(tx, opening, row["status"], row["concluded_at"]):
+            waiting.append((opening.reason, Status(row["status"])))
+    return waiting
 
 
 async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
@@ -65,18 +88,27 @@ async def propose_verified(deps: Deps, tx: WriteTx, program: str) -> None:
 
     Whether he is free, or has come back, by then nobody here knows: an officer finds nothing to stop where he is.
     """
-    for row in await proposals.list_verified_of_heard(tx, program, sorted(_WEIGHED)):
+    await _propose_verified(deps, tx, await proposals.list_verified_of_heard(tx, program, sorted(_WEIGHED)))
+
+
+async def _propose_verified(
+    deps: Deps, tx: WriteTx, rows: Iterable[asyncpg.Record]
+) -> list[tuple[EndingEvent, Status]]:
+    waiting = []
+    for row in rows:
         opening = _opening(
             deps,
             row["subject"],
-            program,
+            row["program"],
             reason=EndingEvent(row["reason"]),
             event_on=row["event_on"],
             found_on=row["opened_at"].date(),
             origin=ProposalOrigin.STOP_REQUEST,
             origin_id=row["origin_id"],
         )
-        await _open(tx, opening, row["status"], row["opened_at"])
+        if opening and not await _open(tx, opening, row["status"], row["opened_at"]):
+            waiting.append((opening.reason, Status(row["status"])))
+    return waiting
 
 
 async def propose_double_receipt(deps: Deps, tx: WriteTx, program: str) -> None:
@@ -136,7 +168,8 @@ async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
     for shard in sorted({each.subject.hex[0] for each in people}):
         await certificates.lock_shard(tx, shard)
     for person in people:
-        if await proposals.was_cleared(tx, person.subject, _REASON_OF[person.kind], fact.locked_at):
+        reason = _REASON_OF[person.kind]
+        if await clearings.was_cleared(tx, person.subject, reason, person.event_on, fact.locked_at):
             continue
         await _propose_reported(deps, tx, person, fact.locked_at)
 
@@ -173,6 +206,8 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
         return
     if reason is EndingEvent.OWN_REQUEST and await requests.withdrawn_at(tx, fact.request_id):
         return
+    if await clearings.was_cleared(tx, fact.subject, reason, fact.event_on, fact.concluded_at):
+        return
     enrolled = await proposals.list_enrolled(tx, fact.subject)
     opened = 0
     for program in enrolled:
@@ -194,13 +229,14 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
         await certificates.note_finding(tx, fact.subject, Finding.CONFIRMS, fact.concluded_at)
 
 
-async def _open(tx: WriteTx, opening: Opening | None, status: Status, at: datetime) -> None:
+async def _open(tx: WriteTx, opening: Opening, status: Status, at: datetime) -> bool:
     """Open what was found of somebody enrolled, once; whoever is suspended already can only lose the benefit.
 
-    A second suspension waits until the first is lifted.
+    A second suspension waits until the first is lifted; what has ended can lose nothing.
     """
-    if opening and (status != Status.SUSPENDED or opening.effect is Effect.TERMINATE):
-        await proposals.open_once(tx, opening, at)
+    if status == Status.TERMINATED or (status == Status.SUSPENDED and opening.effect is not Effect.TERMINATE):
+        return False
+    return await proposals.open_once(tx, opening, at)
 
 
 def _requested(fact: StopRequestConcluded) -> EndingEvent:

@@ -5,11 +5,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from services.recognition.domain.enrolments import Status
 from services.recognition.domain.standing import Finding
-from services.recognition.store import certificates, decisions
+from services.recognition.store import certificates, clearings, decisions
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
-from services.recognition.usecases.proposing import reasons_of
+from services.recognition.usecases.proposing import propose_waiting, reasons_of, together
 from shared.contracts.vocabulary import SuspicionKind
 from shared.kit.db import WriteTx
 
@@ -21,13 +22,20 @@ _INSTANT: Final = timedelta(microseconds=1)
 async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) -> None:
     """A finding has no more to say of one benefit: say that he is certified; with the last one his review ends.
 
-    Only a proposal that rests on a finding says anything about the review: deciding on a double receipt or on lateness
-    must not clear a suspicion nobody has looked into.
+    First what people found besides, and what waited behind this one, is proposed. Only a proposal that rests on a
+    finding says anything about the review: deciding on a double receipt or on lateness must not clear a suspicion
+    nobody has looked into.
     """
+    waiting = await propose_waiting(deps, tx, subject)
     proposal = await decisions.find_proposal(tx, proposal_id)
     if proposal is None or not proposal.under_review:
         return
-    if not await decisions.count_unresolved(tx, subject):
+    unresolved = await decisions.list_unresolved(tx, subject)
+    reasons = together(proposal.reason)
+    if reasons.isdisjoint(unresolved | {reason for reason, _ in waiting}):
+        await clearings.add_given_up(tx, subject, sorted(reasons), deps.clock.now())
+    # What waits for a benefit that has ended holds nobody's review: it may never come back.
+    if not unresolved and all(status == Status.TERMINATED for _, status in waiting):
         by_reason = await decisions.list_found(tx, subject)
         days = {kind: [by_reason[each] for each in reasons_of(kind) if each in by_reason] for kind in _IN_REVIEW}
         found = {kind: max(some) for kind, some in days.items() if some}
@@ -35,10 +43,9 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
     await announce(deps, tx, [subject])
 
 
-async def find_alive(tx: WriteTx, subject: UUID, alive_on: date, until: datetime) -> None:
-    """Officers have found that a person lived on a day: that answers what had said before then that he died."""
-    await certificates.note_alive(tx, subject, until)
-    await _clear(tx, subject, dict.fromkeys(_OF_LIFE, alive_on), until)
+async def review_alive(tx: WriteTx, subject: UUID, until_on: date, now: datetime) -> None:
+    """Officers have found that a person lived after a day: that answers what says that he had died until then."""
+    await _clear(tx, subject, dict.fromkeys(_OF_LIFE, until_on), now)
 
 
 async def _clear(tx: WriteTx, subject: UUID, found: Mapping[SuspicionKind, date], until: datetime) -> None:

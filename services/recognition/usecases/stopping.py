@@ -9,7 +9,7 @@ from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.months import whole_month
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, decisions, objections, proposals
+from services.recognition.store import certificates, clearings, decisions, objections
 from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
@@ -115,7 +115,7 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
         raise ObjectionOpenError(detail)
     proposal = await _proposal_of(tx, decided)
     await require_ground(deps, tx, proposal)
-    if proposal.under_review and await proposals.was_cleared(tx, decided.subject, decided.reason, decided.confirmed_at):
+    if proposal.under_review and await clearings.is_cleared(tx, decided.decision_id):
         detail = "People have found since that nothing is the matter: withdraw the decision."
         raise ClearedError(detail)
 

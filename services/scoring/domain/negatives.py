@@ -106,19 +106,26 @@ def judge(sightings: Sequence[Sighting], rules: RuleSet, today: date) -> Judgeme
 
 
 def _standing(sightings: Iterable[Sighting], kinds: frozenset[Kind], refutation: Kind) -> tuple[list[Sighting], int]:
-    """Negatives that people have not refuted, and how many refutations there were.
-
-    A refutation outweighs what registers say of the days up to it. Among people's own conclusions the later one stands,
-    whatever day it names: who was taken for his brother in September may have died in August.
-    """
+    """Negatives that people have not refuted, and how often they had when they found what stands of them."""
     refutations = [each for each in sightings if each.kind is refutation]
-    until = max((each.day for each in refutations), default=-1)
-    concluded = max((each.concluded for each in refutations), default=0)
+    left = [
+        each for each in sightings if each.kind in kinds and not any(_outweighs(other, each) for other in refutations)
+    ]
+    latest = max((each.concluded for each in left), default=0)
+    # Each department that hears late of an old error says so again: what people have found since is no other matter.
+    return left, _conclusions(each for each in refutations if not 0 < latest < each.concluded)
 
-    def stands(record: Sighting) -> bool:
-        return record.concluded > concluded if record.concluded and concluded else record.day > until
 
-    return [each for each in sightings if each.kind in kinds and stands(each)], _conclusions(refutations)
+def _outweighs(refutation: Sighting, record: Sighting) -> bool:
+    """Whether a refutation speaks of a record: of what happened up to its day, whoever says so, and of nothing later.
+
+    What people concluded after it stands, whatever day it names: who was taken for his brother in September may have
+    died in August. One that is about a death without a day speaks of those without a day.
+    """
+    if refutation.concluded and record.concluded > refutation.concluded:
+        return False
+    undated = record.source in BY_PEOPLE and not record.strong and not refutation.strong
+    return record.day <= refutation.day or undated
 
 
 def _conclusions(facts: Iterable[Sighting]) -> int:

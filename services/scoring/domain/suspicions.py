@@ -7,7 +7,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from services.scoring.domain.negatives import Suspicion
-from services.scoring.domain.signals import BY_PEOPLE, STOP_REQUESTS, Kind
+from services.scoring.domain.signals import BY_PEOPLE, Kind
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
 
 NO_LONGER = "evidence_no_longer_counts"
@@ -84,13 +84,20 @@ def suspicion_id(subject: UUID, kind: SuspicionKind, episode: int) -> UUID:
 def raise_suspicion(subject: UUID, found: Suspicion, known: Known | None, today: date) -> Raising | None:
     """What to keep of a suspicion found now; None when nothing is new, or people have concluded it."""
     identity = suspicion_id(subject, found.kind, found.episode)
-    if known is None:
+    by_people = _status(found) is Status.CONFIRMED
+    if known is None or (known.status is Status.REFUTED and by_people):
+        # What people have found has been looked into: a case would send them to the family again. It stands, too, where
+        # a sighting of an earlier day, said later, has ended it with what that one refutes.
+        revision, raised_on = (known.revision, known.raised_on) if known else (1, today)
         raised = Raised(
-            suspicion_id=identity, subject=subject, found=found, revision=1, status=_status(found), raised_on=today
+            suspicion_id=identity,
+            subject=subject,
+            found=found,
+            revision=revision,
+            status=_status(found),
+            raised_on=raised_on,
         )
-        # What a relative reported has been looked into with his request: a case would send people to the family again.
-        answered = raised.status is Status.CONFIRMED and STOP_REQUESTS in found.sources
-        return Raising(raised=raised, say=not answered)
+        return Raising(raised=raised, say=not by_people)
     if known.status not in (Status.OPEN, Status.WITHDRAWN):
         return None
     same = (known.confidence, known.event_on, known.reasons) == (found.confidence, found.event_on, found.reasons)

@@ -267,13 +267,15 @@ async def await_head(tx: WriteTx, shard: int) -> None:
 
 
 async def next_instant(tx: WriteTx, shard: int, now: datetime) -> datetime:
-    """When what a shard says now is said: not before anything it has said, whatever became of the clock.
+    """When what a shard says now is said: after all that it has said, whatever became of the clock.
 
     Who hears it keeps the newest word, of two at one instant that with the later id. One said under a clock that ran
     ahead, by a jump or in another process, would outweigh each later one: a death found since would begin no review.
+    Ids are made by the clock, too: they decide nothing between two words of one shard.
     """
     said = await tx.fetch(
-        "UPDATE shard_head SET said_at = greatest($2, said_at) WHERE shard = $1 RETURNING said_at",
+        "UPDATE shard_head SET said_at = greatest($2, said_at + interval '1 microsecond') WHERE shard = $1 "
+        "RETURNING said_at",
         shard,
         now,
     )

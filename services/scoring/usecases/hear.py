@@ -77,10 +77,12 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     seen_on: date | None = None,
     concluded_at: datetime,
     by: str = CONCLUSIONS,
+    refutes_undated: bool = False,
 ) -> None:
     """Keep what people concluded: end suspicions, outweigh evidence that was wrong, hold what they found to be so.
 
-    `by` is the source it comes from: a case, or a relative's request that people verified.
+    `by` is the source it comes from: a case, or a relative's request that people verified. `refutes_undated` where it
+    is about a death that names no day: then it speaks of that as well, whenever it was told.
 
     Raises:
         UnreadableError: a day on which nothing that is paid now can have happened.
@@ -104,7 +106,7 @@ async def keep_conclusion(  # noqa: PLR0913  (a conclusion has this many parts)
     found_on = min(event_on or concluded_on, concluded_on)
     strong, found_strength = Strength.STRONG, Strength.WEAK if event_on is None else Strength.STRONG
     days = (
-        (refuted_on, follows.refuted, strong),
+        (refuted_on, follows.refuted, Strength.WEAK if refutes_undated else strong),
         (concluded_on, follows.explained, strong),
         # Whoever names no day is believed that it happened, and dates it for nobody.
         (found_on, follows.found, found_strength),

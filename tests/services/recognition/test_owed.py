@@ -24,6 +24,7 @@ from tests.services.recognition.world import (
     concluded,
     enrolled,
     enrolment,
+    message,
     subject,
 )
 
@@ -280,13 +281,29 @@ async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pay
     )
 
 
-async def test_a_second_suspension_waits_until_the_first_is_lifted(world, officers, she):
-    await world.hear(enrolled(enrolment(she)), stop_verified(she))
+@pytest.mark.parametrize(
+    ("first", "meanwhile", "why", "waits"),
+    [
+        (None, None, "own_request", "imprisonment"),
+        (None, "suspected_death", "own_request", "imprisonment"),  # what is rejected meanwhile says nothing of it
+        ("suspected_incarceration", None, "imprisonment", "missing"),
+        ("suspected_incarceration", None, "imprisonment", "imprisonment"),  # in prison again since
+    ],
+)
+async def test_a_second_suspension_waits_until_the_first_is_lifted(  # noqa: PLR0917
+    world, officers, she, first, meanwhile, why, waits
+):
+    await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind=first) if first else stop_verified(she))
     stopped = await carry_out(world, officers, she, "resident_pension")
-    await world.hear(concluded(she, "confirmed", kind="suspected_incarceration"))
+    kind = "suspected_missing" if waits == "missing" else "suspected_incarceration"
+    again = concluded(she, "confirmed", kind=kind, hours=700)
+    await world.hear(message(again.event, again.body.replace(b"2023-08-20", b"2023-11-20")))
+    if meanwhile:
+        await world.hear(concluded(she, "confirmed", kind=meanwhile))
+        await officers.post(f"/v1/proposals/{await proposal(officers, 'resident_pension')}:reject")
     assert await officers.proposals() == []
-    await lift(officers, stopped, "own_request", "2023-12-01")
-    assert [each["reason"] for each in await officers.proposals()] == ["imprisonment"]
+    await lift(officers, stopped, why, "2023-12-01")
+    assert [each["reason"] for each in await officers.proposals()] == [waits]
 
 
 @pytest.mark.parametrize(

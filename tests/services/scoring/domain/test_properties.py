@@ -324,7 +324,7 @@ CONCLUSIONS = st.tuples(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(CONCLUSIONS, min_size=1, max_size=8), st.data())
-def test_of_what_people_conclude_the_latest_stands_however_it_comes(conclusions, data) -> None:
+def test_of_what_people_conclude_the_latest_stands_and_a_sighting_refutes_no_later_day(conclusions, data) -> None:
     facts = [
         Saw(source=source, on=TODAY - timedelta(days=back), kind=kind, evidence=-said)
         for source, conclusion, back, said in conclusions
@@ -339,9 +339,13 @@ def test_of_what_people_conclude_the_latest_stands_however_it_comes(conclusions,
         assess(union([signals(shuffled[cut:]), signals(shuffled[:cut])], ORIGINS), ORIGINS, SCALE)
     ).values()
     alive = {(back, said) for _, conclusion, back, said in conclusions if conclusion is FALSE_DEATH}
-    dead = max((said for _, conclusion, _, said in conclusions if conclusion is CONFIRMED), default=0)
+    dead = [
+        said
+        for _, conclusion, died, said in conclusions
+        if conclusion is CONFIRMED and not any(seen <= died and after >= said for seen, after in alive)
+    ]
     deaths = [each.episode for each in words["suspicions"] if each.kind is SuspicionKind.DEATH]
-    assert deaths == ([len(alive)] if dead > max((said for _, said in alive), default=0) else [])
+    assert deaths == ([sum(said <= max(dead) for _, said in alive)] if dead else [])
     assert (words["decision"] == "suspected") == bool(deaths)
 
 

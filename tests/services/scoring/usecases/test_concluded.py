@@ -129,25 +129,61 @@ async def test_what_a_case_finds_before_any_register_tells_begins_no_review(worl
 
 
 async def test_of_conclusions_the_later_stands_whatever_days_they_name_and_whoever_concluded(world: World) -> None:
-    async def officers_found_him_alive() -> None:
-        fact = DeathRetracted(
-            subject=subject_of("a"), event_on=DEATH.on, alive_on=date(2023, 9, 20), found_at=world.clock.now()
-        )
-        async with world.database.write() as tx:
-            await handlers.on_death_retracted(tx, told(world, DEATH_RETRACTED, fact))
-
     await world.hear([DEATH, Saw(source="rail_trip", on=date(2023, 7, 4), evidence=7)])
     decisions = []
     for conclude in (
         world.conclude(SuspicionKind.DEATH, FALSE, seen_on=date(2023, 9, 10)),
         world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on),
-        officers_found_him_alive(),
+        officers_found_her_alive(world, date(2023, 9, 20)),
     ):
         world.clock.move(timedelta(hours=1))
         await conclude
         await world.sweep()
         decisions.append((await world.assessment()).decision)
     assert decisions == ["certifiable", "suspected", "certifiable"]
+
+
+async def officers_found_her_alive(world: World, alive_on: date, event_on: date | None = DEATH.on) -> None:
+    fact = DeathRetracted(subject=subject_of("a"), event_on=event_on, alive_on=alive_on, found_at=world.clock.now())
+    async with world.database.write() as tx:
+        await handlers.on_death_retracted(tx, told(world, DEATH_RETRACTED, fact))
+
+
+@pytest.mark.parametrize(("registered", "dated"), [(True, True), (False, True), (False, False)])
+async def test_each_department_that_lifts_an_old_error_late_raises_no_later_death_anew(
+    world: World, registered: bool, dated: bool
+) -> None:
+    await world.hear([DEATH])
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=DEATH.on)
+    # Seen on the day on which she died.
+    await officers_found_her_alive(world, LATER.on)
+    world.clock.move(timedelta(days=20))
+    await world.hear([LATER] * registered)
+    await world.sweep()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=LATER.on if dated else None)
+    await world.sweep()
+    await world.said()
+    for _ in range(2):
+        world.clock.move(timedelta(days=5))
+        await officers_found_her_alive(world, LATER.on)
+        await world.sweep()
+    assert await world.said() == []
+    kept = [each.raised for each in await world.suspicions() if each.raised.found.kind is SuspicionKind.DEATH]
+    assert [each.status for each in kept].count(Status.CONFIRMED) == 1
+    await officers_found_her_alive(world, date(2023, 8, 3), event_on=None)  # a death without a day was none
+    await world.sweep()
+    assert (await world.assessment()).decision == ("suspected" if dated or registered else "insufficient")
+
+
+async def test_a_later_sighting_of_an_earlier_day_ends_no_death_that_people_found(world: World) -> None:
+    await world.hear([DEATH])
+    await world.sweep()
+    await world.conclude(SuspicionKind.DEATH, CaseConclusion.CONFIRMED, event_on=date(2023, 9, 6))
+    world.clock.move(timedelta(days=2))
+    await world.conclude(SuspicionKind.CONFLICT, FALSE, event_on=DEATH.on, seen_on=date(2023, 9, 4))
+    await world.sweep()
+    [kept] = await world.suspicions()
+    assert (kept.raised.status, kept.raised.found.event_on) == (Status.CONFIRMED, date(2023, 9, 6))
 
 
 def told(world: World, event: Event, fact: Fact) -> Message:
@@ -219,4 +255,4 @@ async def test_a_word_said_under_a_clock_that_ran_ahead_outweighs_no_later_one(w
     async with world.database.read() as tx:
         rows = await tx.fetch("SELECT subject, headers->>'ce-time' AS at FROM outbox ORDER BY seq")
     instants = [datetime.fromisoformat(row["at"]) for row in rows if "assessments" in row["subject"]]
-    assert instants == [ahead, ahead]
+    assert instants == [ahead, ahead + timedelta(microseconds=1)]
