@@ -74,6 +74,7 @@ class JudgedRosterFile:
         again: their other open rows.
         leaving: number, day and county of people whose rows say that they have left.
         named: numbers of people whose rows are faulty.
+        rivals: number and household_no of people listed beside a payee.
         unsaid: columns of enrolments of which it says nothing.
     """
 
@@ -83,6 +84,7 @@ class JudgedRosterFile:
     again: list[pl.DataFrame] = field(default_factory=list)
     leaving: list[pl.DataFrame] = field(default_factory=list)
     named: list[pl.Series] = field(default_factory=list)
+    rivals: list[pl.DataFrame] = field(default_factory=list)
     parts: list[Path] = field(default_factory=list)
     unsaid: tuple[str, ...] = ()
 
@@ -96,6 +98,7 @@ class JudgedRosterFile:
         self.again.append(judged.again)
         self.leaving.append(judged.leaving)
         self.named.append(judged.named)
+        self.rivals.append(judged.rivals)
 
     def rows(self) -> Iterator[pl.DataFrame]:
         """The good rows, some at a time; of two listings of a person the one that began first."""

@@ -294,6 +294,7 @@ async def take_roster(
                 second=judged.second(),
                 leaving=pl.concat(judged.leaving),
                 named=pl.concat(judged.named),
+                rivals=pl.concat(judged.rivals),
                 unsaid=judged.unsaid,
                 full=asked.full,
                 by_household=asked.by_household,

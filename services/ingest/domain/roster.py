@@ -69,6 +69,7 @@ class JudgedRoster:
         leaving: number, day, `ended_on`, and `county`, where it is said, of each row that says that an enrolment has
             ended; one that goes on in another row, of this part or another one, has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
+        rivals: number and household_no of those who are listed beside the payee of their household.
     """
 
     good: pl.DataFrame
@@ -78,6 +79,7 @@ class JudgedRoster:
     again: pl.DataFrame
     leaving: pl.DataFrame
     named: pl.Series
+    rivals: pl.DataFrame
 
 
 def match(headers: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -155,11 +157,12 @@ def judge_roster(
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
-    named = table["number"].filter(fault.is_null() & table["reason"].is_not_null())
+    named = table.filter(fault.is_null() & pl.col("reason").is_not_null())["number"]
     table, codes = _first_of_each(table, seen.codes)
     households = seen.households
     if by_household:
         table, households = _one_payee_each(table, households)
+    rivals = table.filter(pl.col("reason") == "second_payee").select("number", "household_no")
     taken = table.filter(pl.col("reason").is_null())
     good = taken.filter(~pl.col("leaves")).drop("reason", "no_amount", "ended_on", "leaves")
     again = table.filter(pl.col("reason") == "duplicate").select("number", *PLACE)
@@ -173,7 +176,8 @@ def judge_roster(
         seen=Seen(np.union1d(seen.codes, codes), households),
         again=again.clear() if by_household else again,
         leaving=taken.filter("leaves").select("number", "ended_on", county=_COUNTY),
-        named=named,
+        named=pl.concat([named, rivals["number"]]),
+        rivals=rivals,
     )
 
 

@@ -65,16 +65,43 @@ async def stage_named(tx: WriteTx, subjects: pa.Array) -> None:
     await tx.run("ANALYZE named")
 
 
+async def stage_rivals(tx: WriteTx, subjects: pa.Array, households: pa.Array) -> None:
+    """A temporary table `rival` of people who are listed beside the payee of a household."""
+    await tx.run("CREATE TEMP TABLE rival (subject uuid NOT NULL, household uuid NOT NULL) ON COMMIT DROP")
+    await tx.copy("rival", pa.table({"subject": subjects, "household": households}))
+    await tx.run("ANALYZE rival")
+
+
+async def set_payees_apart(tx: WriteTx, program: str) -> np.ndarray:
+    """Move staged payees to `named` beside whom he is listed who draws the money now; their row numbers, ascending.
+
+    The order of rows moves no money: of two payees the enrolled one stays until the roster names another one alone.
+    """
+    return await _set_apart(
+        tx,
+        "DELETE FROM staged s USING rival r, enrolment e WHERE r.household = s.household AND e.subject = r.subject "
+        "AND e.household = r.household AND e.program = $1 AND e.ended_on IS NULL",
+        program,
+    )
+
+
 async def set_misnamed_apart(tx: WriteTx, program: str) -> np.ndarray:
     """Move staged people whom another program enrols under another name to `named`; their row numbers, ascending.
 
     Of people whom it alone enrols a program may say that their name has changed.
     """
+    return await _set_apart(
+        tx,
+        "DELETE FROM staged s USING person p WHERE p.subject = s.subject AND p.name_hash <> s.name_hash "
+        "AND EXISTS (SELECT FROM enrolment e WHERE e.subject = s.subject AND e.program <> $1 AND e.ended_on IS NULL)",
+        program,
+    )
+
+
+async def _set_apart(tx: WriteTx, deletion: str, program: str) -> np.ndarray:
     rows = await tx.fetch(
-        "WITH apart AS (DELETE FROM staged s USING person p WHERE p.subject = s.subject AND p.name_hash <> s.name_hash "
-        "AND EXISTS (SELECT FROM enrolment e WHERE e.subject = s.subject AND e.program <> $1 AND e.ended_on IS NULL) "
-        "RETURNING s.subject, s.row_no), noted AS (INSERT INTO named SELECT subject FROM apart) "
-        "SELECT row_no FROM apart ORDER BY row_no",
+        f"WITH apart AS ({deletion} RETURNING s.subject, s.row_no), "  # noqa: S608  (our own text)
+        "noted AS (INSERT INTO named SELECT subject FROM apart) SELECT row_no FROM apart ORDER BY row_no",
         program,
     )
     return np.array([row["row_no"] for row in rows], dtype=np.uint32)

@@ -43,6 +43,7 @@ class Roster:
         second: second listings of its people: number, division, amount_fen, started_on.
         leaving: number, day, `ended_on`, and `county` of people whose rows say that they have left.
         named: numbers of people whose rows are faulty; they have not ended.
+        rivals: number and household_no of people listed beside the payee of a household.
         unsaid: columns of enrolments of which it says nothing.
         full: whoever is not in it has ended.
         by_household: whoever drew the money for a household that has another payee in it has ended.
@@ -58,6 +59,7 @@ class Roster:
     second: pl.DataFrame
     leaving: pl.DataFrame
     named: pl.Series
+    rivals: pl.DataFrame
     unsaid: Sequence[str]
     full: bool
     by_household: bool
@@ -95,7 +97,9 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
         return now
     staged = await _stage(tx, keys, roster)
     if not roster.confirmed:
-        roster = _without(roster, await people.set_misnamed_apart(tx, roster.program))
+        roster = _without(roster, await people.set_misnamed_apart(tx, roster.program), "name_mismatch")
+    if len(roster.rivals):
+        roster = _without(roster, await people.set_payees_apart(tx, roster.program), "second_payee")
     if not roster.by_household:
         await places.set_apart(tx, keys, roster.program, roster.second, full=roster.full)
     ending, open_before = await _share_ending(tx, roster)
@@ -117,13 +121,14 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     return done
 
 
-def _without(roster: Roster, misnamed: np.ndarray) -> Roster:
+def _without(roster: Roster, rows: np.ndarray, reason: str) -> Roster:
     """The roster with some of its good rows turned down."""
-    if not len(misnamed):
+    if not len(rows):
         return roster
-    counts = {**roster.counts, "accepted": roster.counts["accepted"] - len(misnamed), "name_mismatch": len(misnamed)}
-    more = pl.DataFrame({"row_no": misnamed}).with_columns(reason=pl.lit("name_mismatch"))
-    return replace(roster, counts=counts, reasons=pl.concat([roster.reasons, more]).sort("row_no"))
+    told = {"accepted": roster.counts["accepted"] - len(rows), reason: roster.counts.get(reason, 0) + len(rows)}
+    more = pl.DataFrame({"row_no": rows}).with_columns(reason=pl.lit(reason))
+    reasons = pl.concat([roster.reasons, more]).sort("row_no")
+    return replace(roster, counts={**roster.counts, **told}, reasons=reasons)
 
 
 def _ends(roster: Roster) -> bool:
@@ -154,6 +159,10 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
     await people.measure_stage(tx)
     named = await asyncio.to_thread(keys.subject.many, roster.named.to_list())
     await people.stage_named(tx, arrow.subject_array(named))
+    if len(roster.rivals):
+        rivals = await asyncio.to_thread(keys.subject.many, roster.rivals["number"].to_list())
+        homes = await asyncio.to_thread(_households, roster.rivals["household_no"], keys)
+        await people.stage_rivals(tx, arrow.subject_array(rivals), homes)
     await places.stage_leaving(tx, keys, roster.program, roster.leaving, full=roster.full)
     return tables
 
@@ -245,10 +254,13 @@ def _keyed(good: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, np.ndarray]:
     )
 
 
-def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
-    households = good["household_no"]
-    known = households.drop_nulls().unique().to_list()
+def _households(numbers: pl.Series, keys: Keys) -> pa.Array:
+    known = numbers.drop_nulls().unique().to_list()
     pseudonyms = dict(zip(known, (keys.household.one(text).bytes for text in known), strict=True))
+    return pa.array([pseudonyms.get(text) for text in numbers.to_list()], pa.binary(16))
+
+
+def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
     table = good.select(
         pl.col("row_no").cast(pl.Int32),
         "name_hash",
@@ -262,8 +274,7 @@ def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
         "due_on",
     ).to_arrow()
     table = table.append_column("subject", arrow.subject_array(subjects))
-    column = pa.array([pseudonyms.get(text) for text in households.to_list()], pa.binary(16))
-    return table.append_column("household", column)
+    return table.append_column("household", _households(good["household_no"], keys))
 
 
 def _sealed(some: pl.DataFrame, keys: Keys, known: Known) -> pa.Table:

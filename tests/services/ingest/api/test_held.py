@@ -168,6 +168,13 @@ async def test_a_second_payee_of_a_household_is_not_taken_and_told_why(world):
     assert "一户只列一名" in file.text
 
 
+async def test_of_two_payees_of_a_household_the_enrolled_one_stays_wherever_he_stands(world):
+    await world.enrol(roster(range(3), 户编号=["H1", "H2", "H3"]), HOUSEHOLD_PROGRAM)
+    two = roster([0, 7, 1, 2], 户编号=["H1", "H2", "H2", "H3"])
+    said = (await world.enrol(two, HOUSEHOLD_PROGRAM)).json()
+    assert (said["accepted"], said["new"], said["ended"], said["reasons"]) == (2, 0, 0, {"second_payee": 2})
+
+
 async def test_what_a_roster_has_no_column_for_stays_as_it_was(world):
     await world.enrol(roster([0, 1], 认证截止=["2024-03-31"] * 2, 开始享受年月=["2019-05"] * 2, 户编号=["H1"] * 2))
     few = roster([0, 1, 2], 待遇金额=["9", "220.10", "9"], 村居代码=["341602001002", VILLAGE, VILLAGE])
