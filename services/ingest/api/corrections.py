@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from services.ingest.api import events
 from services.ingest.api.deps import Deps, IngestDeps, Reader, Uploader, may_deliver
+from services.ingest.api.lookups import meant_by
 from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.correction import ACCEPTED, OPEN, Correction
@@ -23,7 +24,7 @@ from services.ingest.schemas import (
     RecordOut,
     RefusalIn,
 )
-from services.ingest.store import batches, corrections, hints, people, segments
+from services.ingest.store import batches, corrections, people, segments
 from services.ingest.store.segments import Rows
 from services.ingest.usecases import corrections as verbs
 from services.ingest.usecases.taking_back import Because, TakeBack
@@ -101,11 +102,8 @@ async def _named(tx: ReadTx, asked: CorrectionIn) -> tuple[int, str]:
 
 async def _meant(tx: ReadTx, evidence_id: int, source: Source) -> UUID:
     """Whom a record means; of several whom one without an id may mean, the first."""
-    rows = await segments.rows_of_ids(tx, [evidence_id], source.kind)
-    if len(rows):
-        return await people.subject_of(tx, int(evidence.people_of(rows.key)[0]))
-    if hint := await hints.find(tx, evidence_id):
-        return hint.candidates[0]
+    for subject in await meant_by(tx, evidence_id, source.kind):
+        return subject
     raise _no_record()
 
 

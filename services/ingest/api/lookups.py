@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 
 from services.ingest.api.deps import Auditor, Deps, IngestDeps, Operator, Reader, Revealer
-from services.ingest.api.uploads import batch_out
+from services.ingest.api.uploads import MAY_BE_FULL, batch_out
 from services.ingest.domain.catalogue import facts
-from services.ingest.domain.evidence import origin_of
+from services.ingest.domain.evidence import origin_of, people_of
 from services.ingest.schemas import (
     BatchOut,
     EvidenceOut,
@@ -24,14 +24,16 @@ from services.ingest.schemas import (
     SourceOut,
     SourcesOut,
 )
-from services.ingest.store import batches, mending, people, segments
+from services.ingest.store import batches, hints, mending, people, segments
 from services.ingest.store.batches import Batch
 from services.ingest.usecases.rosters import opened
 from services.ingest.usecases.watching import qualities
+from shared.contracts.vocabulary import EvidenceKind
 from shared.kit.auth import Caller
-from shared.kit.problems import PROBLEM_RESPONSES, NotFoundError
+from shared.kit.db import ReadTx
+from shared.kit.problems import NotFoundError
 
-router = APIRouter(prefix="/v1", tags=["lookups"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["lookups"], responses=MAY_BE_FULL)
 
 
 @router.get("/sources")
@@ -131,15 +133,28 @@ async def reveal(asked: RevealIn, deps: Deps, caller: Revealer) -> PeopleOut:
     return PeopleOut(items=items)
 
 
+async def meant_by(tx: ReadTx, evidence_id: int, own_kind: str) -> list[UUID]:
+    """Whom a record means, `own_kind` of its source; of one without an id those whom it may mean."""
+    rows = await segments.rows_of_ids(tx, [evidence_id], own_kind)
+    if len(rows):
+        return [await people.subject_of(tx, int(people_of(rows.key)[0]))]
+    hint = await hints.find(tx, evidence_id)
+    return list(hint.candidates) if hint else []
+
+
 @router.get("/evidence/{evidence_id}")
 async def get_evidence(
-    evidence_id: Annotated[int, Path(ge=0, le=2**63 - 1)], deps: Deps, _caller: Auditor
+    evidence_id: Annotated[int, Path(ge=0, le=2**63 - 1)], deps: Deps, caller: Auditor
 ) -> EvidenceOut:
-    """From an evidence id back to department, file and row."""
+    """From an evidence id back to department, file and row: a look at its person, logged before the answer."""
     batch_no, row_no = origin_of(evidence_id)
-    async with deps.platform.database.read() as tx:
+    async with deps.platform.database.write() as tx:
         batch = await batches.find_batch_by_no(tx, batch_no)
         standing = await segments.standing_of(tx, evidence_id) if batch else None
+        if batch is not None and standing is not None:
+            own_kind = deps.sources[batch.code].kind if batch.code in deps.sources else EvidenceKind.SEEN
+            subjects = await meant_by(tx, evidence_id, own_kind)
+            await people.log_looks(tx, caller, "lineage", subjects, deps.platform.clock.now())
     if batch is None or standing is None:
         detail = "No evidence has this id."
         raise NotFoundError(detail)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from services.ingest.api import taking
 from services.ingest.api.deps import Deps, IngestDeps, Uploader
 from services.ingest.api.lookups import batch_of
-from services.ingest.api.uploads import batch_out
+from services.ingest.api.uploads import MAY_BE_FULL, batch_out
 from services.ingest.schemas import BatchOut
 from services.ingest.store import batches, mending, people
 from services.ingest.store.batches import Batch
@@ -22,10 +22,10 @@ from services.ingest.usecases import corrections, evidence
 from services.ingest.usecases.taking_back import Because, TakeBack
 from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.auth import Caller
-from shared.kit.problems import PROBLEM_RESPONSES, ConflictError, ForbiddenError, NotFoundError
+from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/v1", tags=["batches"], responses=PROBLEM_RESPONSES)
+router = APIRouter(prefix="/v1", tags=["batches"], responses=MAY_BE_FULL)
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 _ROWS = 50_000
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

@@ -18,11 +18,8 @@ from shared.kit.problems import PROBLEM_RESPONSES, ForbiddenError, ProblemError
 _FULL = HTTPStatus.INSUFFICIENT_STORAGE
 _PATIENCE = 4
 """Times the largest file that are read of one that is refused."""
-router = APIRouter(
-    prefix="/v1",
-    tags=["uploads"],
-    responses={**PROBLEM_RESPONSES, _FULL.value: {**PROBLEM_RESPONSES[503], "description": _FULL.phrase}},
-)
+MAY_BE_FULL = {**PROBLEM_RESPONSES, _FULL.value: {**PROBLEM_RESPONSES[503], "description": _FULL.phrase}}
+router = APIRouter(prefix="/v1", tags=["uploads"], responses=MAY_BE_FULL)
 STREAMED = (r"/v1/sources/[^/]+/batches", r"/v1/programs/[^/]+/roster")
 _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.ingest.domain.households import one_a_person
 from services.ingest.store.problems import FileTooLargeError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import read_chunks
-from services.ingest.store.unpacking import Limits
+from services.ingest.store.unpacking import Limits, room
 
 ROW, REASON = "原文件数据行号", "未采纳原因"
 REASONS = {
@@ -105,9 +106,11 @@ def written(frames: Iterator[pl.DataFrame], form: str, received: Received) -> Pa
 
     Raises:
         FileTooLargeError: more rows than a sheet holds.
+        StorageFullError: no room for it.
     """
     path = received.scratch / f"quarantine.{form}"
-    (_write_csv if form == "csv" else _write_xlsx)(frames, path)
+    with room():
+        (_write_csv if form == "csv" else _write_xlsx)(frames, path)
     return path
 
 
@@ -140,7 +143,11 @@ def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
 def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:
     import xlsxwriter  # noqa: PLC0415  (loaded when a sheet is asked for)
 
-    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+    # What it writes on its way holds the same rows, so it lies in the same folder.
+    with (
+        _told(xlsxwriter.exceptions.FileCreateError),
+        xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)}) as book,
+    ):
         sheet = book.add_worksheet()
         row = 0
         for frame in frames:
@@ -154,6 +161,15 @@ def _write_xlsx(frames: Iterator[pl.DataFrame], path: Path) -> None:
                 _write_row(sheet, row, values)
         if not row:
             _write_row(sheet, 0, [ROW, REASON])
+
+
+@contextmanager
+def _told(wrapped: type[Exception]) -> Iterator[None]:
+    """Say what went wrong in a file as it was said before the library put it into an error of its own."""
+    try:
+        yield
+    except wrapped as error:
+        raise error.args[0] from None
 
 
 def _write_row(sheet: Any, row: int, values: Sequence[str | None]) -> None:  # noqa: ANN401  (the library has no types)

@@ -16,6 +16,7 @@ import structlog
 import zstandard
 
 from services.ingest.store.problems import FileTooLargeError, KeptFileBrokenError, StorageFullError
+from services.ingest.store.unpacking import room
 from shared.kit.clock import wall
 from shared.kit.crypto import SealBrokenError
 from shared.kit.sealing import FileSeal, SealedReader
@@ -81,12 +82,14 @@ class RawStore:
                     digest.update(piece)
                     with _full_store():
                         out.write(piece)
+                # Some folders of other machines tell only at the end that there was no room.
                 with _full_store():
-                    out.flush()
-            finally:
-                # What found no room is told above; closing would try to write it once more.
+                    out.close()
+            except BaseException:
+                # What found no room is told already; closing would try to write it once more.
                 with suppress(OSError):
                     out.close()
+                raise
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -150,11 +153,12 @@ class RawStore:
         Raises:
             FileNotFoundError: it is not kept.
             KeptFileBrokenError: it does not open.
+            StorageFullError: no room for the copy.
         """
         folder = self._folder()
         path = folder / "body"
         try:
-            with _telling(), self._reader(sha256) as sealed, _own(path) as target:
+            with _telling(), room(), self._reader(sha256) as sealed, _own(path) as target:
                 zstandard.ZstdDecompressor().copy_stream(cast(IO[bytes], sealed), target, read_size=_PIECE)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

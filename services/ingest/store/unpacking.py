@@ -79,7 +79,7 @@ def room() -> Iterator[None]:
     except OSError as error:
         # Libraries in Rust tell the number in their sentence only.
         if error.errno in _NO_ROOM or any(f"os error {number}" in str(error) for number in _NO_ROOM):
-            detail = "There is no room to unpack the file; the operator must make room, then send the file again."
+            detail = "There is no room to unpack or copy the file; the operator must make room, then try again."
             raise StorageFullError(detail) from error
         raise
 

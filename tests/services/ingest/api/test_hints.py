@@ -45,6 +45,8 @@ async def test_a_record_without_an_id_becomes_a_hint_and_no_evidence(town):
     assert (hint["kind"], hint["candidates"], hint["evidence_id"]) == ("died", 1, said["batch_no"] << 32)
     origin = (await town.get(f"/v1/evidence/{hint['evidence_id']}", "audit.read")).json()
     assert (origin["standing"], origin["row_no"]) == ("hint", 0)
+    [look] = await town.rows("SELECT purpose, subject FROM look")
+    assert (look["purpose"], look["subject"].bytes) == ("lineage", hint["subject"])
     assert len(await town.said("ingest.evidence.accepted.v1")) == 1
 
 

@@ -194,6 +194,17 @@ async def test_no_room_for_the_upload_or_for_what_is_in_it_is_told_and_leaves_no
     assert (await town.send(body)).status_code == 201
 
 
+async def test_no_room_for_the_rows_that_go_back_is_told(town):
+    body = csv_of(pharmacy(["1" * 60] * 200))
+    held = (await town.send(body)).json()
+    path = f"/v1/batches/{held['batch_id']}/quarantine/file"
+    # Neither for a copy of what was sent nor, with that in place, for the longer file of its rows.
+    for limit in (5_000, len(body) + 500):
+        with largest_file(limit):
+            answer = await town.get(path, "ingest.upload")
+        assert (answer.status_code, answer.json()["code"], town.leftovers()) == (507, "storage_full", [])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 @pytest.mark.parametrize("full", ["raw", "scratch"])
 async def test_a_full_disk_is_told_leaves_nothing_and_the_same_file_is_taken_once_there_is_room(town, tmp_path, full):

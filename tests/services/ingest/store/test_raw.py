@@ -1,6 +1,8 @@
 """The raw store: what was received comes out again, and only through it."""
 
+import errno
 import hashlib
+import io
 import os
 import stat
 from contextlib import suppress
@@ -11,7 +13,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.store.problems import KeptFileBrokenError
+from services.ingest.store import raw
+from services.ingest.store.problems import KeptFileBrokenError, StorageFullError
 from services.ingest.store.raw import RawStore, Received
 from shared.kit.sealing import FRAME, FileSeal
 from tests.services.ingest.world import IDS, NAMES, PROGRAM, csv_of, pharmacy, roster
@@ -82,6 +85,17 @@ async def test_a_damaged_file_is_told_and_replaced_when_it_comes_again(tmp_path,
     assert list((tmp_path / "scratch").iterdir()) == []
     assert await kept(store, body) == sha256
     assert fetched(store, sha256) == body
+
+
+async def test_room_that_is_missed_only_when_a_file_is_closed_is_missed(tmp_path, monkeypatch):
+    class Late(io.BytesIO):
+        def close(self) -> None:
+            raise OSError(errno.EDQUOT, "over quota")
+
+    store = store_in(tmp_path)
+    monkeypatch.setattr(raw, "_own", lambda _: Late())
+    with pytest.raises(StorageFullError):
+        await received(store, b"rows")
 
 
 async def test_a_file_does_not_open_under_the_digest_of_another(tmp_path):
