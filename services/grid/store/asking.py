@@ -130,7 +130,7 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
         """,  # noqa: S608  (our own words)
         datetime.combine(since, datetime.min.time(), now.tzinfo),
     )
-    opened = await tx.run(
+    opened = await tx.fetch(
         f"""
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
             born_on, programs, opened_by, about, created_at, changed_at)
@@ -139,7 +139,10 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
         FROM (SELECT subject, array_agg(code ORDER BY code) AS about FROM owed, unnest(about) code GROUP BY subject) o
         JOIN ({ADDRESSES.format(subjects="owed")}) a ON a.subject = o.subject
         LEFT JOIN grids g ON g.grid_code = a.grid_code
-        {_MERGED}
+        -- What he draws by now, he is not asked about, whatever else he is still owed.
+        ON CONFLICT (subject, reason) WHERE state <> 'closed' DO UPDATE SET changed_at = excluded.changed_at,
+            about = excluded.about WHERE tasks.about <> excluded.about
+        RETURNING coalesce(NOT old.about @> new.about, true) AS more
         """,  # noqa: S608  (our own words)
         deadline_on,
         priority,
@@ -164,7 +167,7 @@ async def open_take_up(  # noqa: PLR0913  (what, where, when)
         [program for _, program in named],
     )
     taken = sum(row["outcome"] == TaskOutcome.TAKEN_UP for row in closed)
-    return int(opened.rsplit(" ", 1)[1]), taken
+    return sum(row["more"] for row in opened), taken
 
 
 async def open_oldest(  # noqa: PLR0913  (whom, where, when)

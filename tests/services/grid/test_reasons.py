@@ -207,8 +207,13 @@ class TestTakeUp:
 
     async def test_whoever_draws_it_now_is_no_longer_asked(self, village):
         await self.rosters(village)
-        await village.hear(enrolled(BERT))
+        await village.hear(enrolled(BERT, program="dibao"))
         await go_round(village.deps)
+        await village.hear(enrolled(BERT))
+        assert ((await go_round(village.deps)).owed, (await tasks(village, "take_up"))[0]["about"]) == (
+            0,
+            ["old_age_allow"],
+        )
         await village.hear(enrolled(BERT, program="old_age_allow"))
         assert (await go_round(village.deps)).taken_up == 1
         assert [row["outcome"] for row in await tasks(village, "take_up")] == ["taken_up"]
