@@ -5,7 +5,7 @@ the token issuer, certification runs and cycles, grace, proposals and decisions,
 second places of people whom a program lists twice, jobs, pay lists, payments, overpayments, requests of citizens,
 self-certifications by face, the feed of partner events, receipts, webhook subscriptions, corrections.
 Hears: scoring.assessments.changed, ingest.enrolments.changed, ingest.second_places.changed, ingest.evidence.corrected,
-ingest.correction.changed, grid.visit.concluded, grid.tasks.opened, grid.case.concluded, grid.report.locked,
+ingest.correction.changed, grid.visit.concluded, .withdrawn, grid.tasks.opened, grid.case.concluded, grid.report.locked,
 grid.stop_request.concluded, notify.message.delivered, notify.message.failed, notify.receipt.recorded,
 notify.endpoint.changed; and, apart from the bulk that made them, its own certificates and decisions, to tell partners.
 Says: recognition.certificates.issued, recognition.certificate.revoked, recognition.certifications.due,

@@ -18,8 +18,10 @@ from shared.contracts.events import (
     SECOND_PLACES_CHANGED,
     TASKS_OPENED,
     VISIT_CONCLUDED,
+    VISIT_WITHDRAWN,
     CaseConcluded,
     VisitConcluded,
+    VisitWithdrawn,
 )
 from shared.contracts.events.grid import REPORT_LOCKED, STOP_REQUEST_CONCLUDED, ReportLocked, StopRequestConcluded
 from shared.contracts.events.ingest import CORRECTION_CHANGED, CorrectionChanged
@@ -72,6 +74,9 @@ class Handlers:
 
     async def on_visit_concluded(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_visit(self._deps, tx, message.fact(VisitConcluded))
+
+    async def on_visit_withdrawn(self, tx: WriteTx, message: Message) -> None:
+        await withdrawing.hear_visit_withdrawn(self._deps, tx, message.fact(VisitWithdrawn))
 
     async def on_tasks_opened(self, tx: WriteTx, message: Message) -> None:
         await hearing.hear_tasks(tx, message.table(), shard=message.one_shard())
@@ -142,6 +147,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=ENROLMENTS_CHANGED, handler=handlers.on_enrolments_changed),
         Subscription(event=SECOND_PLACES_CHANGED, handler=handlers.on_second_places_changed),
         Subscription(event=VISIT_CONCLUDED, handler=handlers.on_visit_concluded),
+        Subscription(event=VISIT_WITHDRAWN, handler=handlers.on_visit_withdrawn),
         Subscription(event=TASKS_OPENED, handler=handlers.on_tasks_opened),
         Subscription(event=CASE_CONCLUDED, handler=handlers.on_case_concluded),
         Subscription(event=MESSAGE_DELIVERED, handler=handlers.on_message_delivered),

@@ -9,6 +9,37 @@ import asyncpg
 from shared.kit.db import WriteTx
 
 
+async def reopen_answered(tx: WriteTx, visit_ids: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Tasks that these visits closed wait for their leader again; which.
+
+    One that something else has made moot meanwhile stays closed for that, and so does one beside a newer open one.
+    """
+    rows = await tx.fetch(
+        """
+        UPDATE tasks t SET outcome = last.moot, closing_visit_id = NULL, changed_at = $2,
+            state = CASE WHEN last.moot IS NOT NULL THEN 'closed' WHEN t.worker_id IS NULL THEN 'created'
+                ELSE 'submitted' END,
+            closed_at = CASE WHEN last.moot IS NOT NULL THEN $2::timestamptz END
+        FROM (SELECT DISTINCT ON (n.subject, n.reason) n.task_id, CASE
+                WHEN n.reason = 'unmatched' AND EXISTS (SELECT FROM certified c WHERE c.subject = n.subject
+                    AND c.valid_until > n.due_on AND c.channel NOT IN ('home', 'remote') AND NOT EXISTS (
+                        SELECT FROM revoked_certificates r WHERE r.certificate_id = c.certificate_id))
+                    THEN 'certified_meanwhile'
+                WHEN n.reason IN ('unmatched', 'take_up') AND EXISTS (SELECT FROM recipients r
+                    WHERE r.subject = n.subject HAVING NOT bool_or(r.active)) THEN 'not_enrolled'
+                WHEN n.reason = 'suspicion' AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = n.subject
+                    AND c.state IN ('assigned', 'in_verification')) THEN 'case_concluded' END AS moot
+            FROM tasks n WHERE n.closing_visit_id = ANY($1) AND n.state = 'closed' AND NOT EXISTS (SELECT FROM tasks o
+                WHERE o.subject = n.subject AND o.reason = n.reason AND o.state <> 'closed')
+            ORDER BY n.subject, n.reason, n.created_at DESC) last
+        WHERE t.task_id = last.task_id RETURNING t.task_id, t.state
+        """,
+        list(visit_ids),
+        now,
+    )
+    return {row["task_id"] for row in rows if row["state"] != "closed"}
+
+
 async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
     tx: WriteTx,
     subjects: Sequence[UUID],

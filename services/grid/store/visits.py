@@ -18,7 +18,7 @@ _COLUMNS = (
     "visit_id, fingerprint, task_id, subject, division, worker_id, sent_by, result, status, visited_at, received_at, "
     "seen, talked, explained, registered, problems, id_card_read, event_on, informant, proofs, "
     "prompt_id, prompt_answered, lon, lat, "
-    "photo, flags, note, helper"
+    "photo, flags, note, helper, withdrawn"
 )
 
 
@@ -35,6 +35,7 @@ class StoredVisit:
         status: concluded, in review, or sent back.
         flags: what made it worth a second look.
         received_at: instant of receipt.
+        withdrawn: how often it had counted and does not any more.
     """
 
     visit: Visit
@@ -45,6 +46,7 @@ class StoredVisit:
     status: VisitStatus
     flags: tuple[str, ...]
     received_at: datetime
+    withdrawn: int = 0
 
 
 def _stored(row: asyncpg.Record) -> StoredVisit:
@@ -81,6 +83,7 @@ def _stored(row: asyncpg.Record) -> StoredVisit:
         status=VisitStatus(row["status"]),
         flags=tuple(row["flags"]),
         received_at=row["received_at"],
+        withdrawn=row["withdrawn"],
     )
 
 
@@ -181,6 +184,7 @@ def _values(each: StoredVisit) -> tuple[object, ...]:
         list(each.flags),
         visit.note,
         visit.helper,
+        each.withdrawn,
     )
 
 
@@ -230,5 +234,19 @@ async def awaiting_photo(tx: ReadTx, since: datetime) -> list[StoredVisit]:
 
 
 async def set_status(tx: WriteTx, visit_id: UUID, status: VisitStatus, flags: Sequence[str]) -> None:
-    """Where a report stands once its photo has come or failed to."""
-    await tx.run("UPDATE visits SET status = $2, flags = $3 WHERE visit_id = $1", visit_id, status.value, list(flags))
+    """Where a report stands once its photo has come or failed to, or an earlier report has."""
+    await tx.run(
+        "UPDATE visits SET status = $2, flags = $3, "
+        "withdrawn = withdrawn + (status = 'concluded' AND $2 <> 'concluded')::int WHERE visit_id = $1",
+        visit_id,
+        status.value,
+        list(flags),
+    )
+
+
+async def set_aside(tx: ReadTx, subject: UUID) -> set[UUID]:
+    """Reports on a person that had counted and do not now."""
+    rows = await tx.fetch(
+        "SELECT visit_id FROM visits WHERE subject = $1 AND withdrawn > 0 AND status <> 'concluded'", subject
+    )
+    return {row["visit_id"] for row in rows}

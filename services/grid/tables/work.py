@@ -241,6 +241,13 @@ VISITS = sa.Table(
     sa.Column("note", pg.BYTEA, comment="sealed"),
     sa.Column("reviewed_by", sa.Text),
     sa.Column("reviewed_at", AT),
+    sa.Column(
+        "withdrawn",
+        sa.SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="how often it had counted and does not any more",
+    ),
     one_of("result", VisitResult),
     one_of("status", VisitStatus),
     one_of("informant", Informant),

@@ -1,6 +1,6 @@
 """Other eyes: nobody verifies a case that doubts what he himself reported, and nobody knocks who stays out of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -17,8 +17,10 @@ from shared.kit.db import ReadTx, WriteTx
 async def steps_known(tx: ReadTx, case: Case) -> list[Step]:
     """The history of a case, before it a recusal of each who saw the person in the time that the case doubts.
 
-    They are found anew each time: the day in doubt changes with the evidence, and phones tell late what they saw.
+    They are found anew each time: the day in doubt changes with the evidence, and phones tell late what they saw. So
+    are reports that do not count any more: who made them stays out of it, and they prove nothing.
     """
+    aside = {str(visit_id) for visit_id in await store.set_aside(tx, case.subject)}
     earlier = [
         Step(
             action=CaseAction.RECUSAL,
@@ -31,7 +33,13 @@ async def steps_known(tx: ReadTx, case: Case) -> list[Step]:
         )
         for each in await store.doubted_by(tx, [case.case_id])
     ]
-    return earlier + await cases.steps_of(tx, case.case_id)
+    return earlier + [_known(step, aside) for step in await cases.steps_of(tx, case.case_id)]
+
+
+def _known(step: Step, aside: Collection[str]) -> Step:
+    if step.action is CaseAction.VISIT and any(each.reference in aside for each in step.basis if each.kind == VISIT):
+        return replace(step, action=CaseAction.RECUSAL, outcome=EARLIER_SIGHTING)
+    return step
 
 
 async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> None:

@@ -23,7 +23,7 @@ from services.grid.usecases.errors import (
     NotInReviewError,
 )
 from services.grid.usecases.views import known_as
-from services.grid.usecases.visiting import COUNTED, take_effect
+from services.grid.usecases.visiting import take_effect
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
@@ -40,6 +40,7 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     visit, task = await _find(tx, visit_id, view)
     await locks.lock_people(tx, [visit.subject])
     visit = (await store.find_visits(tx, [visit_id]))[visit_id]
+    task = (await tasks.find_tasks(tx, [task.task_id]))[task.task_id]
     if visit.status is not VisitStatus.IN_REVIEW:
         raise NotInReviewError
     names = await known_as(tx, deps, {caller.user, visit.visit.worker_id})
@@ -51,7 +52,7 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     await store.review(tx, visit_id, status, by=caller.user, now=now)
     decided = replace(visit, status=status)
     if accepted:
-        await take_effect(tx, deps, [] if COUNTED in visit.flags else [decided])
+        await take_effect(tx, deps, [decided])
     elif task.state is not TaskState.CLOSED:
         today = deps.clock.today()
         was_there = visit.visit.worker_id

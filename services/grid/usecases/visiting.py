@@ -1,7 +1,7 @@
 """Reports from doors: taken once, weighed by when they happened, whatever order phones deliver them in."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from enum import StrEnum
@@ -11,7 +11,7 @@ from services.grid.domain.doubts import ABOUT_PROMPT, Prompt, place_flags, promp
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
 from services.grid.domain.visits import Visit, VisitStatus, closing_visit, shortcomings
-from services.grid.store import hands, locks, tasks
+from services.grid.store import hands, locks, reopening, tasks
 from services.grid.store import visits as store
 from services.grid.store.roll import places_of
 from services.grid.store.tasks import Task, TaskChange
@@ -19,13 +19,10 @@ from services.grid.store.visits import StoredVisit
 from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.casefeeding import FAMILY, feed_cases
 from services.grid.usecases.deps import Deps
-from shared.contracts.events import VISIT_CONCLUDED, VisitConcluded
+from shared.contracts.events import VISIT_CONCLUDED, VISIT_WITHDRAWN, VisitConcluded, VisitWithdrawn
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
-
-COUNTED = "counted_before"
-"""Flag of a report that counted until one arrived that happened earlier: a leader looks, and nothing is said twice."""
 
 
 class Reception(StrEnum):
@@ -131,13 +128,29 @@ async def _take_in(tx: WriteTx, deps: Deps, fresh: dict[UUID, StoredVisit], abou
     await store.save_visits(tx, list(fresh.values()))
     counted = [replace(about[task_id], sightings=len(sightings)) for task_id, sightings in seen.items()]
     await tasks.save_sightings(tx, counted, deps.clock.now())
-    cleared = []
-    for each in (one for sightings in seen.values() for one in sightings if one.visit.visit_id not in fresh):
-        judged = _judged_again(deps, each, ranks[each.visit.visit_id])
-        if judged != each:
-            await store.set_status(tx, each.visit.visit_id, judged.status, judged.flags)
-            cleared += [judged] if judged.status is VisitStatus.CONCLUDED and COUNTED not in each.flags else []
-    await take_effect(tx, deps, [*fresh.values(), *cleared])
+    await _judge_again(tx, deps, fresh, ranks, [each for sightings in seen.values() for each in sightings])
+
+
+async def _judge_again(
+    tx: WriteTx,
+    deps: Deps,
+    fresh: Mapping[UUID, StoredVisit],
+    ranks: Mapping[UUID, int],
+    sightings: Sequence[StoredVisit],
+) -> None:
+    """Let new reports count, and what they say of those that are known: one begins to count, another does not now."""
+    cleared, doubted = [], []
+    for each in sightings:
+        judged = each if each.visit.visit_id in fresh else _judged_again(deps, each, ranks[each.visit.visit_id])
+        if judged == each:
+            continue
+        await store.set_status(tx, each.visit.visit_id, judged.status, judged.flags)
+        if judged.status is VisitStatus.CONCLUDED:
+            cleared.append(judged)
+        elif each.status is VisitStatus.CONCLUDED:
+            doubted.append(each)
+    reopened = await _withdraw(tx, deps, doubted)
+    await take_effect(tx, deps, [*fresh.values(), *cleared], reopened=reopened)
 
 
 def _judged(deps: Deps, each: StoredVisit, rank: int) -> StoredVisit:
@@ -146,19 +159,13 @@ def _judged(deps: Deps, each: StoredVisit, rank: int) -> StoredVisit:
     found = (*about_prompt, *(flag for flag in each.flags if flag not in ABOUT_PROMPT))
     if each.status is VisitStatus.AWAITING_PHOTO:
         return replace(each, flags=found)
-    odd = any(flag != COUNTED for flag in found)
-    return replace(each, flags=found, status=VisitStatus.IN_REVIEW if odd else VisitStatus.CONCLUDED)
+    return replace(each, flags=found, status=VisitStatus.IN_REVIEW if found else VisitStatus.CONCLUDED)
 
 
 def _judged_again(deps: Deps, each: StoredVisit, rank: int) -> StoredVisit:
     """A report as it is judged now that an earlier one has come; what a leader has said about it stays."""
     reviewed = each.status is VisitStatus.RETURNED or (each.status is VisitStatus.CONCLUDED and each.flags)
-    if reviewed and each.flags != (COUNTED,):
-        return each
-    judged = _judged(deps, each, rank)
-    if each.status is VisitStatus.CONCLUDED and judged.status is VisitStatus.IN_REVIEW:
-        return replace(judged, flags=(*(flag for flag in judged.flags if flag != COUNTED), COUNTED))
-    return judged
+    return each if reviewed else _judged(deps, each, rank)
 
 
 def _receive(
@@ -232,25 +239,51 @@ def _refused(visit: Visit, *reasons: str) -> Receipt:
     return Receipt(visit_id=visit.visit_id, reception=Reception.REFUSED, reasons=list(reasons))
 
 
-async def take_effect(tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit]) -> None:
-    """What new reports mean for tasks, cases and those who listen."""
+async def take_effect(
+    tx: WriteTx, deps: Deps, fresh: Sequence[StoredVisit], *, reopened: Collection[UUID] = ()
+) -> None:
+    """What new reports mean for tasks, cases and those who listen; tasks opened again are weighed by all there are."""
     subjects = {each.subject for each in fresh}
     by_subject: dict[UUID, list[StoredVisit]] = defaultdict(list)
     for each in fresh:
         by_subject[each.subject].append(each)
     concerned = await tasks.tasks_of(tx, subjects)
+    known: dict[UUID, list[StoredVisit]] = defaultdict(list)
+    for each in await store.visits_of(tx, subjects) if reopened else ():
+        if each.visit.final and each.status is VisitStatus.CONCLUDED:
+            known[each.subject].append(each)
     closing_ids = {task.closing_visit_id for task in concerned if task.closing_visit_id is not None}
     closing = await store.find_visits(tx, closing_ids)
-    changes = [
-        change
-        for task in concerned
-        if (change := _weigh(task, by_subject[task.subject], closing.get(task.closing_visit_id or task.task_id)))
-    ]
+    changes = []
+    for task in concerned:
+        about = [*by_subject[task.subject], *(known[task.subject] if task.task_id in reopened else ())]
+        if change := _weigh(task, about, closing.get(task.closing_visit_id or task.task_id)):
+            changes.append(change)
     await tasks.save_changes(tx, changes, deps.clock.now())
     await feed_cases(tx, deps, fresh)
     for each in fresh:
         if each.visit.final and each.status is VisitStatus.CONCLUDED:
             await _say(tx, deps, each)
+
+
+async def _withdraw(tx: WriteTx, deps: Deps, doubted: Sequence[StoredVisit]) -> set[UUID]:
+    """Reports that counted wait for a leader: until he has spoken they answer and certify nothing.
+
+    Returns:
+        The tasks that are open again.
+    """
+    now = deps.clock.now()
+    for each in doubted:
+        fact = VisitWithdrawn(
+            visit_id=each.visit.visit_id,
+            subject=each.subject,
+            result=each.visit.result,
+            visited_on=each.visit.visited_at.astimezone(SHANGHAI).date(),
+            revision=each.withdrawn,
+            withdrawn_at=now,
+        )
+        await deps.outbox.say(tx, VISIT_WITHDRAWN, fact)
+    return await reopening.reopen_answered(tx, [each.visit.visit_id for each in doubted], now) if doubted else set()
 
 
 def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:
@@ -300,6 +333,7 @@ async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:
         division=each.division,
         worker_id=visit.worker_id,
         id_card_read=visit.id_card_read,
+        revision=each.withdrawn,
     )
     await deps.outbox.say(tx, VISIT_CONCLUDED, fact)
 

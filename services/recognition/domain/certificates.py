@@ -53,7 +53,7 @@ def certificate_id(
 ) -> UUID:
     """Name of a certificate; the same facts give the same name.
 
-    `origin` is given for a sighting after the certificate of the other facts was revoked, and only then.
+    `origin` is given for what certifies beside the certificate that these facts name, or after its revocation.
     """
     again = f"|{origin.hex}" if origin else ""
     text = f"{claim}|{as_of.isoformat()}|{channel}|{cap_months}{again}".encode()

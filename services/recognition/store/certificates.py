@@ -150,6 +150,22 @@ async def revoked_at(tx: ReadTx, subject: UUID, certificate_id: UUID) -> datetim
     return rows[0]["revoked_at"] if rows else None
 
 
+async def revoked_for(tx: ReadTx, subject: UUID, certificate_id: UUID) -> str | None:
+    """Why a certificate was taken back; None where it was not."""
+    rows = await tx.fetch(
+        "SELECT reason FROM revocation WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+    )
+    return rows[0]["reason"] if rows else None
+
+
+async def find_origin(tx: ReadTx, subject: UUID, certificate_id: UUID) -> UUID | None:
+    """What a certificate came from; None for one that is not known, too."""
+    rows = await tx.fetch(
+        "SELECT origin FROM certificate WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+    )
+    return rows[0]["origin"] if rows else None
+
+
 async def forget_announced(tx: WriteTx, subject: UUID) -> None:
     """Let the person be told anew until when he is certified: what he was told last has been revoked."""
     await tx.run("UPDATE standing SET announced_until = NULL WHERE subject = $1", subject)

@@ -15,7 +15,7 @@ from services.recognition.domain.standing import Finding, finding_of
 from services.recognition.store import certificates, clearings, cycles, decisions, hearing, proposals, requests
 from services.recognition.usecases import asking, corrections, grounds, proposing
 from services.recognition.usecases.deps import Deps
-from services.recognition.usecases.sightings import keep_sighting
+from services.recognition.usecases.sightings import keep_visit
 from shared.contracts.events import CERTIFICATES_ISSUED, CaseConcluded, VisitConcluded
 from shared.contracts.vocabulary import (
     CaseConclusion,
@@ -124,7 +124,7 @@ async def hear_visit(deps: Deps, tx: WriteTx, fact: VisitConcluded) -> None:
         evidence_ids=(),
         evidence_class=("in_person",),
     )
-    if await keep_sighting(deps, tx, seen, origin=fact.visit_id, at=fact.visited_at):
+    if await keep_visit(deps, tx, seen, fact):
         await announce(deps, tx, [fact.subject])
 
 

@@ -1,15 +1,18 @@
-"""Evidence its department took back certifies nobody; what else is known of the person scoring says again."""
+"""Evidence its department took back, and a visit its village does not stand by, certify nobody."""
 
+from dataclasses import replace
 from hashlib import blake2b
 from uuid import UUID
 
 import pyarrow as pa
 
-from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id
+from services.recognition.domain.certificates import NO_CAP, Certificate, certificate_id, channel_of
 from services.recognition.store import certificates, hearing
 from services.recognition.store.certificates import Revocation
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.revoking import take_back
+from services.recognition.usecases.sightings import VISIT_WITHDRAWN, name_of_visit
+from shared.contracts.events import VisitWithdrawn
 from shared.contracts.vocabulary import Channel, Claim, Strength
 from shared.kit import arrow
 from shared.kit.db import WriteTx
@@ -28,6 +31,30 @@ async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table) -> None:
         successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked)
         one = Revocation(subject=subject, certificate_id=revoked, reason=WITHDRAWN, successor_id=successor)
         await take_back(deps, tx, one)
+
+
+async def hear_visit_withdrawn(deps: Deps, tx: WriteTx, fact: VisitWithdrawn) -> None:
+    """Revoke what one conclusion of a visit certified, or let it certify nobody once it is heard of.
+
+    Like every revocation it stops nothing, and what else certifies the person counts.
+    """
+    channel = channel_of(fact.result)
+    if channel is None:
+        return
+    subject = fact.subject
+    await certificates.lock_shard(tx, subject.hex[0])
+    named = certificate_id(subject, Claim.ALIVE, fact.visited_on, channel)
+    own = name_of_visit(subject, fact.visited_on, channel, fact.visit_id, fact.revision)
+    of_day = fact.revision == 0 and await certificates.find_origin(tx, subject, named) == fact.visit_id
+    fallen = named if of_day else own
+    if await certificates.is_revoked(tx, subject, fallen):
+        return
+    one = Revocation(subject=subject, certificate_id=fallen, reason=VISIT_WITHDRAWN)
+    if await certificates.find_origin(tx, subject, fallen) is None:
+        await certificates.revoke(tx, one, deps.clock.now())
+        return
+    successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, fallen)
+    await take_back(deps, tx, replace(one, successor_id=successor))
 
 
 async def certify_by_the_rest(deps: Deps, tx: WriteTx) -> list[UUID]:

@@ -12,6 +12,7 @@ from shared.contracts.events.grid import (
     TASK_OVERDUE,
     TASKS_OPENED,
     VISIT_CONCLUDED,
+    VISIT_WITHDRAWN,
     WORKDAY_PLANNED,
     CaseConcluded,
     CaseOverdue,
@@ -20,6 +21,7 @@ from shared.contracts.events.grid import (
     StopRequestConcluded,
     TaskOverdue,
     VisitConcluded,
+    VisitWithdrawn,
     WorkdayPlanned,
 )
 from shared.contracts.events.ingest import (
@@ -86,6 +88,7 @@ EVENTS: tuple[Event, ...] = (
     CERTIFICATIONS_DUE,
     CERTIFICATE_REVOKED,
     VISIT_CONCLUDED,
+    VISIT_WITHDRAWN,
     CASE_CONCLUDED,
     MESSAGE_DELIVERED,
     CORRECTION_CHANGED,
@@ -152,6 +155,7 @@ __all__ = [
     "TASK_OVERDUE",
     "VISIT_CONCLUDED",
     "VISIT_REQUESTED",
+    "VISIT_WITHDRAWN",
     "WORD",
     "WORDS",
     "WORKDAY_PLANNED",
@@ -180,6 +184,7 @@ __all__ = [
     "TaskOverdue",
     "VisitConcluded",
     "VisitRequested",
+    "VisitWithdrawn",
     "WorkWaiting",
     "WorkdayPlanned",
 ]

@@ -31,10 +31,27 @@ class VisitConcluded(Fact):
     division: Annotated[str, Field(pattern=r"^\d{12}$")]
     worker_id: str
     id_card_read: bool
+    revision: int = 0  # how often it had been withdrawn before
 
 
 VISIT_CONCLUDED = FactEvent(
     name="grid.visit.concluded.v1", model=VisitConcluded, doc="A visit is over; what was found."
+)
+
+
+class VisitWithdrawn(Fact):
+    """A visit that was concluded is in doubt since another report came in; concluded anew, it has the next revision."""
+
+    visit_id: UUID
+    subject: UUID
+    result: VisitResult
+    visited_on: date
+    revision: int  # of the conclusion that does not stand, whichever of both is heard first
+    withdrawn_at: datetime
+
+
+VISIT_WITHDRAWN = FactEvent(
+    name="grid.visit.withdrawn.v1", model=VisitWithdrawn, doc="A sighting does not count after all: its leader looks."
 )
 
 

@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, timedelta
+from itertools import permutations
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from tests.services.recognition.world import (
     subject,
     table_message,
     visited,
+    withdrawn,
 )
 
 pytestmark = pytest.mark.db
@@ -321,6 +323,28 @@ async def test_who_is_visited_again_after_that_days_certificate_was_revoked_is_c
         assert holding["as_of"] == TODAY
         assert holding["certificate_id"] != wrong["certificate_id"]
     assert len(await world.rows("SELECT FROM certificate")) == 2
+
+
+A, B = UUID(int=10), UUID(int=11)
+SEEN, SEEN_TOO, FELL, AGAIN = (visited, A, 0), (visited, B, 0), (withdrawn, A, 0), (visited, A, 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "holds"),
+    [((SEEN, FELL), []), ((SEEN, FELL, SEEN_TOO), [B]), ((SEEN, FELL, AGAIN), [A]), ((SEEN_TOO, FELL, AGAIN), [A, B])],
+)
+async def test_a_withdrawn_visit_certifies_nobody_in_any_order_and_leaves_every_other(world, told, holds):
+    for number, order in enumerate(permutations(told), start=1):
+        who = subject(number)
+        await world.hear(enrolled(enrolment(who)))
+        await world.hear(*(make(who, visit_id=visit, revision=revision) for make, visit, revision in order))
+        rows = await world.rows(
+            "SELECT c.origin, r.reason FROM certificate c LEFT JOIN revocation r USING (subject, certificate_id) "
+            "WHERE subject = $1 ORDER BY 1", who)  # fmt: skip
+        assert [row["origin"] for row in rows if row["reason"] is None] == holds
+        assert bool(await world.rows("SELECT FROM holding WHERE subject = $1", who)) == bool(holds)
+        said = [each for each in await facts(world, CERTIFICATE_REVOKED) if each["subject"] == str(who)]
+        assert [each["reason"] for each in said] == ["visit_withdrawn" for row in rows if row["reason"]]
 
 
 async def test_a_certificate_row_cannot_be_changed(world):

@@ -26,9 +26,11 @@ from shared.contracts.events import (
     ENROLMENTS_CHANGED,
     MESSAGE_DELIVERED,
     VISIT_CONCLUDED,
+    VISIT_WITHDRAWN,
     CaseConcluded,
     Event,
     VisitConcluded,
+    VisitWithdrawn,
 )
 from shared.kit import arrow
 from shared.kit.bus import Message
@@ -159,7 +161,12 @@ def enrolled(*rows: dict[str, Any], program: str = "resident_pension", received_
 
 
 def visited(
-    who: UUID, result: str = "seen_alive", on: date = TODAY, visit_id: UUID | None = None, at: datetime = NOW
+    who: UUID,
+    result: str = "seen_alive",
+    on: date = TODAY,
+    visit_id: UUID | None = None,
+    at: datetime = NOW,
+    revision: int = 0,
 ) -> Message:
     fact = VisitConcluded(
         visit_id=visit_id or uuid4(),
@@ -171,8 +178,16 @@ def visited(
         division=DIVISION,
         worker_id="w-1",
         id_card_read=True,
+        revision=revision,
     )
     return message(VISIT_CONCLUDED, fact.model_dump_json().encode())
+
+
+def withdrawn(who: UUID, visit_id: UUID, revision: int = 0) -> Message:
+    fact = VisitWithdrawn(
+        visit_id=visit_id, subject=who, result="seen_alive", visited_on=TODAY, revision=revision, withdrawn_at=NOW
+    )
+    return message(VISIT_WITHDRAWN, fact.model_dump_json().encode())
 
 
 def concluded(who: UUID, conclusion: str, *, kind: str = "suspected_death", hours: int = 1, case_id=None) -> Message:
