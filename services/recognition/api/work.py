@@ -99,7 +99,10 @@ async def answer_objection(
     request: Request, objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf
 ) -> Response:
     """Answer an objection; one that is upheld takes back a stop that is announced, or proposed when it was made."""
-    given = objecting.Answer(upheld=body.upheld, words=body.answer, alive_on=body.alive_on)
+    words = body.answer
+    given = objecting.Answer(
+        upheld=body.upheld, words=words, alive_on=body.alive_on, not_about_death=body.not_about_death
+    )
 
     async def effect(tx: WriteTx) -> Answered:
         said = await objecting.answer_objection(found, tx, objection_id, caller, given)

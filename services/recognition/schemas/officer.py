@@ -47,7 +47,7 @@ class DecideIn(_In):
 
 
 class AliveIn(_In):
-    """What a stop is given up for, where it is said: a death that was none, and a day on which he was known to live."""
+    """What a stop is given up for, where it is said: a death that was none, and a day after it on which he lived."""
 
     alive_on: Day | None = None
 

@@ -34,12 +34,15 @@ class WorkOut(Out):
 class AnswerIn(In):
     """The answer to an objection, in words the person reads.
 
-    `alive_on` says of one that is upheld against a stop for a death that there was none: a day on which he lived.
+    One that is upheld against a stop announced or proposed for a death says whether there was one: `alive_on`, a day
+    after it on which the person was known to live, lets it fall in every program; `not_about_death` gives up this stop
+    alone, for another reason.
     """
 
     upheld: Truth
     answer: Words
     alive_on: Day | None = None
+    not_about_death: Truth = False
 
 
 class ObjectionOut(Out):

@@ -1,5 +1,6 @@
 """Objections: taken from the person, answered within working days by somebody who had no hand in it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -11,7 +12,7 @@ from services.recognition.domain.programs import ENDS_LIFE, EndingEvent, Suspens
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
-from services.recognition.store.decisions import Decided
+from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.store.objections import Objection
 from services.recognition.usecases.decide import reject
 from services.recognition.usecases.deps import Deps
@@ -37,11 +38,13 @@ class Answer:
 
     Attributes:
         alive_on: a day on which the person was known to live, where that is what was found against his death.
+        not_about_death: that it is upheld for something else, whether or not he died.
     """
 
     upheld: bool
     words: str
     alive_on: date | None = None
+    not_about_death: bool = False
 
 
 class ObjectionWaitsError(ConflictError):
@@ -141,7 +144,8 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         NotFoundError: none, or about another department's program.
         ConflictError: it has its answer.
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
-        MalformedError: a day on which he lived, where no stop for his death is given up by it.
+        MalformedError: a day on which he lived, where no stop for his death is given up by it; or neither a day nor a
+            word that it is about something else, where one is.
     """
     found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not await may_see(tx, caller, found.subject, found.program):
@@ -165,7 +169,7 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
     )
     await objections.answer_objection(tx, deps.vault, answered)
     # Who lives after all hears the answer himself: that he does is said first.
-    taken_back = given.upheld and await _take_back(deps, tx, answered, decided, caller, given.alive_on)
+    taken_back = given.upheld and await _take_back(deps, tx, answered, decided, caller, given)
     if given.alive_on is not None and not taken_back:
         detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
         raise MalformedError(detail)
@@ -183,12 +187,14 @@ async def _decision_of(tx: WriteTx, objected: Objection) -> Decided | None:
 
 
 async def _take_back(
-    deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, alive_on: date | None
+    deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, given: Answer
 ) -> bool:
     """Give up what is announced, or reject what was proposed before; False where the objection is against neither."""
+    alive_on = given.alive_on
     if alive_on is None and objected.about in _SAYS_NOTHING_OF_A_STOP:
         return False
     if decided is not None and decided.state is DecisionState.NOTICE:
+        _require_word(given, [decided])
         if alive_on is None:
             await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
         else:
@@ -201,12 +207,24 @@ async def _take_back(
         # What he asked for himself he takes back himself.
         proposed = [each for each in waiting if each.opened_at <= objected.received_at]
         waiting = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
+        _require_word(given, waiting)
     else:
-        # With the first every other falls that says he has died.
-        waiting = [each for each in waiting if each.reason in ENDS_LIFE][:1]
+        # With the first every other falls that says he had died before that day.
+        dead = [each for each in waiting if each.reason in ENDS_LIFE]
+        waiting = [each for each in dead if each.event_on is None or each.event_on < alive_on][:1] or dead[:1]
     for each in waiting:
         await reject(deps, tx, each.proposal_id, caller, alive_on)
     return bool(waiting)
+
+
+def _require_word(given: Answer, stops: Iterable[Decided | Proposal]) -> None:
+    """Let no stop for a death be given up without a word on whether he lives: else he is held for dead elsewhere."""
+    if given.alive_on is None and not given.not_about_death and any(each.reason in ENDS_LIFE for each in stops):
+        detail = (
+            "It is against a stop for a death: name a day on which the person was known to live (alive_on), or say "
+        )
+        detail += "that it is upheld for something else (not_about_death)."
+        raise MalformedError(detail)
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:

@@ -244,6 +244,9 @@ async def test_an_objection_is_upheld_for_what_it_says_and_makes_nobody_alive_by
     upheld = {"upheld": True, "answer": "情况属实"}
     for about, state in (("look", "notice"), ("overpayment", "notice"), ("intended_stop", "withdrawn")):
         path = await objected(world, http, issuer, about)
+        if state == "withdrawn":  # against a stop for a death it has to be said whether there was one
+            assert (await officers.post(path, "officer-3", upheld)).status_code == 422
+            upheld["not_about_death"] = True
         assert (await officers.post(path, "officer-3", upheld)).status_code == 200
         assert (await world.rows("SELECT state FROM decision"))[0]["state"] == state
     assert await facts(world, DEATH_RETRACTED) == []

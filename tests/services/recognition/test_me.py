@@ -217,7 +217,8 @@ async def test_an_objection_is_answered_by_somebody_who_had_no_hand_in_it(world,
     world.deps.clock.move(timedelta(days=31))
     blocked = await officers.post(f"/v1/decisions/{decision}:carry-out")
     assert (blocked.status_code, blocked.json()["code"]) == (409, "objection_open")
-    path, answer = f"/v1/objections/{made['objection_id']}:answer", {"upheld": True, "answer": "经视频核实，本人健在"}
+    path = f"/v1/objections/{made['objection_id']}:answer"
+    answer = {"upheld": True, "answer": "经视频核实，本人健在", "alive_on": "2023-12-01"}
     for involved in ("officer-1", "officer-2"):
         refused = await officers.post(path, involved, answer)
         assert (refused.status_code, refused.json()["code"]) == (403, "four_eyes")

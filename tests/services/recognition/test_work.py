@@ -84,7 +84,10 @@ async def test_an_objection_made_before_the_decision_counts_against_it(world, of
     citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
     body = {"program": "resident_pension", "about": "data", "said": "我还活着"}
     made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
-    path, answer = f"/v1/objections/{made['objection_id']}:answer", {"upheld": True, "answer": "属实，您健在"}
+    path, answer = (
+        f"/v1/objections/{made['objection_id']}:answer",
+        {"upheld": True, "answer": "属实，您健在", "alive_on": "2023-11-01"},
+    )
     proposal = f"/v1/proposals/{(await officers.proposals())[0]['proposal_id']}"
     await officers.post(f"{proposal}:decide", "officer-1", GROUNDS)
     if announced:
