@@ -179,12 +179,15 @@ async def tls_front(server: database.Server, pair: Pair) -> AsyncIterator[int]:
 
 
 async def answer(url: str) -> int:
-    """What a service gets from its database, through the pool and through the quick connections."""
-    opened = Database(url, schema="ingest", pool_size=2, acquire_seconds=2)
+    """What a service gets from its database, through the pool and through the quick connections; why, where nothing."""
+    opened = Database(url, schema="ingest", pool_size=2, acquire_seconds=30)
     try:
         await opened.ping()
         (row,) = await opened.at_once("SELECT 41 + 1 AS answer")
         return int(row["answer"])
+    except UnavailableError as error:
+        assert error.__cause__ is not None
+        raise error.__cause__ from None
     finally:
         await opened.close()
 

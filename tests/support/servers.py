@@ -31,7 +31,7 @@ from deploy.local.clients import SERVICES
 from deploy.local.secrets import OPERATOR, write_private
 from deploy.local.stack import LocalStack, StackOptions
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 Result = TypeVar("Result")
 
 

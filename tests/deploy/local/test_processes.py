@@ -51,7 +51,7 @@ def gone(pid: int | None) -> bool:
         return True
 
 
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never happened"
@@ -94,9 +94,15 @@ async def test_a_child_that_never_becomes_ready_is_told_and_ended(tmp_path, jour
 async def test_a_child_that_keeps_dying_is_given_up_with_one_sentence(tmp_path, journal, monkeypatch):
     monkeypatch.setattr(processes, "_LONGEST_PAUSE_SECONDS", 0.01)
     failures: list[BaseException] = []
-    child = Child(
-        spec(tmp_path, "open('lives','a').write('x'); import time; time.sleep(0.15)"), journal, failures.append
-    )
+    lives, seen = tmp_path / "lives", tmp_path / "seen"
+    code = "import os, time; open('lives', 'a').write('x')\nwhile not os.path.exists('seen'): time.sleep(0.01)"
+
+    async def ready() -> bool:
+        if there := lives.exists():
+            seen.touch()  # now it may die: before it was ready, that would be another failure
+        return bool(there)
+
+    child = Child(spec(tmp_path, code, ready=ready), journal, failures.append)
     await child.start()
     await until(lambda: failures)
     assert isinstance(failures[0], KeepsDyingError)

@@ -188,11 +188,9 @@ class TestTheLoop:
         deps = make_deps(database, client=client, sms=sms_settings())
         loop = asyncio.create_task(Sender(deps, "sms").run())
         await certify(deps, *(subject(number) for number in range(1, 1201)))
-        for _ in range(200):
-            found = await rows_of(database, "SELECT count(*) AS n FROM delivery WHERE status = 'handed'")
-            if found[0]["n"] == 1200:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(60):
+            while (await rows_of(database, "SELECT count(*) FROM delivery WHERE status = 'handed'"))[0]["count"] < 1200:
+                await asyncio.sleep(0.02)
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
         assert sandbox.state.keep.count_sms() == {"messages": 1200, "phones": 1200, "again": 0, "twice": 0}

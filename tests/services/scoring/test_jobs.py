@@ -51,11 +51,9 @@ async def working(*sweepers: Sweeper) -> AsyncIterator[None]:
 
 
 async def until_quiet(sweeper: Sweeper, *, done: Callable[[], bool] = lambda: True) -> None:
-    for _ in range(200):
-        if await sweeper.working() == 0 and done():
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("the sweeper did not come to rest")
+    async with asyncio.timeout(60):
+        while await sweeper.working() or not done():
+            await asyncio.sleep(0.05)
 
 
 async def test_one_record_after_a_calm_is_assessed_at_once(committing_world: World) -> None:
@@ -256,10 +254,9 @@ async def test_a_division_waits_while_grid_is_away_and_sweeps_do_not(committing_
     await world.hear([Saw(source="rail_trip", on=date(2023, 9, 4), evidence=7)])
     async with working(sweeper):
         # The request alone is left to do.
-        for _ in range(200):
-            if await sweeper.working() == 16:
-                break
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while await sweeper.working() != 16:
+                await asyncio.sleep(0.05)
     assert (await world.assessment()).decision == "certifiable"
     async with world.database.read() as tx:
         found = await reassessments.find(tx, wanted)

@@ -77,7 +77,7 @@ async def outbox(database: Database) -> Outbox:
     return Outbox("kit", FixedClock(datetime(2023, 11, 1, tzinfo=UTC)), asyncio.Event())
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

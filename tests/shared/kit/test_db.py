@@ -114,7 +114,7 @@ async def test_what_is_written_between_two_statements_of_a_reader_is_seen_by_bot
 
 
 async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, service_databases):
-    hasty = Database(service_databases.url(), schema="kit", statement_seconds=0.05)
+    hasty = Database(service_databases.url(), schema="kit", statement_seconds=0.4)
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
     async def wait() -> str:
@@ -127,12 +127,12 @@ async def test_a_lock_is_waited_for_longer_than_a_statement_may_take(database, s
         queued = asyncio.create_task(wait())
         while not await holder.fetch(waiting):
             await asyncio.sleep(0)
-        await holder.run("SELECT pg_sleep(0.15)")  # three times what a statement of the other may take
+        await holder.run("SELECT pg_sleep(1.2)")  # three times what a statement of the other may take
         assert not queued.done()
-    assert await queued == "50ms", "what comes after the lock is work, and limited again"
+    assert await queued == "400ms", "what comes after the lock is work, and limited again"
     with pytest.raises(asyncpg.QueryCanceledError):
         async with hasty.read() as tx:
-            await tx.fetch("SELECT pg_sleep(1)")
+            await tx.fetch("SELECT pg_sleep(60)")
     await hasty.close()
 
 
