@@ -54,7 +54,7 @@ async def count_states(question: CountQuestion, program: ProgramCode) -> StatesO
     found = question.deps
     async with logged(question, program), found.database.read() as tx:
         sandbox.refuse(found.programs[program])
-        people = await cycles.count(found, tx, found.programs[program])
+        people = await cycles.count(found, tx, found.programs[program], question.caller.divisions)
     return StatesOut.model_validate({"program": program, "on": found.clock.today(), "people": people})
 
 

@@ -50,10 +50,7 @@ async def take_back(request: Request, reference: Reference, body: TakeBackIn, qu
     found, caller = question.deps, question.caller
 
     async def effect(tx: WriteTx) -> Answered:
-        opened = found.references.open(caller.client_id, reference)
-        if opened is None:
-            detail = "Your client was given no such certificate."
-            raise NotFoundError(detail)
+        opened = own_certificate(question, reference)
         instead = _said(body.instead) if body.instead else None
         await peers.take_back_own(found, tx, question.asker(None), caller, Wrong(*opened, body.reason, instead))
         return await shown(request, question, tx, opened, 200)
@@ -64,6 +61,19 @@ async def take_back(request: Request, reference: Reference, body: TakeBackIn, qu
 
 def _said(body: AttestedIn) -> Attested:
     return Attested(certified_on=body.certified_on, method=body.method, reference=body.reference)
+
+
+def own_certificate(question: Question, reference: str) -> tuple[UUID, UUID]:
+    """Subject and id of a certificate the client was given.
+
+    Raises:
+        NotFoundError: it was given none of this name.
+    """
+    opened = question.deps.references.open(question.caller.client_id, reference)
+    if opened is None:
+        detail = "Your client was given no such certificate."
+        raise NotFoundError(detail)
+    return opened
 
 
 async def shown(request: Request, question: Question, tx: WriteTx, opened: tuple[UUID, UUID], status: int) -> Answered:

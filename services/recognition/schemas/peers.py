@@ -45,6 +45,12 @@ class TakeBackIn(In):
     instead: AttestedIn | None = None
 
 
+class TakeBackCounterIn(In):
+    """Why a counter takes back what it certified."""
+
+    reason: PeerRevocation
+
+
 class RevokeIn(In):
     """Which certificate an officer takes back, and why."""
 

@@ -38,7 +38,12 @@ _OF_PROGRAM = _FACTS.format(chosen="e.program = $5 AND ($6::uuid IS NULL OR e.su
 _IN_STATE = f"""
 SELECT * FROM ({_OF_PROGRAM}) c WHERE c.state = $7 AND in_divisions(subject, program, $9) ORDER BY subject LIMIT $8
 """  # noqa: S608  (our own text)
-_COUNT = f"SELECT state, count(*) AS people FROM ({_OF_PROGRAM}) c GROUP BY state ORDER BY state"  # noqa: S608
+# Nearly always of everybody, a million people: each is not asked for his division then.
+_COUNT = f"""
+SELECT state, count(*) AS people FROM ({_OF_PROGRAM}) c
+WHERE cardinality($7::text[]) = 0 OR in_divisions(subject, program, $7)
+GROUP BY state ORDER BY state
+"""  # noqa: S608  (our own text)
 
 _HEARD_TASKS = """
 CREATE TEMP TABLE IF NOT EXISTS heard_task (subject uuid, task_id uuid, deadline_on date) ON COMMIT DELETE ROWS
@@ -69,9 +74,12 @@ async def list_in_state(  # noqa: PLR0913  (a page has this many parts)
     return await tx.fetch(_IN_STATE, *parts)
 
 
-async def count_states(tx: ReadTx, cycles: Cycles, today: date, program: str) -> dict[str, int]:
-    """How many people of a program are in each state."""
-    rows = await tx.fetch(_COUNT, cycles.codes, cycles.months, cycles.warnings, today, program, None)
+async def count_states(
+    tx: ReadTx, cycles: Cycles, today: date, program: str, divisions: Sequence[str]
+) -> dict[str, int]:
+    """How many people of a program in these divisions are in each state."""
+    parts = (cycles.codes, cycles.months, cycles.warnings, today, program, None, list(divisions))
+    rows = await tx.fetch(_COUNT, *parts)
     return {row["state"]: row["people"] for row in rows}
 
 

@@ -34,10 +34,10 @@ async def look(deps: Deps, tx: WriteTx, asker: Asker, program: Program, subject:
     return rows[0]
 
 
-async def count(deps: Deps, tx: ReadTx, program: Program) -> dict[str, int]:
-    """How many people of a program are in each state; every state is there."""
+async def count(deps: Deps, tx: ReadTx, program: Program, divisions: Sequence[str]) -> dict[str, int]:
+    """How many people of a program in these divisions are in each state; every state is there."""
     today = deps.clock.today()
-    found = await cycles.count_states(tx, deps.cycles(today), today, program.code)
+    found = await cycles.count_states(tx, deps.cycles(today), today, program.code, divisions)
     return {str(state): found.get(state, 0) for state in CertificationState}
 
 

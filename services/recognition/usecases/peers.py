@@ -1,7 +1,8 @@
 """Certificates of peer departments: an annual confirmation, another region's help. Recognition works both ways."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -16,8 +17,10 @@ from services.recognition.store.peers import PeerCertificate
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce, shard_of
 from services.recognition.usecases.revoking import RevokedError, take_back
+from services.recognition.usecases.sightings import anew, keep_sighting
 from shared.contracts.vocabulary import Claim
 from shared.kit.auth import Caller
+from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, ForbiddenError, MalformedError, NotFoundError
 
@@ -84,7 +87,7 @@ async def attest(deps: Deps, tx: WriteTx, office: Office, subject: UUID, said: A
         NotFoundError: the program does not pay the person.
         UnderReviewError: at a counter, of whom people look into or hold for dead.
         ReferenceTakenError: the reference stands for another certification.
-        RevokedError: the same certificate was taken back.
+        RevokedError: the same certificate was taken back after that day.
     """
     program = office.program
     _require_owner(office)
@@ -101,12 +104,14 @@ async def attest(deps: Deps, tx: WriteTx, office: Office, subject: UUID, said: A
     made = _certificate(deps, subject, said)
     known = await peers.find_peer(tx, office.caller.client_id, said.reference)
     if known is None:
-        await _keep(deps, tx, office, made, said)
-    elif known.certificate_id != made.certificate_id or known.program != program.code:
+        kept = await _keep(deps, tx, office, made, said)
+    elif known.certificate_id not in {made.certificate_id, anew(made, known.peer_id)} or known.program != program.code:
         detail = "This reference stands for another certification; give each its own."
         raise ReferenceTakenError(detail)
+    else:
+        kept = known.certificate_id
     await lookups.log_usage(tx, office.asker, subject=subject, answer="certified")
-    return made.certificate_id
+    return kept
 
 
 def _certificate(deps: Deps, subject: UUID, said: Attested) -> Certificate:
@@ -127,26 +132,31 @@ def _certificate(deps: Deps, subject: UUID, said: Attested) -> Certificate:
     )
 
 
-async def _keep(deps: Deps, tx: WriteTx, office: Office, made: Certificate, said: Attested) -> None:
-    if await certificates.is_revoked(tx, made.subject, made.certificate_id):
-        detail = "A certificate of this day and kind was taken back; a revocation is final."
+async def _keep(deps: Deps, tx: WriteTx, office: Office, made: Certificate, said: Attested) -> UUID:
+    """Keep what an office saw; who was seen today may have been so after today's certificate was taken back."""
+    peer_id, now = uuids.uuid7(), deps.clock.now()
+    earliest = datetime.combine(said.certified_on, time.min, SHANGHAI)
+    seen_at = now if said.certified_on == deps.clock.today() else earliest
+    kept = await keep_sighting(deps, tx, made, origin=peer_id, at=seen_at)
+    if kept is None:
+        detail = "A certificate of this day and kind was taken back since; a revocation is final."
         raise RevokedError(detail)
     one = PeerCertificate(
-        peer_id=uuids.uuid7(),
+        peer_id=peer_id,
         client_id=office.caller.client_id,
         reference=said.reference,
         subject=made.subject,
-        certificate_id=made.certificate_id,
+        certificate_id=kept,
         program=office.program.code,
         department=office.program.owner,
         method=said.method,
         certified_by=office.caller.user,
-        received_at=deps.clock.now(),
+        received_at=now,
         id_check=said.id_check,
     )
     await peers.add_peer(tx, one)
-    await certificates.save_certificate(tx, made, issued_on=deps.clock.today(), origin=one.peer_id)
     await announce(deps, tx, [made.subject])
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +165,14 @@ class Wrong:
 
     Attributes:
         instead: what is right; its certificate becomes the successor.
+        methods: what the caller may take back.
     """
 
     subject: UUID
     certificate_id: UUID
     reason: PeerRevocation
-    instead: Attested | None
+    instead: Attested | None = None
+    methods: Collection[PeerMethod] = tuple(PeerMethod)
 
 
 async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, wrong: Wrong) -> None:
@@ -172,7 +184,7 @@ async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, w
     """
     subject, revoked = wrong.subject, wrong.certificate_id
     await certificates.lock_shard(tx, shard_of(subject))
-    office = Office(caller, asker, await _own(deps, tx, caller, subject, revoked))
+    office = Office(caller, asker, await _own(deps, tx, caller, wrong))
     _require_owner(office)
     await peers.withdraw_peer(tx, subject, revoked, caller.client_id, deps.clock.now())
     successor = await attest(deps, tx, office, subject, wrong.instead) if wrong.instead else None
@@ -188,10 +200,11 @@ async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, w
     await lookups.log_usage(tx, asker, subject=subject, answer="revoked")
 
 
-async def _own(deps: Deps, tx: ReadTx, caller: Caller, subject: UUID, certificate: UUID) -> Program:
+async def _own(deps: Deps, tx: ReadTx, caller: Caller, wrong: Wrong) -> Program:
     """The program a client certified for."""
-    for each in await peers.list_behind(tx, subject, certificate):
-        if each.client_id == caller.client_id and caller.may_program(each.program) and each.program in deps.programs:
+    for each in await peers.list_behind(tx, wrong.subject, wrong.certificate_id):
+        own = each.client_id == caller.client_id and each.method in wrong.methods
+        if own and caller.may_program(each.program) and each.program in deps.programs:
             return deps.programs[each.program]
     detail = "Your client has certified no such thing, or has taken it back."
     raise NotFoundError(detail)

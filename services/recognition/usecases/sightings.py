@@ -15,6 +15,11 @@ VISIT_WITHDRAWN = "visit_withdrawn"
 """Why a certificate falls whose visit its village does not stand by; it says nothing of another visit of that day."""
 
 
+def anew(seen: Certificate, origin: UUID) -> UUID:
+    """Name of a certificate of a sighting after that of the same day and channel was revoked."""
+    return certificate_id(seen.subject, seen.claim, seen.as_of, seen.channel, origin=origin)
+
+
 async def keep_sighting(
     deps: Deps, tx: WriteTx, seen: Certificate, *, origin: UUID, at: datetime, own: UUID | None = None
 ) -> UUID | None:
@@ -27,8 +32,7 @@ async def keep_sighting(
     if revoked_at is not None:
         if at < revoked_at:
             return None
-        named = own or certificate_id(seen.subject, seen.claim, seen.as_of, seen.channel, origin=origin)
-        seen = replace(seen, certificate_id=named)
+        seen = replace(seen, certificate_id=own or anew(seen, origin))
     await certificates.save_certificate(tx, seen, issued_on=deps.clock.today(), origin=origin)
     return seen.certificate_id
 

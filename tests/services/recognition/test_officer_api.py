@@ -131,6 +131,9 @@ async def test_an_officer_of_a_county_has_to_do_with_its_people_alone(world, htt
         assert answer.status_code == 200
         assert bool(answer.json()["items"]) == (seen and path in lists)
     assert (await http.get("/v1/work", headers=his)).json()["counts"] == ({"decide": 1} if seen else {})
+    counts = issuer.headers("recognition.check", divisions=[division], programs=["resident_pension"])
+    counted = (await http.get("/v1/certification-cycles?program=resident_pension", headers=counts)).json()["people"]
+    assert sum(counted.values()) == seen
     history = await http.post("/v1/people:history", json={"subject": str(SHE)}, headers=his)
     one = await http.get(f"/v1/proposals/{proposal}", headers=his)
     assert {history.status_code, one.status_code} == {200 if seen else 404}

@@ -178,10 +178,10 @@ COUNTER = {"program": "vet_disabled", "citizen_id": ID, "present": True, "id_che
 class TestCounter:
     """A clerk certifies who stands before him."""
 
-    async def serve(self, http, issuer, *scopes, **changes):
+    async def serve(self, http, issuer, *scopes, path="/v1/counter-certificates", body=None, **changes):
         headers = issuer.headers(*(scopes or ["recognition.counter"]), role="officer", programs=["vet_disabled"],
                                  department="veterans", client_id="c-vet", user="clerk-1") | WHY  # fmt: skip
-        return await http.post("/v1/counter-certificates", json={**COUNTER, **changes}, headers=headers)
+        return await http.post(path, json=body or {**COUNTER, **changes}, headers=headers)
 
     async def test_whoever_stands_there_is_certified_once_for_every_program(self, world, http, issuer, hrss, she):
         first, again = await self.serve(http, issuer), await self.serve(http, issuer)
@@ -193,6 +193,19 @@ class TestCounter:
         assert [tuple(row.values()) for row in rows] == [("counter", "counter@1", "id_card_read", "clerk-1")]
         looks = await world.rows("SELECT subject, user_ref, answer FROM usage WHERE action = 'counter' LIMIT 1")
         assert [tuple(row.values()) for row in looks] == [(she, "clerk-1", "certified")]
+
+    async def test_who_was_taken_for_another_is_certified_anew_on_the_same_day(self, world, http, issuer, hrss, she):
+        made = await self.serve(http, issuer)
+        path = f"{made.headers['Location'].replace('/certificates', '/counter-certificates')}:revoke"
+        body = {"reason": "wrong_person"}
+        assert (await self.serve(http, issuer, path=path, body=body)).json()["reason"] == "wrong_person"
+        assert (await heard(http, hrss))["answer"] == "not_yet"
+        looks = await world.rows("SELECT user_ref, answer FROM usage WHERE action = 'revocation'")
+        assert [tuple(row.values()) for row in looks] == [("clerk-1", "revoked")]
+        assert (await self.serve(http, issuer, path=path, body=body)).status_code == 404
+        first, again = [await self.serve(http, issuer, reference="CK-2023-0002") for _ in range(2)]
+        assert (first.status_code, first.json()) == (201, again.json())
+        assert (await heard(http, hrss))["answer"] == "recognised"
 
     @pytest.mark.parametrize("dead", [False, True])
     async def test_it_certifies_nobody_over_a_suspicion_or_a_death(self, world, http, issuer, she, dead):
