@@ -9,36 +9,52 @@ import polars as pl
 from services.grid.store.staging import Staged, stage
 from shared.kit.db import ReadTx, WriteTx
 
-_NEWEST = """
+NEWEST = """
     SELECT DISTINCT ON (p.subject) p.subject, coalesce(moved.grid_code, p.division || lpad(p.group_no::text, 3, '0'))
         AS grid_code, coalesce(left(moved.grid_code, 12), p.division) AS division, p.born_on
     FROM recipients p LEFT JOIN relocations moved ON moved.subject = p.subject
     WHERE {whom}
-    ORDER BY p.subject, p.active DESC, p.received_at DESC, p.program
+    ORDER BY p.subject, p.active DESC, coalesce(p.moved_at, p.received_at) DESC, p.program
 """
-ADDRESSES = _NEWEST.replace("{whom}", "p.subject = ANY(ARRAY(SELECT subject FROM {subjects}))")
-"""Newest address of the people in a table: an active enrolment before an ended one, a member's correction first."""
+ADDRESSES = NEWEST.replace("{whom}", "p.subject = ANY(ARRAY(SELECT subject FROM {subjects}))")
+"""Newest address of the people in a table: an active enrolment before an ended one, a member's correction first.
+
+An address is as old as the first roster of its program that named it: one that only repeats it tells nothing new.
+"""
 
 
 async def save_recipients(
     tx: WriteTx, rows: pl.DataFrame, *, program: str, received_at: datetime
-) -> tuple[Staged, list[UUID]]:
-    """What a roster said; an older roster changes nothing. Returns it, and who lives elsewhere by it than before."""
+) -> tuple[Staged, dict[UUID, bool]]:
+    """What a roster said; an older roster changes nothing.
+
+    Returns:
+        It, and who may live elsewhere than before: true whose address it changed, false whom it lists for the first
+        time at another one than another program, while something is open about him.
+    """
     staged = await stage(tx, "staged_recipients", rows)
     moved = await staged.fetch(
         tx,
         "WITH saved AS ("
-        "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at) "
-        "SELECT subject, $1, active, division, group_no, sex, born_on, $2 FROM staged_recipients "
+        "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at, moved_at) "
+        "SELECT subject, $1, active, division, group_no, sex, born_on, $2, $2 FROM staged_recipients "
         "ON CONFLICT (subject, program) DO UPDATE SET active = excluded.active, division = excluded.division, "
         "group_no = excluded.group_no, sex = excluded.sex, born_on = excluded.born_on, "
-        "received_at = excluded.received_at WHERE recipients.received_at <= excluded.received_at "
-        "RETURNING new.subject, new.active AND (old.division, old.group_no) <> (new.division, new.group_no) AS moved) "
-        "SELECT subject FROM saved WHERE moved",
+        "received_at = excluded.received_at, moved_at = CASE "
+        "WHEN (recipients.division, recipients.group_no) IS DISTINCT FROM (excluded.division, excluded.group_no) "
+        "THEN excluded.received_at ELSE coalesce(recipients.moved_at, recipients.received_at) END "
+        "WHERE recipients.received_at <= excluded.received_at "
+        "RETURNING new.subject, new.active, new.division, new.group_no, old.subject IS NULL AS first, "
+        "(old.division, old.group_no) <> (new.division, new.group_no) AS moved) "
+        "SELECT subject, NOT first AS changed FROM saved s WHERE active AND CASE WHEN first THEN "
+        "EXISTS (SELECT FROM recipients o WHERE o.subject = s.subject AND o.program <> $1 AND o.active "
+        "AND (o.division, o.group_no) <> (s.division, s.group_no)) "
+        "AND (EXISTS (SELECT FROM tasks t WHERE t.subject = s.subject AND t.state <> 'closed') "
+        "OR EXISTS (SELECT FROM cases c WHERE c.subject = s.subject AND c.state <> 'concluded')) ELSE moved END",
         program,
         received_at,
     )
-    return staged, [row["subject"] for row in moved]
+    return staged, {row["subject"]: row["changed"] for row in moved}
 
 
 async def forget_relocations(tx: WriteTx, subjects: Sequence[UUID], *, before: datetime) -> None:
@@ -48,7 +64,7 @@ async def forget_relocations(tx: WriteTx, subjects: Sequence[UUID], *, before: d
 
 async def addresses_of(tx: ReadTx, subjects: Sequence[UUID]) -> dict[UUID, str]:
     """Grids in which these people live, where they are known."""
-    newest = _NEWEST.replace("{whom}", "p.subject = ANY($1)")
+    newest = NEWEST.replace("{whom}", "p.subject = ANY($1)")
     rows = await tx.fetch(newest, list(subjects))
     return {row["subject"]: row["grid_code"] for row in rows if row["grid_code"]}
 
@@ -103,7 +119,7 @@ async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by:
 
 async def living_in(tx: ReadTx, codes: Sequence[str]) -> dict[str, list[UUID]]:
     """Who lives in these grids by his newest address, or of whom something is open there."""
-    newest = _NEWEST.replace(
+    newest = NEWEST.replace(
         "{whom}",
         "(p.division || lpad(p.group_no::text, 3, '0') = ANY($1) AND p.active) OR moved.grid_code = ANY($1)",
     )
@@ -111,7 +127,7 @@ async def living_in(tx: ReadTx, codes: Sequence[str]) -> dict[str, list[UUID]]:
         f"""
         SELECT DISTINCT grid_code, subject FROM (
             SELECT a.subject, n.grid_code FROM ({newest}) a, LATERAL (
-                {_NEWEST.replace("{whom}", "p.subject = a.subject")}) n
+                {NEWEST.replace("{whom}", "p.subject = a.subject")}) n
             UNION ALL SELECT subject, grid_code FROM tasks WHERE grid_code = ANY($1) AND state <> 'closed'
             UNION ALL SELECT subject, grid_code FROM cases WHERE grid_code = ANY($1) AND state <> 'concluded'
             UNION ALL SELECT subject, grid_code FROM stop_requests WHERE grid_code = ANY($1) AND state = 'received'
@@ -129,7 +145,7 @@ async def list_living(tx: ReadTx, division: str, shard: str) -> list[UUID] | Non
     """The people of a shard whose newest address lies in a division, ascending; None where it is not known."""
     if not await tx.fetch("SELECT 1 FROM divisions WHERE code = $1", division):
         return None
-    addresses = _NEWEST.replace("{whom}", "p.subject BETWEEN $1 AND $2")
+    addresses = NEWEST.replace("{whom}", "p.subject BETWEEN $1 AND $2")
     first, last = UUID(int=int(shard, 16) << 124), UUID(int=(int(shard, 16) + 1 << 124) - 1)
     rows = await tx.fetch(
         f"SELECT subject FROM ({addresses}) a WHERE starts_with(division, $3) ORDER BY subject",  # noqa: S608  (our own)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.grid.store.people import NEWEST
 from shared.kit.db import WriteTx
 
 
@@ -50,7 +51,7 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
     deadline_on: date,
     now: datetime,
 ) -> list[asyncpg.Record]:
-    """Open these people's newest `unmatched` task again, in the hands of whoever has the grid now.
+    """Open these people's newest `unmatched` task again, in the hands of whoever has the grid where they live now.
 
     It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
     has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
@@ -60,16 +61,22 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
     Returns:
         subject, task_id, deadline_on and opened_by of the tasks that are open again.
     """
+    newest = NEWEST.replace("{whom}", "p.subject = ANY($1)")
     return await tx.fetch(
-        """
+        f"""
         WITH moved AS (
-            UPDATE tasks t SET state = CASE WHEN last.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
+            UPDATE tasks t SET grid_code = last.grid_code, division = last.division,
+                state = CASE WHEN last.member_id IS NULL THEN 'created' ELSE 'dispatched' END,
                 worker_id = last.member_id, rung = 'member', deadline_on = $4, outcome = NULL, closed_at = NULL,
-                closing_visit_id = NULL, closed_by = NULL, not_by = '{}', reopened_at = greatest($3, t.reopened_at),
+                closing_visit_id = NULL, closed_by = NULL, not_by = '{{}}', reopened_at = greatest($3, t.reopened_at),
                 changed_at = $5
             FROM (SELECT DISTINCT ON (n.subject) n.subject, n.task_id, n.state, n.outcome, n.due_on, n.created_at,
-                    n.reopened_at, g.member_id
-                FROM tasks n LEFT JOIN grids g ON g.grid_code = n.grid_code
+                    n.reopened_at, n.at AS grid_code, n.village AS division,
+                    g.member_id
+                FROM (SELECT n.*, coalesce(a.division, n.division) AS village, CASE WHEN a.grid_code IS NOT NULL
+                        THEN a.grid_code WHEN coalesce(a.division = n.division, true) THEN n.grid_code END AS at
+                    FROM tasks n LEFT JOIN ({newest}) a ON a.subject = n.subject) n
+                LEFT JOIN grids g ON g.grid_code = n.at
                 WHERE n.subject = ANY($1) AND n.reason = 'unmatched'
                 ORDER BY n.subject, n.state = 'closed', n.due_on DESC, n.created_at DESC) last
             WHERE t.task_id = last.task_id AND last.state = 'closed' AND last.outcome = ANY($2)
@@ -91,7 +98,7 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
             SELECT task_id, before, changed_at FROM moved WHERE before <> after
         )
         SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by FROM moved
-        """,
+        """,  # noqa: S608  (our own words)
         list(subjects),
         list(outcomes),
         unseen_since,

@@ -107,10 +107,11 @@ RECIPIENTS = sa.Table(
     sa.Column("sex", sa.Text),
     sa.Column("born_on", sa.Date),
     sa.Column("received_at", AT, nullable=False, comment="of the roster; an older one changes nothing"),
+    sa.Column("moved_at", AT, comment="of the roster that first named this address"),
     village(),
     sa.CheckConstraint("group_no BETWEEN 0 AND 999", name="group_no"),
     sa.CheckConstraint("sex IN ('male', 'female')", name="sex"),
-    comment="where rosters say a person lives, by program; the newest counts",
+    comment="where rosters say a person lives, by program; the newest address counts",
 )
 
 RELOCATIONS = sa.Table(

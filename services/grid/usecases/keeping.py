@@ -1,6 +1,6 @@
 """Keep the list of grids true between imports: substitutes, and people who live elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -91,10 +91,11 @@ async def move_in(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, said_by
     await _move_cases(tx, deps, subject, grid, said_by=said_by)
 
 
-async def follow_roster(tx: WriteTx, deps: Deps, moved: Sequence[UUID], *, received_at: datetime) -> None:
+async def follow_roster(tx: WriteTx, deps: Deps, moved: Mapping[UUID, bool], *, received_at: datetime) -> None:
     """What is open about people goes where a roster now says that they live, if somebody has that grid."""
-    await people.forget_relocations(tx, moved, before=received_at)
-    for subject, grid_code in (await people.addresses_of(tx, moved)).items():
+    changed = [subject for subject, has_changed in moved.items() if has_changed]
+    await people.forget_relocations(tx, changed, before=received_at)
+    for subject, grid_code in (await people.addresses_of(tx, list(moved))).items():
         grid = await roll.find_grid(tx, grid_code)
         if grid is None:
             continue

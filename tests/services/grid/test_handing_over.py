@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,8 +15,10 @@ from tests.services.grid.town import (
     NOW,
     VILLAGE,
     Town,
+    certified,
     due,
     enrolled,
+    revoked,
     roll_csv,
     subject,
     suspected,
@@ -150,6 +153,51 @@ async def test_a_roster_that_changes_its_address_takes_along_what_is_open(town, 
     for table in ("tasks", "cases"):
         rows = await town.rows(f"SELECT DISTINCT grid_code, worker_id FROM {table}")
         assert [tuple(row.values()) for row in rows] == [(NEIGHBOUR + "001", await town.member_of(NEIGHBOUR + "001"))]
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+async def test_a_roster_that_repeats_an_old_address_moves_nobody_back(town, task, corrected):
+    """One program has heard of the move; the other's next delivery changes the amount alone."""
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA), enrolled(ANNA, program="old_age_allow"))
+    if corrected:
+        member = town.member(await town.member_of(VILLAGE + "001"))
+        await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": VILLAGE + "002"})
+    at = NOW + timedelta(days=1)
+    await town.hear(enrolled(ANNA, change="changed", village=NEIGHBOUR, received_at=at))
+    again = enrolled(ANNA, change="changed", program="old_age_allow", received_at=at + timedelta(days=30))
+    await town.hear(again, suspected(ANNA))
+    for table in ("tasks", "cases"):
+        rows = await town.rows(f"SELECT DISTINCT grid_code FROM {table}")
+        assert [row["grid_code"] for row in rows] == [NEIGHBOUR + "001"]
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+async def test_a_program_that_lists_her_first_where_she_lives_now_takes_along_what_is_open(town, task, corrected):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(enrolled(ANNA))
+    if corrected:  # the member's word is newer than what any program has said of a move
+        member = town.member(await town.member_of(VILLAGE + "001"))
+        await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": VILLAGE + "002"})
+    first = enrolled(ANNA, program="old_age_allow", village=NEIGHBOUR, received_at=NOW + timedelta(days=3))
+    await town.hear(first, suspected(ANNA))
+    grids = {row["grid_code"] for row in await town.rows("SELECT grid_code FROM tasks")}
+    assert grids == {VILLAGE + "002" if corrected else NEIGHBOUR + "001"}
+
+
+@pytest.mark.parametrize("why", ["revoked", "listed again"])
+async def test_a_knock_that_is_opened_again_is_where_she_lives_now(town, task, why):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    fake, later = uuid4(), NOW + timedelta(days=3)
+    if why == "revoked":
+        moved = enrolled(ANNA, change="changed", village=NEIGHBOUR, received_at=later)
+        await town.hear(enrolled(ANNA), certified(ANNA, certificate=fake), moved, revoked(ANNA, fake))
+    else:
+        other = enrolled(ANNA, program="old_age_allow", village=NEIGHBOUR, received_at=later)
+        await town.hear(enrolled(ANNA), enrolled(ANNA, change="ended", received_at=NOW + timedelta(days=1)), other)
+    rows = await town.rows("SELECT state, division, grid_code, worker_id FROM tasks")
+    grid = NEIGHBOUR + "001"
+    assert [tuple(row.values()) for row in rows] == [("dispatched", NEIGHBOUR, grid, await town.member_of(grid))]
 
 
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:00Z", "0001-01-01T00:00:00+14:00"])
