@@ -13,6 +13,7 @@ from services.grid.schemas.base import WorkerId
 from services.grid.schemas.cases import (
     BasisIn,
     CaseDetailOut,
+    CaseIn,
     CaseOut,
     CaseReviewIn,
     CasesOut,
@@ -54,6 +55,18 @@ async def list_cases(  # noqa: PLR0913  (filters)
         found = await cases.list_cases(tx, view, wanted, after=after, limit=limit)
     more = make_cursor(found[-1].case_id, *question) if len(found) == limit else None
     return CasesOut(items=[_out(case, view) for case in found], next_cursor=more)
+
+
+@router.post("/cases", status_code=201)
+async def post_case(deps: Parts, caller: Officer, body: CaseIn) -> CaseOut:
+    """What an officer has learned of goes to the village, into a case that is open about it or a new one.
+
+    He cannot conclude it himself; told again, it is one more step of the same case.
+    """
+    opinion = Opinion(outcome="told", event_on=body.event_on, basis=_basis(body.basis), note=body.note)
+    async with deps.database.write() as tx:
+        view = await view_of(tx, caller, deps.clock.today())
+        return _out(await casework.tell(tx, deps, caller, body.subject, body.kind, opinion, view=view), view)
 
 
 @router.get("/cases/{case_id}")

@@ -181,8 +181,9 @@ def bars(steps: Sequence[Step], action: CaseAction, user: str) -> str | None:
         return "own_visit"
     if action in {CaseAction.REVIEW, CaseAction.RETURN} and user in actors(steps, CaseAction.VISIT, CaseAction.FIND):
         return "own_finding"
+    # Who knew of it before all others is a witness, too.
     if action in {CaseAction.CONCLUDE, CaseAction.SECOND_VISIT} and user in actors(
-        steps, CaseAction.VISIT, CaseAction.FIND, CaseAction.REVIEW
+        steps, CaseAction.DETECT, CaseAction.ADD_EVIDENCE, CaseAction.VISIT, CaseAction.FIND, CaseAction.REVIEW
     ):
         return "four_eyes"
     return None

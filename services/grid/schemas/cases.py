@@ -23,6 +23,16 @@ class BasisIn(In):
     )
 
 
+class CaseIn(In):
+    """What an officer has learned of a person, e.g. by phone or from another office."""
+
+    subject: UUID
+    kind: SuspicionKind
+    event_on: EventDay | None = None
+    basis: Annotated[tuple[BasisIn, ...], Field(max_length=10)] = ()
+    note: Text | None = None
+
+
 class FindingIn(In):
     """What the village found."""
 

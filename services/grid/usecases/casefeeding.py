@@ -1,4 +1,4 @@
-"""What visits and findings do for cases: a death, custody or disappearance that somebody meets opens or feeds one."""
+"""What people do for cases: a death, custody or disappearance that somebody meets or learns of opens or feeds one."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,12 +9,15 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.grid.domain.cases import VISIT, Basis, CaseAction, CaseState, Step, dates, follow, is_found
+from services.grid.domain.views import View
 from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
-from services.grid.store import cases, tasks
+from services.grid.store import cases, locks, people, suspicions, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.errors import NoSuchPersonError
+from services.grid.usecases.importing import give_out_cases
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import WriteTx
@@ -80,12 +83,6 @@ def _belongs_to(confirmed: Case, told_on: date) -> bool:
 
 async def feed_finding(tx: WriteTx, deps: Deps, found_in: Case, kind: SuspicionKind, finding: Step) -> None:
     """What a village found instead of what it looked for opens a case about that, or goes into the one there is."""
-    confirmed = await cases.find_confirmed(tx, found_in.subject, kind)
-    known = [confirmed] if confirmed and _belongs_to(confirmed, finding.event_on or date.min) else []
-    known += [each for each in await cases.open_cases_of(tx, [found_in.subject]) if each.kind is kind]
-    if known:
-        await cases.add_step(tx, known[0].case_id, replace(finding, action=CaseAction.ADD_EVIDENCE))
-        return
     made = replace(
         _assigned(deps, found_in.subject, kind),
         event_on=finding.event_on,
@@ -93,8 +90,37 @@ async def feed_finding(tx: WriteTx, deps: Deps, found_in: Case, kind: SuspicionK
         grid_code=found_in.grid_code,
         worker_id=found_in.worker_id,
     )
+    await _bring_in(tx, made, finding)
+
+
+async def open_known(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, told: Step, *, view: View) -> Case:
+    """What an officer has learned of opens a case about it, or goes into the one there is; people look into it.
+
+    Raises:
+        NoSuchPersonError: he does not live in the caller's divisions, as far as rosters tell.
+    """
+    await locks.lock_people(tx, [subject])
+    grid_code = (await people.addresses_of(tx, [subject])).get(subject)
+    if not view.sees(division=grid_code[:12] if grid_code else None, grid_code=grid_code, worker_id=None):
+        raise NoSuchPersonError
+    made = replace(_assigned(deps, subject, kind), state=CaseState.DETECTED, event_on=told.event_on)
+    case_id = await _bring_in(tx, made, told)
+    await give_out_cases(tx, deps, among=await suspicions.stage_person(tx, subject))
+    found = await cases.find_case(tx, case_id)
+    assert found is not None
+    return found
+
+
+async def _bring_in(tx: WriteTx, made: Case, told: Step) -> UUID:
+    confirmed = await cases.find_confirmed(tx, made.subject, made.kind)
+    known = [confirmed] if confirmed and _belongs_to(confirmed, told.event_on or date.min) else []
+    known += [each for each in await cases.open_cases_of(tx, [made.subject]) if each.kind is made.kind]
+    if known:
+        await cases.add_step(tx, known[0].case_id, replace(told, action=CaseAction.ADD_EVIDENCE))
+        return known[0].case_id
     await cases.open_case(tx, made)
-    await cases.add_step(tx, made.case_id, replace(finding, action=CaseAction.DETECT, outcome=made.confidence.value))
+    await cases.add_step(tx, made.case_id, replace(told, action=CaseAction.DETECT, outcome=made.confidence.value))
+    return made.case_id
 
 
 async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionKind) -> Case:

@@ -37,7 +37,7 @@ from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.store.readings import Reading
 from services.grid.usecases import looking
-from services.grid.usecases.casefeeding import feed_finding
+from services.grid.usecases.casefeeding import feed_finding, open_known
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import (
     BarredError,
@@ -51,7 +51,7 @@ from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
 from services.grid.usecases.views import known_as
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
-from shared.contracts.vocabulary import CaseConclusion, TaskReason
+from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, TaskReason
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx, WriteTx
@@ -109,6 +109,20 @@ async def read_notes(tx: WriteTx, deps: Deps, caller: Caller, case: Case, steps:
     seen = [Reading(what=Seen.CASE, subject=case.subject, case_id=case.case_id)]
     await looking.note(tx, deps, caller, seen)
     return [deps.vault.open(step.note, case.subject.bytes).decode() if step.note else None for step in steps]
+
+
+async def tell(  # noqa: PLR0913  (who says what about whom)
+    tx: WriteTx, deps: Deps, caller: Caller, subject: UUID, kind: SuspicionKind, opinion: Opinion, *, view: View
+) -> Case:
+    """An officer tells what he has learned of, e.g. by phone: people look into it as if a register had told.
+
+    Raises:
+        NoSuchPersonError: he does not live in the caller's divisions, as far as rosters tell.
+        DoesNotFollowError: it has not happened yet.
+    """
+    _allow("event_on_in_the_future" if opinion.event_on and opinion.event_on > deps.clock.today() else None)
+    told = _made(deps, subject, CaseAction.DETECT, caller, opinion)
+    return await open_known(tx, deps, subject, kind, told, view=view)
 
 
 async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
@@ -310,8 +324,14 @@ async def _end_knocks(tx: WriteTx, deps: Deps, subject: UUID, conclusion: CaseCo
 
 
 async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> Step:
-    note = deps.vault.seal(opinion.note.encode(), case.subject.bytes) if opinion.note else None
-    step = Step(
+    step = _made(deps, case.subject, action, caller, opinion)
+    await cases.add_step(tx, case.case_id, step)
+    return step
+
+
+def _made(deps: Deps, subject: UUID, action: CaseAction, caller: Caller, opinion: Opinion) -> Step:
+    note = deps.vault.seal(opinion.note.encode(), subject.bytes) if opinion.note else None
+    return Step(
         action=action,
         actor=caller.user,
         role=caller.role,
@@ -321,8 +341,6 @@ async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller:
         basis=opinion.basis,
         note=note,
     )
-    await cases.add_step(tx, case.case_id, step)
-    return step
 
 
 def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:

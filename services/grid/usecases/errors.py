@@ -90,6 +90,13 @@ class NoSuchCaseError(NotFoundError):
     title = "There is no such case in your divisions"
 
 
+class NoSuchPersonError(NotFoundError):
+    """Nobody whom a roster lists, or another office's."""
+
+    code = "no_such_person"
+    title = "Nobody of that id is known to live in your divisions"
+
+
 class NoSuchWorkerError(NotFoundError):
     """Absent, or another village's."""
 

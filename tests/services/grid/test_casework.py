@@ -258,6 +258,23 @@ async def test_whom_people_looked_for_and_find_dead_has_a_case_of_his_death(town
     ]
 
 
+async def test_what_an_officer_has_learned_of_is_looked_into_and_concluded_by_another(town):
+    await town.import_grids()
+    await town.hear(enrolled(ANNA))
+    told = {"subject": str(ANNA), "kind": "suspected_death", "event_on": "2023-09-09", "note": "邻县殡仪馆来电"}
+    made = [
+        (await town.ask("POST", "/v1/cases", headers=town.officer("first", *where), json=told)).json()
+        for where in (["341621"], [VILLAGE[:6]], [])
+    ]
+    assert (made[0]["code"], made[1]["state"], made[2]["case_id"]) == ("no_such_person", "assigned", made[1]["case_id"])
+    await knock(town, "dead")
+    await reviewed(town, **FOUND_DEAD)
+    same = await step(town, "conclusion", town.officer("first"), conclusion="confirmed")
+    assert same.json()["reason"] == "four_eyes"
+    await step(town, "conclusion", town.officer("agency"), conclusion="confirmed")
+    assert [fact["conclusion"] for fact in await town.said("grid.case.concluded.v1")] == ["confirmed"]
+
+
 async def test_an_inconclusive_case_sends_somebody_else_once(detected):
     first = await knock(detected, "refused")
     paper = [{"kind": "neighbours", "reference": "minutes-1"}]

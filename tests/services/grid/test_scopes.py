@@ -101,6 +101,7 @@ TRIED: dict[tuple[str, str], Any] = {
     ("GET", "/v1/looks"): None,
     ("GET", "/v1/me/looks"): None,
     ("GET", "/v1/cases/{case_id}"): None,
+    ("POST", "/v1/cases"): lambda _known: {"subject": str(ANNA), "kind": "suspected_missing"},
     ("POST", "/v1/visits"): lambda known: visit(known["task_id"]),
     ("POST", "/v1/visits:sync"): lambda known: {"visits": [visit(known["task_id"])]},
     ("POST", "/v1/cases/{case_id}/finding"): lambda _known: FINDING,
