@@ -7,9 +7,8 @@ import orjson
 import polars as pl
 from fastapi import APIRouter
 
-from services.ingest.api import taking
+from services.ingest.api import hinting, taking
 from services.ingest.api.deps import Code, Deps, IngestDeps, Uploader, may_deliver
-from services.ingest.domain import hints as hints_of
 from services.ingest.domain import verdicts
 from services.ingest.domain.catalogue import CITIZEN_ID, NAME, OCCURRED_ON, Source
 from services.ingest.domain.evidence import evidence_id
@@ -17,7 +16,7 @@ from services.ingest.domain.people import PeopleIndex
 from services.ingest.schemas import EventIn, EventOut
 from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch, NewBatch
-from services.ingest.usecases import evidence, hints
+from services.ingest.usecases import evidence
 from services.ingest.usecases.evidence import Chunk
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -32,12 +31,12 @@ class JudgedEvent:
     """One event, judged.
 
     Attributes:
-        hinted: what an event without an id tells of a person, one row or none.
+        told: what it tells of a person by his description.
         digest: keyed, of everything that was said; the id itself stays in the vault.
     """
 
     chunk: Chunk
-    hinted: pl.DataFrame
+    told: hinting.Told
     digest: str
 
 
@@ -57,10 +56,11 @@ def judged(deps: IngestDeps, source: Source, event: EventIn, people: PeopleIndex
                          schema=dict.fromkeys(columns, pl.String))  # fmt: skip
     rules = taking.rules(deps)
     found = verdicts.judge(frame, source, people, rules)
+    hinted, settled = hinting.described(frame, source, found, rules)
     key = deps.keys.subject.one(source.code).bytes
     return JudgedEvent(
         chunk=Chunk(first_row=0, judged=found, people=people),
-        hinted=hints_of.described(frame, found, rules, first_row=0),
+        told=hinting.Told(people=people, found=hinted, settled=settled),
         digest=hashlib.blake2b(orjson.dumps(frame.to_dicts()), key=key).hexdigest()[:64],
     )
 
@@ -83,10 +83,7 @@ async def take(deps: IngestDeps, tx: WriteTx, source: Source, new: NewBatch, sai
     """Take an event in the caller's transaction."""
     batch = await batches.open_last_batch(tx, new)
     batch = await evidence.take_event(tx, deps.platform.outbox, source, batch, said.chunk)
-    await hints.record(
-        tx, deps.platform.outbox, source, batch, said.hinted,
-        people=said.chunk.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
-    )  # fmt: skip
+    await hinting.record_hints(tx, deps, source, batch, said.told)
     return await evidence.finish(tx, deps.platform.outbox, batch, at=new.received_at)
 
 

@@ -23,20 +23,22 @@ class JudgedFile:
     Attributes:
         counts: rows by verdict, before duplicates are known.
         hints: records without an id that describe a person.
+        settled: records with one that do.
     """
 
     people: PeopleIndex
     scratch: Path
     counts: Counter[str] = field(default_factory=Counter)
     hints: list[pl.DataFrame] = field(default_factory=list)
+    settled: list[pl.DataFrame] = field(default_factory=list)
     first: Judged | None = None
     others: list[Path] = field(default_factory=list)
 
-    def add(self, judged: Judged, hinted: pl.DataFrame) -> None:
-        """Take the next rows, and what those without an id tell."""
+    def add(self, judged: Judged, hinted: pl.DataFrame, settled: pl.DataFrame) -> None:
+        """Take the next rows, and what those without an id and those with one tell."""
         self.counts.update(verdicts.counts_of(judged.verdict))
-        if len(hinted):
-            self.hints.append(hinted)
+        self.hints += [hinted] if len(hinted) else []
+        self.settled += [settled] if len(settled) else []
         if self.first is None:
             self.first = judged
             return

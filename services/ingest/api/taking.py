@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 import polars as pl
 
+from services.ingest.api import hinting
 from services.ingest.api.deps import IngestDeps
 from services.ingest.api.judged import JudgedFile, JudgedRosterFile
 from services.ingest.domain import hints as hints_of
@@ -29,7 +30,7 @@ from services.ingest.store.problems import UnreadableFileError
 from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
 from services.ingest.store.unpacking import room
-from services.ingest.usecases import evidence, hints, rosters
+from services.ingest.usecases import evidence, rosters
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
@@ -168,11 +169,11 @@ async def take_source(
 
 async def _record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Batch, judged: JudgedFile) -> None:
     now = await batches.lock_batch(tx, batch)
-    if judged.hints and now.status == "taking":
-        await hints.record(
-            tx, deps.platform.outbox, source, now, pl.concat(judged.hints),
-            people=judged.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
-        )  # fmt: skip
+    if (judged.hints or judged.settled) and now.status == "taking":
+        found, settled = (pl.concat([hints_of.NO_HINTS, *each]) for each in (judged.hints, judged.settled))
+        await hinting.record_hints(
+            tx, deps, source, now, hinting.Told(people=judged.people, found=found, settled=settled)
+        )
 
 
 def _faulty(batch: Batch) -> HeldError:
@@ -215,8 +216,7 @@ def _judged(deps: IngestDeps, source: Source, received: Received, people: People
                 else frame
             )
             judged = verdicts.judge(rows, source, people, said)
-            hinted = hints_of.described(rows, judged, said, first_row=row) if source.hint else hints_of.NO_HINTS
-            file.add(judged, hinted)
+            file.add(judged, *hinting.described(rows, source, judged, said, first_row=row))
             row += len(rows)
     return file
 

@@ -1,5 +1,7 @@
 """Records without a good id number: whom they may mean, by name, sex and age. A hint is never evidence."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -17,7 +19,14 @@ SHAPE = {
 NO_HINTS = pl.DataFrame(schema=SHAPE)
 
 
-def described(frame: pl.DataFrame, judged: Judged, rules: Rules, *, first_row: int) -> pl.DataFrame:
+def described(
+    frame: pl.DataFrame,
+    judged: Judged,
+    rules: Rules,
+    *,
+    first_row: int,
+    of: Sequence[int] = verdicts.WITHOUT_GOOD_ID,
+) -> pl.DataFrame:
     """The records without a good id that describe a person whole: name, sex, age and a possible day; columns SHAPE.
 
     Args:
@@ -25,11 +34,12 @@ def described(frame: pl.DataFrame, judged: Judged, rules: Rules, *, first_row: i
         judged: what became of the same rows.
         rules: today, keys.
         first_row: number of the first of these rows within the file.
+        of: verdicts of the records that are meant instead.
     """
     if not {NAME, SEX, AGE} <= set(frame.columns):
         return NO_HINTS
     today = np.datetime64(rules.today, "D").astype(np.int32)
-    rows = np.flatnonzero(np.isin(judged.verdict, verdicts.WITHOUT_GOOD_ID) & (judged.day >= 0) & (judged.day <= today))
+    rows = np.flatnonzero(np.isin(judged.verdict, of) & (judged.day >= 0) & (judged.day <= today))
     if not len(rows):
         return NO_HINTS
     chosen = frame[rows]

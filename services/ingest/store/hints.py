@@ -97,6 +97,25 @@ async def take_back(tx: WriteTx, evidence_ids: Sequence[int]) -> list[Hint]:
     return [_hint(row) for row in rows]
 
 
+async def standing(tx: ReadTx, source: str, before: int) -> list[int]:
+    """Digests of the hints of a source that stand, of batches before one."""
+    rows = await tx.fetch(
+        "SELECT digest FROM hint WHERE source = $1 AND standing = 'stands' AND batch_no < $2", source, before
+    )
+    return [row["digest"] for row in rows]
+
+
+async def take_back_like(tx: WriteTx, source: str, digests: Sequence[int]) -> list[Hint]:
+    """Note that hints are wrong by what they say, as `take_back`. Those that stood."""
+    rows = await tx.fetch(
+        "UPDATE hint SET standing = 'corrected' WHERE source = $1 AND digest = ANY($2::bigint[]) "  # noqa: S608  (our columns)
+        f"AND standing = 'stands' {_TAKEN_BACK}",
+        source,
+        list(digests),
+    )
+    return [_hint(row) for row in rows]
+
+
 async def find(tx: ReadTx, number: int) -> Hint | None:
     """The hint of a row that told of somebody, whether or not it still stands."""
     batch_no, row_no = origin_of(number)

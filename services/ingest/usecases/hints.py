@@ -15,6 +15,7 @@ from services.ingest.store.batches import Batch
 from services.ingest.store.hints import Hint
 from services.ingest.usecases.evidence import attributes
 from services.ingest.usecases.hashing import Keys
+from services.ingest.usecases.taking_back import TakeBack
 from shared.contracts.events import HINTS_RECORDED
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
@@ -50,8 +51,9 @@ async def record(  # noqa: PLR0913  (a hint needs all of them)
     positions = np.flatnonzero(np.isin(people.name_hash, found["name_hash"].to_numpy()))
     known = await store.described_people(tx, people, positions)
     grouped = hints.candidates(found, known).group_by("row_no", maintain_order=True).agg("subject")
-    digests = keys.contact_hashes(found.select(_DESCRIPTION).to_series().to_list()).view(np.int64)
-    rows = found.with_columns(pl.Series("digest", digests)).join(grouped, on="row_no", maintain_order="left")
+    rows = found.with_columns(pl.Series("digest", _digests(found, keys))).join(
+        grouped, on="row_no", maintain_order="left"
+    )
     made = [_hint(row, source, batch) for row in rows.iter_rows(named=True)]
     telling = [each for each in made if len(each.candidates) <= most]
     if len(telling) < len(made):
@@ -59,6 +61,26 @@ async def record(  # noqa: PLR0913  (a hint needs all of them)
     new = await store.add(tx, telling)
     await outbox.say_table(tx, HINTS_RECORDED, _said(new), attributes(source, batch.received_at))
     return len(new)
+
+
+def _digests(described: pl.DataFrame, keys: Keys) -> np.ndarray:
+    return keys.contact_hashes(described.select(_DESCRIPTION).to_series().to_list()).view(np.int64)
+
+
+async def settle(taking: TakeBack, keys: Keys, batch: Batch, *, settled: pl.DataFrame, found: pl.DataFrame) -> None:
+    """Take back what earlier records without a good id hinted at, now that the same has come with one.
+
+    Args:
+        taking: takes back.
+        keys: as for `record`.
+        batch: that brought them.
+        settled: described records with a good id, columns of `hints.SHAPE`.
+        found: those without, of the same batch: what stands beside the other in one file is a record of its own.
+    """
+    if settled.is_empty() or not (standing := await store.standing(taking.tx, taking.source.code, batch.batch_no)):
+        return
+    known = np.intersect1d(_digests(settled, keys), np.array(standing, dtype=np.int64))
+    await taking.hints_like(np.setdiff1d(known, _digests(found, keys)).tolist())
 
 
 def _hint(row: dict[str, object], source: Source, batch: Batch) -> Hint:

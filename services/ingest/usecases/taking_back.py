@@ -89,6 +89,10 @@ class TakeBack:
         named = await segments.rows_of_ids(self.tx, left, self.source.kind)
         return sum([await self._month(month, named.some(named.months == month)) for month in np.unique(named.months)])
 
+    async def hints_like(self, digests: Sequence[int]) -> None:
+        """Take back hints by what they say."""
+        await self._say_wrong_hints(await hints.take_back_like(self.tx, self.source.code, digests))
+
     async def _month(self, month: int, named: Rows) -> int:
         code = self.source.code
         before = await segments.taken_back_of(self.tx, code, month)

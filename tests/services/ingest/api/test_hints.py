@@ -107,6 +107,22 @@ async def test_hints_fall_with_their_batch_and_come_again_with_the_right_file(to
     assert len(await town.said(HINTS)) == 2
 
 
+async def test_a_hint_ends_for_all_it_may_mean_when_its_record_comes_mended(world):
+    ids = await namesakes(world, [1, 3], ["19500505", "19490101"])
+    described = ("李建国", "男", "73")
+    await send(world, (ids[0][:-1], *described))
+    # What stands beside it in one file is another record.
+    await send(world, (ids[0][:-1], *described), (ids[1], *described))
+    assert await world.said(CORRECTED) == []
+    await send(world, (ids[0], *described))
+    assert {row["subject"] for row in await world.said(CORRECTED)} == {
+        row["subject"] for row in await world.said(HINTS)
+    }
+    assert len(await world.said(HINTS)) == len(await world.said("ingest.evidence.accepted.v1")) == 2
+    await send(world, (ids[0][:-2], *described))
+    assert len(await world.said(HINTS)) == 2
+
+
 async def test_a_wrong_hint_is_corrected_for_all_it_may_mean_and_stays_corrected(world):
     await namesakes(world, [1, 3], ["19500505", "19490101"])
     said = await send(world, ("", "李建国", "男", "73"))

@@ -1,0 +1,55 @@
+"""Records that describe a person: those without a good id hint at somebody, those with one end such a hint."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from services.ingest.api.deps import IngestDeps
+from services.ingest.domain import hints as hints_of
+from services.ingest.domain import verdicts
+from services.ingest.domain.catalogue import Source
+from services.ingest.domain.people import PeopleIndex
+from services.ingest.store.batches import Batch
+from services.ingest.usecases import hints
+from services.ingest.usecases.taking_back import Because, TakeBack
+from shared.contracts.vocabulary import CorrectionReason
+from shared.kit.db import WriteTx
+
+
+def described(
+    rows: pl.DataFrame, source: Source, judged: verdicts.Judged, said: verdicts.Rules, *, first_row: int = 0
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records of a source that describe people: those without a good id, and those that were accepted."""
+    if not source.hint:
+        return hints_of.NO_HINTS, hints_of.NO_HINTS
+    with_id = (verdicts.ACCEPTED,)
+    return (
+        hints_of.described(rows, judged, said, first_row=first_row),
+        hints_of.described(rows, judged, said, first_row=first_row, of=with_id),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What described records of a batch tell.
+
+    Attributes:
+        found: those without a good id.
+        settled: those with one, which end what the same told without it.
+    """
+
+    people: PeopleIndex
+    found: pl.DataFrame
+    settled: pl.DataFrame
+
+
+async def record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Batch, told: Told) -> None:
+    """Keep and say what records hint at, and take back what others hinted at that are known by now."""
+    outbox = deps.platform.outbox
+    because = Because(reason=CorrectionReason.WITHDRAWN, correction_id=batch.batch_id, at=deps.platform.clock.now())
+    taking = TakeBack(tx=tx, outbox=outbox, source=source, people=told.people, because=because)
+    await hints.settle(taking, deps.keys, batch, settled=told.settled, found=told.found)
+    await hints.record(
+        tx, outbox, source, batch, told.found,
+        people=told.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
+    )  # fmt: skip
