@@ -282,9 +282,14 @@ async def taken_back(tx: ReadTx, evidence_ids: Sequence[int]) -> set[int]:
 
 
 async def is_barred(tx: ReadTx, evidence_id: int) -> bool:
-    """Whether it was taken back and nobody has said since that it was right after all."""
-    rows = await tx.fetch("SELECT barred FROM taken_back WHERE evidence_id = $1", evidence_id)
-    return bool(rows[0]["barred"] if rows else await taken_back(tx, [evidence_id]))
+    """Whether what it says was taken back, by it or by another record of the same, and not said anew since."""
+    rows = await tx.fetch(
+        "SELECT bool_or(same.barred) AS barred FROM taken_back t JOIN taken_back same USING (source, month, key, kind) "
+        "WHERE t.evidence_id = $1",
+        evidence_id,
+    )
+    said = rows[0]["barred"]
+    return bool(await taken_back(tx, [evidence_id]) if said is None else said)
 
 
 async def taken_back_of(tx: ReadTx, source: str, month: int) -> Array:

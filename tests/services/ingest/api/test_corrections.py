@@ -240,6 +240,11 @@ async def test_a_single_event_is_corrected_and_can_be_said_anew(town):
     assert [day for _, day, _ in await counting(town)] == [date(2023, 10, 31)]
     later = (await town.send(csv_of(pharmacy(IDS[:1], "2023-10-31")))).json()
     assert later["duplicate"] == 1
+    # And wrong after all: what was posted first is no more right for having been said anew in between.
+    [number] = (await counting(town)).values()
+    await correct(town, evidence_id=number)
+    again = (await town.client.post("/v1/sources/medins_pharmacy/events", json=event, headers=headers)).json()
+    assert (again["reason"], await counting(town)) == ("taken_back", {})
 
 
 async def test_a_faulty_replacement_changes_nothing(town):
