@@ -18,6 +18,7 @@ from services.recognition.schemas.officer import (
     OwnProposalIn,
     ProposalOut,
     ProposalsOut,
+    RejectIn,
 )
 from services.recognition.schemas.peers import RevokedOut, RevokeIn
 from services.recognition.store import decisions, words
@@ -114,12 +115,13 @@ async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer,
 
 @router.post("/proposals/{proposal_id}:reject", response_model=ProposalOut, openapi_extra=ONCE)
 async def reject_proposal(
-    request: Request, proposal_id: UUID, caller: Officer, found: DepsOf, body: AliveIn | None = None
+    request: Request, proposal_id: UUID, caller: Officer, found: DepsOf, body: RejectIn | None = None
 ) -> Response:
-    """Find nothing to stop; that the person lives after all may be said with it."""
+    """Find nothing to stop; why, and that the person lives after all, may be said with it."""
+    given = body or RejectIn()
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await decide.reject(found, tx, proposal_id, caller, body.alive_on if body else None)
+        said = await decide.reject(found, tx, proposal_id, caller, given.alive_on, given.grounds)
         return Answered(_shown(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, body, effect, "proposal")

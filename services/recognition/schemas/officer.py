@@ -52,6 +52,12 @@ class AliveIn(_In):
     alive_on: Day | None = None
 
 
+class RejectIn(AliveIn):
+    """Why an officer finds nothing to stop, in his words; it stays with the proposal and his name."""
+
+    grounds: Grounds | None = None
+
+
 class LiftIn(_In):
     """Why a stop ends."""
 
@@ -84,6 +90,8 @@ class ProposalOut(BaseModel):
     decided_at: AwareDatetime | None
     opened_by: str | None = None
     ground: str | None = None
+    rejected_by: str | None = None
+    rejected_for: str | None = None
 
 
 class ProposalsOut(BaseModel):

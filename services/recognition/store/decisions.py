@@ -36,6 +36,8 @@ class Proposal:
     origin_id: UUID | None
     opened_by: str | None = None
     sealed_ground: bytes | None = None
+    rejected_by: str | None = None
+    rejected_for: str | None = None
 
     @property
     def under_review(self) -> bool:
@@ -185,6 +187,18 @@ async def mark_decided(tx: WriteTx, made: Proposal) -> None:
 async def close_proposal(tx: WriteTx, proposal_id: UUID, state: ProposalState, *, at: datetime) -> None:
     """End a proposal."""
     await tx.run("UPDATE proposal SET state = $2, closed_at = $3 WHERE proposal_id = $1", proposal_id, state, at)
+
+
+async def reject_proposal(tx: WriteTx, proposal_id: UUID, *, by: str, why: str | None, at: datetime) -> None:
+    """End a proposal by an officer's word."""
+    await tx.run(
+        "UPDATE proposal SET state = 'rejected', closed_at = $2, rejected_by = $3, rejected_for = $4 "
+        "WHERE proposal_id = $1",
+        proposal_id,
+        at,
+        by,
+        why,
+    )
 
 
 async def add_decision(tx: WriteTx, decided: Decided) -> None:

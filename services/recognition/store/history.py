@@ -15,7 +15,7 @@ _PARTS = {
     ),
     "proposals": (
         "SELECT proposal_id, program, origin, case_id, reason, effect, event_on, stops_from, state, opened_at, "
-        "opened_by, decided_by, decided_at, grounds, closed_at FROM proposal "
+        "opened_by, decided_by, decided_at, grounds, rejected_by, rejected_for, closed_at FROM proposal "
         "WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY proposal_id"
     ),
     "decisions": (

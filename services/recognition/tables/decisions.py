@@ -68,6 +68,8 @@ PROPOSAL = sa.Table(
     sa.Column("origin_id", UUID, comment="request it follows from"),
     sa.Column("opened_by", sa.Text, comment="officer who opened it of his own knowledge"),
     sa.Column("sealed_ground", sa.LargeBinary, comment="what he knows, in his words; sealed for the proposal"),
+    sa.Column("rejected_by", sa.Text),
+    sa.Column("rejected_for", sa.Text, comment="why, in the words of who rejected it"),
     one_of("origin", ProposalOrigin),
     one_of("reason", EndingEvent),
     one_of("effect", Effect),

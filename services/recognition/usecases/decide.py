@@ -214,7 +214,9 @@ def _first_unpaid(proposal: Proposal, said: date, notice_until: date) -> date:
     return max(said, next_month(notice_until)) if proposal.reason is EndingEvent.OVERDUE else said
 
 
-async def reject(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, alive_on: date | None = None) -> Proposal:
+async def reject(
+    deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, alive_on: date | None = None, grounds: str | None = None
+) -> Proposal:
     """An officer finds nothing to stop; with the last proposal the review of the person ends.
 
     That he does not stop this benefit says nothing of the death itself: `alive_on` does, where there was none.
@@ -228,7 +230,8 @@ async def reject(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, ali
     if alive_on is not None:
         check_alive(proposal, alive_on, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(proposal.subject))
-    await decisions.close_proposal(tx, proposal_id, ProposalState.REJECTED, at=deps.clock.now())
+    why = mask_text(grounds) if grounds else None
+    await decisions.reject_proposal(tx, proposal_id, by=caller.user, why=why, at=deps.clock.now())
     if alive_on is not None:
         await retract_death(deps, tx, proposal, alive_on)
     await end_review(deps, tx, proposal.subject, proposal_id)

@@ -28,6 +28,7 @@ from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
 from shared.kit.workdays import after_working_days
 
+_UPHELD = "异议成立"
 _STANDS = frozenset({DecisionState.NOTICE, DecisionState.EFFECTIVE})
 _SAYS_NOTHING_OF_A_STOP = frozenset({ObjectionAbout.LOOK, ObjectionAbout.ARREARS, ObjectionAbout.OVERPAYMENT})
 
@@ -213,7 +214,7 @@ async def _take_back(
         dead = [each for each in waiting if each.reason in ENDS_LIFE]
         waiting = [each for each in dead if each.event_on is None or each.event_on < alive_on][:1] or dead[:1]
     for each in waiting:
-        await reject(deps, tx, each.proposal_id, caller, alive_on)
+        await reject(deps, tx, each.proposal_id, caller, alive_on, _UPHELD)
     return bool(waiting)
 
 
@@ -244,13 +245,14 @@ async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> N
 async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:
     """Who has proposed or decided what the objection is against, or dismissed it before."""
     involved: set[str | None] = set()
-    waiting = await decisions.list_waiting(tx, found.subject, found.program)
+    against: list[Proposal | None] = []
     decided = await _decision_of(tx, found)
     if decided is not None:
-        proposal = await decisions.find_proposal(tx, decided.proposal_id)
-        waiting += [proposal] if proposal else []
+        against.append(await decisions.find_proposal(tx, decided.proposal_id))
         involved.add(decided.confirmed_by)
-    for each in waiting:
+    if decided is None or decided.state not in _STANDS:
+        against += await decisions.list_waiting(tx, found.subject, found.program)
+    for each in filter(None, against):
         involved |= {each.opened_by, each.decided_by}
     if found.reviews is not None:
         first = await objections.find_objection(tx, deps.vault, found.reviews)

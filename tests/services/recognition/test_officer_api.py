@@ -164,8 +164,11 @@ async def test_a_rejected_proposal_ends_the_review(world, http, officer):
     proposal = await proposed(world, http, officer)
     await world.hear(assessed(assessment(SHE)))
     assert await world.said(CERTIFICATES_ISSUED) == []
-    answer = await http.post(f"/v1/proposals/{proposal}:reject", headers=officer())
-    assert answer.json()["state"] == "rejected"
+    why = {"grounds": "致电 341602195005051227 本人接听"}
+    answer = (await http.post(f"/v1/proposals/{proposal}:reject", json=why, headers=officer())).json()
+    assert (answer["state"], answer["rejected_by"]) == ("rejected", "officer-1")
+    assert answer["rejected_for"].endswith("本人接听")
+    assert "341602195005051227" not in answer["rejected_for"]
     assert (await decide(http, officer, proposal)).status_code == 409
 
 
