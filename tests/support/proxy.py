@@ -17,6 +17,7 @@ class Proxy:
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._ways: set[asyncio.Task[None]] = set()
         self._passing = asyncio.Event()
         self._passing.set()
         self._delay = 0.0
@@ -37,8 +38,9 @@ class Proxy:
         assert self._server is not None
         self._server.close()
         self.mend()
-        self._break()
+        self.cut()
         await self._server.wait_closed()
+        await asyncio.gather(*self._ways)
 
     def cut(self) -> None:
         """Break every connection; new ones end at once."""
@@ -64,13 +66,19 @@ class Proxy:
         self._open.clear()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._refuses:
-            writer.transport.abort()
-            return
+        way = asyncio.ensure_future(self._lead(reader, writer))
+        self._ways.add(way)
+        way.add_done_callback(self._ways.discard)
+        await way
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection(*self._target)
         except OSError:
-            writer.transport.abort()
+            await _hang_up(writer)
+            return
+        if self._refuses:
+            await _hang_up(writer, back)
             return
         self._open |= {writer, back}
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
@@ -85,6 +93,15 @@ class Proxy:
                 writer.write(piece)
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _hang_up(*writers: asyncio.StreamWriter) -> None:
+    for each in writers:
+        each.transport.abort()
+        with contextlib.suppress(OSError):
+            await each.wait_closed()
 
 
 @asynccontextmanager
