@@ -191,3 +191,12 @@ async def test_a_request_heard_after_she_was_found_alive_though_concluded_before
     told = {"relation": "child", "reason": "death", "event_on": FALSE, "concluded_at": at - timedelta(hours=1)}
     await world.hear(stop_verified(who, **told))
     assert await world.rows(_HELD, who) == []
+
+
+async def test_what_an_open_proposal_for_a_false_death_stood_before_is_proposed_when_a_case_clears_it(world):
+    who = subject(1)
+    await begin(world, "reject", who, THREE[:1])
+    await die(world, who, "request")
+    at = on(world, date(2024, 1, 20))
+    await world.hear(case(who, "false_death", at, seen_on=SEEN))
+    assert [each["event_on"] for each in await world.rows(_HELD, who)] == [DIED]

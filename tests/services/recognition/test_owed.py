@@ -286,6 +286,7 @@ async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pay
     [
         (None, None, "own_request", "imprisonment"),
         (None, "suspected_death", "own_request", "imprisonment"),  # what is rejected meanwhile says nothing of it
+        (None, "dibao", "own_request", "imprisonment"),  # nor what another program does not stop
         ("suspected_incarceration", None, "imprisonment", "missing"),
         ("suspected_incarceration", None, "imprisonment", "imprisonment"),  # in prison again since
     ],
@@ -299,8 +300,10 @@ async def test_a_second_suspension_waits_until_the_first_is_lifted(  # noqa: PLR
     again = concluded(she, "confirmed", kind=kind, hours=700)
     await world.hear(message(again.event, again.body.replace(b"2023-08-20", b"2023-11-20")))
     if meanwhile:
-        await world.hear(concluded(she, "confirmed", kind=meanwhile))
-        await officers.post(f"/v1/proposals/{await proposal(officers, 'resident_pension')}:reject")
+        program = "dibao" if meanwhile == "dibao" else "resident_pension"
+        besides = enrolled(enrolment(she), program=program)
+        await world.hear(besides if program == meanwhile else concluded(she, "confirmed", kind=meanwhile))
+        await officers.post(f"/v1/proposals/{await proposal(officers, program)}:reject")
     assert await officers.proposals() == []
     await lift(officers, stopped, why, "2023-12-01")
     assert [each["reason"] for each in await officers.proposals()] == [waits]
