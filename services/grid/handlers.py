@@ -20,11 +20,13 @@ from shared.contracts.events.recognition import (
     ENROLMENT_SUSPENDED,
     ENROLMENT_TERMINATED,
     OVERPAYMENT_CHANGED,
+    STOP_REQUEST_WITHDRAWN,
     STOP_REQUESTED,
     VISIT_REQUESTED,
     EnrolmentStateChanged,
     OverpaymentChanged,
     StopRequested,
+    StopRequestWithdrawn,
     VisitRequested,
 )
 from shared.kit import arrow
@@ -72,6 +74,7 @@ def subscriptions(deps: Deps) -> Sequence[Subscription]:
         Subscription(event=SUSPICION_RAISED, handler=on_suspicion_raised),
         Subscription(event=VISIT_REQUESTED, handler=_told(deps, VisitRequested, asking.take_request)),
         Subscription(event=STOP_REQUESTED, handler=_told(deps, StopRequested, _taking_stop)),
+        Subscription(event=STOP_REQUEST_WITHDRAWN, handler=_told(deps, StopRequestWithdrawn, stopping.take_back)),
         Subscription(event=OVERPAYMENT_CHANGED, handler=_told(deps, OverpaymentChanged, tipping.hear_recovery)),
         Subscription(event=ENROLMENT_SUSPENDED, handler=_noting(deps, "suspended")),
         Subscription(event=ENROLMENT_RESUMED, handler=_noting(deps, "resumed")),

@@ -47,6 +47,7 @@ class StopRequestOut(Out):
     verified_by: str | None
     confirmed: bool | None
     concluded_by: str | None
+    withdrawn_at: AwareDatetime | None = Field(description="when the person took it back")
 
 
 class StopRequestsOut(Out):

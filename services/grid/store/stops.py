@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import polars as pl
 
-from services.grid.domain.claims import SAID_BY, StopState
+from services.grid.domain.claims import SAID_BY, StopState, Told
 from services.grid.domain.views import View
 from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import stage
@@ -44,6 +44,12 @@ class StopRequest:
     confirmed: bool | None = None
     concluded_by: str | None = None
     concluded_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+    @property
+    def moot(self) -> bool:
+        """Whether nobody need look any more: he took it back, and people had not found what ends benefits anyway."""
+        return self.withdrawn_at is not None and not (self.state is StopState.VERIFIED and self.reason in set(Told))
 
 
 _KINDS = " ".join(f"WHEN '{code}' THEN '{{{','.join(kinds)}}}'::text[]" for code, kinds in SAID_BY.items())
@@ -55,8 +61,11 @@ _MATCHED = f"""EXISTS (SELECT FROM suspicions s LEFT JOIN cases c USING (case_id
 _COLUMNS = (
     "request_id, subject, programs, relation, reason, sealed_reason, event_on, requested_at, state, division, "
     f"grid_code, worker_id, deadline_on, {_MATCHED} AS matched, as_stated, verified_by, verified_at, "
-    "confirmed, concluded_by, concluded_at"
+    "confirmed, concluded_by, concluded_at, withdrawn_at"
 )
+_TOLD = ", ".join(f"'{each}'" for each in Told)
+MOOT = f"(withdrawn_at IS NOT NULL AND state <> 'concluded' AND NOT (state = 'verified' AND reason IN ({_TOLD})))"
+"""Of a request that ends without a conclusion, as `StopRequest.moot` says it."""
 
 
 def _request(row: asyncpg.Record) -> StopRequest:
@@ -79,6 +88,20 @@ async def add(tx: WriteTx, made: StopRequest) -> None:
         made.state.value,
         made.deadline_on,
         made.sealed_reason,
+    )
+
+
+async def withdraw(tx: WriteTx, request_id: UUID, subject: UUID, at: datetime, today: date) -> None:
+    """Note that somebody took his request back, whether it has come or is still to come."""
+    await tx.run(
+        "INSERT INTO stop_requests (request_id, subject, programs, relation, reason, requested_at, state, deadline_on, "
+        "matched, withdrawn_at) VALUES ($1, $2, '{}', 'self', 'own_request', $3, 'received', $4, false, $3) "
+        "ON CONFLICT (request_id) DO UPDATE SET withdrawn_at = excluded.withdrawn_at "
+        "WHERE stop_requests.withdrawn_at IS NULL",
+        request_id,
+        subject,
+        at,
+        today,
     )
 
 
@@ -126,6 +149,8 @@ async def in_view(
         if value is not None:
             args.append(value)
             where.append(f"{condition} ${len(args)}")
+    if state is not None:
+        where.append(f"NOT {MOOT}")
     args.append(limit)
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM stop_requests WHERE {' AND '.join(where)} ORDER BY request_id LIMIT ${len(args)}",  # noqa: S608
@@ -138,7 +163,7 @@ async def take_overdue(tx: WriteTx, today: date) -> list[StopRequest]:
     """Requests whose deadline has passed without being told, marked as told."""
     rows = await tx.fetch(
         "UPDATE stop_requests SET told_deadline_on = deadline_on WHERE state <> 'concluded' AND deadline_on < $1 "  # noqa: S608
-        f"AND told_deadline_on IS DISTINCT FROM deadline_on RETURNING {_COLUMNS}",
+        f"AND NOT {MOOT} AND told_deadline_on IS DISTINCT FROM deadline_on RETURNING {_COLUMNS}",
         today,
     )
     return [_request(row) for row in rows]

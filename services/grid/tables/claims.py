@@ -31,6 +31,7 @@ STOP_REQUESTS = sa.Table(
     sa.Column("confirmed", sa.Boolean),
     sa.Column("concluded_by", sa.Text),
     sa.Column("concluded_at", AT),
+    sa.Column("withdrawn_at", AT, comment="when the person took it back"),
     one_of("state", StopState),
     village(),
     sa.CheckConstraint("(state = 'received') = (verified_by IS NULL)", name="verified"),

@@ -22,7 +22,7 @@ from services.grid.usecases.errors import (
 )
 from services.grid.usecases.views import known_as
 from shared.contracts.events import STOP_REQUEST_CONCLUDED, StopRequestConcluded
-from shared.contracts.events.recognition import StopRequested
+from shared.contracts.events.recognition import StopRequested, StopRequestWithdrawn
 from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
@@ -57,6 +57,12 @@ async def take(tx: WriteTx, deps: Deps, fact: StopRequested) -> None:
     )
     await stops.add(tx, made)
     await stops.place(tx, [fact.subject.bytes])
+
+
+async def take_back(tx: WriteTx, deps: Deps, fact: StopRequestWithdrawn) -> None:
+    """Nobody need look into a request that its own person has taken back."""
+    await locks.lock_people(tx, [fact.subject])
+    await stops.withdraw(tx, fact.request_id, fact.subject, fact.withdrawn_at, deps.clock.today())
 
 
 async def note_read(tx: WriteTx, deps: Deps, caller: Caller, found: Sequence[StopRequest]) -> None:
@@ -182,6 +188,6 @@ async def _take(tx: WriteTx, request_id: UUID, view: View, action: StopAction) -
     await get(tx, request_id, view)
     locked = await stops.find(tx, request_id, lock=True)
     assert locked is not None
-    if follow_stop(locked.state, action) is None:
-        raise StepNotPossibleError(extra={"state": locked.state.value})
+    if locked.moot or follow_stop(locked.state, action) is None:
+        raise StepNotPossibleError(extra={"state": "withdrawn" if locked.moot else locked.state.value})
     return locked

@@ -13,9 +13,11 @@ from services.recognition.store.certificates import lock_shard
 from services.recognition.store.requests import CitizenRequest
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events.recognition import (
+    STOP_REQUEST_WITHDRAWN,
     STOP_REQUESTED,
     VISIT_REQUESTED,
     StopRequested,
+    StopRequestWithdrawn,
     VisitRequested,
 )
 from shared.contracts.vocabulary import IN_OWN_WORDS
@@ -98,7 +100,11 @@ async def withdraw_stop(deps: Deps, tx: WriteTx, subject: UUID, request_id: UUID
         detail = "没有查到您的这项申请。"
         raise NotFoundError(detail)
     if found.withdrawn_at is None:
-        await requests.withdraw(tx, request_id, deps.clock.now())
+        now = deps.clock.now()
+        await requests.withdraw(tx, request_id, now)
+        if found.passed_on_at is not None:
+            told = StopRequestWithdrawn(request_id=request_id, subject=subject, withdrawn_at=now)
+            await deps.outbox.say(tx, STOP_REQUEST_WITHDRAWN, told)
     return found
 
 

@@ -166,6 +166,21 @@ STOP_REQUESTED = FactEvent(
 )
 
 
+class StopRequestWithdrawn(Fact):
+    """A person took back that he asked to stop a benefit of his own."""
+
+    request_id: UUID
+    subject: UUID
+    withdrawn_at: datetime
+
+
+STOP_REQUEST_WITHDRAWN = FactEvent(
+    name="recognition.stop_request.withdrawn.v1",
+    model=StopRequestWithdrawn,
+    doc="Somebody asks no more to stop his benefit: nobody need look into it.",
+)
+
+
 class VisitRequested(Fact):
     """A person asks to be certified at home."""
 

@@ -12,11 +12,17 @@ import pytest
 from services.grid.domain import reports
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
 from services.grid.domain.views import View
+from services.grid.jobs.upkeep import go_round
 from services.grid.usecases.reporting import submit
-from shared.contracts.events.recognition import STOP_REQUESTED, StopRequested
+from shared.contracts.events.recognition import (
+    STOP_REQUEST_WITHDRAWN,
+    STOP_REQUESTED,
+    StopRequested,
+    StopRequestWithdrawn,
+)
 from shared.kit.auth import Caller
 from tests.services.grid.test_claims import REQUEST, asks
-from tests.services.grid.town import NEIGHBOUR, VILLAGE, Town, enrolled, fact, roll_csv, subject, suspected
+from tests.services.grid.town import NEIGHBOUR, NOW, VILLAGE, Town, enrolled, fact, roll_csv, subject, suspected
 from tests.support.pdf_text import text_of
 
 ANNA = subject(1)
@@ -125,6 +131,21 @@ async def test_a_death_that_a_relative_reported_is_on_the_list_unless_its_case_i
     assert (filed.row(0)[1:3], filed.row(0)[5]) == ((str(REQUEST), "停发申请"), "属实")
     draft = (await villages.ask("GET", f"/v1/reports/{VILLAGE}/{MONTH}", headers=villages.village())).json()
     assert len(draft["suspected"]) == 1
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_what_its_person_has_taken_back_nobody_looks_into_lists_or_waits_for(villages, order):
+    bert, other = subject(2), villages.village(NEIGHBOUR)
+    back = StopRequestWithdrawn(request_id=REQUEST, subject=bert, withdrawn_at=NOW)
+    told = [asks(bert), fact(STOP_REQUEST_WITHDRAWN, back)]
+    await villages.hear(enrolled(bert, village=NEIGHBOUR), *told[::order])
+    body = {"as_stated": True, "not_family": True}
+    answer = await villages.ask("POST", f"/v1/stop-requests/{REQUEST}/verification", headers=other, json=body)
+    assert (answer.json()["code"], answer.json()["state"]) == ("step_not_possible", "withdrawn")
+    villages.clock.move(timedelta(days=20))
+    await go_round(villages.deps)
+    assert {each["kind"] for each in await villages.said("grid.case.overdue.v1")} == {"suspected_death"}
+    assert (await step(villages, "submission", other, {"zero_report": True}, NEIGHBOUR)).status_code == 200
 
 
 async def test_steps_come_in_order(villages):

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from services.recognition.api import faces, me
 from services.recognition.tables import METADATA
-from shared.contracts.events.recognition import NOTICE_GIVEN, STOP_REQUESTED, VISIT_REQUESTED
+from shared.contracts.events.recognition import NOTICE_GIVEN, STOP_REQUEST_WITHDRAWN, STOP_REQUESTED, VISIT_REQUESTED
 from shared.kit.workdays import after_working_days
 from tests.services.recognition.rights import Officers, facts, pay, tell
 from tests.services.recognition.world import (
@@ -182,18 +182,18 @@ async def test_no_route_shows_or_changes_somebody_else(world, ask, she, he):
         "/v1/me/face-sessions/{session_id}:finish": {"assertion": "a" * 30},
     }
     for method, path in ROUTES:
-        filled = path.replace("{objection_id}", hers).replace("{session_id}", str(uuid4()))
-        filled = filled.replace("{request_id}", stop)
-        answer = await ask(
-            he, method, filled.removeprefix("/v1/me"), bodies.get(path, {} if method == "POST" else None)
-        )
+        filled = path.format(objection_id=hers, session_id=uuid4(), request_id=stop)
+        sent = bodies.get(path, {} if method == "POST" else None)
+        answer = await ask(he, method, filled.removeprefix("/v1/me"), sent)
         assert str(she) not in answer.text, path
         assert hers not in answer.text or answer.status_code == 404, path
         assert "城乡居民" not in answer.text, path
     assert await world.rows("SELECT FROM citizen_request WHERE withdrawn_at IS NOT NULL") == []
     for kind in ("objection", "citizen_request"):
         assert {row["subject"] for row in await world.rows(f"SELECT subject FROM {kind}")} <= {she, he}
-    assert [each["request_id"] for each in await facts(world, STOP_REQUESTED)] == [stop]  # her own
+    await ask(she, "POST", f"/stop-requests/{stop}:withdraw")
+    told = [each for event in (STOP_REQUESTED, STOP_REQUEST_WITHDRAWN) for each in await facts(world, event)]
+    assert [each["request_id"] for each in told] == [stop, stop]  # her own
     assert len(await world.rows("SELECT 1 FROM objection")) == 1
 
 
