@@ -84,7 +84,8 @@ SELECT string_agg(
 ) AS packed FROM seen
 """  # noqa: S608  (words of our own)
 
-# The end of a benefit takes nothing from a suspension beneath it: of both, the one that began first stops a month.
+# The end of a benefit takes nothing from a suspension beneath it: of both, the one that began first stops a month. What
+# a lift pays back, up to the month in which the ordinary runs begin again, no run pays too.
 _STOPPED = """, stopped AS MATERIALIZED (
     SELECT DISTINCT ON (subject) subject, decision_id, stops_from FROM decision d
     WHERE program = $1 AND state = 'effective' AND effect IN ('suspend', 'terminate'){within}
@@ -93,13 +94,18 @@ _STOPPED = """, stopped AS MATERIALIZED (
     SELECT DISTINCT ON (subject) subject, decision_id, amount_fen FROM decision d
     WHERE program = $1 AND state = 'effective' AND effect = 'reduce' AND stops_from <= $4::date{within}
     ORDER BY subject, decision_id DESC
+), repaid AS MATERIALIZED (
+    SELECT DISTINCT subject FROM arrears d
+    WHERE program = $1 AND arrears_fen > 0 AND rule NOT IN ('none', 'refund') AND paid_again_from > $4::date
+        AND suspended_from < ($4::date + make_interval(months => $8))::date{within}
 )
 """
 
 _PAY = f"""{_BEST.format(within=_within("h", 6))}{_STOPPED.format(within=_within("d", 6))}
 SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated') AND f.stops_from <= $4::date, false),
-       EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
+       t.subject IS NOT NULL
+       OR EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
        COALESCE(e.decision_owed, false), COALESCE(r.amount_fen = e.amount_fen, false),
        COALESCE(b.until < $3::date, true), COALESCE(s.under_review, false),
        COALESCE(e.status = 'notice_of_intended_stop', false),
@@ -115,6 +121,7 @@ LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6
 LEFT JOIN decision d ON d.decision_id = e.decision_id
 LEFT JOIN stopped f ON f.subject = a.subject
 LEFT JOIN reduced r ON r.subject = a.subject
+LEFT JOIN repaid t ON t.subject = a.subject
 LEFT JOIN standing s ON s.subject = a.subject{_within("s", 6)}
 LEFT JOIN best b ON b.subject = a.subject
 ORDER BY a.ord
@@ -189,11 +196,12 @@ async def look_and_log(
 
 
 async def look_before_paying(
-    tx: WriteTx, rule: Rule, month: date, excludes: tuple[str, ...], within: Within
+    tx: WriteTx, rule: Rule, period: tuple[date, int], excludes: tuple[str, ...], within: Within
 ) -> np.ndarray:
-    """What is known of the people asked for before they are paid."""
+    """What is known of the people asked for before they are paid for a period: its first month, and how many it has."""
+    month, months = period
     by = (rule.program, rule.cycle_months, rule.today, month, list(excludes))
-    return await tx.columns(_PAY, _PAY_TYPES, *by, *within)
+    return await tx.columns(_PAY, _PAY_TYPES, *by, *within, months)
 
 
 async def log_many(tx: WriteTx, asker: Asker, subjects: pa.Array, answers: pa.Array) -> None:

@@ -237,13 +237,13 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
     run = await jobs.find_payrun(tx, job.job_id)
     assert run is not None
     program = deps.programs[job.program]
+    length = period_months(program.paid)
     if program.sandbox:
         seen = _crowd(deps, job).look_before_paying(_asked_of(deps, job, listed))
     else:
-        seen = await bulk.look_before_paying(tx, rule, run.month, program.excludes, within)
+        seen = await bulk.look_before_paying(tx, rule, (run.month, length), program.excludes, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
-    length = period_months(program.paid)
     months = _months_due(seen["stops_from"], run.month, length)
     due = seen["amount_fen"] * months
     asked = {

@@ -9,7 +9,6 @@ from services.notify.domain.words import ENDINGS
 from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.feed import CHASED, EventKind
 from services.recognition.domain.programs import EndingEvent
-from services.recognition.store import lookups
 from services.recognition.usecases import proposing
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, NOTICE_GIVEN
 from shared.contracts.vocabulary import SuspicionKind
@@ -236,20 +235,6 @@ def test_every_reason_to_go_on_has_words_and_none_reads_as_the_reason_of_a_stop(
     assert not said & set(EndingEvent)
 
 
-async def test_a_suspended_person_found_dead_loses_the_benefit(world, officers, she):
-    await world.hear(
-        enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"), assessed(assessment(she))
-    )
-    await carry_out(world, officers, she, "resident_pension")
-    await world.hear(concluded(she, "confirmed"))
-    assert [each["reason"] for each in await officers.proposals()] == ["death"]
-    await carry_out(world, officers, she, "resident_pension")
-    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "terminated"
-    assert len(await world.rows("SELECT 1 FROM revocation")) == 1
-    async with world.deps.database.read() as tx:
-        assert (await lookups.figures(tx, NOW.date()))["payments_stopped"] == 1
-
-
 @pytest.mark.parametrize(
     ("beneath", "above", "why", "status", "arrears"),
     [
@@ -268,6 +253,9 @@ async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pay
     world.deps.clock.move(timedelta(days=212))  # the first of August
     assert (await stands("resident_pension", month="2024-03"))["resident_pension"][0] == "stop"
     lifted = (await lift(officers, second, why, "2024-08-01")).json()
+    if arrears:  # by what they are paid no run pays, and from then on the runs do
+        for month, said in (("2024-07", ("already_paid", "recognised")), ("2024-08", ("pay", "recognised"))):
+            assert (await stands("resident_pension", month=month))["resident_pension"] == said
     assert (lifted["decision"]["state"], lifted["arrears_fen"]) == ("lifted", arrears)
     [row] = await world.rows("SELECT status, decision_id FROM enrolment")
     assert (row["status"], row["decision_id"] and str(row["decision_id"])) == (

@@ -5,9 +5,19 @@ from datetime import date, timedelta
 import pytest
 
 from services.recognition.domain.programs import EndingEvent
+from services.recognition.store import lookups
 from tests.services.recognition.rights import Officers, stop_verified, tell
 from tests.services.recognition.test_owed import carry_out, lift, proposal
-from tests.services.recognition.world import DIVISION, concluded, enrolled, enrolment, subject
+from tests.services.recognition.world import (
+    DIVISION,
+    NOW,
+    assessed,
+    assessment,
+    concluded,
+    enrolled,
+    enrolment,
+    subject,
+)
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -67,3 +77,17 @@ async def test_a_false_death_is_lifted_by_nobody_whose_divisions_do_not_lead_the
     assert (await http.post(f"/v1/decisions/{decision}:lift", json=lives, headers=his)).json()["also"] == []
     rows = await world.rows("SELECT status FROM enrolment ORDER BY program")
     assert [row["status"] for row in rows] == ["notice_of_intended_stop", "active"]
+
+
+async def test_a_suspended_person_found_dead_loses_the_benefit(world, officers):
+    await world.hear(
+        enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind="suspected_incarceration"), assessed(assessment(SHE))
+    )
+    await carry_out(world, officers, SHE, "resident_pension")
+    await world.hear(concluded(SHE, "confirmed"))
+    assert [each["reason"] for each in await officers.proposals()] == ["death"]
+    await carry_out(world, officers, SHE, "resident_pension")
+    assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "terminated"
+    assert len(await world.rows("SELECT 1 FROM revocation")) == 1
+    async with world.deps.database.read() as tx:
+        assert (await lookups.figures(tx, NOW.date()))["payments_stopped"] == 1
