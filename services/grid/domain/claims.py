@@ -139,17 +139,19 @@ class Loss:
         unsettled: how many of them still await money.
         recovered_fen: what came back of all.
         none_expected: people said that there is none, or the benefit was ended or suspended and nothing paid after.
+        pending: the person still draws something of which nobody has decided, in the time in which that is due.
     """
 
     found: int
     unsettled: int
     recovered_fen: int
     none_expected: bool
+    pending: bool
 
     @property
     def settled(self) -> bool:
         """Whether the sum will not change any more; until then nobody can say what a share of it is."""
-        return self.unsettled == 0 if self.found else self.none_expected
+        return not self.pending and (self.unsettled == 0 if self.found else self.none_expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

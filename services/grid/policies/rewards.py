@@ -17,6 +17,7 @@ class RewardShape(BaseModel):
     Attributes:
         screen_working_days: within so many somebody has examined a tip.
         tell_working_days: within so many the reporter is told whether it was accepted.
+        decision_days: so long after a case it is awaited that each benefit of the person is decided on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -30,6 +31,7 @@ class RewardShape(BaseModel):
     claim_days: Annotated[int, Field(ge=1, le=730)]
     screen_working_days: Annotated[int, Field(ge=1, le=30)]
     tell_working_days: Annotated[int, Field(ge=1, le=60)]
+    decision_days: Annotated[int, Field(ge=0, le=365)]
 
     @property
     def reward(self) -> Reward:

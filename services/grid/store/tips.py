@@ -177,17 +177,25 @@ async def note_recovered(
     )
 
 
-async def loss_of(tx: ReadTx, case_id: UUID) -> Loss:
-    """What was overpaid in a case, as far as recognition has said."""
+async def loss_of(tx: ReadTx, case_id: UUID, decided_since: datetime) -> Loss:
+    """What was overpaid in a case, as far as recognition has said.
+
+    Decisions on each benefit are awaited in a case that was concluded after `decided_since`: some never end by it.
+    """
     rows = await tx.fetch(
         """
         SELECT count(*) AS found, count(*) FILTER (WHERE NOT closed) AS unsettled,
             coalesce(sum(recovered_fen), 0)::bigint AS recovered_fen,
             EXISTS (SELECT FROM cases c WHERE c.case_id = $1 AND c.conclusion = 'confirmed_no_overpayment')
                 OR EXISTS (SELECT FROM case_steps s WHERE s.case_id = $1 AND s.action = 'decided'
-                    AND s.outcome ~ '^(terminated|suspended):') AS none_expected
+                    AND s.outcome ~ '^(terminated|suspended):') AS none_expected,
+            EXISTS (SELECT FROM cases c JOIN recipients r ON r.subject = c.subject AND r.active
+                WHERE c.case_id = $1 AND c.conclusion = 'confirmed' AND c.concluded_at > $2
+                    AND NOT EXISTS (SELECT FROM case_steps s WHERE s.case_id = $1 AND s.action = 'decided'
+                        AND s.outcome IN ('terminated:' || r.program, 'suspended:' || r.program))) AS pending
         FROM recovered WHERE case_id = $1
         """,
         case_id,
+        decided_since,
     )
     return Loss(**rows[0])

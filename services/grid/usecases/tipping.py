@@ -152,7 +152,7 @@ async def approve(tx: WriteTx, deps: Deps, caller: Caller, tip_id: UUID) -> Tip:
         reason = "four_eyes"
         raise BarredError(reason)
     if found.case_id is not None and follow_tip(found.state, TipAction.CALCULATE) is not None:
-        found = await _calculate(tx, deps, found, await tips.loss_of(tx, found.case_id))
+        found = await _calculate(tx, deps, found, await _loss(tx, deps, found.case_id))
     today = deps.clock.today()
     until = today + timedelta(days=deps.rewards.on(today).claim_days)
     return await _go(
@@ -236,14 +236,19 @@ async def expire(tx: WriteTx, deps: Deps) -> int:
 
 async def _calculate_if_known(tx: WriteTx, deps: Deps, found: Tip) -> None:
     assert found.case_id is not None
-    loss = await tips.loss_of(tx, found.case_id)
+    loss = await _loss(tx, deps, found.case_id)
     if loss.settled and follow_tip(found.state, TipAction.CALCULATE) is not None:
         await _calculate(tx, deps, found, loss)
 
 
+async def _loss(tx: WriteTx, deps: Deps, case_id: UUID) -> Loss:
+    days = deps.rewards.on(deps.clock.today()).decision_days
+    return await tips.loss_of(tx, case_id, deps.clock.now() - timedelta(days=days))
+
+
 async def _calculate(tx: WriteTx, deps: Deps, found: Tip, loss: Loss) -> Tip:
     if not loss.settled:
-        detail = "What was overpaid has not all come back or been written off: the reward is a share of it."
+        detail = "A benefit is not decided on yet, or what was overpaid has not all come back or been written off."
         raise StepNotPossibleError(detail, extra={"state": found.state.value})
     fen = loss.recovered_fen
     reward = deps.rewards.on(deps.clock.today()).reward.of(fen, lost=loss.found > 0)
