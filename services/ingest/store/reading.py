@@ -1,9 +1,11 @@
 """Files as departments send them, read in chunks of string columns: CSV of any encoding, XLSX, NDJSON, Parquet."""
 
 import csv
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
@@ -117,7 +119,7 @@ def _rows(
     names = [f"c{place}" for place in range(len(headers))]
     # Of two columns with one header the first.
     places = {headers.index(header): name for header, name in chosen.items()}
-    for block in _blocks(text, limits):
+    for block in _blocks(text, limits, end=_end_of_rows(text.path, delimiter)):
         frame = pl.read_csv(
             block,
             has_header=False,
@@ -137,14 +139,30 @@ def _rows(
         yield wanted.with_columns(pl.Series(UNEVEN, uneven))
 
 
-def _blocks(text: Text, limits: Limits, *, heads: int = 1) -> Iterator[bytes]:
-    """Whole rows below the heads; in a text without quotation marks a line is a row."""
+def _end_of_rows(path: Path, delimiter: str) -> int:
+    """Where the last line ends in which anything stands: what a spreadsheet leaves behind it is no row."""
+    nothing = f"{delimiter} \t\r\n".encode()
+    with path.open("rb") as opened:
+        at = opened.seek(0, SEEK_END)
+        while at:
+            start = max(0, at - _WINDOW)
+            opened.seek(start)
+            if left := opened.read(at - start).rstrip(nothing):
+                opened.seek(start + len(left))
+                opened.readline()
+                return opened.tell()
+            at = start
+    return 0
+
+
+def _blocks(text: Text, limits: Limits, *, heads: int = 1, end: int = sys.maxsize) -> Iterator[bytes]:
+    """Whole rows below the heads, up to where the last one ends; in a text without quotation marks a line is a row."""
     with text.path.open("rb") as opened:
         for _ in range(heads):
             while not opened.readline().strip(b"\xef\xbb\xbf \t\r\n"):
                 pass
-        while block := opened.read(limits.block_bytes):
-            block += opened.readline()
+        while block := opened.read(max(0, min(limits.block_bytes, end - opened.tell()))):
+            block += b"" if block.endswith(b"\n") else opened.readline()
             yield block + _closing(opened, block.count(b'"')) if text.quoted else block
 
 

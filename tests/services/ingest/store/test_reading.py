@@ -71,6 +71,8 @@ def forms():
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_where_a_block_ends_makes_no_difference(block_bytes, ending, tmp_path):
     lines = ["", "证件号,无用,时间,姓名", "1,x,2,三", "", ",,,", "2,x", "3,x,4,五,六,七", " 4 ,,5,", "5,x,6,末"]
+    # What a spreadsheet leaves behind the last row is none, however much it is.
+    lines += ["", ",,,", " ,\t", *[""] * (1 << 18)]
     frame = read(ending.join(lines).encode(), tmp_path, replace(LIMITS, block_bytes=block_bytes))
     assert frame.rows() == [
         ("1", "三", "2"), ("", "", ""), ("", "", ""), ("2", "", ""), ("3", "五", "4"), (" 4 ", "", "5"), ("5", "末", "6"),
