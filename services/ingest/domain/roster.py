@@ -117,9 +117,9 @@ def judge_roster(
             "number": checked.numbers,
             "name": whole["name"].str.strip_chars(),
             "compared": names.normalise(whole["name"]),
-            "phone": whole["phone"].str.strip_chars(),
-            "family_phone": whole["family_phone"].str.strip_chars(),
-            "card_tail": whole["card_tail"].str.strip_chars(),
+            "phone": _unguarded(whole["phone"]),
+            "family_phone": _unguarded(whole["family_phone"]),
+            "card_tail": _unguarded(whole["card_tail"]),
             "division": whole["division"].str.strip_chars(),
             "group_no": _groups(whole["group_no"]),
             "amount_fen": amount.to_series().cast(pl.Int64, strict=False),
@@ -179,6 +179,11 @@ def judge_roster(
         named=pl.concat([named, rivals["number"]]),
         rivals=rivals,
     )
+
+
+def _unguarded(raw: pl.Series) -> pl.Series:
+    """Numbers without the mark by which a spreadsheet keeps them from being read as a formula."""
+    return raw.str.strip_chars().str.replace("^'", "")
 
 
 def _filled(raw: pl.Series) -> pl.Series:

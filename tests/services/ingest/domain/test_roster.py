@@ -29,7 +29,8 @@ def test_amounts_are_exact_to_the_fen(fen):
     [("220.1", 22010), ("220", 22000), ("1,234.50", 123450), ("￥0.29元", 29), ("1.100", 110), (" 5 ", 500), ("0", 0)],
 )
 def test_amounts_come_in_many_writings(text, fen):
-    assert judged(amount_yuan=[text]).good["amount_fen"].to_list() == [fen]
+    good = judged(amount_yuan=[text], phone=["'+8613800000000"]).good
+    assert (good["amount_fen"].to_list(), good["phone"].to_list()) == ([fen], ["+8613800000000"])
 
 
 @pytest.mark.parametrize(
