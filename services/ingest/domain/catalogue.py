@@ -17,11 +17,13 @@ class CodeRule:
 
     Attributes:
         counts: values whose rows count, with the source's own kind.
+        weaker: values whose rows count with that kind, too, but tell less surely that it was the person: never `full`.
         not_counted: values whose rows the source's own rule leaves out (a telephone call is no visit).
         kinds: values that say something else than the source's own kind.
     """
 
     counts: frozenset[str] = frozenset()
+    weaker: frozenset[str] = frozenset()
     not_counted: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,6 +37,7 @@ class Example:
     reason: str | None
     kind: str | None
     occurred_on: date | None
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def judge(frame: pl.DataFrame, source: Source, people: PeopleIndex, rules: Rules
     if source.polarity == "positive":
         settle((day < evidence.day_number(rules.window_starts_on)) & (kind == SEEN), "out_of_window")
     verdict[verdict == _OPEN] = ACCEPTED
-    return Judged(verdict=verdict, person=person, day=day, kind=kind, full=matches | source.identified_by_reader)
+    return Judged(verdict=verdict, person=person, day=day, kind=kind, full=_full(frame, source, matches))
 
 
 def _raw_days(frame: pl.DataFrame, source: Source, kind: Array) -> pl.Series:
@@ -174,9 +174,19 @@ def _coded(frame: pl.DataFrame, source: Source) -> tuple[Array, Array, Array]:
     return kind, wrong, left_out
 
 
+def _full(frame: pl.DataFrame, source: Source, matches: Array) -> Array:
+    """Rows that tell for certain whom they mean."""
+    full = matches | source.identified_by_reader
+    for column, rule in source.codes.items():
+        if rule.weaker:
+            weaker = frame[column].cast(pl.String).str.strip_chars().is_in(sorted(rule.weaker))
+            full &= ~weaker.fill_null(value=False).to_numpy()
+    return full
+
+
 def _decided(values: pl.Series, rule: CodeRule, own: int) -> Array:
     """For each value its index into KINDS, or _LEFT_OUT, or _WRONG."""
-    meaning: dict[str, int] = dict.fromkeys(rule.counts, own) | dict.fromkeys(rule.not_counted, _LEFT_OUT)
+    meaning: dict[str, int] = dict.fromkeys(rule.counts | rule.weaker, own) | dict.fromkeys(rule.not_counted, _LEFT_OUT)
     meaning |= {value: KINDS.index(kind) for value, kind in rule.kinds.items()}
     found = (
         values.cast(pl.String)

@@ -37,6 +37,7 @@ class _Strict(BaseModel):
 
 class _Codes(_Strict):
     counts: list[Text] = []
+    weaker: list[Text] = []
     not_counted: list[Text] = []
     kinds: dict[Text, EvidenceKind] = {}
 
@@ -47,6 +48,7 @@ class _Example(_Strict):
     reason: Reason | None = None
     kind: EvidenceKind | None = None
     occurred_on: date | None = None
+    identity: Identity | None = None
 
 
 class _Hint(_Strict):
@@ -126,6 +128,7 @@ def parse_source(code: str, text: str, *, where: str) -> Source:
         codes={
             name: CodeRule(
                 counts=frozenset(rule.counts),
+                weaker=frozenset(rule.weaker),
                 not_counted=frozenset(rule.not_counted),
                 kinds={value: str(kind) for value, kind in rule.kinds.items()},
             )

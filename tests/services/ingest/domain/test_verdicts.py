@@ -180,6 +180,8 @@ def test_an_example_row_of_a_source_becomes_what_its_file_says(declared, example
         assert verdicts.KINDS[judged.kind[0]] == example.kind
     if example.occurred_on:
         assert evidence.day_number(example.occurred_on) == judged.day[0]
+    if example.identity:
+        assert judged.full[0] == (example.identity == "full")
 
 
 # ---- evidence is a set -------------------------------------------------------------------------------------------------
