@@ -104,6 +104,14 @@ async def save_revoked(tx: WriteTx, certificate_id: UUID, revoked_at: datetime) 
     )
 
 
+async def certified_through(tx: ReadTx, subject: UUID, certificate_id: UUID) -> str | None:
+    """The channel of the certificate that was told last of a person; None where it is not this one."""
+    rows = await tx.fetch(
+        "SELECT channel FROM certified WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+    )
+    return rows[0]["channel"] if rows else None
+
+
 async def save_relocation(tx: WriteTx, subject: UUID, grid_code: str, *, set_by: str, now: datetime) -> None:
     """A member's correction of where a person lives."""
     await tx.run(

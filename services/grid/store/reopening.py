@@ -1,6 +1,7 @@
 """Knocks opened again: what closed them certified nobody."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -41,25 +42,34 @@ async def reopen_answered(tx: WriteTx, visit_ids: Sequence[UUID], now: datetime)
     return {row["task_id"] for row in rows if row["state"] != "closed"}
 
 
-async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
-    tx: WriteTx,
-    subjects: Sequence[UUID],
-    outcomes: Iterable[str],
-    *,
-    unseen_since: datetime | None,
-    resumed: bool,
-    deadline_on: date,
-    now: datetime,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Which knocks are opened again.
+
+    Attributes:
+        outcomes: what may have closed them.
+        unseen_since: visits before this instant do not answer them any more; None where an earlier one still may.
+        seen_is_enough: they stay closed where somebody has seen the person since the task was made, else since then.
+        confirmed_is_enough: they stay closed where people have confirmed that nobody is to be met there.
+    """
+
+    outcomes: tuple[str, ...]
+    unseen_since: datetime | None = None
+    seen_is_enough: bool = True
+    confirmed_is_enough: bool = True
+
+
+async def reopen_unmatched(
+    tx: WriteTx, subjects: Sequence[UUID], again: Again, *, deadline_on: date, now: datetime
 ) -> list[asyncpg.Record]:
     """Open these people's newest `unmatched` task again, in the hands of whoever has the grid where they live now.
 
     It stays closed where another one is open, where a certificate in force outlasts what was due, where every roster
-    has let the person go, where people look into a suspicion or have confirmed since that nobody is to be met there,
-    and, given `unseen_since`, where somebody has seen him since the task was made. With `resumed` an officer
-    has decided then about what was confirmed, and what somebody saw before is no answer either.
+    has let the person go, and where people look into a suspicion.
 
     Returns:
-        subject, task_id, deadline_on and opened_by of the tasks that are open again.
+        subject, task_id, deadline_on and opened_by of the tasks that are open again, with grid_code, worker_id and the
+        closing_visit_id they had.
     """
     newest = NEWEST.replace("{whom}", "p.subject = ANY($1)")
     return await tx.fetch(
@@ -83,26 +93,28 @@ async def reopen_unmatched(  # noqa: PLR0913  (whose, which, when)
                 AND NOT EXISTS (SELECT FROM certified c WHERE c.subject = last.subject AND c.valid_until > last.due_on
                     AND NOT EXISTS (SELECT FROM revoked_certificates r WHERE r.certificate_id = c.certificate_id))
                 AND NOT EXISTS (SELECT FROM cases c WHERE c.subject = last.subject AND (c.state <> 'concluded'
-                    OR (NOT $6 AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment')
+                    OR ($6 AND c.conclusion IN ('confirmed', 'confirmed_no_overpayment')
                         AND c.kind <> 'duplicate_receipt'
                         AND c.concluded_at >= coalesce(last.reopened_at, last.created_at))))
                 AND NOT EXISTS (SELECT FROM recipients r WHERE r.subject = last.subject
                     HAVING NOT bool_or(r.active))
                 AND ($3::timestamptz IS NULL OR NOT EXISTS (SELECT FROM visits v WHERE v.subject = last.subject
                     AND v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video')
-                    AND v.visited_at >= CASE WHEN $6 THEN $3 ELSE last.created_at END))
+                    AND v.visited_at >= CASE WHEN $7 THEN last.created_at ELSE $3 END))
             RETURNING t.task_id, t.subject, t.deadline_on, t.opened_by, t.changed_at, old.worker_id AS before,
-                t.worker_id AS after
+                t.worker_id AS after, t.grid_code, old.closing_visit_id
         ), noted AS (
             INSERT INTO task_hands (task_id, worker_id, until_at)
             SELECT task_id, before, changed_at FROM moved WHERE before <> after
         )
-        SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by FROM moved
+        SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by, grid_code,
+            after AS worker_id, closing_visit_id FROM moved
         """,  # noqa: S608  (our own words)
         list(subjects),
-        list(outcomes),
-        unseen_since,
+        list(again.outcomes),
+        again.unseen_since,
         deadline_on,
         now,
-        resumed,
+        again.confirmed_is_enough,
+        again.seen_is_enough,
     )

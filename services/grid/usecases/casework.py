@@ -36,6 +36,7 @@ from services.grid.domain.visits import OPENS_CASE
 from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store.cases import Case
 from services.grid.store.readings import Reading
+from services.grid.store.reopening import Again
 from services.grid.usecases import looking
 from services.grid.usecases.casefeeding import feed_finding, open_known
 from services.grid.usecases.deps import Deps
@@ -320,7 +321,7 @@ async def _end_knocks(tx: WriteTx, deps: Deps, subject: UUID, conclusion: CaseCo
     if not any(asks_for_knock(other.state) for other in others):
         await tasks.settle_subject(tx, subject, [TaskReason.SUSPICION], TaskOutcome.CASE_CONCLUDED, now)
     if conclusion in CLEARING:
-        await knock_after_all(tx, deps, [subject], _UNSEEN, unseen_since=now)
+        await knock_after_all(tx, deps, [subject], Again(outcomes=_UNSEEN, unseen_since=now))
 
 
 async def _step(tx: WriteTx, deps: Deps, case: Case, action: CaseAction, caller: Caller, opinion: Opinion) -> Step:

@@ -8,16 +8,17 @@ import pyarrow as pa
 
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
-from services.grid.domain.tasks import TaskOutcome
+from services.grid.domain.tasks import SIGHTINGS, TaskOutcome
 from services.grid.domain.visits import OPENS_CASE
 from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
+from services.grid.store.reopening import Again
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.importing import give_out_cases
 from services.grid.usecases.keeping import follow_roster
 from services.grid.usecases.opening import knock_after_all, say_opened
 from shared.contracts.events.recognition import CertificateRevoked, EnrolmentStateChanged
-from shared.contracts.vocabulary import Claim, EnrolmentChange
+from shared.contracts.vocabulary import Channel, Claim, EnrolmentChange
 from shared.kit.db import WriteTx
 from shared.kit.workdays import after_working_days
 
@@ -28,6 +29,10 @@ _UNSEEN = (
     TaskOutcome.UNREACHABLE,
 )
 """What may have closed the knock at whoever is paid again, with nobody having seen him since."""
+
+
+_BY_VISIT = frozenset({Channel.HOME, Channel.REMOTE})
+"""Channels of certificates that were made of a sighting."""
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -60,7 +65,7 @@ async def note_enrolments(
         await tasks.settle_unenrolled(tx, staged, now)
     if shaped["active"].any():
         back = await tasks.let_go(tx, staged)
-        await knock_after_all(tx, deps, back, [TaskOutcome.NOT_ENROLLED])
+        await knock_after_all(tx, deps, back, Again(outcomes=(TaskOutcome.NOT_ENROLLED,)))
     if moved:
         await follow_roster(tx, deps, moved, received_at=received_at)
     await stops.place(tx, shaped["subject"].to_list())
@@ -106,7 +111,10 @@ async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> Non
         return
     await locks.lock_people(tx, [fact.subject])
     await people.save_revoked(tx, fact.certificate_id, fact.revoked_at)
-    await knock_after_all(tx, deps, [fact.subject], [TaskOutcome.CERTIFIED_MEANWHILE])
+    await knock_after_all(tx, deps, [fact.subject], Again(outcomes=(TaskOutcome.CERTIFIED_MEANWHILE,)))
+    if await people.certified_through(tx, fact.subject, fact.certificate_id) in _BY_VISIT:
+        sighting = Again(outcomes=tuple(SIGHTINGS), unseen_since=fact.revoked_at, seen_is_enough=False)
+        await knock_after_all(tx, deps, [fact.subject], sighting)
 
 
 async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, rule_set: str) -> None:
@@ -138,6 +146,9 @@ async def note_decision(tx: WriteTx, deps: Deps, fact: EnrolmentStateChanged, st
         active = state == "resumed"
         await people.set_active(tx, fact.subject, fact.program, active=active, decided_at=fact.decided_at)
         if active:
-            await knock_after_all(tx, deps, [fact.subject], _UNSEEN, unseen_since=fact.decided_at, resumed=True)
+            again = Again(
+                outcomes=_UNSEEN, unseen_since=fact.decided_at, seen_is_enough=False, confirmed_is_enough=False
+            )
+            await knock_after_all(tx, deps, [fact.subject], again)
         else:
             await tasks.settle_unpaid(tx, fact.subject, deps.clock.now())

@@ -1,13 +1,15 @@
 """Knocks that are opened, or opened again, are told to recognition, so that it knows who is still looked for."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 import asyncpg
 import pyarrow as pa
 
-from services.grid.store import reopening
+from services.grid.domain.tasks import SIGHTINGS
+from services.grid.store import cases, hands, reopening, visits
+from services.grid.store.reopening import Again
 from services.grid.usecases.deps import Deps
 from shared.contracts.events.grid import TASKS_OPENED
 from shared.kit.db import WriteTx
@@ -23,30 +25,17 @@ async def say_opened(tx: WriteTx, deps: Deps, opened: Sequence[asyncpg.Record], 
         await deps.outbox.say_table(tx, TASKS_OPENED, table, {"run": run})
 
 
-async def knock_after_all(
-    tx: WriteTx, deps: Deps, subjects: Sequence[UUID], outcomes: Iterable[str], *,
-    unseen_since: datetime | None = None, resumed: bool = False,
-) -> None:  # fmt: skip
-    """Open people's last knocks again where what closed them turned out to certify nobody.
-
-    Args:
-        tx: the transaction.
-        deps: dependencies.
-        subjects: the people.
-        outcomes: what may have closed them.
-        unseen_since: visits before this instant do not answer them any more; None where an earlier one still may.
-        resumed: an officer has decided to pay them again, whatever was confirmed before.
-    """
+async def knock_after_all(tx: WriteTx, deps: Deps, subjects: Sequence[UUID], again: Again) -> None:
+    """Open people's last knocks again where what closed them turned out to certify nobody; who saw him stays away."""
     today: date = deps.clock.today()
     deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-    opened = await reopening.reopen_unmatched(
-        tx,
-        subjects,
-        outcomes,
-        unseen_since=unseen_since,
-        resumed=resumed,
-        deadline_on=deadline,
-        now=deps.clock.now(),
-    )
+    opened = await reopening.reopen_unmatched(tx, subjects, again, deadline_on=deadline, now=deps.clock.now())
+    closing = await visits.find_visits(tx, {each["closing_visit_id"] for each in opened if each["closing_visit_id"]})
+    for each in opened:
+        closed_by = closing.get(each["closing_visit_id"])
+        if closed_by is not None and closed_by.visit.result in SIGHTINGS:
+            who = closed_by.visit.worker_id
+            other = await cases.another_worker(tx, each["grid_code"] or "", [who]) if each["worker_id"] == who else None
+            await hands.bar(tx, UUID(bytes=each["task_id"]), who, other, deps.clock.now())
     for run in sorted({each["opened_by"] for each in opened}):
         await say_opened(tx, deps, [each for each in opened if each["opened_by"] == run], run=run)

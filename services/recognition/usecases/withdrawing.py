@@ -10,6 +10,7 @@ from services.recognition.domain.certificates import NO_CAP, Certificate, certif
 from services.recognition.store import certificates, hearing
 from services.recognition.store.certificates import Revocation
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import announce
 from services.recognition.usecases.revoking import take_back
 from services.recognition.usecases.sightings import VISIT_WITHDRAWN, name_of_visit
 from shared.contracts.events import VisitWithdrawn
@@ -54,7 +55,12 @@ async def hear_visit_withdrawn(deps: Deps, tx: WriteTx, fact: VisitWithdrawn) ->
         await certificates.revoke(tx, one, deps.clock.now())
         return
     successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, fallen)
+    counted = await certificates.counts(tx, subject, fallen)
     await take_back(deps, tx, replace(one, successor_id=successor))
+    if not counted:
+        # Another one of the day counts and was never told, since it lasts as long: who holds this one has to know it.
+        await certificates.forget_announced(tx, subject)
+        await announce(deps, tx, [subject])
 
 
 async def certify_by_the_rest(deps: Deps, tx: WriteTx) -> list[UUID]:

@@ -182,6 +182,21 @@ class TestRevocation:
         rows = await town.rows("SELECT state FROM tasks WHERE due_on = $1", date(2024, 3, 31))
         assert [row["state"] for row in rows] == ["dispatched"]
 
+    async def test_a_sighting_that_turns_out_false_is_looked_at_by_other_eyes(self, town):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA))
+        task = (await town.rows("SELECT task_id, worker_id FROM tasks"))[0]
+        member = town.member(task["worker_id"])
+        await town.ask("POST", "/v1/visits", headers=member, json=visit(task["task_id"], at=NOW - timedelta(hours=1)))
+        await town.hear(certified(ANNA, certificate=RIGHT), revoked(ANNA, RIGHT))
+        closed = "SELECT state, outcome FROM tasks"
+        assert (await town.rows(closed))[0]["outcome"] == "seen_alive"  # nothing is said against what he saw
+        await town.hear(certified(ANNA, certificate=FAKE, channel="home", said_at=NOW + timedelta(minutes=1)))
+        await town.hear(revoked(ANNA, FAKE))
+        rows = await town.rows("SELECT state, outcome, worker_id, not_by FROM tasks")
+        leader = await town.holder_of(VILLAGE + "001", "leader")
+        assert [tuple(row.values()) for row in rows] == [("dispatched", None, leader, [task["worker_id"]])]
+
     async def test_whom_every_roster_let_go_nobody_is_sent_to(self, town):
         await town.import_grids()
         await town.hear(enrolled(ANNA), due(ANNA), certified(ANNA, certificate=FAKE))

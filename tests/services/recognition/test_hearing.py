@@ -339,12 +339,17 @@ async def test_a_withdrawn_visit_certifies_nobody_in_any_order_and_leaves_every_
         await world.hear(enrolled(enrolment(who)))
         await world.hear(*(make(who, visit_id=visit, revision=revision) for make, visit, revision in order))
         rows = await world.rows(
-            "SELECT c.origin, r.reason FROM certificate c LEFT JOIN revocation r USING (subject, certificate_id) "
+            "SELECT c.origin, c.certificate_id, r.reason FROM certificate c LEFT JOIN revocation r USING (subject, certificate_id) "
             "WHERE subject = $1 ORDER BY 1", who)  # fmt: skip
         assert [row["origin"] for row in rows if row["reason"] is None] == holds
         assert bool(await world.rows("SELECT FROM holding WHERE subject = $1", who)) == bool(holds)
         said = [each for each in await facts(world, CERTIFICATE_REVOKED) if each["subject"] == str(who)]
         assert [each["reason"] for each in said] == ["visit_withdrawn" for row in rows if row["reason"]]
+        issued = [
+            each["certificate_id"] for each in await world.said(CERTIFICATES_ISSUED) if each["subject"] == who.bytes
+        ]
+        in_force = [row["certificate_id"].bytes for row in rows if row["reason"] is None]
+        assert bool(set(issued) & set(in_force)) == bool(holds)
 
 
 async def test_a_certificate_row_cannot_be_changed(world):
