@@ -60,17 +60,20 @@ async def has_unplaced(tx: ReadTx) -> bool:
     return bool(await tx.fetch("SELECT FROM tasks WHERE state = 'created' AND grid_code IS NULL LIMIT 1"))
 
 
-async def place_unplaced(tx: WriteTx, rows: pl.DataFrame, now: datetime) -> None:
-    """Tasks of people whose address has become known go to the member of their grid."""
+async def place_unplaced(tx: WriteTx, rows: pl.DataFrame, deadline_on: date, now: datetime) -> None:
+    """Tasks of people whose address has become known go to the member of their grid, who has his time for them."""
     staged = await stage(tx, "staged_recipients", rows)
     addresses = ADDRESSES.format(subjects="staged_recipients")
     await staged.run(
         tx,
         f"UPDATE tasks t SET grid_code = a.grid_code, division = a.division, born_on = a.born_on, changed_at = $1, "  # noqa: S608
-        f"worker_id = g.member_id, state = {_GIVEN} FROM ({addresses}) a "
+        f"worker_id = g.member_id, state = {_GIVEN}, "
+        "rung = CASE WHEN g.member_id IS NULL THEN t.rung ELSE 'member' END, "
+        f"deadline_on = CASE WHEN g.member_id IS NULL THEN t.deadline_on ELSE $2 END FROM ({addresses}) a "
         "LEFT JOIN grids g ON g.grid_code = a.grid_code "
         "WHERE t.subject = a.subject AND t.state = 'created' AND t.grid_code IS NULL AND a.grid_code IS NOT NULL",
         now,
+        deadline_on,
     )
 
 

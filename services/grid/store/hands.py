@@ -18,7 +18,7 @@ def _passing_on(update: str) -> str:
             {update} RETURNING t.task_id, old.worker_id AS before, t.worker_id AS after, t.changed_at
         )
         INSERT INTO task_hands (task_id, worker_id, until_at)
-        SELECT task_id, before, changed_at FROM moved WHERE before <> after
+        SELECT task_id, before, changed_at FROM moved WHERE before IS DISTINCT FROM after AND before IS NOT NULL
     """  # noqa: S608  (our own words)
 
 
@@ -28,8 +28,12 @@ _RETURN = _passing_on(
     "WHERE t.task_id = $1 AND t.state <> 'closed'"
 )
 _MOVE = _passing_on(
-    "UPDATE tasks t SET grid_code = $2, division = left($2, 12), worker_id = coalesce($3, t.worker_id), "
-    "state = CASE WHEN t.state = 'created' AND $3 IS NOT NULL THEN 'dispatched' ELSE t.state END, "
+    "UPDATE tasks t SET grid_code = $2, division = left($2, 12), worker_id = $3::text, "
+    "state = CASE WHEN $3 IS NULL THEN 'created' WHEN t.state = 'created' THEN 'dispatched' ELSE t.state END, "
+    # It begins its way up anew; who merely passes it on before its time gives nobody more time.
+    "rung = CASE WHEN t.grid_code IS DISTINCT FROM $2 OR $3 IS NULL THEN 'member' ELSE t.rung END, "
+    "deadline_on = CASE WHEN $3 IS NULL THEN least(t.deadline_on, $6) "
+    "WHEN t.state = 'created' OR (t.grid_code <> $2 AND t.rung <> 'member') THEN $5 ELSE t.deadline_on END, "
     "changed_at = $4 WHERE t.task_id = $1 AND t.state <> 'closed'"
 )
 _BAR = _passing_on(
@@ -70,11 +74,15 @@ _FOLLOW_MATTERS = tuple(
 )
 
 
-async def dispatch_created(tx: WriteTx, now: datetime) -> int:
-    """Give tasks that had nobody to the members of grids that exist now."""
+async def dispatch_created(tx: WriteTx, deadline_on: date, now: datetime) -> int:
+    """Give tasks that had nobody to the members of grids that exist now, or who else of them may do it."""
     given = await tx.run(
-        "UPDATE tasks t SET state = 'dispatched', worker_id = g.member_id, division = g.division, changed_at = $1 "
-        "FROM grids g WHERE t.state = 'created' AND g.grid_code = t.grid_code",
+        "UPDATE tasks t SET state = 'dispatched', rung = 'member', worker_id = h.holder, division = h.division, "
+        "deadline_on = $1, changed_at = $2 FROM (SELECT DISTINCT ON (c.task_id) c.task_id, g.division, holder "
+        "FROM tasks c JOIN grids g USING (grid_code), "
+        "unnest(ARRAY[g.member_id, g.leader_id, g.assistant_id]) WITH ORDINALITY o(holder, turn) "
+        "WHERE c.state = 'created' AND holder <> ALL(c.not_by) ORDER BY c.task_id, turn) h WHERE t.task_id = h.task_id",
+        deadline_on,
         now,
     )
     return int(given.rsplit(" ", 1)[1])
@@ -105,9 +113,11 @@ async def give_back(
     await tx.run(_RETURN, task_id, worker_id, deadline_on, now, not_by)
 
 
-async def move_task(tx: WriteTx, task_id: UUID, grid_code: str, worker_id: str | None, now: datetime) -> None:
-    """An open task goes to another grid, and to whoever is named."""
-    await tx.run(_MOVE, task_id, grid_code, worker_id, now)
+async def move_task(  # noqa: PLR0913  (what, where, whose, when)
+    tx: WriteTx, task_id: UUID, grid_code: str, worker_id: str | None, *, deadline_on: date, today: date, now: datetime
+) -> None:
+    """An open task goes to another grid, and to whoever is named; where nobody there may do it, the town hears soon."""
+    await tx.run(_MOVE, task_id, grid_code, worker_id, now, deadline_on, today)
 
 
 async def bar(tx: WriteTx, task_id: UUID, worker_id: str, other: str | None, now: datetime) -> None:

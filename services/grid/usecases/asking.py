@@ -1,6 +1,6 @@
 """Knocks that nobody's certificate asks for: requests, draws, benefits that seem to be owed."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
@@ -86,7 +86,7 @@ async def visit_oldest(tx: WriteTx, deps: Deps, shard: str) -> int:
         born_by=born_by(today, policy.oldest_from),
         today=today,
         since=months_before(today, policy.oldest_months),
-        deadline_on=_deadline(deps),
+        deadline_on=deps.knock_by(),
         priority=SAMPLE,
         now=deps.clock.now(),
     )
@@ -104,7 +104,7 @@ async def seek_owed(tx: WriteTx, deps: Deps, shard: str) -> tuple[int, int]:
         rules,
         today=today,
         since=months_before(today, deps.take_up.repeat_months),
-        deadline_on=_deadline(deps),
+        deadline_on=deps.knock_by(),
         priority=TAKE_UP,
         now=deps.clock.now(),
     )
@@ -112,10 +112,5 @@ async def seek_owed(tx: WriteTx, deps: Deps, shard: str) -> tuple[int, int]:
 
 async def _open(tx: WriteTx, deps: Deps, rows: pl.DataFrame, reason: TaskReason, priority: int) -> None:
     await asking.open_asked(
-        tx, rows, reason=reason, priority=priority, deadline_on=_deadline(deps), now=deps.clock.now()
+        tx, rows, reason=reason, priority=priority, deadline_on=deps.knock_by(), now=deps.clock.now()
     )
-
-
-def _deadline(deps: Deps) -> date:
-    today = deps.clock.today()
-    return after_working_days(today, deps.policies.on(today).working_days[0])

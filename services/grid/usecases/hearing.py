@@ -70,7 +70,7 @@ async def note_enrolments(
         await follow_roster(tx, deps, moved, received_at=received_at)
     await stops.place(tx, shaped["subject"].to_list())
     if await asking.has_unplaced(tx):
-        await asking.place_unplaced(tx, shaped, now)
+        await asking.place_unplaced(tx, shaped, deps.knock_by(), now)
     if await suspicions.has_detected(tx):
         await give_out_cases(tx, deps, among=staged)
 
@@ -89,8 +89,7 @@ async def open_tasks(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str,
             division=pl.when(pl.col("division").str.contains(r"^\d{12}$")).then("division"),
         )
     )
-    deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-    opened = await tasks.open_due(tx, shaped, run=run, deadline_on=deadline, now=deps.clock.now())
+    opened = await tasks.open_due(tx, shaped, run=run, deadline_on=deps.knock_by(), now=deps.clock.now())
     await say_opened(tx, deps, opened, run=run)
 
 

@@ -19,7 +19,6 @@ from services.grid.usecases.errors import RollRefusedError, RollUnreadableError
 from services.grid.usecases.eyes import send_other_eyes
 from shared.kit.crypto import Pseudonymiser, Vault
 from shared.kit.db import WriteTx
-from shared.kit.workdays import after_working_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +124,7 @@ async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported
     await locks.lock_shards(tx)
     await hands.follow_members(tx, history, now)
     await take_from_who_left(tx, deps, plan.history["before_id"].drop_nulls().to_list())
-    dispatched = await hands.dispatch_created(tx, now)
+    dispatched = await hands.dispatch_created(tx, deps.knock_by(), now)
     assigned = await give_out_cases(tx, deps)
     return Imported(
         rows=shaped.height,
@@ -155,13 +154,12 @@ async def give_out_cases(tx: WriteTx, deps: Deps, *, among: Staged | None = None
         deps: dependencies.
         among: people whose address may have become known; None looks at grids only.
     """
-    now, today = deps.clock.now(), deps.clock.today()
+    now = deps.clock.now()
     if among is None:
         given = await suspicions.assign_detected(tx, now)
     else:
         given = await suspicions.place_cases(tx, among, now)
     if given:
-        deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-        await tasks.open_for_cases(tx, given, priority=SUSPICION, deadline_on=deadline, now=now)
+        await tasks.open_for_cases(tx, given, priority=SUSPICION, deadline_on=deps.knock_by(), now=now)
         await send_other_eyes(tx, deps, given)
     return len(given)

@@ -85,9 +85,8 @@ async def relocate(tx: WriteTx, deps: Deps, worker: str, task_id: UUID, grid_cod
 
 async def move_in(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, said_by: tuple[str, str]) -> None:
     """Somebody lives in this grid, whatever rosters said until now, and what is open about him goes there."""
-    now = deps.clock.now()
-    await people.save_relocation(tx, subject, grid.grid_code, set_by=said_by[0], now=now)
-    await _move_tasks(tx, await tasks.tasks_of(tx, [subject]), grid, now)
+    await people.save_relocation(tx, subject, grid.grid_code, set_by=said_by[0], now=deps.clock.now())
+    await _move_tasks(tx, deps, await tasks.tasks_of(tx, [subject]), grid)
     await _move_cases(tx, deps, subject, grid, said_by=said_by)
 
 
@@ -100,16 +99,19 @@ async def follow_roster(tx: WriteTx, deps: Deps, moved: Mapping[UUID, bool], *, 
         if grid is None:
             continue
         elsewhere = [each for each in await tasks.tasks_of(tx, [subject]) if each.grid_code != grid_code]
-        await _move_tasks(tx, elsewhere, grid, deps.clock.now())
+        await _move_tasks(tx, deps, elsewhere, grid)
         await _move_cases(tx, deps, subject, grid, said_by=("grid", "service"))
 
 
-async def _move_tasks(tx: WriteTx, found: Sequence[tasks.Task], grid: Grid, now: datetime) -> None:
+async def _move_tasks(tx: WriteTx, deps: Deps, found: Sequence[tasks.Task], grid: Grid) -> None:
+    now, today = deps.clock.now(), deps.clock.today()
     for each in found:
         if each.state is not TaskState.CLOSED:
             barred = grid.member_id in each.not_by
             chosen = await cases.another_worker(tx, grid.grid_code, each.not_by) if barred else grid.member_id
-            await hands.move_task(tx, each.task_id, grid.grid_code, chosen, now)
+            await hands.move_task(
+                tx, each.task_id, grid.grid_code, chosen, deadline_on=deps.knock_by(), today=today, now=now
+            )
 
 
 async def _move_cases(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, said_by: tuple[str, str]) -> None:

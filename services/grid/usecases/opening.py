@@ -1,7 +1,6 @@
 """Knocks that are opened, or opened again, are told to recognition, so that it knows who is still looked for."""
 
 from collections.abc import Sequence
-from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +12,6 @@ from services.grid.store.reopening import Again
 from services.grid.usecases.deps import Deps
 from shared.contracts.events.grid import TASKS_OPENED
 from shared.kit.db import WriteTx
-from shared.kit.workdays import after_working_days
 
 _OPENED = {"subject": pa.binary(16), "task_id": pa.binary(16), "deadline_on": pa.date32()}
 
@@ -27,9 +25,7 @@ async def say_opened(tx: WriteTx, deps: Deps, opened: Sequence[asyncpg.Record], 
 
 async def knock_after_all(tx: WriteTx, deps: Deps, subjects: Sequence[UUID], again: Again) -> None:
     """Open people's last knocks again where what closed them turned out to certify nobody; who saw him stays away."""
-    today: date = deps.clock.today()
-    deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-    opened = await reopening.reopen_unmatched(tx, subjects, again, deadline_on=deadline, now=deps.clock.now())
+    opened = await reopening.reopen_unmatched(tx, subjects, again, deadline_on=deps.knock_by(), now=deps.clock.now())
     closing = await visits.find_visits(tx, {each["closing_visit_id"] for each in opened if each["closing_visit_id"]})
     for each in opened:
         closed_by = closing.get(each["closing_visit_id"])

@@ -155,6 +155,44 @@ async def test_a_roster_that_changes_its_address_takes_along_what_is_open(town, 
         assert [tuple(row.values()) for row in rows] == [(NEIGHBOUR + "001", await town.member_of(NEIGHBOUR + "001"))]
 
 
+@pytest.mark.parametrize("how", ["address", "grid", "not mine"])
+async def test_what_had_climbed_to_the_town_begins_its_way_anew_with_who_gets_it(town, how):
+    bert = subject(2)
+    if how != "grid":
+        await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    await town.hear(due(bert, village=NEIGHBOUR if how == "grid" else VILLAGE, group=None if how == "address" else 1))
+    while (await town.rows("SELECT rung FROM tasks"))[0]["rung"] != "town":
+        town.clock.move(timedelta(days=20))
+        await go_round(town.deps)
+    if how == "address":
+        await town.hear(enrolled(bert, village=NEIGHBOUR))
+    elif how == "grid":
+        await town.import_grids(roll_csv(NEIGHBOUR))
+    else:
+        task = (await town.rows("SELECT task_id FROM tasks"))[0]["task_id"]
+        member, body = town.member(await town.member_of(VILLAGE + "001")), {"grid_code": NEIGHBOUR + "001"}
+        assert (await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json=body)).status_code == 200
+    rows = await town.rows("SELECT rung, deadline_on, worker_id FROM tasks")
+    new = await town.member_of(NEIGHBOUR + "001")
+    assert [tuple(row.values()) for row in rows] == [("member", town.deps.knock_by(), new)]
+
+
+async def test_what_nobody_where_she_lives_may_do_is_the_towns(town, task):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR, groups=1))
+    grid = NEIGHBOUR + "001"
+    barred = [await town.holder_of(grid, duty) for duty in ("member", "leader", "assistant")]
+    async with town.database.write() as tx:
+        await tx.run("UPDATE tasks SET not_by = $1", barred)
+    member, body = town.member(await town.member_of(VILLAGE + "001")), {"grid_code": grid}
+    await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json=body)
+    assert (await town.ask("GET", "/v1/worklist", headers=member)).json()["items"] == []
+    town.clock.move(timedelta(days=1))
+    assert (await go_round(town.deps)).escalated == 1
+    assert (await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR, groups=2))).json()["tasks_dispatched"] == 0
+    rows = await town.rows("SELECT state, rung, worker_id FROM tasks")
+    assert [tuple(row.values()) for row in rows] == [("created", "town", None)]
+
+
 @pytest.mark.parametrize("corrected", [False, True])
 async def test_a_roster_that_repeats_an_old_address_moves_nobody_back(town, task, corrected):
     """One program has heard of the move; the other's next delivery changes the amount alone."""

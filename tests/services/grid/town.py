@@ -91,7 +91,7 @@ def message(event: TableEvent, rows: list[dict[str, Any]], attributes: dict[str,
 
 
 def due(
-    *people: UUID, due_on: date = date(2023, 12, 31), village: str = VILLAGE, group: int = 1, run: str = "run-1"
+    *people: UUID, due_on: date = date(2023, 12, 31), village: str = VILLAGE, group: int | None = 1, run: str = "run-1"
 ) -> Message:
     rows = [
         {
