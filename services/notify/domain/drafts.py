@@ -52,9 +52,11 @@ DEAD_SCHEMA: Final = pa.schema(
 )
 """Records of a death: what says so, and whether it still does; of each the highest revision counts.
 
-One whose reason is `ALIVE` speaks of no death: people found then that he lived, on the day `since` where it names one.
+One whose reason is `ALIVE` speaks of no death: people found then that he lived, until the day `since` where it names
+one; `ALIVE_UNDATED` that a death whose day nobody knew was none.
 """
 ALIVE: Final = "alive"
+ALIVE_UNDATED: Final = "alive_undated"
 
 _EPOCH = date(1970, 1, 1)
 
@@ -227,18 +229,27 @@ def found_dead(subject: UUID, record_id: UUID, since: date | None, reason: str) 
     return pa.Table.from_pylist([row], DEAD_SCHEMA)
 
 
-def found_alive(subject: UUID, alive_on: date | None, at: datetime) -> pa.Table:
-    """That people found somebody alive, columns DEAD_SCHEMA: what they do twice is two records."""
-    record_id = uuid5(subject, f"{ALIVE} {alive_on} {at.isoformat()}")
-    row = {
-        "subject": subject.bytes,
-        "record_id": record_id.bytes,
-        "revision": 0,
-        "stands": False,
-        "since": alive_on,
-        "reason": ALIVE,
-    }
-    return pa.Table.from_pylist([row], DEAD_SCHEMA)
+def found_alive(subject: UUID, until_on: date | None, at: datetime, *, undated: bool) -> pa.Table:
+    """That people found somebody alive, columns DEAD_SCHEMA: what they do twice is two records.
+
+    Args:
+        subject: who lives.
+        until_on: last day of which they speak; None: whatever had been recorded by then.
+        at: when they found it.
+        undated: whether they speak of what names no day too, whenever it was recorded before.
+    """
+    rows = [
+        {
+            "subject": subject.bytes,
+            "record_id": uuid5(subject, f"{reason} {until_on} {at.isoformat()}").bytes,
+            "revision": 0,
+            "stands": False,
+            "since": until_on,
+            "reason": reason,
+        }
+        for reason in ((ALIVE, ALIVE_UNDATED) if undated else (ALIVE,))
+    ]
+    return pa.Table.from_pylist(rows, DEAD_SCHEMA)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

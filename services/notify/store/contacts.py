@@ -72,14 +72,16 @@ WHERE excluded.revision >= kept.revision
 _RECORD: Final = """
 WITH weighed AS (
     SELECT r.*, r.stands AND NOT EXISTS (
-               SELECT FROM death_record a WHERE a.subject = r.subject AND a.reason = 'alive'
-                   AND a.recorded_at >= r.recorded_at AND (r.since <= a.since) IS NOT FALSE) AS counts
+               SELECT FROM death_record a WHERE a.subject = r.subject AND a.recorded_at >= r.recorded_at
+                   AND (a.reason = 'alive_undated' AND r.since IS NULL OR a.reason = 'alive' AND (a.since IS NULL
+                        OR coalesce(r.since, (r.recorded_at AT TIME ZONE 'Asia/Shanghai')::date) <= a.since)))
+               AS counts
     FROM death_record r WHERE r.subject IN (SELECT subject FROM arrived_dead)
 )
 INSERT INTO do_not_write AS kept (subject, since, reason, recorded_at, lifted_at)
 SELECT subject, min(since) FILTER (WHERE counts), coalesce(min(reason) FILTER (WHERE counts), 'taken_back'),
        max(recorded_at) FILTER (WHERE counts),
-       CASE WHEN NOT bool_or(counts) THEN max(recorded_at) FILTER (WHERE reason = 'alive') END
+       CASE WHEN NOT bool_or(counts) THEN max(recorded_at) FILTER (WHERE reason LIKE 'alive%') END
 FROM weighed w
 GROUP BY subject HAVING bool_or(counts) OR EXISTS (SELECT FROM do_not_write n WHERE n.subject = w.subject)
 ON CONFLICT (subject) DO UPDATE

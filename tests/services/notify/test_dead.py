@@ -165,15 +165,15 @@ class TestRecords:
     @pytest.mark.parametrize(
         ("alive_on", "found", "later", "blocked"),
         [
-            (date(2023, 11, 2), 25, (), False),
-            # People found a later death before the older one fell: officers then speak of what was known before it.
-            (date(2023, 11, 2), 47, ("case",), True),
-            (date(2023, 11, 2), 49, ("case",), True),
-            # A register told of it, and nobody has looked yet; a visit names no day.
-            (date(2023, 11, 2), 49, ("record",), True),
-            (date(2023, 11, 3), 49, ("record", "visit"), False),
-            (date(2023, 11, 2), 49, ("visit",), False),
-            (date(2023, 11, 2), 47, ("visit",), True),
+            (2, 25, (), False),
+            (2, 47, ("case",), True),
+            (2, 49, ("case",), True),
+            (2, 49, ("record",), True),
+            # Who was seen in the morning may have died that night; a visit that names no day is of the day it was made.
+            (3, 49, ("record",), True),
+            (3, 49, ("visit",), True),
+            (4, 73, ("record", "visit", "case"), False),
+            (4, 47, ("visit",), True),
         ],
     )
     async def test_a_death_found_false_lifts_no_later_one_in_whatever_order_they_are_heard(
@@ -185,7 +185,7 @@ class TestRecords:
             "record": told_dead(2, 1, hours=48, event_on=died),
             "visit": visited(VisitResult.DEAD, hours=48),
         }
-        said = [told_dead(1, 1), retracted(alive_on, hours=found), *(more[each] for each in later)]
+        said = [told_dead(1, 1), retracted(date(2023, 11, alive_on), hours=found), *(more[each] for each in later)]
         for message in (*said, *reversed(said)):
             await hear(deps, message)
         await hear(deps, notice(5, subject(1), NoticeKind.RESUMED, reason="false_death"))
@@ -193,6 +193,13 @@ class TestRecords:
         assert len(rows) == blocked
         told = await rows_of(database, "SELECT audience FROM message WHERE template = 'notice_resumed'")
         assert [row["audience"] for row in told] == ["family" if blocked else "citizen"]
+
+    @pytest.mark.parametrize("undated", [True, False])
+    async def test_a_death_of_a_day_nobody_knew_falls_with_what_names_no_day(self, deps, database, undated):
+        for message in (visited(VisitResult.DEAD, hours=48), retracted(date(2023, 11, 1), hours=49, undated=undated)):
+            await hear(deps, message)
+        rows = await rows_of(database, "SELECT blocked FROM do_not_write")
+        assert [row["blocked"] for row in rows] == [not undated]
 
     @pytest.mark.parametrize(
         ("result", "blocked"),
@@ -227,12 +234,11 @@ class TestRecords:
         assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
 
 
-def retracted(alive_on: date, *, hours: int) -> Message:
+def retracted(alive_on: date, *, hours: int, undated: bool = False) -> Message:
     """Officers have found that the first person lived on a day."""
-    at = MORNING + timedelta(hours=hours)
+    at, died = MORNING + timedelta(hours=hours), None if undated else date(2023, 10, 1)
     return fact_message(
-        DEATH_RETRACTED,
-        DeathRetracted(subject=subject(1), event_on=date(2023, 10, 1), alive_on=alive_on, found_at=at),
+        DEATH_RETRACTED, DeathRetracted(subject=subject(1), event_on=died, alive_on=alive_on, found_at=at)
     )
 
 
