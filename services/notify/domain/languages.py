@@ -79,14 +79,23 @@ def _programs(value: object, labels: Mapping[str, str]) -> str:
     return known if len(value) == 1 else f"{known} and {len(value) - 1} more"
 
 
+def _every_program(value: object, labels: Mapping[str, str]) -> str:
+    assert isinstance(value, list), "read before"
+    known = [labels[code] for code in value if code in labels]
+    rest = len(value) - len(known)
+    return ", ".join(known) + (f" and {rest} more" if rest else "") if known else _programs(value, labels)
+
+
 _ENGLISH: Final[Mapping[str, Read]] = {
     "date": lambda value, _: str(value),
     "date_or_unknown": lambda value, _: "an unknown day" if value is None else str(value),
+    "covered": lambda value, _: f"for {value} benefits nothing to do until then" if value else "more may be asked",
     "yuan": lambda value, _: _yuan(value),
     "card_tail": lambda value, _: "your card" if value is None else f"your card ending in {value}",
     "amount": lambda value, _: "an amount still to be settled" if value is None else _yuan(value),
     "deadline": lambda value, _: "soon" if value is None else f"by {value}",
     "programs": _programs,
+    "every_program": _every_program,
     "ending": lambda value, _: _ENDINGS.get(str(value), "circumstances changed"),
 }
 

@@ -6,7 +6,7 @@ from datetime import date
 from string import Formatter
 
 from services.notify.domain.languages import FORMS, Language
-from services.notify.domain.words import KINDS, ValueShapeError
+from services.notify.domain.words import KINDS, WITH_ROOM, ValueShapeError
 from shared.contracts.vocabulary import Audience
 
 LEGAL_LANE = 0
@@ -168,17 +168,27 @@ def read_values(
     values: Mapping[str, object],
     labels: Mapping[str, str],
     language: Language = Language.CHINESE,
+    *,
+    room: bool = False,
 ) -> dict[str, str]:
     """The text of each variable in a language, with the labels of programs by code.
+
+    Args:
+        version: of the template.
+        values: by variable.
+        labels: by code.
+        language: of the text.
+        room: the text may be long, as in a letter: every program is named.
 
     Raises:
         ValueShapeError: a value is missing or of another type.
     """
     texts, forms = {}, FORMS.get(language, {})
-    for name, kind in version.variables.items():
+    for name, declared in version.variables.items():
         if name not in values:
             msg = "is missing"
             raise ValueShapeError(msg)
+        kind = WITH_ROOM.get(declared, declared) if room else declared
         text = KINDS[kind].text(values[name], labels)
         form = forms.get(kind)
         texts[name] = form(values[name], labels) if form else text

@@ -190,6 +190,10 @@ def _count(value: object) -> str:
     return str(value)
 
 
+def _covered(value: object) -> str:
+    return "各项待遇另有条件" if _count(value) == "0" else f"{value}项待遇在此前无需办手续"
+
+
 def _yuan(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int):
         msg = "is not a whole number of fen"
@@ -231,6 +235,15 @@ def _named_programs(value: object, labels: Mapping[str, str]) -> str:
     if known is None:
         return _programs(value)
     return known if len(value) == 1 else f"{known}等{len(value)}项待遇"
+
+
+def _every_program(value: object, labels: Mapping[str, str]) -> str:
+    assert isinstance(value, list), "read before"
+    known = [labels[code] for code in value if code in labels]
+    unknown = len(value) - len(known)
+    if not known:
+        return _programs(value)
+    return "、".join(known) + (f"和另外{unknown}项待遇" if unknown else "")
 
 
 def _ending(value: object) -> str:
@@ -293,16 +306,21 @@ def _longest(words: Mapping[str, str]) -> str:
     return max(words, key=lambda code: len(words[code]))
 
 
+WITH_ROOM: Final[Mapping[str, str]] = {"programs": "every_program"}
+"""Types that read at length where a text may be long: who is to answer must know what for."""
+
 KINDS: Final[Mapping[str, Kind]] = {
     "name": Kind(read=_name, sample="欧阳建国", stored=False),
     "date": Kind(read=_date, sample="2024-12-31"),
     "date_or_unknown": Kind(read=_date_or_unknown, sample="2024-12-31"),
     "count": Kind(read=_count, sample=12345),
+    "covered": Kind(read=_covered, sample=12345),
     "yuan": Kind(read=_yuan, sample=1234567),
     "card_tail": Kind(read=_card_tail, sample="6789", stored=False),
     "amount": Kind(read=_amount, sample=1234567),
     "deadline": Kind(read=_deadline, sample="2024-12-31"),
     "programs": Kind(read=_programs, sample=[SAMPLE_PROGRAM] * 99, named=_named_programs),
+    "every_program": Kind(read=_programs, sample=[SAMPLE_PROGRAM] * 5, named=_every_program),
     "ending": Kind(read=_ending, sample=_longest(ENDINGS)),
     "label": Kind(read=_label, sample="城乡居民基本养老保险待遇"),
     "department": Kind(read=_word(DEPARTMENTS), sample=_longest(DEPARTMENTS)),

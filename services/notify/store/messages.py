@@ -31,6 +31,22 @@ _DRAFT: Final = (
     " about uuid, decision uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL)"
     " ON COMMIT DELETE ROWS"
 )
+# What somebody has been handed is not changed beneath it: what is known since is a message of its own, unless one that
+# knows more has been written.
+_RENEW: Final = """
+UPDATE draft d
+SET id = CASE WHEN known.more THEN d.id ELSE md5(uuid_send(d.id) || int4send(d.revision))::uuid END,
+    revision = CASE WHEN known.more THEN known.revision ELSE d.revision END
+FROM (SELECT m.id, m.revision, EXISTS (
+          SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template AND y.revision > x.revision
+      ) AS more
+      FROM draft x JOIN message m ON m.id = x.id
+      WHERE x.template = ANY($1::text[]) AND x.revision > m.revision
+        AND EXISTS (SELECT FROM delivery s WHERE s.message_id = m.id
+                    AND (s.handed_at IS NOT NULL OR s.status = 'sending'
+                         OR (s.status = 'queued' AND s.provider IS NOT NULL)))) known
+WHERE d.id = known.id
+"""
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
 # without a phone gets no row before a phone is known to be missing: `announce` writes it then.
@@ -170,6 +186,9 @@ async def write_drafts(
     await tx.run("DELETE FROM draft")
     await tx.copy("draft", table)
     used = [plans[each.template] for each in drafts]
+    latest = [each.template.code for each in used if each.template.latest_only]
+    if latest:
+        await tx.run(_RENEW, latest)
     ways = [(each.template.code, way) for each in used for way in each.first]
     rows = await tx.fetch(
         _WRITE,
@@ -188,7 +207,6 @@ async def write_drafts(
         [way.without_phone for _, way in ways],
         _NOTHING,
     )
-    latest = [each.template.code for each in used if each.template.latest_only]
     if latest and any(row["fresh"] for row in rows):
         await tx.run(_MERGE, latest, now)
     return _sum(rows)

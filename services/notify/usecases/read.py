@@ -35,6 +35,9 @@ from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import MalformedError, NotFoundError, ProblemError
 
+_ROOMY = frozenset({"inbox", "letter"})
+"""Channels whose texts may be long."""
+
 
 class UnknownTemplateError(NotFoundError):
     """No template has this code."""
@@ -178,7 +181,7 @@ def preview(
     for code, said in version.channels.items():
         for name, language, title, words in _wordings(code, said):
             texts = read_values(version, values, labels, language)
-            text = fill(words, texts)
+            text = fill(words, read_values(version, values, labels, language, room=code in _ROOMY))
             parts = sms_parts(text) if code == SMS else 0
             shown.append(Previewed(channel=name, title=fill(title, texts), text=text, parts=parts))
     return shown
@@ -278,8 +281,9 @@ def _words(deps: Deps, template: Template, row: MessageRow) -> tuple[str, str]:
         version = template.version(row.version)
         said = version.channels.get("inbox") or next(iter(version.channels.values()))
         language, title, text = said.to_person(row.language)
-        values = read_values(version, {**row.variables, **contact_values({})}, deps.labels, language)
+        values = {**row.variables, **contact_values({})}
+        short, spelt = (read_values(version, values, deps.labels, language, room=room) for room in (False, True))
     except (UnknownVersionError, ValueShapeError):
         # A text that cannot be made any more must not hide that it was sent.
         return "", ""
-    return fill(title, values), fill(text, values)
+    return fill(title, short), fill(text, spelt)

@@ -213,9 +213,13 @@ async def _stop_fallbacks(tx: WriteTx, deps: Deps, reached: Sequence[Ended]) -> 
 
 
 def _instead(deps: Deps, reached: Ended) -> Sequence[Way]:
+    """What need not be tried any more: the village after a phone, and after the village, unless legal, a phone."""
     made = deps.plan(reached.template)
-    by_phone = reached.channel in deps.phone_channels()
-    return (*made.fallback, *(without_phone(made) if by_phone else ()))
+    if reached.channel in deps.phone_channels():
+        return (*made.fallback, *without_phone(made))
+    by_village = any(way.code == reached.channel for way in without_phone(made))
+    phones = [way for way in made.first if way.reach is Reach.PHONE and not made.template.legal]
+    return (*made.fallback, *(phones if by_village else ()))
 
 
 def _told(ended: Sequence[Ended], at: str) -> pa.Table:

@@ -78,7 +78,7 @@ def _of_all(rows: Sequence[VillageRow]) -> VillageRow:
     named = [row.variables[_PROGRAMS] for row in rows] if len(rows) > 1 else []
     programs = [code for each in named if isinstance(each, list) for code in each]
     first = rows[0]
-    return replace(first, variables={**first.variables, _PROGRAMS: list(dict.fromkeys(programs))}) if named else first
+    return replace(first, variables={**first.variables, _PROGRAMS: sorted(set(programs))}) if named else first
 
 
 def _speak(deps: Deps, channel: str, row: VillageRow, ids: Sequence[UUID]) -> Spoken | None:
@@ -91,7 +91,7 @@ def _speak(deps: Deps, channel: str, row: VillageRow, ids: Sequence[UUID]) -> Sp
         language, title, words = said.to_person(row.language if channel == LETTER else Language.CHINESE)
         if row.to_family:
             language, title, words = Language.CHINESE, said.title, said.family_text or ""
-        values = read_values(version, {**row.variables, **filled}, deps.labels, language)
+        values = read_values(version, {**row.variables, **filled}, deps.labels, language, room=channel == LETTER)
     except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
         # One that cannot be made must not keep the village from the others; it ends by its silence.
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)

@@ -79,7 +79,7 @@ async def test_a_person_is_told_in_his_language_and_his_family_in_chinese(http, 
         "张建国: certified as living until 2024-10-31; for 3 benefits nothing to do until then. Questions: call 12333."
     )
     assert {each["approval"] for each in sandbox.state.keep.list_sms(to=None, limit=9)} == {
-        "PLACEHOLDER-CERTIFIED-2", "PLACEHOLDER-CERTIFIED-2-EN",
+        "PLACEHOLDER-CERTIFIED-3", "PLACEHOLDER-CERTIFIED-3-EN",
     }  # fmt: skip
     assert "您家人张建国" in told["13800000002"]
     assert "张建国您好" in told["13900000003"]

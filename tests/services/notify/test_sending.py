@@ -9,11 +9,12 @@ import pytest
 from services.notify.domain.delivery import Outcome, Result
 from services.notify.jobs import Sender
 from services.notify.usecases import send
-from shared.contracts.events import CERTIFICATIONS_DUE, SUSPICION_RAISED
+from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, SUSPICION_RAISED
 from tests.services.notify.world import (
     MORNING,
     YEAR,
     behave,
+    certificates,
     certify,
     deliveries,
     drain,
@@ -33,14 +34,27 @@ pytestmark = pytest.mark.db
 
 
 class TestHandingOver:
+    async def test_what_has_been_handed_over_is_not_changed_beneath_its_text(self, deps, database, clock, sandbox):
+        later, middle = YEAR + timedelta(days=61), YEAR + timedelta(days=30)
+        await certify(deps, subject(1))
+        await drain(deps)
+        for end in (later, later, middle):
+            await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([(subject(1), uuid4(), end, YEAR)])))
+        clock.move(timedelta(days=1))
+        await drain(deps)
+        rows = await rows_of(database, "SELECT variables FROM message ORDER BY revision")
+        assert [row["variables"]["valid_until"] for row in rows] == [YEAR.isoformat(), later.isoformat()]
+        texts = [row["text"] for row in sandbox.state.keep.list_sms(to=None, limit=9)]
+        assert sorted("2024年12月31日" in text for text in texts) == [False, True]
+
     async def test_the_gateway_gets_the_filled_text_once(self, deps, database, sandbox):
         await certify(deps, subject(1))
         await drain(deps)
         (sent,) = sandbox.state.keep.list_sms(to=None, limit=9)
         assert sent["text"] == (
-            "【亳州人社】张建国您好！您已通过健在认证，有效期至2024年10月31日，3项待遇在此前无需办手续，其他另行告知。电话12333。"
+            "【亳州人社】张建国您好！您已通过健在认证，有效期至2024年10月31日，3项待遇在此前无需办手续，还要核对的另行告知。电话12333。"
         )
-        assert (sent["to"], sent["approval"]) == ("13900000001", "PLACEHOLDER-CERTIFIED-2")
+        assert (sent["to"], sent["approval"]) == ("13900000001", "PLACEHOLDER-CERTIFIED-3")
         (delivery,) = await deliveries(database)
         assert (delivery["status"], delivery["provider"], delivery["parts"]) == ("handed", "gateway_1", 1)
         await drain(deps)

@@ -7,6 +7,7 @@ import pytest
 
 from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
+from services.notify.domain.languages import Language
 from services.notify.domain.lint import lint, sms_parts
 from services.notify.domain.template import fill, read_values, sample_values, stored_variables, wrong_variables
 from services.notify.domain.words import KINDS, SAMPLE_LABELS, ValueShapeError
@@ -136,6 +137,30 @@ def test_a_certificate_of_life_is_told_as_no_more_than_that():
         for text in filter(None, (said.text, said.family_text)):
             assert "健在认证" in text
             assert "另行告知" in text
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "reads"),
+    [
+        (3, "zh-CN", "3项待遇在此前无需办手续"),
+        (0, "zh-CN", "各项待遇另有条件"),
+        (0, "en", "more may be asked"),
+    ],
+)
+def test_whose_every_benefit_asks_more_is_not_told_that_none_does(count, language, reads):
+    version = template_files.discover(CHANNELS)["certified"].versions[-1]
+    values = sample_values(version) | {"programs": count}
+    for said in version.channels.values():
+        _, _, words = said.to_person(Language(language))
+        text = fill(words, read_values(version, values, {}, Language(language)))
+        assert reads in text
+        assert count or "0" not in text.replace("2024", "").replace("12333", "")
+
+
+@pytest.mark.parametrize("code", ["due_90", "due_60", "due_30"])
+def test_who_has_no_phone_is_told_too_that_somebody_will_call(code):
+    channels = template_files.discover(CHANNELS)[code].versions[-1].channels
+    assert any(said.without_phone for said in channels.values())
 
 
 def test_a_text_no_carrier_has_approved_is_refused(tmp_path):
