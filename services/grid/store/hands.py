@@ -69,6 +69,8 @@ _NEW_TO_IT = (
 _FOLLOW_MATTERS = tuple(
     f"UPDATE {table} m SET worker_id = h.after_id FROM staged_history h "  # noqa: S608  (our own words)
     "WHERE m.division = left(h.grid_code, 12) AND m.grid_code = h.grid_code AND m.worker_id = h.before_id "
+    "AND NOT EXISTS (SELECT FROM grids g WHERE g.grid_code = h.grid_code "
+    "AND h.before_id IN (g.member_id, g.leader_id, g.assistant_id)) "
     f"AND h.after_id IS NOT NULL AND {free}"
     for table, free in (("cases", _NEW_TO_IT), ("stop_requests", "true"))
 )

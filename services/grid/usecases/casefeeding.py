@@ -11,7 +11,7 @@ import uuid_utils.compat as uuids
 from services.grid.domain.cases import VISIT, Basis, CaseAction, CaseState, Step, dates, follow, is_found
 from services.grid.domain.views import View
 from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
-from services.grid.store import cases, locks, people, suspicions, tasks
+from services.grid.store import cases, locks, suspicions, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
 from services.grid.store.visits import StoredVisit
@@ -100,14 +100,13 @@ async def open_known(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind
         NoSuchPersonError: he does not live in the caller's divisions, as far as rosters tell.
     """
     await locks.lock_people(tx, [subject])
-    grid_code = (await people.addresses_of(tx, [subject])).get(subject)
-    if not view.sees(division=grid_code[:12] if grid_code else None, grid_code=grid_code, worker_id=None):
-        raise NoSuchPersonError
     made = replace(_assigned(deps, subject, kind), state=CaseState.DETECTED, event_on=told.event_on)
     case_id = await _bring_in(tx, made, told)
     await give_out_cases(tx, deps, among=await suspicions.stage_person(tx, subject))
     found = await cases.find_case(tx, case_id)
-    assert found is not None
+    # By where it was placed now: a person may have a village without a grid.
+    if found is None or not view.sees(division=found.division, grid_code=found.grid_code, worker_id=None):
+        raise NoSuchPersonError
     return found
 
 

@@ -358,9 +358,8 @@ def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
         for each in steps
         if each.action is CaseAction.VISIT and each.outcome in SIGHTINGS and each.actor not in barred
     ]
-    told = paper_day(found.basis)
-    days = [*seen, *([told] if told else [])]
-    return max(days, default=found.happened_at.astimezone(SHANGHAI).date())
+    written, told = found.happened_at.astimezone(SHANGHAI).date(), paper_day(found.basis)
+    return max([*seen, *([min(told, written)] if told else [])], default=written)
 
 
 def _fact(
