@@ -85,6 +85,9 @@ chaos: setup ## a small city while its parts break, one after the other; must en
 scaling: setup ## 1, 10 and 100 % of the city, one and two processes, three NATS servers, one killed; writes docs/scaling.md; goes on where it was
 	$(BIN)/python -m tests.bench.scaling
 
+soon: setup ## the demo's minute, and how soon a partner knows of a posted record, written to docs/soon.md
+	$(BIN)/python -m tests.bench.soon
+
 audit: ## known holes in what is pinned, as PyPI knows them; code is held by ruff's S, which are bandit's rules
 	$(PYTHON) -m venv var/audit
 	var/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
@@ -108,4 +111,4 @@ lock: setup ## pin versions anew (needs pip-tools)
 	$(BIN)/python -m piptools compile --quiet --extra dev --generate-hashes --no-emit-options --strip-extras \
 		--allow-unsafe --no-header -o requirements.lock pyproject.toml
 
-.PHONY: help setup demo up test cover check fmt fuzz account limits bench accuracy city profile year chaos scaling audit webhooks spectral migrate schema lock
+.PHONY: help setup demo up test cover check fmt fuzz account limits bench accuracy city profile year chaos scaling soon audit webhooks spectral migrate schema lock

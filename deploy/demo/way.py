@@ -18,7 +18,7 @@ from deploy.local.stack import LocalStack
 
 _SOURCE, _POST = "wst_face", "post webhook"
 _RECEIVER, _PROGRAM = "way", "resident_pension"  # demo-partner speaks for this program
-_WHY = {"Purpose-Code": "payment", "Legal-Basis": "demo", "Case-Ref": "demo"}
+WHY = {"Purpose-Code": "payment", "Legal-Basis": "demo", "Case-Ref": "demo"}
 _SAMPLE = 400
 _SECONDS = 60
 _LOOK_SECONDS = 0.1
@@ -76,23 +76,23 @@ async def follow(stack: LocalStack, operator: Client, city_truth: Path, folder: 
     gateway, logs = stack.urls["gateway"], stack.folder.logs
     key = stack.client_key("demo-partner")
     async with client(gateway, f"{gateway}/api/recognition", key.client_id, key.key_file) as partner:
-        place = await _subscribed(partner, f"{stack.urls['sandbox']}/hooks/{_RECEIVER}")
+        place = await subscribed(partner, f"{stack.urls['sandbox']}/hooks/{_RECEIVER}")
         receiver = f"{stack.urls['sandbox']}/hooks/{_RECEIVER}/events"
-        known = len(await _told(partner, receiver))
+        known = len(await told(partner, receiver))
         row = folder / "one-row.csv"
         row.write_text(await _row(operator, city_truth), encoding="utf-8")
         await operator.upload("ingest", f"/v1/sources/{_SOURCE}/batches", row)
-        told = await _first(lambda: _told(partner, receiver), lambda found: len(found) > known)
-        await partner.call("DELETE", "recognition", place, headers=_WHY)
-    trace_id = told[-1]["headers"]["traceparent"][3:35]
+        heard = await first(lambda: told(partner, receiver), lambda found: len(found) > known)
+        await partner.call("DELETE", "recognition", place, headers=WHY)
+    trace_id = heard[-1]["headers"]["traceparent"][3:35]
     # A span is told when it has ended, which is after the partner's answer.
-    steps = await _first(
+    steps = await first(
         lambda: asyncio.to_thread(read_steps, logs, trace_id), lambda found: any(each.name == _POST for each in found)
     )
     return Way(trace_id=trace_id, steps=sorted(steps, key=lambda each: each.began))
 
 
-async def _first(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+async def first(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
     """The first good answer of a question asked again and again."""
     async with asyncio.timeout(_SECONDS):
         while True:
@@ -110,17 +110,17 @@ async def _row(operator: Client, city_truth: Path) -> str:
     return f"身份证号,姓名,认证时间\n{person['citizen_id']},{person['name']},2023-11-01\n"
 
 
-async def _subscribed(partner: Client, url: str) -> str:
-    headers = {**_WHY, "Idempotency-Key": uuid4().hex}
+async def subscribed(partner: Client, url: str) -> str:
+    """Have everything told to a receiver; where the subscription is."""
+    headers = {**WHY, "Idempotency-Key": uuid4().hex}
     made = await partner.call("POST", "recognition", "/v1/subscriptions", body={"url": url}, headers=headers)
     place = f"/v1/subscriptions/{made['subscription_id']}"
-    await _first(
-        lambda: partner.call("GET", "recognition", place, headers=_WHY), lambda said: said["status"] == "active"
-    )
+    await first(lambda: partner.call("GET", "recognition", place, headers=WHY), lambda said: said["status"] == "active")
     return place
 
 
-async def _told(partner: Client, receiver: str) -> list[dict[str, Any]]:
+async def told(partner: Client, receiver: str) -> list[dict[str, Any]]:
+    """What a receiver of the sandbox was told so far."""
     items: list[dict[str, Any]] = (await partner.http.get(receiver)).json()["items"]
     return items
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from rich.console import Console
 
-from tests.bench import load, report
+from tests.bench import load, report, soon
 from tests.bench.figures import Budget, figure, in_turn
 from tests.bench.scaling import VARIANTS, Kept, Measured
 from tests.bench.scaling import write as write_scaling
@@ -122,3 +123,14 @@ def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(
     assert "(scaling.svg)" in page
     assert plot.count("scale 1)") == len(VARIANTS)
     assert Kept(file, "b").found == []
+
+
+def test_what_was_promised_is_written_beside_what_was_measured(tmp_path):
+    told = [0.1 * number for number in range(1, 21)]
+    measured = soon.Measured(scale=0.01, demo=61.0, reviewed=told, told=[each * 2 for each in told])
+    soon.write(tmp_path, measured, {"processors": "2"})
+    page = (tmp_path / "soon.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| .+ \| ([\d.]+ s) \| ≤ [\d.]+ s: (\w+) \|$", page, re.MULTILINE) == [
+        ("61.00 s", "missed"), ("1.99 s", "met"), ("3.99 s", "missed")
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "soon.json").read_text(encoding="utf-8"))["demo"] == 61.0
