@@ -84,7 +84,7 @@ class DeathRetracted(Fact):
 
     subject: UUID
     event_on: date | None  # of the death that was none
-    alive_on: date  # day on which he was known to live
+    alive_on: date  # day on which he was known to live; whoever died on it or later did so all the same
     found_at: datetime
 
 
