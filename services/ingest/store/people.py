@@ -77,6 +77,11 @@ async def set_payees_apart(tx: WriteTx, program: str) -> np.ndarray:
 
     The order of rows moves no money: of two payees the enrolled one stays until the roster names another one alone.
     """
+    await tx.run(
+        "INSERT INTO named SELECT r.subject FROM rival r JOIN enrolment e USING (subject, household) "
+        "WHERE e.program = $1 AND e.ended_on IS NULL",
+        program,
+    )
     return await _set_apart(
         tx,
         "DELETE FROM staged s USING rival r, enrolment e WHERE r.household = s.household AND e.subject = r.subject "

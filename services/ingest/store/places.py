@@ -7,16 +7,19 @@ from shared.kit.db import WriteTx
 
 # Two listings are two where counties differ, or both say when they began and say it differently.
 _APART = "(left({0}.division, 6) <> left({1}.division, 6) OR {0}.started_on <> {1}.started_on)"
-_SINCE_IT_BEGAN = "({0}.started_on IS NULL OR i.ended_on >= date_trunc('month', {0}.started_on))"
+# A row that says the very first day of a listing is about that one, even where it takes it back altogether.
+_ABOUT_IT = (
+    "({0}.started_on IS NULL OR i.started_on = {0}.started_on OR i.ended_on >= date_trunc('month', {0}.started_on))"
+)
 _LEFT = (
     "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({0}.division, 6) "
-    f"AND {_SINCE_IT_BEGAN})"
+    f"AND {_ABOUT_IT})"
 )
 
 _LEAVING = f"""
 INSERT INTO leaving SELECT i.subject, max(i.ended_on)
 FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
-WHERE ($2 OR i.county IS NULL OR i.county = left(e.division, 6)) AND {_SINCE_IT_BEGAN.format("e")}
+WHERE ($2 OR i.county IS NULL OR i.county = left(e.division, 6)) AND {_ABOUT_IT.format("e")}
 GROUP BY i.subject
 """  # noqa: S608  (our own text)
 """Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of another county."""
@@ -82,15 +85,17 @@ RETURNING p.subject, CASE WHEN xmax = 0 THEN 'new' ELSE 'changed' END AS change,
 
 
 async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool) -> None:
-    """Temporary tables of what rows say has ended, subject, county and day, and of people whose enrolment has.
+    """Temporary tables of what rows say has ended, whose, where and when, and of people whose enrolment has.
 
     Args:
         tx: the transaction.
         program: whose enrolments.
-        left: `subject`, `county`, null where none is said, and `ended_on`.
+        left: `subject`, `county` and `started_on`, null where none is said, and `ended_on`.
         full: the roster names everybody, so that whoever it says has left nowhere goes on.
     """
-    await tx.run("CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text, ended_on date) ON COMMIT DROP")
+    await tx.run(
+        "CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text, started_on date, ended_on date) ON COMMIT DROP"
+    )
     await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
     await tx.copy("left_in", left)
     await tx.run("ANALYZE left_in")

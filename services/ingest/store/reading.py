@@ -210,7 +210,7 @@ def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[p
         names |= dict.fromkeys(record if isinstance(record, dict) else ())
     # Who leaves empty keys out writes the rare ones late.
     for records in _records(text, limits):
-        names |= dict.fromkeys(_late_keys(records, list(names), match))
+        names |= dict.fromkeys(_late_keys(records, list(names), match, limits))
     chosen = _chosen(list(names), match, limits)
     frames = (pl.read_ndjson(records, schema=dict.fromkeys(chosen, pl.String)) for records in _records(text, limits))
     yield from _even(
@@ -225,12 +225,13 @@ def _records(text: Text, limits: Limits) -> Iterator[bytes]:
             yield records
 
 
-def _late_keys(records: bytes, names: list[str], match: Match) -> list[str]:
-    """Keys of these records for what none of the names so far stands for."""
+def _late_keys(records: bytes, names: list[str], match: Match, limits: Limits) -> list[str]:
+    """Keys of these records for what none of the names so far stands for, as many as there may be columns."""
     written = pl.Series([records.decode()], dtype=pl.String).str.extract_all(_KEY).explode().drop_nulls().unique()
     known = set(match(names)[0].values())
     found = match([*names, *sorted(_told_keys(written) - set(names))])[0]
     late = sorted(header for header, name in found.items() if name not in known)
+    late = late[: max(0, limits.columns - len(names))]
     # What stands in quotes, or within another record, may only look like a key of these.
     frame = pl.read_ndjson(records, schema=dict.fromkeys(late, pl.String)) if late else pl.DataFrame()
     return [each.name for each in frame if each.null_count() < len(each)]

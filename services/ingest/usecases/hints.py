@@ -7,9 +7,10 @@ import polars as pl
 import pyarrow as pa
 import structlog
 
-from services.ingest.domain import evidence, hints
+from services.ingest.domain import evidence, hints, verdicts
 from services.ingest.domain.catalogue import AGE, OCCURRED_ON, SEX, Source
 from services.ingest.domain.people import PeopleIndex
+from services.ingest.store import batches
 from services.ingest.store import hints as store
 from services.ingest.store.batches import Batch
 from services.ingest.store.hints import Hint
@@ -79,6 +80,11 @@ async def settle(taking: TakeBack, keys: Keys, batch: Batch, *, settled: pl.Data
     """
     if settled.is_empty() or not (standing := await store.standing(taking.tx, taking.source.code, batch.batch_no)):
         return
+    # What was taken back before tells nothing of anybody.
+    if barred := batch.counts.get(verdicts.VERDICTS[verdicts.TAKEN_BACK], 0):
+        not_taken = await batches.quarantine_of(taking.tx, batch.batch_no)
+        out = not_taken.column("row_no").to_pylist() if barred < batch.rows else settled["row_no"].to_list()
+        settled = settled.filter(~pl.col("row_no").is_in(out))
     known = np.intersect1d(_digests(settled, keys), np.array(standing, dtype=np.int64))
     await taking.hints_like(np.setdiff1d(known, _digests(found, keys)).tolist())
 

@@ -28,10 +28,14 @@ _ENROLMENT = {
 
 
 async def stage_leaving(tx: WriteTx, keys: Keys, program: str, leaving: pl.DataFrame, *, full: bool) -> None:
-    """Stage which enrolments rows say have ended, `number`, `county` and `ended_on`."""
-    left = leaving.select("number", "county", "ended_on").unique()
+    """Stage which enrolments rows say have ended, `number`, `county`, `started_on` and `ended_on`."""
+    left = leaving.unique()
     subjects = await asyncio.to_thread(keys.subject.many, left["number"].to_list())
-    told = left.select("county", "ended_on").to_arrow().append_column("subject", arrow.subject_array(subjects))
+    told = (
+        left.select("county", "started_on", "ended_on")
+        .to_arrow()
+        .append_column("subject", arrow.subject_array(subjects))
+    )
     await places.stage_leaving(tx, program, told, full=full)
 
 

@@ -115,6 +115,11 @@ async def test_a_row_of_history_does_not_end_what_goes_on_in_another_row(town):
     assert (said["accepted"], said["reasons"], said["ended"], said["changed"]) == (5, {}, 1, 0)
     [gone] = [row for row in await town.said("ingest.enrolments.changed.v1") if row["change"] == "ended"]
     assert (gone["subject"], str(gone["ended_on"])) == (town.deps.keys.subject.one(IDS[1]).bytes, "2022-04-01")
+    # One that says the very first day of an enrolment takes it back, whenever it ended.
+    await town.enrol(roster([2], 开始享受年月=["2022-01"]), mode="delta")
+    for began, ended in (("2015-01", 0), ("2022-01", 1)):
+        past = roster([2], 开始享受年月=[began], 停止享受年月=["2021-12"])
+        assert (await town.enrol(past, mode="delta")).json()["ended"] == ended
 
 
 async def test_of_a_home_each_has_an_enrolment_of_his_own_where_persons_are_paid(world):
@@ -170,9 +175,13 @@ async def test_a_second_payee_of_a_household_is_not_taken_and_told_why(world):
 
 async def test_of_two_payees_of_a_household_the_enrolled_one_stays_wherever_he_stands(world):
     await world.enrol(roster(range(3), 户编号=["H1", "H2", "H3"]), HOUSEHOLD_PROGRAM)
-    two = roster([0, 7, 1, 2], 户编号=["H1", "H2", "H2", "H3"])
-    said = (await world.enrol(two, HOUSEHOLD_PROGRAM)).json()
-    assert (said["accepted"], said["new"], said["ended"], said["reasons"]) == (2, 0, 0, {"second_payee": 2})
+    # Beside the payee of another home nobody keeps his own, which has another payee now.
+    two = roster([7, 1, 0, 2, 8], 户编号=["H2", "H2", "H1", "H1", "H3"])
+    said = (await world.enrol(two, HOUSEHOLD_PROGRAM, confirm=True)).json()
+    assert (said["accepted"], said["new"], said["ended"], said["reasons"]) == (2, 1, 1, {"second_payee": 3})
+    gone, new = (await world.said("ingest.enrolments.changed.v1"))[3:]
+    keys = world.deps.keys
+    assert {gone["subject"], new["subject"]} == {keys.subject.one(IDS[number]).bytes for number in (2, 8)}
 
 
 async def test_what_a_roster_has_no_column_for_stays_as_it_was(world):

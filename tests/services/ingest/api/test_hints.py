@@ -123,6 +123,16 @@ async def test_a_hint_ends_for_all_it_may_mean_when_its_record_comes_mended(worl
     assert len(await world.said(HINTS)) == 2
 
 
+async def test_what_was_taken_back_ends_no_hint_when_it_comes_again(town):
+    whose = (NAMES[4], sex_of(4), "73")
+    wrong = await send(town, (IDS[4], *whose))
+    headers, body = town.issuer.headers("ingest.upload"), {"evidence_id": wrong["batch_no"] << 32, "reason": "录入错误"}
+    assert (await town.client.post("/v1/corrections", json=body, headers=headers)).status_code == 201
+    await send(town, ("", *whose))
+    await send(town, (IDS[4], *whose), (IDS[5], NAMES[5], "男", "73"))
+    assert (len(await town.said(HINTS)), len(await town.said(CORRECTED))) == (1, 1)
+
+
 async def test_a_wrong_hint_is_corrected_for_all_it_may_mean_and_stays_corrected(world):
     await namesakes(world, [1, 3], ["19500505", "19490101"])
     said = await send(world, ("", "李建国", "男", "73"))
