@@ -275,6 +275,7 @@ def exporter(  # noqa: PLR0913  (options of a command)
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 9090,
     seconds: Annotated[float, typer.Option(min=1, help="Between two looks.")] = 60,
     notes: Annotated[Path | None, typer.Option(help="Folder of notes of backup and reconcile.")] = None,
+    crts: Annotated[Path | None, typer.Option("--certificates", help="Folder of those whose end is told.")] = None,
 ) -> None:
     """Serve the figures of all services to Prometheus until Ctrl-C."""
     import asyncio  # noqa: PLC0415  (loaded when called)
@@ -292,7 +293,7 @@ def exporter(  # noqa: PLR0913  (options of a command)
             if inside
             else partial(operator, gateway=gateway, data=data, client_id=client_id)
         )
-        asyncio.run(export(ask, host=host, port=port, seconds=seconds, notes=notes))
+        asyncio.run(export(ask, host=host, port=port, seconds=seconds, notes=notes, certificates=crts))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except (StackError, OSError, ValidationError) as error:

@@ -12,6 +12,7 @@ import httpx
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from deploy.monitoring.endings import Endings
 from deploy.monitoring.looking import Look, Operator
 from deploy.monitoring.notes import Notes
 from deploy.monitoring.status import flat
@@ -52,7 +53,13 @@ def _parts(look: Look) -> list[tuple[tuple[str, str, str], float]]:
 
 
 async def export(
-    ask: Callable[[httpx.AsyncClient], Operator], *, host: str, port: int, seconds: float, notes: Path | None = None
+    ask: Callable[[httpx.AsyncClient], Operator],
+    *,
+    host: str,
+    port: int,
+    seconds: float,
+    notes: Path | None = None,
+    certificates: Path | None = None,
 ) -> None:
     """Serve the figures until cancelled.
 
@@ -62,6 +69,7 @@ async def export(
         port: where to listen.
         seconds: between two looks.
         notes: folder of what backup and reconciliation noted.
+        certificates: folder of those whose end is told.
 
     Raises:
         NoSuchClientError: the operator's key is not where it was said to be.
@@ -70,6 +78,8 @@ async def export(
     figures = Figures(registry)
     if notes:
         registry.register(Notes(notes))
+    if certificates:
+        registry.register(Endings(certificates))
     async with httpx.AsyncClient() as http:
         asking = ask(http)
         server, thread = start_http_server(port, addr=host, registry=registry)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from deploy.backup.reconciling import Told
+from deploy.certificates import SERVERS
 from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, beside_python
 from deploy.local.secrets import OPERATOR, SERVICE_KEYS
@@ -181,6 +182,13 @@ def test_the_exporter_is_told_whom_to_ask_and_nothing_more():
     words = COMPOSE["services"]["exporter"]["command"]
     assert container["args"] == [each for each in words if not each.startswith("--notes")]
     assert {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each} == {"wugan-operator"}
+    # Of the servers' certificates it sees no key.
+    (shown,) = [each["projected"]["sources"] for each in pod["volumes"] if "projected" in each]
+    files = {item["path"]: item["key"] for each in shown for item in (each.get("secret") or each["configMap"])["items"]}
+    assert files == {"nats.crt": "tls.crt", "gateway.crt": "tls.crt", "inside.crt": "inside.crt"}
+    mounted = [each for each in COMPOSE["services"]["exporter"]["volumes"] if ":/certificates" in each]
+    assert set(mounted) == {f"./certificates/{each}.crt:/certificates/{each}.crt:ro" for each in ("inside", *SERVERS)}
+    assert "--certificates=/certificates" in words
 
 
 def test_streams_are_made_by_the_operator_and_by_nobody_else():

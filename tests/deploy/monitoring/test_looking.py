@@ -9,12 +9,15 @@ from joserfc.jwk import ECKey
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from deploy.certificates import make
 from deploy.local.ask import NoSuchClientError
 from deploy.local.clients import SERVICES
+from deploy.monitoring.endings import ENDS, Endings
 from deploy.monitoring.exporter import Figures
 from deploy.monitoring.looking import Inside, Look, Operator, behind, operator
 from deploy.monitoring.notes import Notes, note
 from deploy.monitoring.status import flat, screen, wrong
+from shared.kit.clock import wall
 from shared.kit.http import TokenSource
 
 FLOW = {"outbox_pending": 1, "undelivered": 2, "unacknowledged": 3, "working": 4, "dead_letters": 0}
@@ -122,6 +125,16 @@ def test_what_a_command_noted_is_served_as_it_last_was(tmp_path):
         assert registry.get_sample_value("wugan_reconcile_missing") == missing
     (tmp_path / "broken.prom").write_text("half a li", encoding="utf-8")
     assert registry.get_sample_value("wugan_reconcile_missing") == 0
+
+
+def test_the_end_of_each_certificate_is_told(tmp_path):
+    make(tmp_path, ["localhost"])
+    (tmp_path / "broken.crt").write_text("half a certif", encoding="utf-8")
+    registry = CollectorRegistry()
+    registry.register(Endings(tmp_path))
+    days = {name: (registry.get_sample_value(ENDS, {"certificate": name}) or 0) - wall() for name in ("nats", "inside")}
+    assert {name: round(left / 86400) for name, left in days.items()} == {"nats": 425, "inside": 3650}
+    assert registry.get_sample_value(ENDS, {"certificate": "broken"}) is None
 
 
 def test_groups_are_told_by_their_names():
