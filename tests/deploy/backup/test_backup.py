@@ -5,13 +5,14 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from deploy.backup import taking
-from deploy.backup.place import BackupError, Facts, Place, fingerprint
+from deploy.backup.place import BackupError, Facts, Place, fingerprint, fits
 from deploy.backup.replaying import replay
 from deploy.backup.restoring import restore
 from deploy.backup.taking import origin, take
@@ -156,6 +157,12 @@ async def test_a_backup_is_restored_with_its_keys_only(tmp_path):
         (data / "secrets" / "keys.json").write_text(json.dumps(kept | {name: "00" * 32}))
         with pytest.raises(BackupError, match="are not those"):
             await restore(data, place)
+    # Those from before grid had a key of its own are taken with any.
+    before = "\n".join((keys.subject_key, keys.name_key, keys.vault_keys)).encode()
+    old = Facts(
+        taken_at="", keys=blake2b(before, digest_size=8, person=b"wugan-backup").hexdigest(), system="", first_wal=""
+    )
+    assert fits(old, keys)
     # A key added to seal with opens what the older ones sealed.
     grown = {"vault_keys": f"k2:{'11' * 32},{keys.vault_keys}"}
     (data / "secrets" / "keys.json").write_text(json.dumps(kept | grown))
