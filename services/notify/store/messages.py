@@ -35,17 +35,16 @@ _DRAFT: Final = (
 # knows more has been written.
 _RENEW: Final = """
 UPDATE draft d
-SET id = CASE WHEN known.more THEN d.id ELSE md5(uuid_send(d.id) || int4send(d.revision))::uuid END,
-    revision = CASE WHEN known.more THEN known.revision ELSE d.revision END
-FROM (SELECT m.id, m.revision, EXISTS (
-          SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template AND y.revision > x.revision
-      ) AS more
-      FROM draft x JOIN message m ON m.id = x.id
-      WHERE x.template = ANY($1::text[]) AND x.revision > m.revision
-        AND EXISTS (SELECT FROM delivery s WHERE s.message_id = m.id
-                    AND (s.handed_at IS NOT NULL OR s.status = 'sending'
-                         OR (s.status = 'queued' AND s.provider IS NOT NULL)))) known
-WHERE d.id = known.id
+SET (id, revision) = (
+    SELECT CASE WHEN k.more THEN d.id ELSE md5(uuid_send(d.id) || int4send(d.revision))::uuid END,
+           CASE WHEN k.more THEN m.revision ELSE d.revision END
+    FROM (SELECT EXISTS (SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template
+                         AND y.revision > d.revision) AS more) k)
+FROM message m
+WHERE m.id = d.id AND d.template = ANY($1::text[]) AND d.revision > m.revision
+  AND EXISTS (SELECT FROM delivery s WHERE s.message_id = m.id
+              AND (s.handed_at IS NOT NULL OR s.status = 'sending'
+                   OR (s.status = 'queued' AND s.provider IS NOT NULL)))
 """
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people

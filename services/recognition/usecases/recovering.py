@@ -211,7 +211,7 @@ async def _tell_repaid(deps: Deps, tx: WriteTx, saved: Overpayment, kind: Recove
 
 async def _tell_not_owed(deps: Deps, tx: WriteTx, about: Overpayment, fen: int, reason: str) -> None:
     """Tell whoever was asked for money that it need not come; whom nobody had asked, nobody need tell."""
-    if about.refund_due_on is not None:
+    if about.refund_due_on is not None and fen:
         await _tell(deps, tx, about, NoticeKind.NOT_OWED, fen=fen, reason=reason)
 
 

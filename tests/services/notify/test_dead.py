@@ -194,6 +194,18 @@ class TestRecords:
         told = await rows_of(database, "SELECT audience FROM message WHERE template = 'notice_resumed'")
         assert [row["audience"] for row in told] == ["family" if blocked else "citizen"]
 
+    @pytest.mark.parametrize("seen", [2, 3])
+    async def test_a_case_that_found_him_alive_on_a_day_lifts_no_later_death(self, deps, database, seen):
+        seen_on, died = date(2023, 11, seen), date(2023, 11, 3)
+        for message in (
+            told_dead(1, 1),
+            told_dead(2, 1, hours=48, event_on=died),
+            concluded(CaseConclusion.FALSE_DEATH, hours=49, seen_on=seen_on),
+        ):
+            await hear(deps, message)
+        rows = await rows_of(database, "SELECT blocked FROM do_not_write")
+        assert [row["blocked"] for row in rows] == [seen_on < died]
+
     @pytest.mark.parametrize("undated", [True, False])
     async def test_a_death_of_a_day_nobody_knew_falls_with_what_names_no_day(self, deps, database, undated):
         for message in (visited(VisitResult.DEAD, hours=48), retracted(date(2023, 11, 1), hours=49, undated=undated)):
@@ -251,9 +263,11 @@ def visited(result: VisitResult, *, hours: int = 0) -> Message:
     return fact_message(VISIT_CONCLUDED, fact)
 
 
-def concluded(conclusion: CaseConclusion, *, hours: int, event_on: date = date(2023, 10, 1)) -> Message:
+def concluded(
+    conclusion: CaseConclusion, *, hours: int, event_on: date = date(2023, 10, 1), seen_on: date | None = None
+) -> Message:
     fact = CaseConcluded(
         case_id=UUID(int=9), subject=subject(1), kind=SuspicionKind.DEATH, conclusion=conclusion,
-        event_on=event_on, concluded_at=MORNING + timedelta(hours=hours), verified_by="w1", concluded_by="o1",
+        event_on=event_on, seen_on=seen_on, concluded_at=MORNING + timedelta(hours=hours), verified_by="w1", concluded_by="o1",
     )  # fmt: skip
     return fact_message(CASE_CONCLUDED, fact)

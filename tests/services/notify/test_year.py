@@ -141,7 +141,9 @@ async def check(database, sandbox, city: City) -> None:
     brought = await rows_of(
         database, "SELECT DISTINCT subject FROM delivery WHERE template = 'certified' AND channel = 'letter'"
     )
-    texts = Counter(row["to"] for row in sandbox.state.keep.list_sms(to=None, limit=9999) if "健在认证" in row["text"])
+    sent = [row for row in sandbox.state.keep.list_sms(to=None, limit=9999) if "健在认证" in row["text"]]
+    assert len({(row["to"], row["text"]) for row in sent}) == len(sent)  # nobody is told one end twice
+    texts = Counter(row["to"] for row in sent)
     for who in certified.keys() - city.handed_when_recorded.keys():
         letters = sum(row["subject"] == who for row in brought)
         assert 1 <= texts[f"139{who.int:08d}"] + letters <= certified[who] + 1
