@@ -158,7 +158,7 @@ async def test_a_backup_is_restored_with_its_keys_only(tmp_path):
         with pytest.raises(BackupError, match="are not those"):
             await restore(data, place)
     # Those from before grid had a key of its own are taken with any.
-    before = "\n".join((keys.subject_key, keys.name_key, keys.vault_keys)).encode()
+    before = f"{keys.subject_key}\n{keys.name_key}\n{keys.vault_keys}".encode()
     old = Facts(
         taken_at="", keys=blake2b(before, digest_size=8, person=b"wugan-backup").hexdigest(), system="", first_wal=""
     )
