@@ -128,7 +128,7 @@ def submit(  # noqa: PLR0913  (options of a command)
     ] = None,
     client_id: Annotated[str, typer.Option(help="Registered client that may deliver.")] = "demo-department",
     key: Annotated[Path | None, typer.Option(help="Its private key; default: that of the stack in --data.")] = None,
-    confirm: Annotated[bool, typer.Option(help="Let files through that were held for their faults.")] = False,
+    confirm: Annotated[bool, typer.Option(help="Let files through that were held, and new names of rosters.")] = False,
     again: Annotated[bool, typer.Option(help="Send what was sent before too: after a roster was put right.")] = False,
     data: Data = Path("var/stack"),
     gateway: Annotated[str, typer.Option(help="Address of the gateway.")] = "http://127.0.0.1:8000",

@@ -10,7 +10,7 @@ _MIB = 1 << 20
 
 
 class Pull(BaseModel):
-    """A folder or bucket from which files of a source are fetched, or rosters of a program."""
+    """A folder or bucket from which files of a source are fetched, or rosters of a program, the oldest first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

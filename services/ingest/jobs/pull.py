@@ -144,7 +144,8 @@ def _listed(store: Any, root: str) -> dict[str, str]:  # noqa: ANN401  (fsspec)
 
 def _put_there(file: tuple[str, Mapping[str, Any]]) -> tuple[float, int, str]:
     path, info = file
-    at = next((info[key] for key in ("mtime", "LastModified", "created") if info.get(key)), 0.0)
+    told = (info.get(key) for key in ("mtime", "LastModified", "last_modified", "created"))
+    at = next((each for each in told if isinstance(each, datetime | float | int)), 0.0)
     # Buckets know the second only: of files put there at once the 9th comes before the 10th.
     return at.timestamp() if isinstance(at, datetime) else float(at), len(path), path
 
