@@ -10,6 +10,7 @@ import polars as pl
 
 from services.grid.domain.tasks import Rung, TaskOutcome, TaskState
 from services.grid.domain.views import View
+from services.grid.store.people import ADDRESSES
 from services.grid.store.staging import Staged, stage
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.db import ReadTx, WriteTx
@@ -70,7 +71,8 @@ async def open_due(
 
     A person who meanwhile has a longer certificate, or whom every roster has let go, gets a task that is closed
     already, so that the order in which the three messages come makes no difference. A run knocks once: who is said
-    again when his end comes nearer gets no second task. Returns subject, task_id and deadline_on of those open now.
+    again when his end comes nearer gets no second task. He is looked for where the rosters say that he lives: a run
+    knows one program of his. Returns subject, task_id and deadline_on of those open now.
     """
     # Entries of one grid and its member come together into their indexes.
     staged = await stage(tx, "staged_due", rows.sort("division", "group_no"))
@@ -85,15 +87,16 @@ async def open_due(
             $1, $3::timestamptz, $3::timestamptz,
             CASE WHEN j.moot IS NOT NULL THEN $3::timestamptz END, j.moot
         FROM (
-            SELECT d.subject, d.due_on, d.priority, d.born_on, coalesce(d.programs, 1) AS programs, g.grid_code AS at,
-                coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0')) AS grid_code, g.member_id,
-                coalesce(left(moved.grid_code, 12), d.division) AS division,
+            SELECT d.subject, d.due_on, d.priority, d.born_on, coalesce(d.programs, 1) AS programs, g.member_id,
+                coalesce(moved.grid_code, a.grid_code, d.division || lpad(d.group_no::text, 3, '0')) AS grid_code,
+                coalesce(left(coalesce(moved.grid_code, a.grid_code), 12), d.division) AS division,
                 CASE WHEN c.valid_until > d.due_on AND r.certificate_id IS NULL THEN '{TaskOutcome.CERTIFIED_MEANWHILE}'
                      WHEN NOT e.active THEN '{TaskOutcome.NOT_ENROLLED}' END AS moot
             FROM staged_due d
             LEFT JOIN relocations moved ON moved.subject = d.subject
-            LEFT JOIN grids g
-                ON g.grid_code = coalesce(moved.grid_code, d.division || lpad(d.group_no::text, 3, '0'))
+            LEFT JOIN ({ADDRESSES.format(subjects="staged_due")}) a ON a.subject = d.subject
+            LEFT JOIN grids g ON g.grid_code
+                = coalesce(moved.grid_code, a.grid_code, d.division || lpad(d.group_no::text, 3, '0'))
             LEFT JOIN certified c ON c.subject = d.subject
             LEFT JOIN revoked_certificates r ON r.certificate_id = c.certificate_id
             LEFT JOIN (SELECT subject, bool_or(active) AS active FROM recipients

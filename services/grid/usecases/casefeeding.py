@@ -159,8 +159,13 @@ def _assigned(deps: Deps, subject: UUID, kind: SuspicionKind) -> Case:
 
 async def _note(tx: WriteTx, deps: Deps, case: Case, visits: Sequence[StoredVisit]) -> None:
     state, event_on = case.state, case.event_on
+    # What had counted and does again stands there already.
+    known = await cases.steps_of(tx, case.case_id) if any(each.withdrawn for each in visits) else []
+    noted = {basis.reference for step in known for basis in step.basis}
     for each in sorted(visits, key=lambda one: one.visit.order):
         visit = each.visit
+        if str(visit.visit_id) in noted:
+            continue
         state = follow(state, CaseAction.VISIT) or state
         if not is_found(state):
             event_on = _earliest(event_on, visit.event_on if dates(case.kind, visit.result) else None)

@@ -195,16 +195,17 @@ async def test_what_nobody_where_she_lives_may_do_is_the_towns(town, task):
 
 @pytest.mark.parametrize("corrected", [False, True])
 async def test_a_roster_that_repeats_an_old_address_moves_nobody_back(town, task, corrected):
-    """One program has heard of the move; the other's next delivery changes the amount alone."""
+    """One program has heard of the move; the other's next delivery changes the amount alone, and a run knows but it."""
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
-    await town.hear(enrolled(ANNA), enrolled(ANNA, program="old_age_allow"))
+    bert = subject(2)
+    await town.hear(enrolled(ANNA, bert), enrolled(ANNA, bert, program="old_age_allow"))
     if corrected:
         member = town.member(await town.member_of(VILLAGE + "001"))
         await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": VILLAGE + "002"})
     at = NOW + timedelta(days=1)
-    await town.hear(enrolled(ANNA, change="changed", village=NEIGHBOUR, received_at=at))
-    again = enrolled(ANNA, change="changed", program="old_age_allow", received_at=at + timedelta(days=30))
-    await town.hear(again, suspected(ANNA))
+    await town.hear(enrolled(ANNA, bert, change="changed", village=NEIGHBOUR, received_at=at))
+    again = enrolled(ANNA, bert, change="changed", program="old_age_allow", received_at=at + timedelta(days=30))
+    await town.hear(again, suspected(ANNA), due(bert))
     for table in ("tasks", "cases"):
         rows = await town.rows(f"SELECT DISTINCT grid_code FROM {table}")
         assert [row["grid_code"] for row in rows] == [NEIGHBOUR + "001"]

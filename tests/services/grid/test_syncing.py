@@ -80,6 +80,7 @@ class TestSync:
     async def test_what_counted_until_an_earlier_report_came_stands_by_its_leaders_word_alone(
         self, town, member, verdict, state, stands
     ):
+        await town.hear(suspected(ANNA))
         task = await task_of(town, ANNA)
         late, early = visit(task, at=NOW - timedelta(hours=1)), visit(task, at=NOW - timedelta(days=1))
         del early["place"]
@@ -91,6 +92,7 @@ class TestSync:
         assert [each["revision"] for each in await standing(town)] == stands
         rows = await town.rows("SELECT state, not_by FROM tasks WHERE task_id = $1", UUID(str(task)))
         assert [tuple(row.values()) for row in rows] == [(state, [member])]
+        assert len(await town.rows("SELECT FROM case_steps WHERE action = 'visited'")) == 1
 
     async def test_a_half_cut_request_leaves_nothing(self, town, member):
         body = visit(await task_of(town, ANNA))
