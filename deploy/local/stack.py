@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from deploy import streams
 from deploy.local import caddy, connections, database, nats, postgres, sandbox, services
 from deploy.local.clients import CLIENTS, SERVICES, ClientCard
 from deploy.local.errors import InstalledError, MigrationError, PortInUseError, StackError, UnknownProcessError
@@ -292,6 +291,8 @@ class LocalStack:
         if self.options.own_nats:
             await self._start_own_nats()
         if self.options.nats and self.options.services:
+            from deploy import streams  # noqa: PLC0415  (half of all that is loaded, and servers alone have none)
+
             replicas = self.options.environment.get("WUGAN_STREAM_REPLICAS", "1")
             try:
                 await streams.make(self.nats_url(), replicas=int(replicas))
