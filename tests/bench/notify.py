@@ -5,33 +5,30 @@ partners' receivers are small servers in processes of their own, so that their w
 """
 
 import asyncio
-import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import numpy as np
 import orjson
 import pyarrow as pa
-import uvicorn
 import uvloop
 
-from deploy.local.probes import free_ports
 from services.notify.domain.delivery import Outgoing, Result
 from services.notify.jobs import Hooks, Sender
 from shared.contracts.events import CERTIFICATES_ISSUED, CONTACTS_CHANGED
 from shared.kit import arrow, migrations
 from shared.kit.clock import FixedClock, wall
 from shared.kit.db import Database
+from tests.bench.receiver import receiver
 from tests.services.notify.hooks import LOCAL, recorded, subscription, with_poster
 from tests.services.notify.world import MORNING, hear, make_deps, notice, sealed, sms_settings, table_message
 from tests.support.servers import shared_servers
@@ -42,57 +39,6 @@ _SHARDS = 16
 _PATIENCE = 60.0
 _SAID = "张建国您好！您已通过健在认证，有效期至2024年12月28日，3项待遇在此前无需办手续，还要核对的另行告知。电话12333。"
 _PATIENT = LOCAL.model_copy(update={"seconds": 60})
-
-
-class _Gateway:
-    """A provider as lean as one can be: reads a batch, answers about each, notes when a legal one came."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        body = b""
-        while True:
-            piece = await receive()
-            body += piece.get("body", b"")
-            if not piece.get("more_body"):
-                break
-        if not body:  # hung up
-            return
-        said = orjson.loads(body)
-        if "messages" in said:
-            answer = {"results": [{"id": each["id"], "status": "accepted"} for each in said["messages"]]}
-            if any(each["priority"] for each in said["messages"]):
-                Path(self._address).write_text(repr(wall()), encoding="utf-8")  # noqa: ASYNC240  (once)
-        else:
-            answer = {"challenge": said["data"].get("challenge")}
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": orjson.dumps(answer)})
-
-
-def _serve(port: int, noted: str) -> None:
-    uvicorn.run(_Gateway(noted), port=port, log_config=None, lifespan="off")
-
-
-@contextmanager
-def _gateway(noted: Path) -> Iterator[str]:
-    (port,) = free_ports("127.0.0.1", 1)
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, str(noted)), daemon=True)
-    process.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                httpx.post(url, content=b'{"messages": []}', timeout=1)
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.join()
 
 
 def _people(count: int) -> np.ndarray:
@@ -156,7 +102,7 @@ async def measure(database: Database, *, notices: int = NOTICES, events: int = E
     """The figures on an empty, migrated schema of notify."""
     with tempfile.TemporaryDirectory() as folder:
         noted = Path(folder) / "legal"
-        with _gateway(noted) as url:
+        with receiver(noted) as url:
             async with httpx.AsyncClient(trust_env=False) as client:
                 figures = await _notices(database, client, url, noted, notices)
                 figures["notices_per_second_by_hand"] = await _by_hand(database, client, url, notices)
