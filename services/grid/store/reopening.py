@@ -68,8 +68,8 @@ async def reopen_unmatched(
     has let the person go, and where people look into a suspicion.
 
     Returns:
-        subject, task_id, deadline_on and opened_by of the tasks that are open again, with grid_code, worker_id and the
-        closing_visit_id they had.
+        subject, task_id, deadline_on and opened_by of the tasks that are open again, with grid_code, worker_id, and the
+        closing_visit_id and not_by that they had.
     """
     newest = NEWEST.replace("{whom}", "p.subject = ANY($1)")
     return await tx.fetch(
@@ -102,13 +102,13 @@ async def reopen_unmatched(
                     AND v.status = 'concluded' AND v.result IN ('seen_alive', 'seen_by_video')
                     AND v.visited_at >= CASE WHEN $7 THEN last.created_at ELSE $3 END))
             RETURNING t.task_id, t.subject, t.deadline_on, t.opened_by, t.changed_at, old.worker_id AS before,
-                t.worker_id AS after, t.grid_code, old.closing_visit_id
+                t.worker_id AS after, t.grid_code, old.closing_visit_id, old.not_by
         ), noted AS (
             INSERT INTO task_hands (task_id, worker_id, until_at)
             SELECT task_id, before, changed_at FROM moved WHERE before <> after
         )
         SELECT uuid_send(subject) AS subject, uuid_send(task_id) AS task_id, deadline_on, opened_by, grid_code,
-            after AS worker_id, closing_visit_id FROM moved
+            after AS worker_id, closing_visit_id, not_by FROM moved
         """,  # noqa: S608  (our own words)
         list(subjects),
         list(again.outcomes),

@@ -94,7 +94,12 @@ async def follow_roster(tx: WriteTx, deps: Deps, moved: Mapping[UUID, bool], *, 
     """What is open about people goes where a roster now says that they live, if somebody has that grid."""
     changed = [subject for subject, has_changed in moved.items() if has_changed]
     await people.forget_relocations(tx, changed, before=received_at)
-    for subject, grid_code in (await people.addresses_of(tx, list(moved))).items():
+    await follow_addresses(tx, deps, list(moved))
+
+
+async def follow_addresses(tx: WriteTx, deps: Deps, subjects: Sequence[UUID]) -> None:
+    """What is open about people goes where they live by what is known now, if somebody has that grid."""
+    for subject, grid_code in (await people.addresses_of(tx, subjects)).items():
         grid = await roll.find_grid(tx, grid_code)
         if grid is None:
             continue

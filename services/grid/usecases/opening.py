@@ -30,8 +30,10 @@ async def knock_after_all(tx: WriteTx, deps: Deps, subjects: Sequence[UUID], aga
     for each in opened:
         closed_by = closing.get(each["closing_visit_id"])
         if closed_by is not None and closed_by.visit.result in SIGHTINGS:
-            who = closed_by.visit.worker_id
-            other = await cases.another_worker(tx, each["grid_code"] or "", [who]) if each["worker_id"] == who else None
-            await hands.bar(tx, UUID(bytes=each["task_id"]), who, other, deps.clock.now())
+            barred = {*each["not_by"], closed_by.visit.worker_id}
+            other = await cases.another_worker(tx, each["grid_code"] or "", barred)
+            for who in sorted(barred):
+                to = other if each["worker_id"] == who else None
+                await hands.bar(tx, UUID(bytes=each["task_id"]), who, to, deps.clock.now())
     for run in sorted({each["opened_by"] for each in opened}):
         await say_opened(tx, deps, [each for each in opened if each["opened_by"] == run], run=run)

@@ -19,6 +19,7 @@ from services.grid.store.visits import StoredVisit
 from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.casefeeding import FAMILY, feed_cases
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.keeping import follow_addresses
 from shared.contracts.events import VISIT_CONCLUDED, VISIT_WITHDRAWN, VisitConcluded, VisitWithdrawn
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
@@ -283,7 +284,11 @@ async def _withdraw(tx: WriteTx, deps: Deps, doubted: Sequence[StoredVisit]) -> 
             withdrawn_at=now,
         )
         await deps.outbox.say(tx, VISIT_WITHDRAWN, fact)
-    return await reopening.reopen_answered(tx, [each.visit.visit_id for each in doubted], now) if doubted else set()
+    if not doubted:
+        return set()
+    reopened = await reopening.reopen_answered(tx, [each.visit.visit_id for each in doubted], now)
+    await follow_addresses(tx, deps, sorted({each.subject for each in doubted}))
+    return reopened
 
 
 def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:

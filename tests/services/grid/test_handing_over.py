@@ -239,6 +239,20 @@ async def test_a_knock_that_is_opened_again_is_where_she_lives_now(town, task, w
     assert [tuple(row.values()) for row in rows] == [("dispatched", NEIGHBOUR, grid, await town.member_of(grid))]
 
 
+async def test_what_a_doubted_report_had_closed_is_open_again_where_she_lives_now(town, task):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    member = await town.member_of(VILLAGE + "001")
+    await told(town, member, visit(task))
+    moved = enrolled(ANNA, change="changed", village=NEIGHBOUR, received_at=NOW + timedelta(days=1))
+    await town.hear(enrolled(ANNA), moved)
+    early = visit(task, at=NOW - timedelta(hours=1))
+    del early["place"]
+    assert (await told(town, member, early))["task_state"] == "submitted"
+    rows = await town.rows("SELECT grid_code, worker_id FROM tasks")
+    grid = NEIGHBOUR + "001"
+    assert [tuple(row.values()) for row in rows] == [(grid, await town.member_of(grid))]
+
+
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:00Z", "0001-01-01T00:00:00+14:00"])
 async def test_a_day_that_is_none_is_refused(town, task, day):
     answer = await town.ask(

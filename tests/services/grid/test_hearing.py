@@ -192,10 +192,14 @@ class TestRevocation:
         closed = "SELECT state, outcome FROM tasks"
         assert (await town.rows(closed))[0]["outcome"] == "seen_alive"  # nothing is said against what he saw
         await town.hear(certified(ANNA, certificate=FAKE, channel="home", said_at=NOW + timedelta(minutes=1)))
+        leader = await town.holder_of(VILLAGE + "001", "leader")
+        async with town.database.write() as tx:
+            await tx.run("UPDATE tasks SET not_by = $1", [leader])  # whose report had been sent back before
         await town.hear(revoked(ANNA, FAKE))
         rows = await town.rows("SELECT state, outcome, worker_id, not_by FROM tasks")
-        leader = await town.holder_of(VILLAGE + "001", "leader")
-        assert [tuple(row.values()) for row in rows] == [("dispatched", None, leader, [task["worker_id"]])]
+        neighbour = await town.member_of(VILLAGE + "002")
+        assert [(*row.values(),)[:3] for row in rows] == [("dispatched", None, neighbour)]
+        assert set(rows[0]["not_by"]) == {leader, task["worker_id"]}
 
     async def test_whom_every_roster_let_go_nobody_is_sent_to(self, town):
         await town.import_grids()
