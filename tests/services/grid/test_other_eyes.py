@@ -139,8 +139,9 @@ class TestCase:
         town.clock.move(timedelta(days=2))
         return str(found["worker_id"])
 
-    @pytest.mark.parametrize("duty", ["member", "leader"])
-    @pytest.mark.parametrize("event", [{}, {"kind": "suspected_missing", "event_on": None}])
+    @pytest.mark.parametrize(
+        ("duty", "event"), [("member", {}), ("leader", {"kind": "suspected_missing", "event_on": None})]
+    )
     async def test_who_saw_her_in_the_time_that_it_doubts_stays_out_of_it(self, village, duty, event):
         who = await village.holder_of(FIRST, duty)
         seen = village.leader(who) if duty == "leader" else village.member(who)
