@@ -80,7 +80,7 @@ def test_every_row_of_the_back_pay_table_is_used_by_a_program():
 def test_every_stop_of_a_program_can_be_lifted_for_some_reason():
     stops = {Effect.SUSPEND, Effect.TERMINATE}
     for code, program in load().items():
-        events = {EndingEvent.OWN_REQUEST: Effect.SUSPEND} | program.versions[-1].events
+        events = {EndingEvent.OWN_REQUEST: Effect.SUSPEND, **program.versions[-1].events}
         for event, effect in events.items():
             if effect in stops:
                 assert lifted_by(event, ended=effect is Effect.TERMINATE), (code, event)

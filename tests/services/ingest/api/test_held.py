@@ -104,8 +104,8 @@ async def test_a_row_says_when_an_enrolment_has_ended_in_a_delta_too(town):
     held = (await town.enrol(roster(range(1, 11), 停止享受年月=["2023-10-31"] * 10), mode="delta")).json()
     assert (held["code"], held["counts"]["ending"]) == ("roster_held", 10)
     # Sent again when the day has come, the very same file is no repetition.
-    for days, ended in ((60, 0), (1, 1)):
-        town.deps.platform.clock.move(timedelta(days=days))
+    for later, ended in ((60, 0), (1, 1)):
+        town.deps.platform.clock.move(timedelta(days=later))
         assert (await town.enrol(columns, mode="delta")).json()["ended"] == ended
 
 

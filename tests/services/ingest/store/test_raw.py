@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from services.ingest.store import raw
 from services.ingest.store.problems import KeptFileBrokenError, StorageFullError
@@ -89,6 +90,7 @@ async def test_a_damaged_file_is_told_and_replaced_when_it_comes_again(tmp_path,
 
 async def test_room_that_is_missed_only_when_a_file_is_closed_is_missed(tmp_path, monkeypatch):
     class Late(io.BytesIO):
+        @override
         def close(self) -> None:
             raise OSError(errno.EDQUOT, "over quota")
 

@@ -104,6 +104,7 @@ def test_whatever_is_decided_on_a_benefit_has_a_way_out():
         elif benefit.announced:
             # Whoever is paid while a stop is announced can be stopped by it, and by nothing nobody told him of.
             assert benefit.status is Status.NOTICE, benefit
+            assert benefit.holder is not None
             assert after(benefit.status, STEPS[benefit.holder], TWO) in STOPPED
         # What is announced over a suspension can be carried out over it.
         if benefit.status is Status.SUSPENDED:
