@@ -29,8 +29,8 @@ from shared.kit.telemetry import mask_text
 from shared.kit.workdays import after_working_days
 
 _UPHELD = "异议成立"
-_STANDS = frozenset({DecisionState.NOTICE, DecisionState.EFFECTIVE})
 _SAYS_NOTHING_OF_A_STOP = frozenset({ObjectionAbout.LOOK, ObjectionAbout.ARREARS, ObjectionAbout.OVERPAYMENT})
+_AGAINST_A_STOP = frozenset({ObjectionAbout.INTENDED_STOP, ObjectionAbout.STOP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,31 +160,51 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         raise FourEyesError(detail)
     state = ObjectionState.UPHELD if given.upheld else ObjectionState.DISMISSED
     decided = await _decision_of(tx, found)
+    # Who lives after all hears the answer himself: that he does is said first.
+    taken_back = given.upheld and await _take_back(deps, tx, found, decided, caller, given)
+    if given.alive_on is not None and not taken_back:
+        detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
+        raise MalformedError(detail)
+    # What was proposed over a stop in effect says nothing of that one.
+    against = None if taken_back and decided and decided.state is DecisionState.EFFECTIVE else decided
     answered = replace(
         found,
-        decision_id=decided.decision_id if decided else None,
+        decision_id=against.decision_id if against else None,
         state=state,
         answered_by=caller.user,
         answered_at=deps.clock.now(),
         answer=mask_text(given.words),
     )
     await objections.answer_objection(tx, deps.vault, answered)
-    # Who lives after all hears the answer himself: that he does is said first.
-    taken_back = given.upheld and await _take_back(deps, tx, answered, decided, caller, given)
-    if given.alive_on is not None and not taken_back:
-        detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
-        raise MalformedError(detail)
     await _tell(deps, tx, found, upheld=given.upheld)
     return answered
 
 
 async def _decision_of(tx: WriteTx, objected: Objection) -> Decided | None:
-    """The decision an objection is against: one that stands, though it was made only after the person had spoken."""
+    """The decision an objection is against: one that stands, though it was made only after the person had spoken.
+
+    What was in effect when he spoke is not what he means where an end is announced over it since.
+    """
     decided = await decisions.find_decision(tx, objected.decision_id) if objected.decision_id else None
-    if objected.about in _SAYS_NOTHING_OF_A_STOP or (decided is not None and decided.state in _STANDS):
+    first = _first(objected.about)
+    if objected.about in _SAYS_NOTHING_OF_A_STOP or (decided and decided.state in {DecisionState.NOTICE, first}):
         return decided
-    standing = await mine.standing_decision(tx, objected.subject, objected.program, _first(objected.about))
-    return await decisions.find_decision(tx, standing) if standing else decided
+    standing = await mine.standing_decision(tx, objected.subject, objected.program, first)
+    newer = await decisions.find_decision(tx, standing) if standing else None
+    if newer is None or (_in_effect(decided) and newer.state is not first):
+        return decided
+    return newer
+
+
+def _in_effect(decided: Decided | None) -> bool:
+    return decided is not None and decided.state is DecisionState.EFFECTIVE
+
+
+def _reaches_proposals(objected: Objection, decided: Decided | None) -> bool:
+    """Whether it is against what is only proposed: nothing is announced, and it is against no stop in effect."""
+    if decided is not None and decided.state is DecisionState.NOTICE:
+        return False
+    return not (_in_effect(decided) and objected.about is ObjectionAbout.STOP)
 
 
 async def _take_back(
@@ -201,21 +221,27 @@ async def _take_back(
         else:
             await give_up_alive(deps, tx, decided, alive_on)
         return True
-    if decided is not None and decided.state is DecisionState.EFFECTIVE:
+    if not _reaches_proposals(objected, decided):
         return False
+    falls = await _proposals_against(tx, objected, given)
+    for each in falls:
+        await reject(deps, tx, each.proposal_id, caller, alive_on, _UPHELD)
+    return bool(falls)
+
+
+async def _proposals_against(tx: WriteTx, objected: Objection, given: Answer) -> list[Proposal]:
+    """What is proposed and falls with an objection that is upheld."""
     waiting = await decisions.list_waiting(tx, objected.subject, objected.program)
-    if alive_on is None:
+    if given.alive_on is None:
         # What he asked for himself he takes back himself.
         proposed = [each for each in waiting if each.opened_at <= objected.received_at]
-        waiting = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
-        _require_word(given, waiting)
-    else:
-        # With the first every other falls that says he had died before that day.
-        dead = [each for each in waiting if each.reason in ENDS_LIFE]
-        waiting = [each for each in dead if each.event_on is None or each.event_on < alive_on][:1] or dead[:1]
-    for each in waiting:
-        await reject(deps, tx, each.proposal_id, caller, alive_on, _UPHELD)
-    return bool(waiting)
+        proposed = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
+        _require_word(given, proposed)
+        # That a number was wrong says nothing of what people found besides.
+        return proposed if objected.about in _AGAINST_A_STOP else []
+    # With the first every other falls that says he had died before that day.
+    dead = [each for each in waiting if each.reason in ENDS_LIFE]
+    return [each for each in dead if each.event_on is None or each.event_on < given.alive_on][:1] or dead[:1]
 
 
 def _require_word(given: Answer, stops: Iterable[Decided | Proposal]) -> None:
@@ -250,7 +276,7 @@ async def _involved(deps: Deps, tx: WriteTx, found: Objection) -> set[str]:
     if decided is not None:
         against.append(await decisions.find_proposal(tx, decided.proposal_id))
         involved.add(decided.confirmed_by)
-    if decided is None or decided.state not in _STANDS:
+    if _reaches_proposals(found, decided):
         against += await decisions.list_waiting(tx, found.subject, found.program)
     for each in filter(None, against):
         involved |= {each.opened_by, each.decided_by}

@@ -6,7 +6,7 @@ import pytest
 
 from services.recognition.domain.programs import EndingEvent
 from services.recognition.store import lookups
-from tests.services.recognition.rights import Officers, stop_verified, tell
+from tests.services.recognition.rights import GROUNDS, Officers, stop_verified, tell
 from tests.services.recognition.test_owed import carry_out, lift, proposal
 from tests.services.recognition.world import (
     DIVISION,
@@ -50,6 +50,25 @@ async def test_an_end_announced_over_a_suspension_outlives_it(world, http, issue
     world.deps.clock.move(timedelta(days=31))
     assert (await officers.post(f"/v1/decisions/{second}:{verb}")).status_code == 200
     assert (await enrolment_of(world))[0] == status
+
+
+@pytest.mark.parametrize(("about", "announced"), [("data", True), ("intended_stop", False)])
+async def test_an_objection_upheld_takes_back_the_end_found_over_a_suspension(
+    world, http, issuer, officers, about, announced
+):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind="suspected_incarceration"))
+    await carry_out(world, officers, SHE, PROGRAM)
+    await world.hear(concluded(SHE, "confirmed"))
+    body = {"program": PROGRAM, "about": about, "said": "我还活着"}
+    she = issuer.headers("me.write", role="citizen", user=str(SHE))
+    made = (await http.post("/v1/me/objections", json=body, headers=she)).json()
+    path, death = f"/v1/objections/{made['objection_id']}:answer", await proposal(officers, PROGRAM)
+    await (officers.decided(death) if announced else officers.post(f"/v1/proposals/{death}:decide", body=GROUNDS))
+    answer = {"upheld": True, "answer": "您健在", "alive_on": "2023-12-02"}
+    assert (await officers.post(path, body=answer)).json()["code"] == "four_eyes"
+    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    assert [each["status"] for each in await world.rows("SELECT status FROM enrolment")] == ["suspended"]
+    assert (await officers.get("/v1/work")).json()["counts"] == {}
 
 
 async def test_a_second_suspension_is_announced_to_nobody_who_is_suspended(world, officers):

@@ -102,6 +102,16 @@ async def test_an_objection_made_before_the_decision_counts_against_it(world, of
     ]
 
 
+async def test_an_objection_about_something_else_leaves_what_people_found_to_be_decided(world, officers, http, issuer):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind="suspected_incarceration", hours=0))
+    body = {"program": "resident_pension", "about": "other", "said": "电话号码错了"}
+    citizen = issuer.headers("me.write", role="citizen", user=str(SHE))
+    made = (await http.post("/v1/me/objections", json=body, headers=citizen)).json()
+    answer = {"upheld": True, "answer": "已更正"}
+    assert (await officers.post(f"/v1/objections/{made['objection_id']}:answer", body=answer)).status_code == 200
+    assert await kinds(officers) == ["decide"]
+
+
 async def test_an_objection_upheld_against_a_stop_in_effect_leads_to_its_lifting(world, officers, http, issuer):
     await overpaid(world, officers)
     citizen = issuer.headers("me.read", "me.write", role="citizen", user=str(SHE))
