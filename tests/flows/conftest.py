@@ -78,6 +78,7 @@ class City:
         tables: digests of what the run decided.
         twice: what somebody was told twice, in words.
         months: in which each person was last seen.
+        certified: how many people were told that they are.
     """
 
     run: Shown | Run
@@ -85,6 +86,7 @@ class City:
     tables: Mapping[str, Table]
     twice: list[str]
     months: Mapping[str, str | None]
+    certified: int
 
     @property
     def logs(self) -> Path:
@@ -107,6 +109,7 @@ async def looked_at(run: Shown | Run, result: Result) -> City:
         tables=await decided.tables_of(url),
         twice=await told.twice(url, run.stack.folder.root / "sandbox"),
         months=await told.months(url),
+        certified=await told.certified(url),
     )
 
 

@@ -22,6 +22,7 @@ GROUP BY message_id, channel HAVING count(*) > 1
 """,
 }
 _MONTHS = "SELECT subject, to_char(as_of, 'YYYY-MM') AS month FROM recognition.standing WHERE NOT under_review"
+_CERTIFIED = "SELECT count(DISTINCT subject) FROM notify.message WHERE template = 'certified'"
 _TEXTS = """
 SELECT id, sum(differed) FROM sms GROUP BY id HAVING sum(differed) > 0 OR count(DISTINCT "to" || ' ' || text) > 1
 """
@@ -36,6 +37,15 @@ async def twice(url: str, sandbox: Path) -> list[str]:
         await connection.close()
     with contextlib.closing(sqlite3.connect(sandbox / "sandbox.sqlite3")) as kept:
         return found + [f"texts: {row}" for row in kept.execute(_TEXTS)]
+
+
+async def certified(url: str) -> int:
+    """How many people were told that they are certified, however often that came to hold for longer."""
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval(_CERTIFIED))
+    finally:
+        await connection.close()
 
 
 async def months(url: str) -> Mapping[str, str | None]:
