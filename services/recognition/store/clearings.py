@@ -36,10 +36,10 @@ async def was_cleared(
 
 
 async def is_cleared(tx: ReadTx, decision_id: UUID) -> bool:
-    """Whether people have found that what a decision rests on is not so."""
+    """Whether people have found that what a decision rests on never was so."""
     rows = await tx.fetch(
         "SELECT FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id "
-        "CROSS JOIN LATERAL clearings(d.subject, d.reason, d.event_on, p.opened_at) WHERE d.decision_id = $1 LIMIT 1",
+        "CROSS JOIN LATERAL refutations(d.subject, d.reason, d.event_on, p.opened_at) WHERE d.decision_id = $1 LIMIT 1",
         decision_id,
     )
     return bool(rows)
@@ -53,8 +53,20 @@ async def withdraw_cleared(tx: WriteTx, subject: UUID, at: datetime, case_id: UU
     await tx.run(
         "UPDATE proposal p SET state = 'withdrawn', closed_at = $2 WHERE subject = $1 AND state IN ('open', 'decided') "
         "AND opened_at <= $2 AND (case_id = $3 OR origin <> 'double_receipt' "
-        "AND EXISTS (SELECT FROM clearings(p.subject, p.reason, p.event_on, p.opened_at)))",
+        "AND EXISTS (SELECT FROM refutations(p.subject, p.reason, p.event_on, p.opened_at)))",
         subject,
         at,
         case_id,
+    )
+
+
+async def withdraw_over(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
+    """Close what would stop one program's benefit again for what is over; what ends it for good stays."""
+    await tx.run(
+        "UPDATE proposal p SET state = 'withdrawn', closed_at = $3 WHERE subject = $1 AND program = $2 "
+        "AND state IN ('open', 'decided') AND effect <> 'terminate' AND origin <> 'double_receipt' "
+        "AND EXISTS (SELECT FROM clearings(p.subject, p.reason, p.event_on, p.opened_at))",
+        subject,
+        program,
+        at,
     )

@@ -90,6 +90,26 @@ async def list_verified_of(tx: ReadTx, subject: UUID, reasons: Sequence[EndingEv
     return await tx.fetch(_VERIFIED_OF, list(reasons), subject)
 
 
+_FOUND_AT = """
+SELECT COALESCE((SELECT concluded_at FROM finding WHERE case_id = $1), max(at)) AS at FROM (
+    SELECT concluded_at FROM citizen_request
+    WHERE $1::uuid IS NULL AND subject = $2 AND kind = 'stop' AND confirmed AND verified_reason = ANY ($3)
+        AND verified_on IS NOT DISTINCT FROM $4::date
+    UNION ALL
+    SELECT opened_at FROM proposal
+    WHERE $1::uuid IS NULL AND subject = $2 AND origin = 'stop_request' AND reason = ANY ($3)
+        AND event_on IS NOT DISTINCT FROM $4::date
+) found (at)
+"""
+
+
+async def found_at(
+    tx: ReadTx, case_id: UUID | None, subject: UUID, reasons: Sequence[EndingEvent], event_on: date | None
+) -> datetime | None:
+    """When people found what a list names: by its case, else by a request of that day; None where nobody here knows."""
+    return (await tx.fetch(_FOUND_AT, case_id, subject, list(reasons), event_on))[0]["at"]
+
+
 _OPEN = """
 INSERT INTO proposal (proposal_id, subject, program, case_id, reason, effect, event_on, stops_from, opened_at, origin,
                       origin_id, opened_by, sealed_ground)

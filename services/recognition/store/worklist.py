@@ -28,14 +28,18 @@ UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-CROSS JOIN LATERAL (SELECT max(at) AS at FROM clearings(d.subject, d.reason, d.event_on, p.opened_at)) c
+CROSS JOIN LATERAL (SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)) c
 WHERE c.at IS NOT NULL AND d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
 SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
     AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
-CROSS JOIN LATERAL (SELECT max(at) AS at FROM clearings(d.subject, d.reason, d.event_on, p.opened_at)) c
-WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.effect IN ('suspend', 'terminate') AND d.program = ANY ($1)
+CROSS JOIN LATERAL (
+    SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)
+    UNION ALL
+    SELECT max(at) FROM clearings(d.subject, d.reason, d.event_on, p.opened_at) WHERE d.effect <> 'terminate'
+    ORDER BY at NULLS LAST LIMIT 1) c
+WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.program = ANY ($1)
 UNION ALL
 SELECT CASE d.state WHEN 'notice' THEN 'withdraw' ELSE 'resume' END,
        d.decision_id, d.subject, d.program, d.reason, c.issued_on::timestamptz, NULL, NULL
@@ -68,6 +72,9 @@ FROM objection o JOIN decision d ON d.decision_id = o.decision_id
 WHERE o.state = 'upheld' AND o.about NOT IN ('look', 'arrears', 'overpayment') AND d.state = 'effective'
     AND d.program = ANY ($1)
     AND NOT EXISTS (SELECT FROM proposal p CROSS JOIN LATERAL clearings(d.subject, d.reason, d.event_on, p.opened_at)
+                    WHERE p.proposal_id = d.proposal_id AND d.effect <> 'terminate')
+    AND NOT EXISTS (SELECT FROM proposal p
+                    CROSS JOIN LATERAL refutations(d.subject, d.reason, d.event_on, p.opened_at)
                     WHERE p.proposal_id = d.proposal_id)
 UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL

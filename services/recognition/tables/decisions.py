@@ -42,7 +42,7 @@ CLEARING = sa.Table(
     sa.Column("until_on", sa.Date, comment="last day of which it speaks"),
     sa.Column("about_at", INSTANT, comment="when what names no day, and is not so, was found; null where it was dated"),
     sa.Column("found_at", INSTANT, nullable=False, comment="what was found later stands"),
-    sa.Column("lives", sa.Boolean, nullable=False, comment="whether officers found that the person lives"),
+    sa.Column("lives", sa.Boolean, nullable=False, comment="whether it never was so: the person lives"),
     sa.CheckConstraint("num_nonnulls(until_on, about_at) > 0", name="speaks"),
     comment="What officers found not to be so",
 )

@@ -46,7 +46,7 @@ from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.recovering import cancel_overpayment
-from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.reviews import end_review, note_over
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
 from shared.contracts.events.recognition import ENROLMENT_RESUMED, ENROLMENT_SUSPENDED
@@ -114,6 +114,7 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:
         also = await _make_amends(deps, tx, decided, caller, why)
+    await note_over(deps, tx, decided, why.reason, why.passed_on)
     await end_review(deps, tx, decided.subject, decided.proposal_id)
     return Lifted(
         decided=await get_decision(tx, decision_id, caller),

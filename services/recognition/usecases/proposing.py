@@ -162,16 +162,19 @@ async def propose_overdue(deps: Deps, tx: WriteTx, run: Run, shard: int) -> int:
 async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
     """Take in a village's signed list: what a case has not proposed yet is proposed now; nothing stops by it.
 
-    Nor does it end a review: scoring hears of no list, and would not say again what else stays open.
+    Nor does it end a review: scoring hears of no list, and would not say again what else stays open. A list finds
+    nothing itself: what people have found not to be so since the finding it names stays so, however late it is signed.
     """
     people = sorted(fact.confirmed, key=lambda each: each.subject)
     for shard in sorted({each.subject.hex[0] for each in people}):
         await certificates.lock_shard(tx, shard)
     for person in people:
         reason = _REASON_OF[person.kind]
-        if await clearings.was_cleared(tx, person.subject, reason, person.event_on, fact.locked_at):
+        about = (person.subject, sorted(together(reason)), person.event_on)
+        found_at = await proposals.found_at(tx, person.case_id, *about) or fact.locked_at
+        if await clearings.was_cleared(tx, person.subject, reason, person.event_on, found_at):
             continue
-        await _propose_reported(deps, tx, person, fact.locked_at)
+        await _propose_reported(deps, tx, person, found_at)
 
 
 async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at: datetime) -> None:

@@ -5,9 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import uuid_utils.compat as uuids
+
+from services.recognition.domain.clearings import Clearing, lived_until, over_for
 from services.recognition.domain.enrolments import Status
+from services.recognition.domain.programs import SuspensionReason
 from services.recognition.domain.standing import Finding
 from services.recognition.store import certificates, clearings, decisions
+from services.recognition.store.decisions import Decided
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
 from services.recognition.usecases.proposing import propose_waiting, reasons_of, together
@@ -41,6 +46,30 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
         found = {kind: max(some) for kind, some in days.items() if some}
         await _clear(tx, subject, found, deps.clock.now())
     await announce(deps, tx, [subject])
+
+
+async def note_over(deps: Deps, tx: WriteTx, decided: Decided, passed: SuspensionReason, passed_on: date) -> None:
+    """Who is free, or has come back, is not stopped for the same anew, though others found it, too.
+
+    What began on that day or since stands, and so does what other departments make of it: they may have paid while it
+    lasted.
+    """
+    reasons = over_for(decided.reason, passed, together(decided.reason))
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    if not reasons or proposal is None:
+        return
+    now = deps.clock.now()
+    made = Clearing(
+        clearing_id=uuids.uuid7(),
+        subject=decided.subject,
+        reasons=tuple(sorted(reasons)),
+        until_on=lived_until(passed_on),
+        about_at=proposal.opened_at if decided.event_on is None else None,
+        found_at=now,
+        lives=False,
+    )
+    await clearings.add(tx, made)
+    await clearings.withdraw_over(tx, decided.subject, decided.program, now)
 
 
 async def review_alive(tx: WriteTx, subject: UUID, until_on: date, now: datetime) -> None:

@@ -12,9 +12,9 @@ from services.recognition.store import clearings
 from services.recognition.usecases import decide, lifting, objecting, stopping
 from services.recognition.usecases.lifting import Lift
 from services.recognition.usecases.objecting import Answer
-from shared.contracts.events.grid import CASE_CONCLUDED, CaseConcluded
+from shared.contracts.events.grid import CASE_CONCLUDED, CaseConcluded, ConfirmedPerson
 from shared.kit.auth import Caller
-from tests.services.recognition.rights import stop_verified, tell
+from tests.services.recognition.rights import locked, stop_verified, tell
 from tests.services.recognition.world import NOW, concluded, enrolled, enrolment, message, subject
 
 pytestmark = pytest.mark.db
@@ -200,3 +200,54 @@ async def test_what_an_open_proposal_for_a_false_death_stood_before_is_proposed_
     at = on(world, date(2024, 1, 20))
     await world.hear(case(who, "false_death", at, seen_on=SEEN))
     assert [each["event_on"] for each in await world.rows(_HELD, who)] == [DIED]
+
+
+async def request(world, who: UUID, reason: str, event_on: date, at: datetime) -> None:
+    """People verify what a relative has said of her."""
+    async with world.deps.database.write() as tx:
+        await tx.run(_ASKED, request_id := uuid4(), who, NOW)
+    told = {"relation": "child", "reason": reason, "event_on": event_on, "programs": [], "concluded_at": at}
+    await world.hear(stop_verified(who, request_id=request_id, **told))
+
+
+def jailed(who: UUID, at: datetime, event_on: date = FALSE):
+    return case(who, "confirmed", at, kind="suspected_incarceration", event_on=event_on)
+
+
+async def test_who_was_released_is_not_stopped_anew_for_the_prison_that_others_found_too(world):
+    found = {number: subject(number) for number in range(4)}  # by a case, a request, one that waits; and another prison
+    stopped = {}
+    for number, who in found.items():
+        cases = [jailed(who, NOW) for _ in range(2 if number == 2 else 1)]
+        await world.hear(*(enrolled(enrolment(who), program=each) for each in THREE), *cases)
+        stopped[number] = await announced(world, who, THREE[0], "imprisonment")
+        await tell(world, who)
+    on(world, date(2023, 12, 3))
+    for decision in stopped.values():
+        assert await carry_out(world, decision, THREE[0]) == "effective"
+    at, free = on(world, date(2024, 3, 1)), date(2024, 2, 20)
+    await world.hear(jailed(found[0], at), jailed(found[3], at, free))
+    await request(world, found[1], "imprisonment", FALSE, at)
+    for number, who in found.items():
+        async with world.deps.database.write() as tx:
+            why = Lift(reason=SuspensionReason.IMPRISONMENT, passed_on=free, requested_on=None)
+            await lifting.lift(world.deps, tx, stopped[number], officer(THREE[0], 3), why)
+        held = {(each["program"], each["event_on"]) for each in await world.rows(_HELD, who)}
+        mine = {each for each in held if each[0] == THREE[0]}
+        assert mine == ({(THREE[0], free)} if number == 3 else set()), number
+        assert (THREE[2], FALSE) in held, "another department may have paid him meanwhile"
+
+
+@pytest.mark.parametrize("by", ["request", "case"])
+async def test_a_villages_list_brings_no_death_back_that_was_found_to_be_none_before_it_was_signed(world, by):
+    who = subject(1)
+    await world.hear(*(enrolled(enrolment(who), program=each) for each in THREE[:2]))
+    heard = case(who, "confirmed", NOW, event_on=FALSE)
+    await (request(world, who, "death", FALSE, NOW) if by == "request" else world.hear(heard))
+    on(world, date(2023, 12, 20))
+    await give_up(world, "reject", who, THREE[0], await proposed(world, who, THREE[0]))
+    await world.hear(enrolled(enrolment(who), program="vet_war"))
+    case_id = None if by == "request" else CaseConcluded.model_validate_json(heard.body).case_id
+    named = ConfirmedPerson(subject=who, kind="suspected_death", case_id=case_id, event_on=FALSE)
+    await world.hear(locked(named, at=on(world, date(2024, 1, 3))))
+    assert await world.rows(_HELD, who) == []

@@ -139,22 +139,24 @@ async def test_a_false_death_restores_where_one_department_lifts_and_waits_in_th
 ):
     three = ("resident_pension", "old_age_allow", "vet_war")
     await world.hear(
-        *(enrolled(enrolment(she), program=program) for program in three), assessed(assessment(she)),
+        *(enrolled(enrolment(she), program=program) for program in (*three, "dibao")), assessed(assessment(she)),
         concluded(she, "confirmed"),
     )  # fmt: skip
-    hrss, civil = (Officers(http, issuer, programs=[program]) for program in three[:2])
+    hrss, civil = (Officers(http, issuer, programs=codes) for codes in (three[:1], ["old_age_allow", "dibao"]))
     first = await carry_out(world, hrss, she, "resident_pension")
     second = await carry_out(world, civil, she, "old_age_allow")
+    lowered = await civil.decided(await proposal(civil, "dibao"))
     assert (await civil.get("/v1/work")).json()["counts"] == {}
 
     lifted = (await lift(hrss, first, "false_death", "2024-01-01")).json()
     assert (lifted["decision"]["state"], lifted["also"]) == ("lifted", [])
-    assert (await civil.get("/v1/work")).json()["counts"] == {"reinstate": 1}
+    assert (await civil.get("/v1/work")).json()["counts"] == {"reinstate": 2}
     # What nobody had decided falls with it; the other department's stop is its own to lift.
     assert await stands(*three, month="2024-01") == {
         "resident_pension": ("pay", "recognised"), "old_age_allow": ("stop", "unknown"), "vet_war": ("pay", "recognised"),
     }  # fmt: skip
-    assert (await lift(civil, second, "false_death", "2024-01-01")).status_code == 200
+    assert (await lift(civil, second, "false_death", "2024-01-01")).json()["also"] == [lowered]
+    assert (await civil.get("/v1/work")).json()["counts"] == {}
     assert await stands("old_age_allow", month="2024-01") == {"old_age_allow": ("pay", "recognised")}
 
 
@@ -293,7 +295,7 @@ async def test_a_second_suspension_waits_until_the_first_is_lifted(  # noqa: PLR
         await world.hear(besides if program == meanwhile else concluded(she, "confirmed", kind=meanwhile))
         await officers.post(f"/v1/proposals/{await proposal(officers, program)}:reject")
     assert await officers.proposals() == []
-    await lift(officers, stopped, why, "2023-12-01")
+    await lift(officers, stopped, why, "2023-11-10")
     assert [each["reason"] for each in await officers.proposals()] == [waits]
 
 
