@@ -121,9 +121,10 @@ def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
 def paid_again_from(reason: SuspensionReason, rule: ArrearsRule, passed_on: date, lifted_on: date) -> date:
     """First month of the ordinary run again: until an officer lifts the stop, every run is told to stop.
 
-    What is owed of the months of a stop is therefore owed up to that day, whenever the person passed.
+    What is owed of the months of a stop is therefore owed with the month of that day, whenever the person passed: its
+    run may have been told before, and one that comes later pays nothing twice.
     """
-    return resumes_from(reason, passed_on if rule in _NOT_DUE else lifted_on)
+    return resumes_from(reason, passed_on) if rule in _NOT_DUE else next_month(lifted_on)
 
 
 def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> int:

@@ -1,11 +1,12 @@
 """Payments programs have confirmed."""
 
 from datetime import date
+from uuid import UUID
 
 import pyarrow as pa
 
 from services.recognition.domain.months import next_month
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS heard_payment (
@@ -30,3 +31,23 @@ async def save_payments(tx: WriteTx, payments: pa.Table) -> None:
     await tx.run(
         f"INSERT INTO payment ({names}) SELECT {names} FROM heard_payment ON CONFLICT DO NOTHING"  # noqa: S608
     )
+
+
+async def newest_period(tx: ReadTx, subject: UUID, program: str, *, lists_until: date) -> date | None:
+    """The newest period a person was paid for, or that a list was advised for; None without any.
+
+    Args:
+        tx: the transaction.
+        subject: the person.
+        program: the benefit.
+        lists_until: later periods are only asked about yet.
+    """
+    rows = await tx.fetch(
+        "SELECT GREATEST((SELECT max(month) FROM payment WHERE subject = $1 AND program = $2), "
+        "(SELECT max(month) FROM payrun WHERE program = $2 AND state IN ('advised', 'recording') AND month <= $3)) "
+        "AS month",
+        subject,
+        program,
+        lists_until,
+    )
+    return rows[0]["month"]  # type: ignore[no-any-return]

@@ -45,7 +45,7 @@ from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.recovering import cancel_overpayment
+from services.recognition.usecases.recovering import cancel_overpayment, open_overpayment
 from services.recognition.usecases.reviews import end_review, note_over
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
@@ -153,6 +153,9 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     if enrolment.decision_id != decided.decision_id:
         detail = "Another decision stops this benefit by now: lift that one."
         raise ConflictError(detail)
+    if _rule(deps, decided.program, why.reason, deps.clock.today()) is ArrearsRule.FROM_REQUEST:
+        # What was confirmed until now was paid once too often by what is paid back; the stop will not hold it any more.
+        await open_overpayment(deps, tx, decided)
     ended = enrolment.status is Status.TERMINATED
     beneath = await decisions.list_beneath(tx, decided) if ended else []
     answers = ANSWERS.get(why.reason, {})

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from services.recognition.domain.arrears import GOES_ON
 from services.recognition.domain.enrolments import Status, Step
-from services.recognition.domain.months import whole_month
-from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
+from services.recognition.domain.months import month_number, month_start, next_month, whole_month
+from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason, period_months
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, clearings, decisions, objections
+from services.recognition.store import certificates, clearings, decisions, objections, payments
 from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
@@ -66,7 +66,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     expect_decision(decided, DecisionState.NOTICE)
     await certificates.lock_shard(tx, shard_of(decided.subject))
     await _may_stop(deps, tx, decided)
-    decided = await _not_before(tx, decided, deps.clock.today())
+    decided = await _not_before(deps, tx, decided)
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
     step = STEPS[decided.effect]
     status = step_after(enrolment.status, step, decided)
@@ -78,10 +78,16 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     return await get_decision(tx, decision_id, caller)
 
 
-async def _not_before(tx: WriteTx, decided: Decided, today: date) -> Decided:
-    """Lateness takes nothing back: the months until it is carried out were paid by our own advice."""
-    first = whole_month(today)
-    if decided.reason is not EndingEvent.OVERDUE or first <= decided.stops_from:
+async def _not_before(deps: Deps, tx: WriteTx, decided: Decided) -> Decided:
+    """Lateness takes nothing back: what was paid until it is carried out, or is about to be, was by our own advice."""
+    if decided.reason is not EndingEvent.OVERDUE:
+        return decided
+    today = deps.clock.today()
+    newest = await payments.newest_period(tx, decided.subject, decided.program, lists_until=next_month(today))
+    months = period_months(deps.programs[decided.program].paid)
+    unpaid = month_start(month_number(newest) + months) if newest else decided.stops_from
+    first = max(whole_month(today), unpaid)
+    if first <= decided.stops_from:
         return decided
     await decisions.set_stops_from(tx, decided.decision_id, first)
     return replace(decided, stops_from=first)

@@ -202,10 +202,10 @@ async def test_a_false_death_is_made_good_everywhere_in_one_step(world, officers
 
     body = {"reason": "false_death", "passed_on": "2024-01-02"}
     lifted = (await officers.post(f"/v1/decisions/{first}:lift", body=body)).json()
-    assert (lifted["paid_again_from"], set(lifted["also"])) == ("2024-01-01", {second, announced})
+    assert (lifted["paid_again_from"], set(lifted["also"])) == ("2024-02-01", {second, announced})
     assert (await http.get("/v1/figures", headers=operator)).json()["payments_stopped"] == 0
-    # September was paid and is not claimed back, so only the three months after it are owed.
-    assert lifted["arrears_fen"] == 3 * 20_000
+    # September was paid and is not claimed back, so only the four months after it are owed.
+    assert lifted["arrears_fen"] == 4 * 20_000
     assert (await officers.get("/v1/overpayments")).json()["items"][0]["state"] == "cancelled"
     assert {row["status"] for row in await world.rows("SELECT status FROM enrolment")} == {"active"}
     assert {each["program"] for each in await facts(world, ENROLMENT_RESUMED)} == {"resident_pension", "old_age_allow"}
@@ -347,7 +347,7 @@ async def test_refunds_of_a_false_death_come_back_with_the_arrears(world, office
     assert (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).status_code == 422
     body = {"reason": "false_death", "passed_on": "2023-12-02"}
     lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
-    assert lifted["arrears_fen"] == 20_000 + 12_345  # November, and what the family had given back
+    assert lifted["arrears_fen"] == 2 * 20_000 + 12_345  # from November, and what the family had given back
     late = {"kind": "paid", "amount_fen": 1, "happened_on": "2023-12-06", "reference": "R-2"}
     refused = await officers.post(f"/v1/overpayments/{owed['overpayment_id']}:recover", body=late)
     assert refused.status_code == 409

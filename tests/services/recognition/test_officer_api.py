@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
-from tests.services.recognition.rights import facts, stop_verified, tell
+from tests.services.recognition.rights import facts, pay, stop_verified, tell
 from tests.services.recognition.world import NOW, WHY, assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -205,7 +205,7 @@ async def test_a_false_death_is_reinstated_in_one_step_with_all_arrears(world, h
     decision = await stopped(world, http, officer)
     body = {"reason": "false_death", "passed_on": "2023-12-02"}
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
-    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2023-12-01", 3 * 20_000)
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-01-01", 4 * 20_000)
     assert await status(world) == "active"
 
 
@@ -232,10 +232,14 @@ async def test_the_reason_decides_what_is_paid_back(world, http, officer, found,
     world.deps.clock.move(timedelta(days=183))
     for days, fen in ((183, 22_000), (213, 24_000)):  # in May and in June
         await world.hear(enrolled(enrolment(SHE, amount_fen=fen), received_at=NOW + timedelta(days=days)))
+    if requested_on:  # paid on all the same, and not gathered yet
+        await pay(world, SHE, [date(2024, 5, 1)])
     body = {"reason": reason, "passed_on": "2024-04-20", "requested_on": requested_on}  # and every run until June stops
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
     again = "2024-05-01" if reason == "imprisonment" else "2024-07-01"
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == (again, arrears)
+    owed = (await http.get("/v1/overpayments", headers=officer())).json()["items"]
+    assert [each["due_fen"] for each in owed] == [20_000] * bool(requested_on)
     assert await status(world) == "active"
 
 

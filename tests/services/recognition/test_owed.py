@@ -152,12 +152,12 @@ async def test_a_false_death_restores_where_one_department_lifts_and_waits_in_th
     assert (lifted["decision"]["state"], lifted["also"]) == ("lifted", [])
     assert (await civil.get("/v1/work")).json()["counts"] == {"reinstate": 2}
     # What nobody had decided falls with it; the other department's stop is its own to lift.
-    assert await stands(*three, month="2024-01") == {
+    assert await stands(*three, month="2024-02") == {
         "resident_pension": ("pay", "recognised"), "old_age_allow": ("stop", "unknown"), "vet_war": ("pay", "recognised"),
     }  # fmt: skip
     assert (await lift(civil, second, "false_death", "2024-01-01")).json()["also"] == [lowered]
     assert (await civil.get("/v1/work")).json()["counts"] == {}
-    assert await stands("old_age_allow", month="2024-01") == {"old_age_allow": ("pay", "recognised")}
+    assert await stands("old_age_allow", month="2024-02") == {"old_age_allow": ("pay", "recognised")}
 
 
 async def test_every_program_that_was_told_of_a_false_death_is_told_and_only_stopped_ones_are_apologised_for(
@@ -242,7 +242,7 @@ def test_every_reason_to_go_on_has_words_and_none_reads_as_the_reason_of_a_stop(
     [
         ("suspected_incarceration", "suspected_death", "false_death", "suspended", 0),
         ("suspected_incarceration", "duplicate_receipt", "not_confirmed", "suspended", 0),
-        ("suspected_missing", "suspected_death", "false_death", "active", (3 + 2) * 20_000),  # from March, from June
+        ("suspected_missing", "suspected_death", "false_death", "active", (3 + 3) * 20_000),  # from March, from June
     ],
 )
 async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pays_back_both(  # noqa: PLR0917
@@ -256,7 +256,7 @@ async def test_a_false_end_lifts_of_what_is_beneath_only_what_it_answers_and_pay
     assert (await stands("resident_pension", month="2024-03"))["resident_pension"][0] == "stop"
     lifted = (await lift(officers, second, why, "2024-08-01")).json()
     if arrears:  # by what they are paid no run pays, and from then on the runs do
-        for month, said in (("2024-07", ("already_paid", "recognised")), ("2024-08", ("pay", "recognised"))):
+        for month, said in (("2024-08", ("already_paid", "recognised")), ("2024-09", ("pay", "recognised"))):
             assert (await stands("resident_pension", month=month))["resident_pension"] == said
     assert (lifted["decision"]["state"], lifted["arrears_fen"]) == ("lifted", arrears)
     [row] = await world.rows("SELECT status, decision_id FROM enrolment")

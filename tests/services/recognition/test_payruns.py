@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.recognition.jobs import BulkLoop
+from services.recognition.store.payments import newest_period
 from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, in_small_parts, lines_of, person
 from tests.services.recognition.world import WHY, assessed, assessment, concluded, enrolled, enrolment, visited
 
@@ -120,6 +121,9 @@ async def test_payments_are_known_from_the_confirmation_to_the_fen(world, http, 
     run, _ = await advised(world, http, partner)
     place = f"/v1/payruns/{run['payrun_id']}"
     body = {"paid_on": "2023-11-15", "not_paid": [2], "also_paid": [3]}
+    async with world.deps.database.read() as tx:  # whoever is late is stopped after what is about to be paid
+        for until, newest in ((date(2023, 11, 1), date(2023, 11, 1)), (date(2023, 10, 1), None)):
+            assert await newest_period(tx, she, "resident_pension", lists_until=until) == newest
     second = await http.post(f"{place}:confirm", json={**body, "also_paid": [3, 4]}, headers=partner)
     assert (second.status_code, "by line 4:" in second.json()["detail"]) == (422, True)  # her second line
     answer = await http.post(f"{place}:confirm", json=body, headers=partner)

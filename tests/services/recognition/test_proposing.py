@@ -10,8 +10,7 @@ from services.recognition.jobs import RunLoop
 from services.recognition.store import hearing, proposals
 from services.recognition.usecases.runs import request_run
 from shared.contracts.events.grid import ConfirmedPerson
-from shared.contracts.events.recognition import ENROLMENT_SUSPENDED
-from tests.services.recognition.rights import Officers, facts, locked, stop_verified, tell
+from tests.services.recognition.rights import Officers, locked, stop_verified, tell
 from tests.services.recognition.world import (
     NOW,
     PROGRAMS,
@@ -126,27 +125,6 @@ async def test_whom_a_run_finds_certified_or_under_review_is_not_late(world):
     world.deps.clock.move(timedelta(days=31))
     await run(world)
     assert [row["subject"] for row in await world.rows("SELECT subject FROM proposal")] == [they]
-
-
-@pytest.mark.parametrize(("days", "stops_from", "arrears"), [(31, "2024-01-01", 20_000), (51, "2024-02-01", 0)])
-async def test_lateness_takes_nothing_back_and_its_lifting_pays_all(world, officers, days, stops_from, arrears):
-    await world.hear(enrolled(enrolment(SHE, due_on=date(2023, 10, 31))))
-    await run(world)
-    world.deps.clock.move(timedelta(days=30))
-    await run(world)
-    [one] = await officers.proposals()
-    decision = await officers.decided(one["proposal_id"])
-    await tell(world, SHE)
-    world.deps.clock.move(timedelta(days=days))
-    carried = (await officers.post(f"/v1/decisions/{decision}:carry-out")).json()
-    assert (carried["state"], carried["stops_from"]) == ("effective", stops_from)
-    [fact] = await facts(world, ENROLMENT_SUSPENDED)
-    assert (fact["reason"], fact["effective_on"]) == ("overdue", stops_from)
-    await world.hear(assessed(assessment(SHE, as_of=date(2024, 1, 1)), at=NOW + timedelta(days=61)))
-    assert (await officers.get("/v1/work")).json()["counts"] == {"resume": 1}
-    body = {"reason": "overdue", "passed_on": "2024-01-01"}
-    lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
-    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-02-01", arrears)
 
 
 async def test_whoever_is_seen_within_the_notice_is_late_no_more(world, officers):

@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from services.recognition.jobs import MoneyLoop
-from shared.contracts.events.recognition import NOTICE_GIVEN
+from shared.contracts.events.recognition import ENROLMENT_SUSPENDED, NOTICE_GIVEN
 from tests.services.recognition.rights import Officers, facts, pay, tell
-from tests.services.recognition.world import concluded, enrolled, enrolment, subject
+from tests.services.recognition.test_proposing import run
+from tests.services.recognition.world import NOW, assessed, assessment, concluded, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
 SHE = subject(1)
@@ -90,3 +91,37 @@ async def test_an_end_that_was_announced_to_whoever_is_suspended_is_taken_back_a
     last = (await facts(world, NOTICE_GIVEN))[-1]
     assert (last["kind"], last["reason"], last["decision_id"]) == ("other_stands", "not_so", ended)
     assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "suspended"
+
+
+@pytest.mark.parametrize(
+    ("program", "paid", "days", "stops_from", "arrears"),
+    [
+        ("resident_pension", None, 31, "2024-01-01", 20_000),
+        ("resident_pension", None, 51, "2024-02-01", 0),
+        ("resident_pension", 20_000, 31, "2024-02-01", 0),
+        ("film_projectionist", 60_000, 51, "2024-04-01", 0),  # paid by the quarter
+    ],
+)
+async def test_lateness_takes_nothing_back_and_its_lifting_pays_all(  # noqa: PLR0917
+    world, officers, program, paid, days, stops_from, arrears
+):
+    await world.hear(enrolled(enrolment(SHE, due_on=date(2023, 10, 31)), program=program))
+    await run(world)
+    world.deps.clock.move(timedelta(days=30))
+    await run(world)
+    [one] = await officers.proposals()
+    decision = await officers.decided(one["proposal_id"])
+    await tell(world, SHE)
+    if paid:
+        await pay(world, SHE, [date(2024, 1, 1)], paid, program)
+    world.deps.clock.move(timedelta(days=days))
+    carried = (await officers.post(f"/v1/decisions/{decision}:carry-out")).json()
+    assert (carried["state"], carried["stops_from"]) == ("effective", stops_from)
+    assert (await officers.get("/v1/overpayments")).json()["items"] == []
+    [fact] = await facts(world, ENROLMENT_SUSPENDED)
+    assert (fact["reason"], fact["effective_on"]) == ("overdue", stops_from)
+    await world.hear(assessed(assessment(SHE, as_of=date(2024, 1, 1)), at=NOW + timedelta(days=61)))
+    assert (await officers.get("/v1/work")).json()["counts"] == {"resume": 1}
+    body = {"reason": "overdue", "passed_on": "2024-01-01"}
+    lifted = (await officers.post(f"/v1/decisions/{decision}:lift", body=body)).json()
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-02-01", arrears)
