@@ -53,10 +53,12 @@ DEAD_SCHEMA: Final = pa.schema(
 """Records of a death: what says so, and whether it still does; of each the highest revision counts.
 
 One whose reason is `ALIVE` speaks of no death: people found then that he lived, until the day `since` where it names
-one; `ALIVE_UNDATED` that a death whose day nobody knew was none.
+one; `ALIVE_UNDATED` that a death whose day nobody knew was none, and `ALIVE_UNSUSPECTED` what registers told of such a
+one.
 """
 ALIVE: Final = "alive"
 ALIVE_UNDATED: Final = "alive_undated"
+ALIVE_UNSUSPECTED: Final = "alive_unsuspected"
 
 _EPOCH = date(1970, 1, 1)
 
@@ -229,27 +231,24 @@ def found_dead(subject: UUID, record_id: UUID, since: date | None, reason: str) 
     return pa.Table.from_pylist([row], DEAD_SCHEMA)
 
 
-def found_alive(subject: UUID, until_on: date | None, at: datetime, *, undated: bool) -> pa.Table:
+def found_alive(subject: UUID, until_on: date | None, at: datetime, reason: str = ALIVE) -> pa.Table:
     """That people found somebody alive, columns DEAD_SCHEMA: what they do twice is two records.
 
     Args:
         subject: who lives.
         until_on: last day of which they speak; None: whatever had been recorded by then.
-        at: when they found it.
-        undated: whether they speak of what names no day too, whenever it was recorded before.
+        at: when they found it, or what they speak of that names no day.
+        reason: `ALIVE`, or what they say of a death that names no day.
     """
-    rows = [
-        {
-            "subject": subject.bytes,
-            "record_id": uuid5(subject, f"{reason} {until_on} {at.isoformat()}").bytes,
-            "revision": 0,
-            "stands": False,
-            "since": until_on,
-            "reason": reason,
-        }
-        for reason in ((ALIVE, ALIVE_UNDATED) if undated else (ALIVE,))
-    ]
-    return pa.Table.from_pylist(rows, DEAD_SCHEMA)
+    row = {
+        "subject": subject.bytes,
+        "record_id": uuid5(subject, f"{reason} {until_on} {at.isoformat()}").bytes,
+        "revision": 0,
+        "stands": False,
+        "since": until_on,
+        "reason": reason,
+    }
+    return pa.Table.from_pylist([row], DEAD_SCHEMA)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

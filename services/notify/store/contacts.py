@@ -73,7 +73,9 @@ _RECORD: Final = """
 WITH weighed AS (
     SELECT r.*, r.stands AND NOT EXISTS (
                SELECT FROM death_record a WHERE a.subject = r.subject AND a.recorded_at >= r.recorded_at
-                   AND (a.reason = 'alive_undated' AND r.since IS NULL OR a.reason = 'alive' AND (a.since IS NULL
+                   AND (a.reason = 'alive_undated' AND r.since IS NULL OR a.reason = 'alive_unsuspected'
+                        AND r.since IS NULL AND r.reason NOT IN ('visit', 'stop_request', 'confirmed')
+                        OR a.reason = 'alive' AND (a.since IS NULL
                         OR coalesce(r.since, (r.recorded_at AT TIME ZONE 'Asia/Shanghai')::date) <= a.since)))
                AS counts
     FROM death_record r WHERE r.subject IN (SELECT subject FROM arrived_dead)

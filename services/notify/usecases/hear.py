@@ -65,16 +65,22 @@ async def hear_case(tx: WriteTx, deps: Deps, fact: CaseConcluded) -> None:
         await _record_dead(tx, deps, fact.subject, record, fact.concluded_at)
     elif fact.conclusion in rules.DEATH_LIFTED:
         seen = None if fact.seen_on is None else max(fact.seen_on, fact.event_on or fact.seen_on)
-        record = rules.found_alive(fact.subject, seen, fact.concluded_at, undated=True)
-        await _found_alive(tx, deps, fact.subject, record, fact.concluded_at)
+        if fact.event_on is None:
+            # It is about what registers told; whom a grid member found dead since he was seen is another matter.
+            told = rules.found_alive(fact.subject, None, fact.concluded_at, rules.ALIVE_UNSUSPECTED)
+            await _record_dead(tx, deps, fact.subject, told, fact.concluded_at)
+        await _found_alive(tx, deps, fact.subject, seen, fact.concluded_at)
 
 
 async def hear_retraction(tx: WriteTx, deps: Deps, fact: DeathRetracted) -> None:
     """Officers have found that somebody lives: he may be written to again, unless he has died since."""
     # Who was seen on a day may have died that night.
     until = fact.alive_on - timedelta(days=1)
-    record = rules.found_alive(fact.subject, until, fact.found_at, undated=fact.event_on is None)
-    await _found_alive(tx, deps, fact.subject, record, fact.found_at)
+    if fact.event_on is None:
+        about = fact.about_at or fact.found_at
+        told = rules.found_alive(fact.subject, None, about, rules.ALIVE_UNDATED)
+        await _record_dead(tx, deps, fact.subject, told, about)
+    await _found_alive(tx, deps, fact.subject, until, fact.found_at)
 
 
 async def hear_visit(tx: WriteTx, deps: Deps, fact: VisitConcluded) -> None:
@@ -96,9 +102,9 @@ async def _record_dead(tx: WriteTx, deps: Deps, subject: UUID, record: pa.Table,
     await contacts.record_dead(tx, record, at, deps.clock.now())
 
 
-async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, record: pa.Table, at: datetime) -> None:
+async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, until_on: date | None, at: datetime) -> None:
     """From then on he is told himself, also what came in before the news that he lives."""
-    await _record_dead(tx, deps, subject, record, at)
+    await _record_dead(tx, deps, subject, rules.found_alive(subject, until_on, at), at)
     if not await contacts.is_blocked(tx, subject):
         await write(tx, deps, await messages.take_back(tx, subject, at, deps.templates.keys()))
 

@@ -46,6 +46,7 @@ async def retract_death(deps: Deps, tx: WriteTx, proposal: Proposal, alive_on: d
     was known to live on a day may have died since: it speaks of what happened before that day, and of nothing later.
     """
     subject, now = proposal.subject, deps.clock.now()
+    about_at = proposal.opened_at if proposal.event_on is None else None
     await certificates.lock_shard(tx, shard_of(subject))
     until_on = lived_until(alive_on)
     made = Clearing(
@@ -53,14 +54,16 @@ async def retract_death(deps: Deps, tx: WriteTx, proposal: Proposal, alive_on: d
         subject=subject,
         reasons=tuple(sorted(NOT_SO_OF_WHO_LIVES)),
         until_on=until_on,
-        about_at=proposal.opened_at if proposal.event_on is None else None,
+        about_at=about_at,
         found_at=now,
         lives=True,
     )
     await clearings.add(tx, made)
     await review_alive(tx, subject, until_on, now)
     # Scoring would else hold him for dead as long as what people had found before is the last it has heard of them.
-    fact = DeathRetracted(subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=now)
+    fact = DeathRetracted(
+        subject=subject, event_on=proposal.event_on, alive_on=alive_on, found_at=now, about_at=about_at
+    )
     await deps.outbox.say(tx, DEATH_RETRACTED, fact)
     await clearings.withdraw_cleared(tx, subject, now)
     if proposal.case_id is not None:

@@ -86,6 +86,7 @@ class DeathRetracted(Fact):
     event_on: date | None  # of the death that was none
     alive_on: date  # day on which he was known to live; whoever died on it or later did so all the same
     found_at: datetime
+    about_at: datetime | None = None  # when a death without a day was found that was none; what is told later stands
 
 
 DEATH_RETRACTED = FactEvent(

@@ -194,24 +194,46 @@ class TestRecords:
         told = await rows_of(database, "SELECT audience FROM message WHERE template = 'notice_resumed'")
         assert [row["audience"] for row in told] == ["family" if blocked else "citizen"]
 
-    @pytest.mark.parametrize("seen", [2, 3])
-    async def test_a_case_that_found_him_alive_on_a_day_lifts_no_later_death(self, deps, database, seen):
-        seen_on, died = date(2023, 11, seen), date(2023, 11, 3)
-        for message in (
-            told_dead(1, 1),
-            told_dead(2, 1, hours=48, event_on=died),
-            concluded(CaseConclusion.FALSE_DEATH, hours=49, seen_on=seen_on),
-        ):
+    @pytest.mark.parametrize(
+        ("seen", "died", "later", "blocked"),
+        [
+            (2, 1, "record", True),
+            (3, 1, "record", False),
+            # He was found dead after the day on which he was seen, and nobody knows which day it was.
+            (2, 1, "visit", True),
+            (2, None, "visit", True),
+            (3, 1, "visit", False),
+            # What registers told without a day is what the case was about.
+            (2, None, "undated", False),
+            (2, 1, "undated", True),
+        ],
+    )
+    async def test_a_case_that_found_him_alive_on_a_day_lifts_no_later_death(
+        self, deps, database, seen, died, later, blocked
+    ):
+        more = {
+            "record": told_dead(2, 1, hours=48, event_on=date(2023, 11, 3)),
+            "undated": told_dead(2, 1, hours=48, event_on=None),
+            "visit": visited(VisitResult.DEAD, hours=48),
+        }
+        event_on, seen_on = died and date(2023, 10, died), date(2023, 11, seen)
+        found = concluded(CaseConclusion.FALSE_DEATH, hours=49, seen_on=seen_on, event_on=event_on)
+        for message in (told_dead(1, 1), more[later], found):
             await hear(deps, message)
         rows = await rows_of(database, "SELECT blocked FROM do_not_write")
-        assert [row["blocked"] for row in rows] == [seen_on < died]
+        assert [row["blocked"] for row in rows] == [blocked]
 
-    @pytest.mark.parametrize("undated", [True, False])
-    async def test_a_death_of_a_day_nobody_knew_falls_with_what_names_no_day(self, deps, database, undated):
-        for message in (visited(VisitResult.DEAD, hours=48), retracted(date(2023, 11, 1), hours=49, undated=undated)):
+    @pytest.mark.parametrize(
+        ("undated", "about", "blocked"), [(True, None, False), (True, 48, False), (True, 47, True), (False, None, True)]
+    )
+    async def test_a_death_of_a_day_nobody_knew_falls_with_what_names_no_day_and_was_found_by_then(
+        self, deps, database, undated, about, blocked
+    ):
+        found = retracted(date(2023, 11, 1), hours=49, undated=undated, about=about)
+        for message in (visited(VisitResult.DEAD, hours=48), found):
             await hear(deps, message)
         rows = await rows_of(database, "SELECT blocked FROM do_not_write")
-        assert [row["blocked"] for row in rows] == [not undated]
+        assert [row["blocked"] for row in rows] == [blocked]
 
     @pytest.mark.parametrize(
         ("result", "blocked"),
@@ -246,12 +268,12 @@ class TestRecords:
         assert [row["blocked"] for row in await rows_of(database, "SELECT blocked FROM do_not_write")] == blocked
 
 
-def retracted(alive_on: date, *, hours: int, undated: bool = False) -> Message:
+def retracted(alive_on: date, *, hours: int, undated: bool = False, about: int | None = None) -> Message:
     """Officers have found that the first person lived on a day."""
     at, died = MORNING + timedelta(hours=hours), None if undated else date(2023, 10, 1)
-    return fact_message(
-        DEATH_RETRACTED, DeathRetracted(subject=subject(1), event_on=died, alive_on=alive_on, found_at=at)
-    )
+    about_at = None if about is None else MORNING + timedelta(hours=about)
+    fact = DeathRetracted(subject=subject(1), event_on=died, alive_on=alive_on, found_at=at, about_at=about_at)
+    return fact_message(DEATH_RETRACTED, fact)
 
 
 def visited(result: VisitResult, *, hours: int = 0) -> Message:
@@ -264,7 +286,7 @@ def visited(result: VisitResult, *, hours: int = 0) -> Message:
 
 
 def concluded(
-    conclusion: CaseConclusion, *, hours: int, event_on: date = date(2023, 10, 1), seen_on: date | None = None
+    conclusion: CaseConclusion, *, hours: int, event_on: date | None = date(2023, 10, 1), seen_on: date | None = None
 ) -> Message:
     fact = CaseConcluded(
         case_id=UUID(int=9), subject=subject(1), kind=SuspicionKind.DEATH, conclusion=conclusion,

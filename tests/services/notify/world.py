@@ -97,7 +97,7 @@ def suspicions(
     rows: Iterable[tuple[UUID, UUID, str, int]],
     confidence: str = "probable",
     evidence: Sequence[int] = (1,),
-    event_on: date = date(2023, 10, 1),
+    event_on: date | None = date(2023, 10, 1),
 ) -> pa.Table:
     """(subject, suspicion, kind, revision)."""
     made: list[tuple[object, ...]] = [
