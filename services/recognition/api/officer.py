@@ -29,6 +29,7 @@ from services.recognition.usecases import decide, histories, lifting, opening, r
 from services.recognition.usecases.decide import Deciding
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.lifting import Lift, Lifted
+from services.recognition.usecases.living import SAYS_NOTHING, Word
 from services.recognition.usecases.opening import Learnt
 from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.db import WriteTx
@@ -117,11 +118,11 @@ async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer,
 async def reject_proposal(
     request: Request, proposal_id: UUID, caller: Officer, found: DepsOf, body: RejectIn | None = None
 ) -> Response:
-    """Find nothing to stop; why, and that the person lives after all, may be said with it."""
+    """Find nothing to stop; why may be said with it, and of what is for a death whether there was one has to be."""
     given = body or RejectIn()
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await decide.reject(found, tx, proposal_id, caller, given.alive_on, given.grounds)
+        said = await decide.reject(found, tx, proposal_id, caller, _word(given), given.grounds)
         return Answered(_shown(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, body, effect, "proposal")
@@ -155,7 +156,7 @@ async def withdraw(
     """Give up an announced stop; one for the death of somebody who lives falls in every program."""
 
     async def effect(tx: WriteTx) -> Answered:
-        said = await stopping.withdraw(found, tx, decision_id, caller, body.alive_on if body else None)
+        said = await stopping.withdraw(found, tx, decision_id, caller, _word(body) if body else SAYS_NOTHING)
         return Answered(DecisionOut.model_validate(said), about=(said.program, said.subject))
 
     return await once_by(request, found, caller, body, effect, "decision")
@@ -183,6 +184,10 @@ async def revoke_certificate(request: Request, body: RevokeIn, caller: Officer, 
         return Answered(RevokedOut.model_validate(made), 201)
 
     return await once_by(request, found, caller, body, effect, "revocation")
+
+
+def _word(body: AliveIn) -> Word:
+    return Word(alive_on=body.alive_on, not_about_death=body.not_about_death)
 
 
 def _shown(said: Proposal) -> ProposalOut:

@@ -32,6 +32,7 @@ from services.recognition.schemas.work import (
 from services.recognition.store import divisions, lookups, objections, worklist
 from services.recognition.usecases import histories, objecting, waiting
 from services.recognition.usecases.histories import UnknownPersonError
+from services.recognition.usecases.living import Word
 from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.auth import allow
 from shared.kit.db import WriteTx
@@ -100,9 +101,8 @@ async def answer_objection(
 ) -> Response:
     """Answer an objection; one that is upheld takes back a stop that is announced, or proposed when it was made."""
     words = body.answer
-    given = objecting.Answer(
-        upheld=body.upheld, words=words, alive_on=body.alive_on, not_about_death=body.not_about_death
-    )
+    of_death = Word(alive_on=body.alive_on, not_about_death=body.not_about_death)
+    given = objecting.Answer(upheld=body.upheld, words=words, of_death=of_death)
 
     async def effect(tx: WriteTx) -> Answered:
         said = await objecting.answer_objection(found, tx, objection_id, caller, given)

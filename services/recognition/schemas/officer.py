@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState, ProposalState
-from services.recognition.schemas.common import Day, Words
+from services.recognition.schemas.common import Day, Truth, Words
 from services.recognition.schemas.partner import ProgramCode
 from services.recognition.schemas.work import PersonIn
 
@@ -47,9 +47,14 @@ class DecideIn(_In):
 
 
 class AliveIn(_In):
-    """What a stop is given up for, where it is said: a death that was none, and a day after it on which he lived."""
+    """What is said of the death where a stop for one is given up: `alive_on`, a day after it on which the person lived.
+
+    Or `not_about_death`: it is given up for something else, whether or not he died, and other benefits are stopped for
+    it all the same. One of both is asked for, unless people have found by then that he lives.
+    """
 
     alive_on: Day | None = None
+    not_about_death: Truth = False
 
 
 class RejectIn(AliveIn):

@@ -20,7 +20,7 @@ from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.living import check_alive, retract_death
+from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.reviews import end_review
 from services.recognition.usecases.revoking import revoke_life
@@ -215,25 +215,27 @@ def _first_unpaid(proposal: Proposal, said: date, notice_until: date) -> date:
 
 
 async def reject(
-    deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, alive_on: date | None = None, grounds: str | None = None
+    deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, word: Word = SAYS_NOTHING, grounds: str | None = None
 ) -> Proposal:
     """An officer finds nothing to stop; with the last proposal the review of the person ends.
 
-    That he does not stop this benefit says nothing of the death itself: `alive_on` does, where there was none.
+    That he does not stop this benefit says nothing of the death itself: his word does, where there was none.
 
     Raises:
         ConflictError: it is closed already.
-        MalformedError: it is for no death, or nobody can have seen the person alive on that day.
+        MalformedError: a day where it is for no death, or on which nobody can have seen the person alive; or no word
+            where it is for one.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.OPEN, ProposalState.DECIDED)
-    if alive_on is not None:
-        check_alive(proposal, alive_on, deps.clock.today())
+    if word.alive_on is not None:
+        check_alive(proposal, word.alive_on, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(proposal.subject))
+    await require_word(tx, proposal, word)
     why = mask_text(grounds) if grounds else None
     await decisions.reject_proposal(tx, proposal_id, by=caller.user, why=why, at=deps.clock.now())
-    if alive_on is not None:
-        await retract_death(deps, tx, proposal, alive_on)
+    if word.alive_on is not None:
+        await retract_death(deps, tx, proposal, word.alive_on)
     await end_review(deps, tx, proposal.subject, proposal_id)
     return await get_proposal(tx, proposal_id, caller)
 

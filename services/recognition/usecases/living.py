@@ -1,5 +1,6 @@
 """A death that was none: officers have found that a person lives, and whoever held him for dead hears of it."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
@@ -15,10 +16,44 @@ from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.reviews import review_alive
 from shared.contracts.events.recognition import DEATH_RETRACTED, DeathRetracted
 from shared.kit.clock import day_of
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import MalformedError
 
 _YEAR: Final = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What an officer who gives up a stop says of the death it is for.
+
+    Attributes:
+        alive_on: a day after it on which the person was known to live.
+        not_about_death: that the stop is given up for something else, whether or not he died.
+    """
+
+    alive_on: date | None = None
+    not_about_death: bool = False
+
+
+SAYS_NOTHING: Final = Word()
+"""Enough where the stop is for something else, or people have found already that he lives."""
+
+
+async def require_word(tx: ReadTx, proposal: Proposal, word: Word) -> None:
+    """Let no stop for a death be given up without a word on whether there was one.
+
+    Left out, whoever lives would be held for dead everywhere else, or the dead be paid wherever nobody looks.
+
+    Raises:
+        MalformedError: no word on it, and nobody has found yet that he lives.
+    """
+    if proposal.reason not in ENDS_LIFE or word.alive_on is not None or word.not_about_death:
+        return
+    found = (proposal.subject, proposal.reason, proposal.event_on, proposal.opened_at)
+    if not await clearings.was_cleared(tx, *found):
+        detail = "It is for a death: name a day on which the person was known to live (alive_on), or say that it is "
+        detail += "given up for something else (not_about_death)."
+        raise MalformedError(detail)
 
 
 def check_alive(proposal: Proposal, alive_on: date, today: date) -> None:

@@ -1,14 +1,13 @@
 """Objections: taken from the person, answered within working days by somebody who had no hand in it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
-from services.recognition.domain.programs import ENDS_LIFE, EndingEvent, SuspensionReason
+from services.recognition.domain.programs import ENDS_LIFE, EndingEvent
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
@@ -19,8 +18,9 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
+from services.recognition.usecases.living import SAYS_NOTHING, Word, require_word
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.stopping import give_up, give_up_alive
+from services.recognition.usecases.stopping import withdraw
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -38,14 +38,12 @@ class Answer:
     """What an officer answers.
 
     Attributes:
-        alive_on: a day on which the person was known to live, where that is what was found against his death.
-        not_about_death: that it is upheld for something else, whether or not he died.
+        of_death: whether there was one, where it is upheld against a stop for a death.
     """
 
     upheld: bool
     words: str
-    alive_on: date | None = None
-    not_about_death: bool = False
+    of_death: Word = SAYS_NOTHING
 
 
 class ObjectionWaitsError(ConflictError):
@@ -162,7 +160,7 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
     decided = await _decision_of(tx, found)
     # Who lives after all hears the answer himself: that he does is said first.
     taken_back = given.upheld and await _take_back(deps, tx, found, decided, caller, given)
-    if given.alive_on is not None and not taken_back:
+    if given.of_death.alive_on is not None and not taken_back:
         detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
         raise MalformedError(detail)
     # What was proposed over a stop in effect says nothing of that one.
@@ -211,47 +209,34 @@ async def _take_back(
     deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, given: Answer
 ) -> bool:
     """Give up what is announced, or reject what was proposed before; False where the objection is against neither."""
-    alive_on = given.alive_on
-    if alive_on is None and objected.about in _SAYS_NOTHING_OF_A_STOP:
+    if given.of_death.alive_on is None and objected.about in _SAYS_NOTHING_OF_A_STOP:
         return False
     if decided is not None and decided.state is DecisionState.NOTICE:
-        _require_word(given, [decided])
-        if alive_on is None:
-            await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
-        else:
-            await give_up_alive(deps, tx, decided, alive_on)
+        await withdraw(deps, tx, decided.decision_id, caller, given.of_death)
         return True
     if not _reaches_proposals(objected, decided):
         return False
     falls = await _proposals_against(tx, objected, given)
     for each in falls:
-        await reject(deps, tx, each.proposal_id, caller, alive_on, _UPHELD)
+        await reject(deps, tx, each.proposal_id, caller, given.of_death, _UPHELD)
     return bool(falls)
 
 
 async def _proposals_against(tx: WriteTx, objected: Objection, given: Answer) -> list[Proposal]:
     """What is proposed and falls with an objection that is upheld."""
     waiting = await decisions.list_waiting(tx, objected.subject, objected.program)
-    if given.alive_on is None:
+    alive_on = given.of_death.alive_on
+    if alive_on is None:
         # What he asked for himself he takes back himself.
         proposed = [each for each in waiting if each.opened_at <= objected.received_at]
         proposed = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
-        _require_word(given, proposed)
+        for each in proposed:
+            await require_word(tx, each, given.of_death)
         # That a number was wrong says nothing of what people found besides.
         return proposed if objected.about in _AGAINST_A_STOP else []
     # With the first every other falls that says he had died before that day.
     dead = [each for each in waiting if each.reason in ENDS_LIFE]
-    return [each for each in dead if each.event_on is None or each.event_on < given.alive_on][:1] or dead[:1]
-
-
-def _require_word(given: Answer, stops: Iterable[Decided | Proposal]) -> None:
-    """Let no stop for a death be given up without a word on whether he lives: else he is held for dead elsewhere."""
-    if given.alive_on is None and not given.not_about_death and any(each.reason in ENDS_LIFE for each in stops):
-        detail = (
-            "It is against a stop for a death: name a day on which the person was known to live (alive_on), or say "
-        )
-        detail += "that it is upheld for something else (not_about_death)."
-        raise MalformedError(detail)
+    return [each for each in dead if each.event_on is None or each.event_on < alive_on][:1] or dead[:1]
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:

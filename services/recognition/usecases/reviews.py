@@ -9,7 +9,7 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.clearings import Clearing, lived_until, over_for
 from services.recognition.domain.enrolments import Status
-from services.recognition.domain.programs import SuspensionReason
+from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.standing import Finding
 from services.recognition.store import certificates, clearings, decisions
 from services.recognition.store.decisions import Decided
@@ -37,7 +37,8 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
         return
     unresolved = await decisions.list_unresolved(tx, subject)
     reasons = together(proposal.reason)
-    if reasons.isdisjoint(unresolved | {reason for reason, _ in waiting}):
+    # Of a death they have said whether there was one; nobody comes back from it, so that later rosters ask for it.
+    if reasons.isdisjoint(ENDS_LIFE | unresolved | {reason for reason, _ in waiting}):
         await clearings.add_given_up(tx, subject, sorted(reasons), deps.clock.now())
     # What waits for a benefit that has ended holds nobody's review: it may never come back.
     if not unresolved and all(status == Status.TERMINATED for _, status in waiting):

@@ -16,7 +16,7 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.living import check_alive, retract_death
+from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
 from services.recognition.usecases.recovering import open_overpayment
 from services.recognition.usecases.reviews import end_review
@@ -126,32 +126,26 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
         raise ClearedError(detail)
 
 
-async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, alive_on: date | None = None) -> Decided:
-    """The person answered: the announced stop is given up; `alive_on` where he was known to live after all.
+async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, word: Word = SAYS_NOTHING) -> Decided:
+    """The person answered: the announced stop is given up, and where he lives after all, everybody is let know.
 
     Raises:
         ConflictError: it is not announced any more.
-        MalformedError: it is for no death, or nobody can have seen him on that day.
+        MalformedError: a day where it is for no death, or on which nobody can have seen him; or no word where it is
+            for one.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
-    if alive_on is None:
+    proposal = await _proposal_of(tx, decided)
+    await certificates.lock_shard(tx, shard_of(decided.subject))
+    await require_word(tx, proposal, word)
+    if word.alive_on is None:
         await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
     else:
-        await give_up_alive(deps, tx, decided, alive_on)
+        check_alive(proposal, word.alive_on, deps.clock.today())
+        await retract_death(deps, tx, proposal, word.alive_on)
+        await give_up(deps, tx, decided, SuspensionReason.FALSE_DEATH)
     return await get_decision(tx, decision_id, caller)
-
-
-async def give_up_alive(deps: Deps, tx: WriteTx, decided: Decided, alive_on: date) -> None:
-    """Take a stop back that was announced for the death of somebody who lives, and let everybody know that he does.
-
-    Raises:
-        MalformedError: it is for no death, or nobody can have seen him on that day.
-    """
-    proposal = await _proposal_of(tx, decided)
-    check_alive(proposal, alive_on, deps.clock.today())
-    await retract_death(deps, tx, proposal, alive_on)
-    await give_up(deps, tx, decided, SuspensionReason.FALSE_DEATH)
 
 
 async def _proposal_of(tx: ReadTx, decided: Decided) -> Proposal:

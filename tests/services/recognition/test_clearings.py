@@ -11,9 +11,11 @@ from services.recognition.domain.programs import EndingEvent, SuspensionReason
 from services.recognition.store import clearings
 from services.recognition.usecases import decide, lifting, objecting, stopping
 from services.recognition.usecases.lifting import Lift
+from services.recognition.usecases.living import Word
 from services.recognition.usecases.objecting import Answer
 from shared.contracts.events.grid import CASE_CONCLUDED, CaseConcluded, ConfirmedPerson
 from shared.kit.auth import Caller
+from shared.kit.problems import MalformedError
 from tests.services.recognition.rights import locked, stop_verified, tell
 from tests.services.recognition.world import NOW, concluded, enrolled, enrolment, message, subject
 
@@ -86,16 +88,16 @@ async def give_up(world, how: str, who: UUID, program: str, about: UUID) -> None
     deps, by = world.deps, officer(program, 3)
     async with deps.database.write() as tx:
         if how == "reject":
-            await decide.reject(deps, tx, about, by, SEEN)
+            await decide.reject(deps, tx, about, by, Word(alive_on=SEEN))
         elif how == "withdraw":
-            await stopping.withdraw(deps, tx, about, by, SEEN)
+            await stopping.withdraw(deps, tx, about, by, Word(alive_on=SEEN))
         elif how == "lift":
             lives = Lift(reason=SuspensionReason.FALSE_DEATH, passed_on=SEEN, requested_on=None)
             await lifting.lift(deps, tx, about, by, lives)
         elif how == "objection":
             asked = ObjectionAbout.INTENDED_STOP
             objected = await objecting.object_to(deps, tx, who, program=program, about=asked, said="我还活着")
-            answer = Answer(upheld=True, words="情况属实", alive_on=SEEN)
+            answer = Answer(upheld=True, words="情况属实", of_death=Word(alive_on=SEEN))
             await objecting.answer_objection(deps, tx, objected.objection_id, by, answer)
         else:  # the case has said so
             await stopping.withdraw(deps, tx, about, by)
@@ -251,3 +253,20 @@ async def test_a_villages_list_brings_no_death_back_that_was_found_to_be_none_be
     named = ConfirmedPerson(subject=who, kind="suspected_death", case_id=case_id, event_on=FALSE)
     await world.hear(locked(named, at=on(world, date(2024, 1, 3))))
     assert await world.rows(_HELD, who) == []
+
+
+@pytest.mark.parametrize("how", ["reject", "withdraw"])
+async def test_one_officer_who_gives_up_a_death_says_whether_there_was_one_and_hides_it_from_no_later_program(
+    world, how
+):
+    who = subject(1)
+    about = (await begin(world, how, who, THREE[:1]))[THREE[0]]
+    give_up_it = decide.reject if how == "reject" else stopping.withdraw
+    with pytest.raises(MalformedError):
+        async with world.deps.database.write() as tx:
+            await give_up_it(world.deps, tx, about, officer(THREE[0], 3))
+    async with world.deps.database.write() as tx:
+        await give_up_it(world.deps, tx, about, officer(THREE[0], 3), Word(not_about_death=True))
+    assert await world.rows(_HELD, who) == []
+    await world.hear(*(enrolled(enrolment(who), program=each) for each in THREE[:2]))
+    assert [each["program"] for each in await world.rows(_HELD, who)] == [THREE[1]]

@@ -164,7 +164,7 @@ async def test_a_rejected_proposal_ends_the_review(world, http, officer):
     proposal = await proposed(world, http, officer)
     await world.hear(assessed(assessment(SHE)))
     assert await world.said(CERTIFICATES_ISSUED) == []
-    why = {"grounds": "致电 341602195005051227 本人接听"}
+    why = {"grounds": "致电 341602195005051227 本人接听", "not_about_death": True}
     answer = (await http.post(f"/v1/proposals/{proposal}:reject", json=why, headers=officer())).json()
     assert (answer["state"], answer["rejected_by"]) == ("rejected", "officer-1")
     assert answer["rejected_for"].endswith("本人接听")
@@ -176,7 +176,8 @@ async def test_an_answer_within_the_notice_gives_the_stop_up(world, http, office
     proposal = await proposed(world, http, officer)
     await decide(http, officer, proposal)
     decision = (await confirm(http, officer, proposal)).json()["decision_id"]
-    given_up = await http.post(f"/v1/decisions/{decision}:withdraw", headers=officer())
+    word = {"not_about_death": True}
+    given_up = await http.post(f"/v1/decisions/{decision}:withdraw", json=word, headers=officer())
     assert given_up.json()["state"] == "withdrawn"
     assert await status(world) == "active"
 

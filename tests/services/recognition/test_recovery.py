@@ -87,7 +87,7 @@ async def test_an_end_that_was_announced_to_whoever_is_suspended_is_taken_back_a
     await overpaid(world, officers)
     await world.hear(concluded(SHE, "confirmed"))
     ended = await officers.decided((await officers.proposals())[0]["proposal_id"])
-    await officers.post(f"/v1/decisions/{ended}:withdraw")
+    await officers.post(f"/v1/decisions/{ended}:withdraw", body={"not_about_death": True})
     last = (await facts(world, NOTICE_GIVEN))[-1]
     assert (last["kind"], last["reason"], last["decision_id"]) == ("other_stands", "not_so", ended)
     assert (await world.rows("SELECT status FROM enrolment"))[0]["status"] == "suspended"

@@ -48,7 +48,7 @@ async def test_an_end_announced_over_a_suspension_outlives_it(world, http, issue
     assert await enrolment_of(world) == ("notice_of_intended_stop", second)
     await tell(world, SHE)
     world.deps.clock.move(timedelta(days=31))
-    assert (await officers.post(f"/v1/decisions/{second}:{verb}")).status_code == 200
+    assert (await officers.post(f"/v1/decisions/{second}:{verb}", body={"not_about_death": True})).status_code == 200
     assert (await enrolment_of(world))[0] == status
 
 
