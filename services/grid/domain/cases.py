@@ -250,6 +250,23 @@ def doubts_papers(
     return "seen_before_it_happened" if event_on is not None and last_day < event_on else None
 
 
+def still_rests(kind: SuspicionKind, found: Step, steps: Sequence[Step], event_on: date | None, today: date) -> bool:
+    """Whether a finding has left what it needs: visits withdrawn since, or of who stays out of it, carry it no more."""
+    finding, barred = Finding(found.outcome or ""), actors(steps, CaseAction.RECUSAL)
+    visits = [step for step in steps if step.action is CaseAction.VISIT and step.actor not in barred]
+    counted = {each.reference for step in visits for each in step.basis}
+    fallen = {each.reference for each in found.basis if each.kind == VISIT} - counted
+    if not fallen:
+        return True
+    # What somebody was shown at the door goes with his visit.
+    left = [each for each in found.basis if each.reference not in fallen]
+    if confirms(kind, finding):
+        return names_a_paper(left)
+    if any(each.kind == VISIT for each in left):
+        return True
+    return bool(left) and doubts_papers(kind, finding, left, event_on, today) is None
+
+
 def paper_day(papers: Iterable[Basis]) -> date | None:
     """The last day of which any of these papers tells."""
     return max((each.day for each in papers if each.day is not None), default=None)

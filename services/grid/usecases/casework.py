@@ -26,6 +26,7 @@ from services.grid.domain.cases import (
     names_a_paper,
     paper_day,
     shows,
+    still_rests,
     visits_of_this_round,
 )
 from services.grid.domain.looks import Seen
@@ -47,7 +48,7 @@ from services.grid.usecases.errors import (
     NoSuchCaseError,
     StepNotPossibleError,
 )
-from services.grid.usecases.eyes import send_somebody_else, steps_known
+from services.grid.usecases.eyes import knock_again, send_somebody_else, steps_known
 from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
 from services.grid.usecases.views import known_as
@@ -169,14 +170,17 @@ async def review(  # noqa: PLR0913  (a step has these parts)
         NoSuchCaseError: absent, or another town's.
         StepNotPossibleError: nothing found yet, or reviewed already.
         BarredError: his own finding or visit, recused, or of no town; of no county where the town has agreed.
+        DoesNotFollowError: he agrees with what rests on nothing any more.
     """
     action = CaseAction.REVIEW if agrees else CaseAction.RETURN
     case, steps = await _take(tx, case_id, view)
     steps, who = await _under_one_name(tx, deps, caller, steps)
     changed = replace(case, state=_next(case, steps, action, who, view), changed_at=deps.clock.now())
+    fallen = _basis_withdrawn(case, steps, deps.clock.today())
+    _allow(fallen if agrees else None)
     await _step(tx, deps, case, action, caller, opinion)
     await cases.save_case(tx, changed)
-    return changed
+    return changed if agrees or not fallen else await knock_again(tx, deps, changed)
 
 
 async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
@@ -186,7 +190,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         NoSuchCaseError: absent, or another county's.
         StepNotPossibleError: not reviewed yet, or concluded already.
         BarredError: he verified or reviewed himself, recused, or is of no county.
-        DoesNotFollowError: the finding does not carry it, or its day is missing or another one.
+        DoesNotFollowError: the finding does not carry it or rests on nothing now, or its day is missing or another one.
     """
     case, steps = await _take(tx, case_id, view)
     compared, who = await _under_one_name(tx, deps, caller, steps)
@@ -204,7 +208,8 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     if opinion.event_on not in {None, case.event_on}:
         # Every overpayment is counted from this day: nobody names it alone.
         reason = "event_on_differs"
-    _allow(reason)
+    fallen = _basis_withdrawn(case, compared, today) if conclusion is not CaseConclusion.INCONCLUSIVE else None
+    _allow(reason or fallen)
     now = deps.clock.now()
     changed = replace(
         case,
@@ -218,7 +223,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
     await _step(tx, deps, case, CaseAction.CONCLUDE, caller, opinion)
     await cases.save_case(tx, changed)
     await _end_knocks(tx, deps, case.subject, conclusion)
-    fact = _fact(changed, conclusion, now, evidence_ids, _seen_on(compared, conclusion))
+    fact = _fact(changed, conclusion, now, evidence_ids, _seen_on(case.kind, compared, conclusion))
     await deps.outbox.say(tx, CASE_CONCLUDED, fact)
     await hear_conclusion(tx, deps, case_id, conclusion)
     return changed
@@ -251,6 +256,12 @@ def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
     if not names_a_paper(basis):
         detail = "A benefit may end on this: name the paper in `basis`, or send somebody who is shown one at the door."
         raise BasisMissingError(detail)
+
+
+def _basis_withdrawn(case: Case, steps: Sequence[Step], today: date) -> str | None:
+    found = last(steps, CaseAction.FIND)
+    rests = found is not None and still_rests(case.kind, found, steps, case.event_on, today)
+    return None if rests else "basis_withdrawn"
 
 
 def _allow(doubt: str | None) -> None:
@@ -344,7 +355,7 @@ def _made(deps: Deps, subject: UUID, action: CaseAction, caller: Caller, opinion
     )
 
 
-def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
+def _seen_on(kind: SuspicionKind, steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
     """On which day the person was seen last who is not what he was suspected to be: at the door, or as papers tell.
 
     Nobody counts who withdrew. Papers of two benefits tell of no day, so that their finding stands for it.
@@ -359,7 +370,8 @@ def _seen_on(steps: Sequence[Step], conclusion: CaseConclusion) -> date | None:
         if each.action is CaseAction.VISIT and each.outcome in SIGHTINGS and each.actor not in barred
     ]
     written, told = found.happened_at.astimezone(SHANGHAI).date(), paper_day(found.basis)
-    return max([*seen, *([min(told, written)] if told else [])], default=written)
+    otherwise = written if kind is SuspicionKind.DUPLICATE_RECEIPT else None
+    return max([*seen, *([min(told, written)] if told else [])], default=otherwise)
 
 
 def _fact(

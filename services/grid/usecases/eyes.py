@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.grid.domain.cases import EARLIER_SIGHTING, VISIT, Basis, CaseAction, Step, actors
+from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskState
 from services.grid.store import cases, hands, tasks
 from services.grid.store import visits as store
@@ -47,9 +48,21 @@ async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> 
     for case_id in sorted({each.case_id for each in await store.doubted_by(tx, case_ids)}):
         case = await cases.find_case(tx, case_id)
         assert case is not None
-        barred = actors(await steps_known(tx, case), CaseAction.RECUSAL)
-        for who in sorted(barred):
-            case = await send_somebody_else(tx, deps, case, who, barred)
+        await _send_others(tx, deps, case)
+
+
+async def knock_again(tx: WriteTx, deps: Deps, case: Case) -> Case:
+    """Somebody goes to the door again for a case whose finding has lost what it rested on, and none who stays out."""
+    now = deps.clock.now()
+    await tasks.open_for_cases(tx, [case.case_id], priority=SUSPICION, deadline_on=deps.knock_by(), now=now)
+    return await _send_others(tx, deps, case)
+
+
+async def _send_others(tx: WriteTx, deps: Deps, case: Case) -> Case:
+    barred = actors(await steps_known(tx, case), CaseAction.RECUSAL)
+    for who in sorted(barred):
+        case = await send_somebody_else(tx, deps, case, who, barred)
+    return case
 
 
 async def send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:

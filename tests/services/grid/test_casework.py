@@ -1,6 +1,7 @@
 """Cases: every step by somebody else, and nothing concluded that was not found."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -202,6 +203,29 @@ async def test_a_conclusion_follows_from_the_finding(detected, finding, conclusi
     answer = await step(detected, "conclusion", detected.officer("agency"), conclusion=conclusion)
     assert (answer.status_code, answer.json()["reason"]) == (409, reason)
     assert await detected.said("grid.case.concluded.v1") == []
+
+
+@pytest.mark.parametrize("until", ["finding", "review"])
+async def test_what_was_found_on_a_visit_withdrawn_since_goes_back_and_somebody_else_knocks(detected, until):
+    detected.clock.move(timedelta(days=3))
+    first, [task] = await knock(detected, "seen_alive"), await detected.rows("SELECT task_id FROM tasks")
+    await step(detected, "finding", detected.village(), finding="alive")
+    town, agency = detected.officer("town"), detected.officer("agency")
+    agree = partial(step, detected, "review", town, verdict="agreed")
+    if until == "review":
+        await agree()
+        agree = partial(step, detected, "conclusion", agency, conclusion="false_death")
+    early = visit(task["task_id"])  # whose prompt the other one showed, as it seems now
+    del early["place"]
+    await detected.ask("POST", "/v1/visits", headers=detected.member(first), json=early)
+    assert (await agree()).json()["reason"] == "basis_withdrawn"
+    back = await step(detected, "review", agency if until == "review" else town, verdict="returned")
+    assert back.json()["state"] == "in_verification"
+    detected.clock.move(timedelta(days=1))
+    assert await knock(detected, "seen_alive") != first
+    await reviewed(detected, finding="alive")
+    await step(detected, "conclusion", detected.officer("agency"), conclusion="false_death")
+    assert [fact["seen_on"] for fact in await detected.said("grid.case.concluded.v1")] == ["2023-11-05"]
 
 
 async def test_where_a_benefit_may_end_the_finding_names_its_day_and_a_paper(detected):
