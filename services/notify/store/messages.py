@@ -31,8 +31,8 @@ _DRAFT: Final = (
     " about uuid, decision uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL)"
     " ON COMMIT DELETE ROWS"
 )
-# What somebody has been handed is not changed beneath it: what is known since is a message of its own, unless one that
-# knows more has been written.
+# What somebody has been handed, or has read, is not changed beneath it: what is known since is a message of its own,
+# unless one that knows more has been written.
 _RENEW: Final = """
 UPDATE draft d
 SET (id, revision) = (
@@ -42,9 +42,9 @@ SET (id, revision) = (
                          AND y.revision > d.revision) AS more) k)
 FROM message m
 WHERE m.id = d.id AND d.template = ANY($1::text[]) AND d.revision > m.revision
-  AND EXISTS (SELECT FROM delivery s WHERE s.message_id = m.id
-              AND (s.handed_at IS NOT NULL OR s.status = 'sending'
-                   OR (s.status = 'queued' AND s.provider IS NOT NULL)))
+  AND (m.read_at IS NOT NULL OR EXISTS (
+       SELECT FROM delivery s WHERE s.message_id = m.id
+       AND (s.handed_at IS NOT NULL OR s.status = 'sending' OR (s.status = 'queued' AND s.provider IS NOT NULL))))
 """
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people

@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -128,8 +129,14 @@ class TestRecords:
     async def test_one_taken_back_after_people_found_him_alive_blocks_nobody_anew(self, deps, database):
         await hear(deps, told_dead(1, 1))
         await hear(deps, concluded(CaseConclusion.FALSE_DEATH, hours=1))
+        async with database.write() as tx:  # the version of before keeps only what follows from it
+            await tx.run("DELETE FROM death_record WHERE reason = 'alive'")
+            for _ in range(2):
+                await tx.run(import_module("services.notify.migrations.versions.0013_before").FOUND_ALIVE)
         await hear(deps, told_dead(1, 2, hours=2, **BACK))
+        await hear(deps, told_dead(2, 1))
         assert await rows_of(database, "SELECT blocked FROM do_not_write") == [{"blocked": False}]
+        assert len(await rows_of(database, "SELECT FROM death_record WHERE reason = 'alive'")) == 1
 
     @pytest.mark.parametrize(
         ("order", "kind"),

@@ -1,6 +1,7 @@
 """Legal notices: told by two channels at least, proof kept, never to somebody recorded as dead."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -37,6 +38,10 @@ from tests.services.notify.world import (
 )
 
 NOTICE = UUID(int=77)
+_KNOWN = (
+    "SELECT m.id, m.given_up, d.channel, d.status = 'merged' AS merged FROM message m"
+    " LEFT JOIN delivery d ON d.message_id = m.id ORDER BY 1, 3"
+)
 LABELS = {"dibao": "最低生活保障", "old_age_allow": "高龄津贴"}
 
 
@@ -205,6 +210,13 @@ class TestProof:
             "SELECT DISTINCT template FROM delivery WHERE status IN ('handed', 'queued', 'waiting') ORDER BY 1",
         )
         assert {row["template"] for row in still} == {f"notice_{each}" for each in {"terminated", *left}}
+        # What the version of before had heard is given up by the migration, and nothing else.
+        kept = await rows_of(database, _KNOWN)
+        async with database.write() as tx:
+            await tx.run("UPDATE message SET given_up = false")
+            await tx.run("UPDATE delivery SET status = 'queued', ended_at = NULL WHERE status = 'merged'")
+            await tx.run(import_module("services.notify.migrations.versions.0013_before").GIVEN_UP)
+        assert await rows_of(database, _KNOWN) == kept
 
     @pytest.mark.parametrize("how", ["under way", "failed", "bounced"])
     async def test_what_has_been_given_up_is_not_tried_again_by_any_way(self, deps, database, clock, sandbox, how):

@@ -34,10 +34,17 @@ pytestmark = pytest.mark.db
 
 
 class TestHandingOver:
-    async def test_what_has_been_handed_over_is_not_changed_beneath_its_text(self, deps, database, clock, sandbox):
+    @pytest.mark.parametrize("told", [[False, True], [True]], ids=["handed", "read"])
+    async def test_what_has_been_handed_over_or_read_is_not_changed_beneath_its_text(
+        self, deps, database, clock, sandbox, told
+    ):
         later, middle = YEAR + timedelta(days=61), YEAR + timedelta(days=30)
         await certify(deps, subject(1))
-        await drain(deps)
+        if False in told:
+            await drain(deps)
+        else:  # before anybody had handed it over
+            async with database.write() as tx:
+                await tx.run("UPDATE message SET read_at = $1", clock.now())
         for end in (later, later, middle):
             await hear(deps, table_message(CERTIFICATES_ISSUED, certificates([(subject(1), uuid4(), end, YEAR)])))
         clock.move(timedelta(days=1))
@@ -45,7 +52,7 @@ class TestHandingOver:
         rows = await rows_of(database, "SELECT variables FROM message ORDER BY revision")
         assert [row["variables"]["valid_until"] for row in rows] == [YEAR.isoformat(), later.isoformat()]
         texts = [row["text"] for row in sandbox.state.keep.list_sms(to=None, limit=9)]
-        assert sorted("2024年12月31日" in text for text in texts) == [False, True]
+        assert sorted("2024年12月31日" in text for text in texts) == told
 
     async def test_the_gateway_gets_the_filled_text_once(self, deps, database, sandbox):
         await certify(deps, subject(1))
