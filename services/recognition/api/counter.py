@@ -83,15 +83,16 @@ async def certify_at_counter(request: Request, body: CounterIn, question: Clerk)
 async def take_back_at_counter(
     request: Request, reference: Reference, body: TakeBackCounterIn, question: Mistaken
 ) -> Response:
-    """Take back what this counter certified; every program that was told of it is told.
+    """Take back what the clerk certified himself; every program that was told of it is told.
 
-    Who then stands there, on the same day too, is certified anew.
+    It goes on holding where somebody else stands behind the same day, another clerk too: what he certified he takes
+    back himself, or an officer does. Who then stands there, on the same day too, is certified anew.
     """
     found, caller = question.deps, question.caller
 
     async def effect(tx: WriteTx) -> Answered:
         opened = own_certificate(question, reference)
-        wrong = Wrong(*opened, body.reason, methods=(PeerMethod.COUNTER,))
+        wrong = Wrong(*opened, body.reason, methods=(PeerMethod.COUNTER,), certified_by=caller.user)
         await peers.take_back_own(found, tx, question.asker(None), caller, wrong)
         return await shown(request, question, tx, opened, 200)
 

@@ -1,5 +1,6 @@
 """Certifications peer departments made themselves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -56,17 +57,24 @@ async def list_behind(tx: ReadTx, subject: UUID, certificate_id: UUID) -> list[P
     return [PeerCertificate(**{**row, "method": PeerMethod(row["method"])}) for row in rows]
 
 
-async def withdraw_peer(tx: WriteTx, subject: UUID, certificate_id: UUID, client_id: str, at: datetime) -> int:
-    """Note that a client takes back what it certified; how many records that were."""
-    tag = await tx.run(
-        "UPDATE peer_certificate SET withdrawn_at = $4 "
-        "WHERE subject = $1 AND certificate_id = $2 AND client_id = $3 AND withdrawn_at IS NULL",
-        subject,
-        certificate_id,
-        client_id,
+async def withdraw(tx: WriteTx, those: Iterable[PeerCertificate], at: datetime) -> None:
+    """Note that these are taken back."""
+    await tx.run(
+        "UPDATE peer_certificate SET withdrawn_at = $2 WHERE peer_id = ANY ($1) AND withdrawn_at IS NULL",
+        [each.peer_id for each in those],
         at,
     )
-    return int(tag.rsplit(" ", 1)[1])
+
+
+async def is_of_another(tx: ReadTx, subject: UUID, certificate_id: UUID) -> bool:
+    """Whether a certificate came from no certification of these: an officer established that the person lives."""
+    rows = await tx.fetch(
+        "SELECT FROM certificate c WHERE subject = $1 AND certificate_id = $2 AND origin IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM peer_certificate p WHERE p.peer_id = c.origin)",
+        subject,
+        certificate_id,
+    )
+    return bool(rows)
 
 
 async def is_listed(tx: ReadTx, subject: UUID, program: str) -> bool:

@@ -166,6 +166,7 @@ class Wrong:
     Attributes:
         instead: what is right; its certificate becomes the successor.
         methods: what the caller may take back.
+        certified_by: whose word it is, where he takes back no other's.
     """
 
     subject: UUID
@@ -173,22 +174,24 @@ class Wrong:
     reason: PeerRevocation
     instead: Attested | None = None
     methods: Collection[PeerMethod] = tuple(PeerMethod)
+    certified_by: str | None = None
 
 
 async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, wrong: Wrong) -> None:
-    """A department takes back what it certified; where another stands behind it as well, it goes on holding.
+    """A department takes back what it certified, or a clerk his own word; where another stands behind it, it holds.
 
     Raises:
-        NotFoundError: the client has certified no such thing, or taken it back before.
+        NotFoundError: the client, or the clerk, has certified no such thing, or taken it back before.
         NotOwnerError: its program is no longer the department's.
     """
     subject, revoked = wrong.subject, wrong.certificate_id
     await certificates.lock_shard(tx, shard_of(subject))
-    office = Office(caller, asker, await _own(deps, tx, caller, wrong))
+    own = await _own(deps, tx, caller, wrong)
+    office = Office(caller, asker, deps.programs[own[0].program])
     _require_owner(office)
-    await peers.withdraw_peer(tx, subject, revoked, caller.client_id, deps.clock.now())
+    await peers.withdraw(tx, own, deps.clock.now())
     successor = await attest(deps, tx, office, subject, wrong.instead) if wrong.instead else None
-    if not await peers.list_behind(tx, subject, revoked):
+    if not await peers.list_behind(tx, subject, revoked) and not await peers.is_of_another(tx, subject, revoked):
         made = Revocation(
             subject=subject,
             certificate_id=revoked,
@@ -200,11 +203,18 @@ async def take_back_own(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, w
     await lookups.log_usage(tx, asker, subject=subject, answer="revoked")
 
 
-async def _own(deps: Deps, tx: ReadTx, caller: Caller, wrong: Wrong) -> Program:
-    """The program a client certified for."""
-    for each in await peers.list_behind(tx, wrong.subject, wrong.certificate_id):
-        own = each.client_id == caller.client_id and each.method in wrong.methods
-        if own and caller.may_program(each.program) and each.program in deps.programs:
-            return deps.programs[each.program]
-    detail = "Your client has certified no such thing, or has taken it back."
-    raise NotFoundError(detail)
+async def _own(deps: Deps, tx: ReadTx, caller: Caller, wrong: Wrong) -> list[PeerCertificate]:
+    """What a client certified, or one clerk of it, and may take back; at least one."""
+    own = [
+        each
+        for each in await peers.list_behind(tx, wrong.subject, wrong.certificate_id)
+        if each.client_id == caller.client_id
+        and each.method in wrong.methods
+        and wrong.certified_by in {None, each.certified_by}
+        and caller.may_program(each.program)
+        and each.program in deps.programs
+    ]
+    if not own:
+        detail = "You have certified no such thing, or have taken it back; an officer takes back what others certified."
+        raise NotFoundError(detail)
+    return own

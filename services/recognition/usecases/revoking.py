@@ -95,7 +95,6 @@ async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Calle
         grounds=mask_text(one.grounds or ""),
     )
     await take_back(deps, tx, made)
-    for each in await peers.list_behind(tx, subject, certificate_id):
-        await peers.withdraw_peer(tx, subject, certificate_id, each.client_id, deps.clock.now())
+    await peers.withdraw(tx, await peers.list_behind(tx, subject, certificate_id), deps.clock.now())
     await lookups.log_usage(tx, asker, subject=subject, answer="revoked")
     return made

@@ -7,6 +7,7 @@ import pytest
 from shared.contracts.events import CERTIFICATES_ISSUED
 from shared.contracts.events.recognition import CERTIFICATE_REVOKED
 from tests.services.recognition.rights import Officers, facts
+from tests.services.recognition.test_owed import carry_out, lift
 from tests.services.recognition.world import assessed, assessment, concluded, enrolled, enrolment
 
 pytestmark = pytest.mark.db
@@ -178,9 +179,9 @@ COUNTER = {"program": "vet_disabled", "citizen_id": ID, "present": True, "id_che
 class TestCounter:
     """A clerk certifies who stands before him."""
 
-    async def serve(self, http, issuer, *scopes, path="/v1/counter-certificates", body=None, **changes):
+    async def serve(self, http, issuer, *scopes, path="/v1/counter-certificates", body=None, user="clerk-1", **changes):
         headers = issuer.headers(*(scopes or ["recognition.counter"]), role="officer", programs=["vet_disabled"],
-                                 department="veterans", client_id="c-vet", user="clerk-1") | WHY  # fmt: skip
+                                 department="veterans", client_id="c-vet", user=user) | WHY  # fmt: skip
         return await http.post(path, json=body or {**COUNTER, **changes}, headers=headers)
 
     async def test_whoever_stands_there_is_certified_once_for_every_program(self, world, http, issuer, hrss, she):
@@ -206,6 +207,21 @@ class TestCounter:
         first, again = [await self.serve(http, issuer, reference="CK-2023-0002") for _ in range(2)]
         assert (first.status_code, first.json()) == (201, again.json())
         assert (await heard(http, hrss))["answer"] == "recognised"
+
+    @pytest.mark.parametrize("other", ["clerk-2", "officer"])
+    async def test_a_clerk_takes_back_no_other_s_word(self, world, http, issuer, hrss, she, other):
+        if other == "officer":
+            await world.hear(concluded(she, "confirmed"))
+            officers = Officers(http, issuer)
+            lives = await carry_out(world, officers, she, "resident_pension")
+            await lift(officers, lives, "false_death", "2023-12-02")
+        made = await self.serve(http, issuer)
+        path = f"{made.headers['Location'].replace('/certificates', '/counter-certificates')}:revoke"
+        if other == "clerk-2":
+            await self.serve(http, issuer, user=other, reference="CK-2023-0002")
+        for status in (200, 404):
+            answer = await self.serve(http, issuer, path=path, body={"reason": "wrong_person"})
+            assert (answer.status_code, (await heard(http, hrss))["answer"]) == (status, "recognised")
 
     @pytest.mark.parametrize("dead", [False, True])
     async def test_it_certifies_nobody_over_a_suspicion_or_a_death(self, world, http, issuer, she, dead):
