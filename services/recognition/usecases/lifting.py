@@ -58,12 +58,19 @@ from shared.kit.problems import ConflictError, MalformedError
 
 _OFFICER_RULE = "officer@1"
 _WERE_DUE = frozenset({ArrearsRule.ALL, ArrearsRule.ALL_WITH_INCREASES})
+_PAID_BACK = _WERE_DUE | {ArrearsRule.FROM_REQUEST}
 
 
 class WrongReasonError(ConflictError):
     """A stop ends for what ends its own reason: another one would pay back what is not owed."""
 
     code = "wrong_reason"
+
+
+class HeldForDeadError(ConflictError):
+    """People have found that the person died before months that would be paid back."""
+
+    code = "held_for_dead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +107,7 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         ConflictError: it is not in effect.
         WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false, the
             person has returned, or takes his request back.
+        HeldForDeadError: it would pay back months from which on an end for his death is announced, or proposed.
         MalformedError: a day that has not come yet, or one before the supposed death on which the person lived.
     """
     decided = await get_decision(tx, decision_id, caller)
@@ -157,6 +165,8 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         # What was confirmed until now was paid once too often by what is paid back; the stop will not hold it any more.
         await open_overpayment(deps, tx, decided)
     ended = enrolment.status is Status.TERMINATED
+    if not ended:
+        await _refuse_dead(deps, tx, decided, why)
     beneath = await decisions.list_beneath(tx, decided) if ended else []
     answers = ANSWERS.get(why.reason, {})
     left = [each for each in beneath if each.reason not in answers]
@@ -179,6 +189,24 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
     await _tell(deps, tx, decided, why.reason, owed)
     return Lifted(decided=decided, paid_again_from=pause.paid_again_from, arrears_fen=owed)
+
+
+async def _refuse_dead(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> None:
+    """Pay nothing back to whom people hold for dead: what a lift has paid, no end carried out later claims back."""
+    rule = _rule(deps, decided.program, why.reason, deps.clock.today())
+    if rule not in _PAID_BACK or why.reason is SuspensionReason.FALSE_DEATH:
+        return
+    standing = await decisions.list_standing(tx, decided.subject, sorted(ENDS_LIFE))
+    waiting = await decisions.list_waiting(tx, decided.subject, decided.program)
+    ends = [
+        *(each for each in standing if each.program == decided.program and each.state is DecisionState.NOTICE),
+        *(each for each in waiting if each.reason in ENDS_LIFE and each.under_review),
+    ]
+    firsts = [each.stops_from for each in ends if each.effect is Effect.TERMINATE]
+    again = _paid_again_from(deps, decided, why)
+    if any(first is None or first < again for first in firsts):
+        detail = "An end for the person's death is announced or proposed: carry it out, or give it up, before this."
+        raise HeldForDeadError(detail)
 
 
 def _paid_again_from(deps: Deps, decided: Decided, why: Lift) -> date:

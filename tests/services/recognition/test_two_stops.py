@@ -52,6 +52,22 @@ async def test_an_end_announced_over_a_suspension_outlives_it(world, http, issue
     assert (await enrolment_of(world))[0] == status
 
 
+@pytest.mark.parametrize("announced", [True, False])
+async def test_nothing_is_paid_back_to_whom_people_hold_for_dead(world, officers, announced):
+    await world.hear(enrolled(enrolment(SHE)), concluded(SHE, "confirmed", kind="suspected_missing"))
+    first = await carry_out(world, officers, SHE, PROGRAM)
+    await world.hear(concluded(SHE, "confirmed"))
+    path = f"/v1/proposals/{(death := await proposal(officers, PROGRAM))}:reject"
+    if announced:
+        path = f"/v1/decisions/{await officers.decided(death)}:withdraw"
+    world.deps.clock.move(timedelta(days=150))  # missing from March, dead in August
+    back = world.deps.clock.today().isoformat()
+    answer = await lift(officers, first, "missing_returned", back)
+    assert (answer.status_code, answer.json()["code"]) == (409, "held_for_dead")
+    assert (await officers.post(path, body={"alive_on": back})).status_code == 200
+    assert (await lift(officers, first, "missing_returned", back)).json()["arrears_fen"] > 0
+
+
 @pytest.mark.parametrize(("about", "announced"), [("data", True), ("intended_stop", False)])
 async def test_an_objection_upheld_takes_back_the_end_found_over_a_suspension(
     world, http, issuer, officers, about, announced
