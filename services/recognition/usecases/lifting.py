@@ -29,7 +29,7 @@ from services.recognition.domain.programs import (
 )
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, clearings, decisions, overpayments, requests
-from services.recognition.store.decisions import Decided, Enrolment
+from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
     CHANGES,
@@ -198,7 +198,7 @@ async def _refuse_dead(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> 
         return
     standing = await decisions.list_standing(tx, decided.subject, sorted(ENDS_LIFE))
     waiting = await decisions.list_waiting(tx, decided.subject, decided.program)
-    ends = [
+    ends: list[Decided | Proposal] = [
         *(each for each in standing if each.program == decided.program and each.state is DecisionState.NOTICE),
         *(each for each in waiting if each.reason in ENDS_LIFE and each.under_review),
     ]
