@@ -24,8 +24,8 @@ class HoldReason(StrEnum):
     """Why a line should wait.
 
     `finding_confirmed` rests on a case people concluded and officers have yet to decide; `part_due` on a stop within
-    the period paid for: the line asks for more than the months before it; `reduced` on a lower amount officers have
-    decided: line and roster still say the one before.
+    the period paid for, or the arrears of one: the line asks for more than the other months; `reduced` on a lower
+    amount officers have decided: line and roster still say the one before.
     """
 
     BAD_ID = "bad_citizen_id"
@@ -76,8 +76,8 @@ def advise(seen: Mapping[str, np.ndarray]) -> Advised:
 
     Args:
         seen: boolean columns `listed`, `stopped` (a decision in effect forbids this month), `paid`, `confirmed`,
-            `part_due` (it asks for more than the months before a stop), `reduced` (for as much as before officers
-            decided less), and one for each note by its name.
+            `part_due` (it asks for more than the months neither stopped nor paid back), `reduced` (for as much as
+            before officers decided less), and one for each note by its name.
     """
     holds = [
         (HoldReason.NOT_ENROLLED, ~seen["listed"]),

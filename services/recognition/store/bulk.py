@@ -95,16 +95,21 @@ _STOPPED = """, stopped AS MATERIALIZED (
     WHERE program = $1 AND state = 'effective' AND effect = 'reduce' AND stops_from <= $4::date{within}
     ORDER BY subject, decision_id DESC
 ), repaid AS MATERIALIZED (
-    SELECT DISTINCT subject FROM arrears d
-    WHERE program = $1 AND arrears_fen > 0 AND rule NOT IN ('none', 'refund') AND paid_again_from > $4::date
-        AND suspended_from < ($4::date + make_interval(months => $8))::date{within}
+    SELECT subject, LEAST($8, sum(12 * (date_part('year', until_on) - date_part('year', from_on))
+                             + date_part('month', until_on) - date_part('month', from_on)))::smallint AS months FROM (
+        SELECT subject, GREATEST(suspended_from, $4::date) AS from_on,
+               LEAST(paid_again_from, ($4::date + make_interval(months => $8))::date) AS until_on
+        FROM arrears d
+        WHERE program = $1 AND arrears_fen > 0 AND rule NOT IN ('none', 'refund') AND paid_again_from > $4::date
+            AND suspended_from < ($4::date + make_interval(months => $8))::date{within}
+    ) d GROUP BY subject
 )
 """
 
 _PAY = f"""{_BEST.format(within=_within("h", 6))}{_STOPPED.format(within=_within("d", 6))}
 SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.status IN ('suspended', 'terminated') AND f.stops_from <= $4::date, false),
-       t.subject IS NOT NULL
+       COALESCE(t.months >= $8, false)
        OR EXISTS (SELECT FROM payment p WHERE p.subject = a.subject AND p.program = $1 AND p.month = $4::date),
        COALESCE(e.decision_owed, false), COALESCE(r.amount_fen = e.amount_fen, false),
        COALESCE(b.until < $3::date, true), COALESCE(s.under_review, false),
@@ -115,7 +120,8 @@ SELECT a.subject, COALESCE(e.listed, false),
        COALESCE(e.amount_fen, 0),
        COALESCE(CASE WHEN d.stops_from > $4::date THEN f.decision_id END,
                 CASE WHEN e.status IN ('suspended', 'terminated') THEN e.decision_id END, r.decision_id, {_NIL}),
-       COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN f.stops_from END, '2000-01-01')::date
+       COALESCE(CASE WHEN e.status IN ('suspended', 'terminated') THEN f.stops_from END, '2000-01-01')::date,
+       COALESCE(t.months, 0::smallint)
 FROM asked a
 LEFT JOIN enrolment e ON e.subject = a.subject AND e.program = $1{_within("e", 6)}
 LEFT JOIN decision d ON d.decision_id = e.decision_id
@@ -131,6 +137,7 @@ _PAY_TYPES = (
     ("reduced", "?"),
     ("not_certified", "?"), ("under_review", "?"), ("notice_given", "?"), ("last_payment", "?"),
     ("excluding_program", "?"), ("amount_fen", ">i8"), ("decision", "(16,)u1"), ("stops_from", ">i4"),
+    ("repaid", ">i2"),
 )  # fmt: skip
 PAY = np.dtype(list(_PAY_TYPES))
 """What a look before paying answers, a row a person."""

@@ -244,7 +244,8 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
         seen = await bulk.look_before_paying(tx, rule, (run.month, length), program.excludes, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
-    months = _months_due(seen["stops_from"], run.month, length)
+    # What a lift has paid back within the period is due no second time, and the other months are.
+    months = np.maximum(_months_due(seen["stops_from"], run.month, length) - seen["repaid"].astype(int), 0)
     due = seen["amount_fen"] * months
     asked = {
         "part_due": (months < length) & (amounts > due),

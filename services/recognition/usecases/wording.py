@@ -91,7 +91,7 @@ def say_advice(deps: Deps, client_id: str, seen: np.ndarray, advised: Advised) -
             "reason": pl.Series([*(each.value for each in REASON_CODES), None]).gather(
                 np.where(advised.reason < 0, len(REASON_CODES), advised.reason).astype(np.int64)
             ),
-            "decision": _only(uuid_texts(seen["decision"]), decided),
+            "decision": _only(uuid_texts(seen["decision"]), decided & seen["decision"].any(axis=1)),
             "notes": notes.gather(advised.notes.astype(np.int64)),
         }
     )

@@ -315,3 +315,24 @@ async def test_of_a_quarter_the_months_before_a_stop_are_paid(world, http, issue
                              program="ex_village_doctor", month="2023-08")  # fmt: skip
     assert (lines[0]["advice"], lines[0]["reason"], lines[0]["notes"]) == said
     assert lines[0]["decision"] == (DECISION if said[:2] in {("stop", None), ("hold", "part_due")} else None)
+
+
+@pytest.mark.parametrize(
+    ("amount", "month", "said"), [("600", 8, "part_due"), ("200", 8, None), ("600", 7, "already_paid")]
+)
+async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(world, http, issuer, amount, month, said):
+    quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
+                               client_id="p-1") | WHY  # fmt: skip
+    await world.hear(enrolled(enrolment(person(world)), program="ex_village_doctor"), visited(person(world)))
+    await stop(world, person(world), program="ex_village_doctor", stops_from=date(2023, month, 1))
+    async with world.deps.database.write() as tx:
+        await tx.run("UPDATE enrolment SET status = 'active', decision_id = NULL")
+        await tx.run("UPDATE decision SET state = 'lifted'")
+        await tx.run(
+            "INSERT INTO arrears (decision_id, subject, program, reason, rule, suspended_from, paid_again_from, "
+            "arrears_fen, lifted_by, lifted_at) SELECT decision_id, subject, program, 'not_confirmed', 'all', "
+            "stops_from, '2023-11-01', 40000, 'officer-3', now() FROM decision"
+        )
+    _, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
+                             program="ex_village_doctor", month="2023-08")  # fmt: skip
+    assert (lines[0]["reason"], lines[0]["notes"], lines[0]["decision"]) == (said, [], None)
