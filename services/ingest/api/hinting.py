@@ -1,4 +1,4 @@
-"""Records that describe a person: those without a good id hint at somebody, those with one end such a hint."""
+"""Records that describe a person: those without a good id hint at somebody, those that say for certain whom end it."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,11 @@ from shared.kit.db import WriteTx
 def described(
     rows: pl.DataFrame, source: Source, judged: verdicts.Judged, said: verdicts.Rules, *, first_row: int = 0
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records of a source that describe people: those without a good id, and those that were accepted."""
+    """Records that describe people: those without a good id, and those that say for certain whom they mean."""
     if not source.hint:
         return hints_of.NO_HINTS, hints_of.NO_HINTS
-    with_id = (verdicts.ACCEPTED,)
+    # Whoever is in no roster is known by his number, too: nobody else is meant any longer.
+    with_id = (verdicts.ACCEPTED, verdicts.CODE["not_a_beneficiary"])
     return (
         hints_of.described(rows, judged, said, first_row=first_row),
         hints_of.described(rows, judged, said, first_row=first_row, of=with_id),
@@ -35,7 +36,7 @@ class Told:
 
     Attributes:
         found: those without a good id.
-        settled: those with one, which end what the same told without it.
+        settled: those that say for certain whom they mean, which end what the same told without it.
     """
 
     people: PeopleIndex

@@ -75,16 +75,16 @@ async def settle(taking: TakeBack, keys: Keys, batch: Batch, *, settled: pl.Data
         taking: takes back.
         keys: as for `record`.
         batch: that brought them.
-        settled: described records with a good id, columns of `hints.SHAPE`.
+        settled: described records that say for certain whom they mean, columns of `hints.SHAPE`.
         found: those without, of the same batch: what stands beside the other in one file is a record of its own.
     """
     if settled.is_empty() or not (standing := await store.standing(taking.tx, taking.source.code, batch.batch_no)):
         return
     # What was taken back before tells nothing of anybody.
     if barred := batch.counts.get(verdicts.VERDICTS[verdicts.TAKEN_BACK], 0):
-        not_taken = await batches.quarantine_of(taking.tx, batch.batch_no)
-        out = not_taken.column("row_no").to_pylist() if barred < batch.rows else settled["row_no"].to_list()
-        settled = settled.filter(~pl.col("row_no").is_in(out))
+        not_taken = pl.DataFrame(pl.from_arrow(await batches.quarantine_of(taking.tx, batch.batch_no)))
+        out = not_taken.filter(pl.col("reason").cast(pl.String) == verdicts.VERDICTS[verdicts.TAKEN_BACK])["row_no"]
+        settled = settled.filter(~pl.col("row_no").is_in(out.implode())) if barred < batch.rows else settled.clear()
     known = np.intersect1d(_digests(settled, keys), np.array(standing, dtype=np.int64))
     await taking.hints_like(np.setdiff1d(known, _digests(found, keys)).tolist())
 

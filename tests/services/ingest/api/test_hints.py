@@ -107,18 +107,19 @@ async def test_hints_fall_with_their_batch_and_come_again_with_the_right_file(to
     assert len(await town.said(HINTS)) == 2
 
 
-async def test_a_hint_ends_for_all_it_may_mean_when_its_record_comes_mended(world):
+@pytest.mark.parametrize("known", [True, False], ids=["of one of them", "of somebody in no roster"])
+async def test_a_hint_ends_for_all_it_may_mean_when_its_record_comes_mended(world, known):
     ids = await namesakes(world, [1, 3], ["19500505", "19490101"])
     described = ("李建国", "男", "73")
     await send(world, (ids[0][:-1], *described))
     # What stands beside it in one file is another record.
     await send(world, (ids[0][:-1], *described), (ids[1], *described))
     assert await world.said(CORRECTED) == []
-    await send(world, (ids[0], *described))
+    await send(world, (ids[0] if known else make_id(5, born="19500101"), *described))
     assert {row["subject"] for row in await world.said(CORRECTED)} == {
         row["subject"] for row in await world.said(HINTS)
     }
-    assert len(await world.said(HINTS)) == len(await world.said("ingest.evidence.accepted.v1")) == 2
+    assert (len(await world.said(HINTS)), len(await world.said("ingest.evidence.accepted.v1"))) == (2, 1 + known)
     await send(world, (ids[0][:-2], *described))
     assert len(await world.said(HINTS)) == 2
 
@@ -128,9 +129,11 @@ async def test_what_was_taken_back_ends_no_hint_when_it_comes_again(town):
     wrong = await send(town, (IDS[4], *whose))
     headers, body = town.issuer.headers("ingest.upload"), {"evidence_id": wrong["batch_no"] << 32, "reason": "录入错误"}
     assert (await town.client.post("/v1/corrections", json=body, headers=headers)).status_code == 201
-    await send(town, ("", *whose))
-    await send(town, (IDS[4], *whose), (IDS[5], NAMES[5], "男", "73"))
-    assert (len(await town.said(HINTS)), len(await town.said(CORRECTED))) == (1, 1)
+    other = (NAMES[6], sex_of(6), "73")
+    await send(town, ("", *whose), ("", *other))
+    await send(town, (IDS[4], *whose), (make_id(5, born="19500101"), *other), (IDS[5], NAMES[5], "男", "73"))
+    assert (len(await town.said(HINTS)), len(await town.said(CORRECTED))) == (2, 2)
+    assert (await town.said(CORRECTED))[1]["subject"] == town.deps.keys.subject.one(IDS[6]).bytes
 
 
 async def test_a_wrong_hint_is_corrected_for_all_it_may_mean_and_stays_corrected(world):
