@@ -209,7 +209,8 @@ async def _take(
 def _judged(deps: IngestDeps, source: Source, received: Received, people: PeopleIndex) -> JudgedFile:
     file, said, row = JudgedFile(people=people, scratch=received.scratch), rules(deps), 0
     with room():
-        for frame in read_chunks(received.path, received.scratch, source_match(source), deps.limits):
+        match, headers = source_match(source), source.headers
+        for frame in read_chunks(received.path, received.scratch, match, deps.limits, headers=headers):
             rows = (
                 one_a_person(frame, CITIZEN_ID, NAME if NAME in frame.columns else None)
                 if source.several_people
@@ -359,7 +360,7 @@ def _judged_roster(deps: IngestDeps, received: Received, *, by_household: bool) 
     limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROSTER_ROWS))
     row, seen = 0, roster.NOBODY
     with room():
-        for frame in read_chunks(received.path, received.scratch, roster.match, limits):
+        for frame in read_chunks(received.path, received.scratch, roster.match, limits, headers=roster.HEADERS):
             part = roster.judge_roster(frame, today=today, first_row=row, seen=seen, by_household=by_household)
             judged.add(part)
             judged.unsaid = tuple(kept for name, kept in roster.OPTIONAL.items() if name not in frame.columns)

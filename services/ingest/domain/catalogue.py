@@ -83,6 +83,11 @@ class Source:
         """Whether a row tells for certain whom it means without a name in it."""
         return self.identity == "full" and NAME not in self.columns
 
+    @property
+    def headers(self) -> list[str]:
+        """All accepted headers."""
+        return [each for aliases in (*self.columns.values(), *self.hint.values()) for each in aliases]
+
     def matched_columns(self, headers: list[str]) -> dict[str, str]:
         """Header to canonical name for the columns this source needs; spaces in headers do not matter."""
         clean = {header.replace(" ", "").replace("\ufeff", "").lower(): header for header in reversed(headers)}

@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "ended": ("终止享受年月", "停止享受年月", "终止享受日期", "停发日期", "ended"),
 }
 """Accepted headers by canonical column."""
+HEADERS = [each for aliases in COLUMNS.values() for each in aliases]
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
 OPTIONAL = {"group_no": "group_no", "started": "started_on", "due_on": "due_on", "household_no": "household"}
 """What an enrolment keeps where a roster has no such column, by canonical column."""

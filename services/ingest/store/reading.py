@@ -1,8 +1,9 @@
 """Files as departments send them, read in chunks of string columns: CSV of any encoding, XLSX, NDJSON, Parquet."""
 
 import csv
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from os import SEEK_END
@@ -30,6 +31,7 @@ _CELLS = 65_536  # rows of Parquet opened at once
 _LONGEST_CELL = 4096
 _DELIMITERS = ",;\t|"
 _KEY = r'[{,]\s*"(?:[^"\\]|\\.)*"\s*:'
+_NOTHING = r"(?:[ \x{FEFF}]|\\u0020|\\ufeff)*"
 _PARQUET = b"PAR1"
 _DAMAGED = (
     pl.exceptions.PolarsError, pa.ArrowException, fastexcel.FastExcelError, OSError, OverflowError, UnicodeDecodeError,
@@ -46,7 +48,7 @@ Match = Callable[[list[str]], tuple[Mapping[str, str], Sequence[str]]]
 
 
 def read_chunks(
-    path: Path, scratch: Path, match: Match, limits: Limits, *, skip: bool = False
+    path: Path, scratch: Path, match: Match, limits: Limits, *, headers: Collection[str] = (), skip: bool = False
 ) -> Iterator[pl.DataFrame]:
     """Chunks of the canonical columns as strings, in the order of the file.
 
@@ -55,6 +57,8 @@ def read_chunks(
         scratch: folder for unpacked and transcoded copies; the caller removes it.
         match: which headers are needed.
         limits: bounds.
+        headers: those that `match` knows, apart from case and spaces, where it knows but some: a key that one record in
+            many has is looked for by name then, for a part of the time.
         skip: columns of Parquet that hold no cells of a table, lists and the like, instead of refusing them.
 
     Raises:
@@ -64,7 +68,7 @@ def read_chunks(
     """
     try:
         with room():
-            yield from _chunks(unpacked(path, scratch, limits), scratch, match, limits, skip=skip)
+            yield from _chunks(unpacked(path, scratch, limits), scratch, match, limits, headers=headers, skip=skip)
     except _DAMAGED as error:
         raise _damaged() from error
     except BaseException as error:
@@ -78,7 +82,9 @@ def _damaged() -> UnreadableFileError:
     return UnreadableFileError("The file breaks off or is damaged; export it again and send the new one.")
 
 
-def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits, *, skip: bool) -> Iterator[pl.DataFrame]:
+def _chunks(
+    plain: Path, scratch: Path, match: Match, limits: Limits, *, headers: Collection[str], skip: bool
+) -> Iterator[pl.DataFrame]:
     with plain.open("rb") as opened:
         head = opened.read(_SAMPLE)
     if not head.strip(b"\x00\r\n\t \xef\xbb\xbf\xfe\xff"):
@@ -92,8 +98,10 @@ def _chunks(plain: Path, scratch: Path, match: Match, limits: Limits, *, skip: b
         text = as_utf8(plain, scratch, limits)
         with text.path.open("rb") as opened:
             sample = opened.read(_SAMPLE).decode("utf-8-sig", errors="ignore").lstrip()
-        read = _ndjson if sample.startswith("{") else _csv
-        yield from read(text, sample, match, limits)
+        if sample.startswith("{"):
+            yield from _ndjson(text, sample, match, limits, headers)
+        else:
+            yield from _csv(text, sample, match, limits)
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ def _cells_of(block: bytes, delimiter: str, *, quoted: bool) -> np.ndarray:
     return np.diff(np.concatenate(found), prepend=0) + 1
 
 
-def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.DataFrame]:
+def _ndjson(text: Text, sample: str, match: Match, limits: Limits, headers: Collection[str]) -> Iterator[pl.DataFrame]:
     names: dict[str, None] = {}
     lines = sample.split("\n")
     # The last line of a sample may be cut off.
@@ -210,7 +218,7 @@ def _ndjson(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[p
         names |= dict.fromkeys(record if isinstance(record, dict) else ())
     # Who leaves empty keys out writes the rare ones late.
     for records in _records(text, limits):
-        names |= dict.fromkeys(_late_keys(records, list(names), match, limits))
+        names |= dict.fromkeys(_late_keys(records, list(names), match, limits, headers))
     chosen = _chosen(list(names), match, limits)
     frames = (pl.read_ndjson(records, schema=dict.fromkeys(chosen, pl.String)) for records in _records(text, limits))
     yield from _even(
@@ -225,16 +233,29 @@ def _records(text: Text, limits: Limits) -> Iterator[bytes]:
             yield records
 
 
-def _late_keys(records: bytes, names: list[str], match: Match, limits: Limits) -> list[str]:
+def _late_keys(records: bytes, names: list[str], match: Match, limits: Limits, headers: Collection[str]) -> list[str]:
     """Keys of these records for what none of the names so far stands for, as many as there may be columns."""
-    written = pl.Series([records.decode()], dtype=pl.String).str.extract_all(_KEY).explode().drop_nulls().unique()
     known = set(match(names)[0].values())
+    told = {each: match([*names, each])[0].get(each) for each in headers}
+    lacking = [each for each, name in told.items() if name is not None and name not in known]
+    if headers and not lacking:
+        return []
+    looks = _looks_like(lacking) if headers else _KEY
+    # One copy of the bytes, looked through whether they are UTF-8.
+    text = pl.Series(pl.from_arrow(pa.array([records], pa.large_string())))
+    written = text.str.extract_all(looks).explode().drop_nulls().unique()
     found = match([*names, *sorted(_told_keys(written) - set(names))])[0]
     late = sorted(header for header, name in found.items() if name not in known)
     late = late[: max(0, limits.columns - len(names))]
     # What stands in quotes, or within another record, may only look like a key of these.
     frame = pl.read_ndjson(records, schema=dict.fromkeys(late, pl.String)) if late else pl.DataFrame()
     return [each.name for each in frame if each.null_count() < len(each)]
+
+
+def _looks_like(headers: Collection[str]) -> str:
+    """A pattern of keys that are one of these headers but for case and spaces, each character as it is or escaped."""
+    keys = (_NOTHING.join(rf"(?:{re.escape(each)}|\\u{ord(each):04x})" for each in header) for header in headers)
+    return f'(?i)"{_NOTHING}(?:{"|".join(keys)}){_NOTHING}"\\s*:'
 
 
 def _told_keys(written: pl.Series) -> set[str]:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -142,8 +143,19 @@ def test_a_key_that_one_record_in_many_has_is_found_wherever_it_stands(tmp_path)
     body = "\n".join(map(json.dumps, records)).encode()
     with pytest.raises(MissingColumnsError):
         read(body, tmp_path)
-    rare = body + '\n{"\\u59d3\\u540d" :"张"}'.encode()
-    assert read(rare, tmp_path, replace(LIMITS, block_bytes=500))["name"].to_list()[-2:] == ["", "张"]
+    path, asked = tmp_path / "body", set()
+
+    def matching(headers):
+        asked.update(headers)
+        return match(headers)
+
+    for known, key in itertools.product((WANTED, ()), ("\\u59d3\\u540d", "姓\\u540D", " 姓名 ")):
+        path.write_bytes(body + f'\n{{"{key}" :"张", "晚": 1}}'.encode())
+        asked.clear()
+        frames = read_chunks(path, tmp_path, matching, replace(LIMITS, block_bytes=500), headers=known)
+        assert pl.concat(frames)["name"].to_list()[-2:] == [None, "张"]
+        # Where it is known which keys are meant, others are not even listed.
+        assert ("晚" in asked) is not bool(known)
 
 
 def test_cells_of_a_sheet_that_are_days_numbers_or_formulas_are_read_as_shown(tmp_path):
