@@ -61,6 +61,8 @@ GIVEN_UP: Final = frozenset(
     NOTICES[kind] for kind in (NoticeKind.RESUMED, NoticeKind.WITHDRAWN, NoticeKind.OTHER_STANDS)
 )
 """Templates that say so."""
+SUSPENDED: Final = NOTICES[NoticeKind.SUSPENDED]
+RESUMED: Final = NOTICES[NoticeKind.RESUMED]
 DEMANDS: Final = frozenset(NOTICES[kind] for kind in _DEMANDS)
 """Templates of what asks for money; nobody need hear it any more once nothing of it is owed."""
 SETTLED: Final = frozenset(NOTICES[kind] for kind in (NoticeKind.REPAID, NoticeKind.NOT_OWED))

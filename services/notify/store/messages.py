@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
-from services.notify.domain.facts import DEMANDS, GIVEN_UP, IN_PART, SETTLED, STOPS
+from services.notify.domain.facts import DEMANDS, GIVEN_UP, IN_PART, RESUMED, SETTLED, STOPS, SUSPENDED
 from services.notify.domain.plan import Plan
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
@@ -112,15 +112,18 @@ WHERE x.template = $1 AND d.subject = x.subject AND d.template = ANY($3::text[])
 """
 # A decision that was given up is as if it had never been told: what has not been brought of it stays where it is, and
 # is not tried again either. Of money asked for, what was asked before it was settled: more may have been paid since,
-# and be asked for anew. Ids of notices grow with time.
+# and be asked for anew. What is paid again is suspended by no other decision either. Ids of notices grow with time.
 _GIVE_UP: Final = """
 WITH void AS (
     UPDATE message m SET given_up = true
-    WHERE m.subject = $1 AND m.decision_id = $2 AND NOT m.given_up AND EXISTS (
-        SELECT FROM message w WHERE w.subject = m.subject AND w.decision_id = m.decision_id
-            AND (m.template = ANY($4::text[]) AND w.template = ANY($5::text[])
-                 OR m.template = ANY($7::text[]) AND w.template = ANY($8::text[]) AND w.about > m.about
-                    AND w.variables->>'reason' <> ALL($9::text[])))
+    WHERE m.subject = $1 AND NOT m.given_up AND EXISTS (
+        SELECT FROM message w WHERE w.subject = m.subject
+            AND (m.decision_id = $2 AND w.decision_id = $2
+                 AND (m.template = ANY($4::text[]) AND w.template = ANY($5::text[])
+                      OR m.template = ANY($7::text[]) AND w.template = ANY($8::text[]) AND w.about > m.about
+                         AND w.variables->>'reason' <> ALL($9::text[]))
+                 OR m.template = $10 AND w.template = $11 AND w.about > m.about
+                    AND w.variables->'programs' @> (m.variables->'programs')))
     RETURNING m.id
 )
 UPDATE delivery d SET status = 'merged', reason = 'given_up', ended_at = $3
@@ -229,7 +232,7 @@ async def withdraw_given_up(
         channels: the villages'.
     """
     lists = (STOPS, GIVEN_UP, channels, DEMANDS, SETTLED, IN_PART)
-    await tx.run(_GIVE_UP, subject, decision_id, now, *(list(each) for each in lists))
+    await tx.run(_GIVE_UP, subject, decision_id, now, *(list(each) for each in lists), SUSPENDED, RESUMED)
 
 
 async def take_back(tx: WriteTx, subject: UUID, since: datetime, templates: Collection[str]) -> list[Drafts]:

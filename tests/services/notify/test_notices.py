@@ -194,6 +194,12 @@ class TestProof:
             ("refund:death referred:referred_to_court repaid:repaid_in_full", {"repaid"}),
             ("repaid:repaid_in_full refund:death", {"repaid", "refund"}),  # more was paid since
             ("refund:imprisonment resumed:released", {"refund", "resumed"}),
+            # By another decision: what fell with the end above it does, and what is only announced, or came later, not.
+            ("suspended:overdue:4 terminated:death resumed:false_death", {"resumed"}),
+            (
+                "intended_stop:overdue:4 resumed:certified suspended:detention:3",
+                {"intended_stop", "resumed", "suspended"},
+            ),
         ],
     )
     @pytest.mark.parametrize("turn", [1, -1])
@@ -202,8 +208,9 @@ class TestProof:
     ):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
         await hear(deps, notice(9, subject(1), NoticeKind.TERMINATED, decision_id=UUID(int=6)))
-        for number, (kind, reason) in list(enumerate(each.split(":") for each in told.split()))[::turn]:
-            await hear(deps, notice(number, subject(1), NoticeKind(kind), reason=reason, decision_id=UUID(int=5)))
+        for number, (kind, reason, *other) in list(enumerate(each.split(":") for each in told.split()))[::turn]:
+            of = UUID(int=int(*other) or 5)
+            await hear(deps, notice(number, subject(1), NoticeKind(kind), reason=reason, decision_id=of))
             await drain(deps, "letter")
         still = await rows_of(
             database,

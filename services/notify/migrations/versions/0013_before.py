@@ -14,13 +14,17 @@ GIVEN_UP: Final = """
 WITH void AS (
     UPDATE notify.message m SET given_up = true
     WHERE NOT m.given_up AND m.decision_id IS NOT NULL AND EXISTS (
-        SELECT FROM notify.message w WHERE w.subject = m.subject AND w.decision_id = m.decision_id
-            AND (m.template IN ('notice_intended_stop', 'notice_suspended', 'notice_terminated', 'notice_reduced',
-                                'notice_payee_change')
-                 AND w.template IN ('notice_resumed', 'notice_withdrawn', 'notice_other_stands')
-                 OR m.template IN ('notice_refund', 'notice_plan_agreed', 'notice_instalment_due', 'notice_referred')
-                 AND w.template IN ('notice_repaid', 'notice_not_owed') AND w.about > m.about
-                 AND w.variables->>'reason' NOT IN ('repaid_in_part', 'written_off_in_part')))
+        SELECT FROM notify.message w WHERE w.subject = m.subject
+            AND (w.decision_id = m.decision_id
+                 AND (m.template IN ('notice_intended_stop', 'notice_suspended', 'notice_terminated', 'notice_reduced',
+                                     'notice_payee_change')
+                      AND w.template IN ('notice_resumed', 'notice_withdrawn', 'notice_other_stands')
+                      OR m.template IN ('notice_refund', 'notice_plan_agreed', 'notice_instalment_due',
+                                        'notice_referred')
+                      AND w.template IN ('notice_repaid', 'notice_not_owed') AND w.about > m.about
+                      AND w.variables->>'reason' NOT IN ('repaid_in_part', 'written_off_in_part'))
+                 OR m.template = 'notice_suspended' AND w.template = 'notice_resumed' AND w.about > m.about
+                 AND w.variables->'programs' @> (m.variables->'programs')))
     RETURNING m.id
 )
 UPDATE notify.delivery d SET status = 'merged', reason = 'given_up', ended_at = now()
