@@ -142,11 +142,12 @@ async def find_confirmed(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> Case
 
 
 async def open_case(tx: WriteTx, case: Case) -> bool:
-    """Open a case; False when one about the same suspicion is open already."""
+    """Open a case, after the last one about the same suspicion; False when one is open already."""
     tag = await tx.run(
         "INSERT INTO cases (case_id, subject, kind, state, confidence, event_on, rounds, division, grid_code, "
-        "worker_id, deadline_on, opened_at, changed_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+        "worker_id, deadline_on, opened_at, changed_at, previous_case_id) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, (SELECT case_id FROM cases p "
+        "WHERE p.subject = $2 AND p.kind = $3 ORDER BY concluded_at DESC LIMIT 1)) "
         "ON CONFLICT (subject, kind) WHERE state <> 'concluded' DO NOTHING",
         case.case_id,
         case.subject,

@@ -80,6 +80,13 @@ async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, 
     )
 
 
+async def paid_since(tx: ReadTx, subject: UUID, instant: datetime) -> bool:
+    """Whether a roster or an officer has said after an instant that a person is paid."""
+    return bool(
+        await tx.fetch("SELECT FROM recipients WHERE subject = $1 AND active AND received_at > $2", subject, instant)
+    )
+
+
 async def save_certified(tx: WriteTx, rows: pl.DataFrame, said_at: datetime) -> Staged:
     """Remember the certificate told last of each person: a later one lasts longer, unless one was revoked between."""
     staged = await stage(tx, "staged_certificates", rows)

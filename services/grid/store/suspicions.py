@@ -57,7 +57,8 @@ async def _keep_news(tx: WriteTx, rule_set: str) -> None:
 async def _feed_open(tx: WriteTx, now: datetime) -> None:
     """Evidence for a case under way becomes a step of it and leaves the staged rows.
 
-    Its day is the earliest that the registers name now and visits named, whatever came first, until the village finds.
+    Its day is the earliest that registers name now and visits and offices named, whatever came first, until the
+    village finds.
     """
     await tx.run(
         """
@@ -80,6 +81,8 @@ async def _feed_open(tx: WriteTx, now: datetime) -> None:
                     UNION ALL SELECT hit.event_on FROM hit WHERE hit.case_id = c.case_id
                     UNION ALL SELECT t.event_on FROM case_steps t WHERE t.case_id = c.case_id AND t.action = 'visited'
                         AND (c.kind, t.outcome) IN (SELECT * FROM unnest($4::text[], $5::text[]))
+                    UNION ALL SELECT t.event_on FROM case_steps t WHERE t.case_id = c.case_id
+                        AND t.action IN ('detected', 'evidence_added') AND t.role <> 'service'
                 ) told) END
             FROM (SELECT case_id, max(array_position($2::text[], confidence)) AS rank FROM hit GROUP BY case_id) h
             WHERE c.case_id = h.case_id

@@ -11,7 +11,7 @@ import uuid_utils.compat as uuids
 from services.grid.domain.cases import VISIT, Basis, CaseAction, CaseState, Step, dates, follow, is_found
 from services.grid.domain.views import View
 from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
-from services.grid.store import cases, locks, suspicions, tasks
+from services.grid.store import cases, locks, people, suspicions, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
 from services.grid.store.visits import StoredVisit
@@ -20,7 +20,7 @@ from services.grid.usecases.errors import NoSuchPersonError
 from services.grid.usecases.importing import give_out_cases
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 from shared.kit.clock import SHANGHAI
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 from shared.kit.workdays import after_working_days
 
 FAMILY = "family"
@@ -112,14 +112,25 @@ async def open_known(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind
 
 async def _bring_in(tx: WriteTx, made: Case, told: Step) -> UUID:
     confirmed = await cases.find_confirmed(tx, made.subject, made.kind)
-    known = [confirmed] if confirmed and _belongs_to(confirmed, told.event_on or date.min) else []
+    known = [confirmed] if confirmed and await _is_that_one(tx, confirmed, told) else []
     known += [each for each in await cases.open_cases_of(tx, [made.subject]) if each.kind is made.kind]
     if known:
-        await cases.add_step(tx, known[0].case_id, replace(told, action=CaseAction.ADD_EVIDENCE))
-        return known[0].case_id
+        case = known[0]
+        await cases.add_step(tx, case.case_id, replace(told, action=CaseAction.ADD_EVIDENCE))
+        if not is_found(case.state):
+            event_on = _earliest(case.event_on, told.event_on)
+            await cases.save_case(tx, replace(case, event_on=event_on, changed_at=told.happened_at))
+        return case.case_id
     await cases.open_case(tx, made)
     await cases.add_step(tx, made.case_id, replace(told, action=CaseAction.DETECT, outcome=made.confidence.value))
     return made.case_id
+
+
+async def _is_that_one(tx: ReadTx, confirmed: Case, told: Step) -> bool:
+    """Whether what is told is what people have confirmed: that is over once rosters or officers pay him since."""
+    if confirmed.concluded_at is None or await people.paid_since(tx, confirmed.subject, confirmed.concluded_at):
+        return False
+    return _belongs_to(confirmed, told.event_on or date.min)
 
 
 async def _new_case(tx: WriteTx, deps: Deps, each: StoredVisit, kind: SuspicionKind) -> Case:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from services.grid.domain.cases import EARLIER_SIGHTING, VISIT, Basis, CaseAction, Step, actors
+from services.grid.domain.cases import EARLIER_SIGHTING, VISIT, Basis, CaseAction, Step, actors, asks_for_knock
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskState
 from services.grid.store import cases, hands, tasks
@@ -49,6 +49,12 @@ async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> 
         case = await cases.find_case(tx, case_id)
         assert case is not None
         await _send_others(tx, deps, case)
+
+
+async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) -> None:
+    """The knocks for open cases of these people leave whom they bar by the days that are in doubt now."""
+    found = await cases.open_cases_of(tx, subjects)
+    await send_other_eyes(tx, deps, [each.case_id for each in found if asks_for_knock(each.state)])
 
 
 async def knock_again(tx: WriteTx, deps: Deps, case: Case) -> Case:

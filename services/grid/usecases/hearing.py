@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import polars as pl
 import pyarrow as pa
@@ -14,6 +15,7 @@ from services.grid.store import asking, cases, locks, people, stops, suspicions,
 from services.grid.store.reopening import Again
 from services.grid.usecases.asking import sample_weak
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.importing import give_out_cases
 from services.grid.usecases.keeping import follow_roster
 from services.grid.usecases.opening import knock_after_all, say_opened
@@ -123,6 +125,7 @@ async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard:
     deadline = after_working_days(today, deps.policies.on(today).case_working_days)
     opened = await suspicions.take_suspicions(tx, rows, rule_set=rule_set, deadline_on=deadline, now=now)
     await give_out_cases(tx, deps, among=opened)
+    await look_with_others(tx, deps, [UUID(bytes=each) for each in rows["subject"].unique(maintain_order=True)])
 
 
 async def note_decision(tx: WriteTx, deps: Deps, fact: EnrolmentStateChanged, state: str) -> None:

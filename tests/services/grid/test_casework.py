@@ -1,6 +1,6 @@
 """Cases: every step by somebody else, and nothing concluded that was not found."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -291,6 +291,9 @@ async def test_what_an_officer_has_learned_of_is_looked_into_and_concluded_by_an
         for where in (["341621"], [VILLAGE[:6]], [])
     ]
     assert (made[0]["code"], made[1]["state"], made[2]["case_id"]) == ("no_such_person", "assigned", made[1]["case_id"])
+    # A register that names no day, or a later one, leaves his.
+    await town.hear(suspected(ANNA, event_on=None), suspected(ANNA, event_on=date(2023, 10, 1), revision=2))
+    assert [str(row["event_on"]) for row in await town.rows("SELECT event_on FROM cases")] == ["2023-09-09"]
     await knock(town, "dead")
     await reviewed(town, **FOUND_DEAD)
     same = await step(town, "conclusion", town.officer("first"), conclusion="confirmed")

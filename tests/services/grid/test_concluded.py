@@ -1,6 +1,7 @@
 """What comes after a conclusion, or when none comes: new evidence, cleared tasks, cases that are late."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -133,6 +134,17 @@ async def test_what_was_not_confirmed_is_a_new_matter_beside_what_was(detected, 
     detected.clock.move(timedelta(days=200))
     await detected.hear(suspected(ANNA, **news))
     assert len(await detected.rows("SELECT 1 FROM cases")) == 2
+
+
+async def test_whoever_tells_of_a_matter_after_the_person_is_paid_again_opens_another_case(detected):
+    told = {"subject": str(ANNA), "kind": "suspected_death", "note": "社区来电"}
+    ask = partial(detected.ask, "POST", "/v1/cases", headers=detected.officer("o"), json=told)
+    await concluded(detected, "dead", "dead", "confirmed")
+    old = (await ask()).json()
+    detected.clock.move(timedelta(days=300))
+    await detected.hear(decided(ENROLMENT_RESUMED, ANNA, at=detected.clock.now()))
+    new = (await ask()).json()
+    assert (old["state"], new["state"], new["previous_case_id"]) == ("concluded", "assigned", old["case_id"])
 
 
 async def test_whoever_is_paid_again_after_a_confirmed_stop_is_knocked_at_again(town):

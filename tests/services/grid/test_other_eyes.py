@@ -157,12 +157,18 @@ class TestCase:
         answer = await step(village, "finding", village.village(), finding="alive")
         assert answer.json()["code"] == "basis_missing"
 
-    async def test_what_happened_after_his_sighting_he_may_look_into(self, village):
+    async def test_what_happened_after_his_sighting_he_may_look_into_and_not_what_turns_out_to_be_before_it(
+        self, village
+    ):
         who = await village.member_of(FIRST)
         await told(village, village.member(who), task_id=(await task(village, "unmatched"))["task_id"])
         village.clock.move(timedelta(days=5))
         await village.hear(suspected(ANNA, event_on=NOW.date() + timedelta(days=3)))
         assert (await task(village, "suspicion"))["worker_id"] == who
+        # Until the register names an earlier day.
+        await village.hear(suspected(ANNA, event_on=NOW.date(), revision=2))
+        look = await task(village, "suspicion")
+        assert (look["worker_id"] != who, look["not_by"]) == (True, [who])
 
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)
