@@ -11,17 +11,29 @@ from services.grid.store.people import NEWEST
 from shared.kit.db import WriteTx
 
 
-async def reopen_answered(tx: WriteTx, visit_ids: Sequence[UUID], now: datetime) -> set[UUID]:
-    """Tasks that these visits closed wait for their leader again; which.
+async def reopen_answered(
+    tx: WriteTx, visit_ids: Sequence[UUID], *, deadline_on: date, now: datetime
+) -> list[asyncpg.Record]:
+    """Tasks that these visits closed wait for their leader again, as if they had been opened now.
 
     One that something else has made moot meanwhile stays closed for that, and so does one beside a newer open one.
+    Where who had it holds no grid in the village any more, whoever has the grid now is asked.
+
+    Returns:
+        subject, task_id, reason, deadline_on and opened_by of those that are open again.
     """
     rows = await tx.fetch(
         """
         UPDATE tasks t SET outcome = last.moot, closing_visit_id = NULL, changed_at = $2,
             state = CASE WHEN last.moot IS NOT NULL THEN 'closed' WHEN t.worker_id IS NULL THEN 'created'
                 ELSE 'submitted' END,
-            closed_at = CASE WHEN last.moot IS NOT NULL THEN $2::timestamptz END
+            closed_at = CASE WHEN last.moot IS NOT NULL THEN $2::timestamptz END,
+            deadline_on = CASE WHEN last.moot IS NULL THEN greatest(t.deadline_on, $3) ELSE t.deadline_on END,
+            rung = CASE WHEN last.moot IS NULL THEN 'member' ELSE t.rung END,
+            worker_id = CASE WHEN t.worker_id IS NULL OR EXISTS (SELECT FROM grids h WHERE h.division = t.division
+                    AND t.worker_id IN (h.member_id, h.leader_id, h.assistant_id)) THEN t.worker_id
+                ELSE coalesce((SELECT g.member_id FROM grids g WHERE g.grid_code = t.grid_code
+                    AND g.member_id <> ALL(t.not_by)), t.worker_id) END
         FROM (SELECT DISTINCT ON (n.subject, n.reason) n.task_id, CASE
                 WHEN n.reason = 'unmatched' AND EXISTS (SELECT FROM certified c WHERE c.subject = n.subject
                     AND c.valid_until > n.due_on AND c.channel NOT IN ('home', 'remote') AND NOT EXISTS (
@@ -34,12 +46,15 @@ async def reopen_answered(tx: WriteTx, visit_ids: Sequence[UUID], now: datetime)
             FROM tasks n WHERE n.closing_visit_id = ANY($1) AND n.state = 'closed' AND NOT EXISTS (SELECT FROM tasks o
                 WHERE o.subject = n.subject AND o.reason = n.reason AND o.state <> 'closed')
             ORDER BY n.subject, n.reason, n.created_at DESC) last
-        WHERE t.task_id = last.task_id RETURNING t.task_id, t.state
+        WHERE t.task_id = last.task_id
+        RETURNING uuid_send(t.subject) AS subject, uuid_send(t.task_id) AS task_id, t.reason, t.deadline_on,
+            t.opened_by, t.state
         """,
         list(visit_ids),
         now,
+        deadline_on,
     )
-    return {row["task_id"] for row in rows if row["state"] != "closed"}
+    return [row for row in rows if row["state"] != "closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.casefeeding import FAMILY, feed_cases
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.keeping import follow_addresses
+from services.grid.usecases.opening import say_opened
 from shared.contracts.events import VISIT_CONCLUDED, VISIT_WITHDRAWN, VisitConcluded, VisitWithdrawn
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.clock import SHANGHAI
@@ -286,9 +287,13 @@ async def _withdraw(tx: WriteTx, deps: Deps, doubted: Sequence[StoredVisit]) -> 
         await deps.outbox.say(tx, VISIT_WITHDRAWN, fact)
     if not doubted:
         return set()
-    reopened = await reopening.reopen_answered(tx, [each.visit.visit_id for each in doubted], now)
+    withdrawn = [each.visit.visit_id for each in doubted]
+    reopened = await reopening.reopen_answered(tx, withdrawn, deadline_on=deps.knock_by(), now=now)
     await follow_addresses(tx, deps, sorted({each.subject for each in doubted}))
-    return reopened
+    for each in reopened:
+        if each["reason"] == TaskReason.UNMATCHED:
+            await say_opened(tx, deps, [each], run=each["opened_by"])
+    return {UUID(bytes=each["task_id"]) for each in reopened}
 
 
 def _weigh(task: Task, fresh: Sequence[StoredVisit], closing: StoredVisit | None) -> TaskChange | None:

@@ -84,7 +84,13 @@ class TestSync:
         task = await task_of(town, ANNA)
         late, early = visit(task, at=NOW - timedelta(hours=1)), visit(task, at=NOW - timedelta(days=1))
         del early["place"]
-        await post(town, member, [[late], [early]])
+        await post(town, member, [[late]])
+        town.clock.move(timedelta(days=20))
+        await post(town, member, [[early]])
+        # It is not late of a sudden, and recognition knows by when somebody is to have knocked.
+        [again] = await town.rows("SELECT deadline_on FROM tasks WHERE task_id = $1", UUID(str(task)))
+        assert again["deadline_on"] == town.deps.knock_by()
+        assert len(await town.rows("SELECT FROM outbox WHERE subject LIKE 'grid.tasks.opened.v1%'")) == 2
         assert await standing(town) == []
         for report, word in ((early, "returned"), (late, verdict)):
             review = f"/v1/visits/{report['visit_id']}/review"
