@@ -6,6 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import fsspec
 import structlog
@@ -74,27 +75,43 @@ class Puller:
         await asyncio.Event().wait()
 
     async def look(self, pull: Pull) -> int:
-        """Fetch what is new in a folder and no longer changes; the number of files fetched."""
+        """Fetch what is new in a folder and no longer changes; the number of files fetched.
+
+        Of rosters the later one counts: none is taken before an earlier one that has to wait, nor, where they name
+        everybody, after a later one.
+        """
         store, root = await asyncio.to_thread(fsspec.core.url_to_fs, pull.url)
         found = await asyncio.to_thread(_listed, store, root)
         steady = self._seen.get(pull, set())
         self._seen[pull] = set(found)
+        async with self._database.read() as tx:
+            before = await watching.pulled_before(tx, pull.code, list(found))
+        full = pull.program and pull.mode == "full"
+        taken = max((at for each, (_, at) in found.items() if full and before.get(each) == "completed"), default=0.0)
         count = 0
-        for fingerprint, path in found.items():
-            # A file seen for the first time may still be being written: it is taken at the next look.
-            if fingerprint not in steady:
+        for fingerprint, (path, at) in found.items():
+            if fingerprint in before:
                 continue
-            async with self._database.read() as tx:
-                if await watching.was_pulled(tx, pull.code, fingerprint):
-                    continue
-            try:
-                await self._fetch(pull, store, path, fingerprint)
-                count += 1
-            except Exception as error:  # noqa: BLE001  (whatever a file does, the next one has its turn)
-                log.warning("pull_failed", code=pull.code, reason=type(error).__name__)
+            if at < taken:
+                log.warning("pull_overtaken", code=pull.code)
+                await self._note(pull, fingerprint, "roster_overtaken")
+                continue
+            # A file seen for the first time may still be being written: it is taken at the next look.
+            done = fingerprint in steady and await self._fetch(pull, store, path, fingerprint)
+            count += done
+            if pull.program and not done:
+                break
         return count
 
-    async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> None:  # noqa: ANN401  (fsspec)
+    async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> bool:  # noqa: ANN401  (fsspec)
+        """Fetch a file; whether it is done with."""
+        try:
+            return await self._take_in(pull, store, path, fingerprint)
+        except Exception as error:  # noqa: BLE001  (whatever a file does, the next one has its turn)
+            log.warning("pull_failed", code=pull.code, reason=type(error).__name__)
+            return False
+
+    async def _take_in(self, pull: Pull, store: Any, path: str, fingerprint: str) -> bool:  # noqa: ANN401  (fsspec)
         try:
             received = await self._raw.receive(_read(store, path), limit=self._settings.ingest_max_upload_bytes)
             try:
@@ -105,9 +122,13 @@ class Puller:
         except ProblemError as problem:
             if problem.code in _PASSING:
                 log.warning("pull_postponed", code=pull.code, problem=problem.code)
-                return
+                return False
             outcome, batch_id = problem.code, None
         log.info("pulled", code=pull.code, outcome=outcome)
+        await self._note(pull, fingerprint, outcome, batch_id)
+        return True
+
+    async def _note(self, pull: Pull, fingerprint: str, outcome: str, batch_id: UUID | None = None) -> None:
         async with self._database.write() as tx:
             await watching.note_pulled(
                 tx, pull.code, fingerprint, outcome=outcome, batch_id=batch_id, at=self._clock.now()
@@ -126,19 +147,21 @@ class Puller:
         )
 
 
-def _listed(store: Any, root: str) -> dict[str, str]:  # noqa: ANN401  (fsspec)
-    """Files by a digest of where, how long and how old they are; hidden and unfinished ones are left alone.
+def _listed(store: Any, root: str) -> dict[str, tuple[str, float]]:  # noqa: ANN401  (fsspec)
+    """Files and since when they are there, 0 where none tells it, by a digest of where, how long and how old they are.
+
+    Hidden and unfinished ones are left alone.
 
     The one that was put there first comes first: of two rosters the later one counts, whatever their names.
     """
     store.invalidate_cache()
-    files: dict[str, str] = {}
+    files: dict[str, tuple[str, float]] = {}
     for path, info in sorted(store.find(root, detail=True).items(), key=_put_there):
         name = PurePosixPath(path).name
         if name.startswith((".", "~")) or name.endswith(_UNFINISHED):
             continue
         marks = [path, *(str(info.get(key)) for key in ("size", "mtime", "LastModified", "ETag", "etag"))]
-        files[blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()] = path
+        files[blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()] = path, _put_there((path, info))[0]
     return files
 
 

@@ -130,9 +130,14 @@ async def forget_file(tx: WriteTx, kind: str, code: str | None, before: datetime
     return not needed
 
 
-async def was_pulled(tx: ReadTx, source: str, fingerprint: str) -> bool:
-    """Whether a file was fetched before, whatever became of it."""
-    return bool(await tx.fetch("SELECT FROM pulled WHERE source = $1 AND fingerprint = $2", source, fingerprint))
+async def pulled_before(tx: ReadTx, source: str, fingerprints: Sequence[str]) -> dict[str, str]:
+    """What became of those of some files that were fetched before."""
+    rows = await tx.fetch(
+        "SELECT fingerprint, outcome FROM pulled WHERE source = $1 AND fingerprint = ANY($2::text[])",
+        source,
+        list(fingerprints),
+    )
+    return {row["fingerprint"]: row["outcome"] for row in rows}
 
 
 async def note_pulled(

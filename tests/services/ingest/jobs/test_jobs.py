@@ -163,15 +163,31 @@ async def test_a_file_put_into_a_folder_is_fetched_once(town, puller, tmp_path):
     assert batch == {"filename": "a.csv", "department": "medins", "client_id": "pull"}
 
 
-async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path):
+async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path, monkeypatch):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
-    pull = Pull(program=PROGRAM, department="hrss", url=f"file://{inbox}")
-    # The first one was there before, whatever it is called.
-    for name, numbers, put in (("9", [30, 31], 1_000), ("10", [31], 2_000)):
+    pull = Pull(program=PROGRAM, department="hrss", mode="full", url=f"file://{inbox}")
+    read = pull_job._read
+
+    def put(name: str, numbers: list[int], at: int) -> None:
         (inbox / f"{name}.csv").write_bytes(csv_of(roster(numbers)))
-        os.utime(inbox / f"{name}.csv", (put, put))
+        os.utime(inbox / f"{name}.csv", (at, at))
+
+    def failing(store, path):
+        raise PermissionError
+
+    # The first one was there before, whatever it is called.
+    put("9", [*range(30), 30, 31], 1_000)
+    assert await puller.look(pull) == 0
+    put("10", [*range(30), 31], 2_000)
+    monkeypatch.setattr(pull_job, "_read", failing)
+    assert await puller.look(pull) == 0
+    monkeypatch.setattr(pull_job, "_read", read)
+    # Of what is there now the earlier one waits: so does the later one.
+    put("9", [*range(30), 30, 31], 1_500)
     assert [await puller.look(pull) for _ in range(3)] == [0, 2, 0]
+    put("8", [*range(29)], 1_200)
+    assert [await puller.look(pull) for _ in range(3)] == [0, 0, 0]
     taken = await town.rows(
         "SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull' ORDER BY batch_no"
     )
