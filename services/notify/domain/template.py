@@ -195,9 +195,10 @@ def read_values(
     return texts
 
 
-def sample_values(version: Version) -> dict[str, object]:
-    """A long but plausible value for each variable, for previews and for measuring."""
-    return {name: KINDS[kind].sample for name, kind in version.variables.items()}
+def sample_values(version: Version, *, room: bool = False) -> dict[str, object]:
+    """A long but plausible value for each variable, for previews and for measuring; `room` as in `read_values`."""
+    kinds = {name: WITH_ROOM.get(kind, kind) if room else kind for name, kind in version.variables.items()}
+    return {name: KINDS[kind].sample for name, kind in kinds.items()}
 
 
 def fill(text: str, texts: Mapping[str, str]) -> str:

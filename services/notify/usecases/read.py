@@ -173,15 +173,16 @@ def preview(
         MalformedError: values that do not fit; says which.
     """
     version = find_version(template, number)
-    values = {**sample_values(version), **(variables or {})}
     if variables is not None:
         check_variables(version, variables)
+    short, spelt = ({**sample_values(version, room=room), **(variables or {})} for room in (False, True))
     labels = {**SAMPLE_LABELS, **deps.labels}
     shown = []
     for code, said in version.channels.items():
         for name, language, title, words in _wordings(code, said):
-            texts = read_values(version, values, labels, language)
-            text = fill(words, read_values(version, values, labels, language, room=code in _ROOMY))
+            texts = read_values(version, short, labels, language)
+            long = read_values(version, spelt, labels, language, room=True) if code in _ROOMY else texts
+            text = fill(words, long)
             parts = sms_parts(text) if code == SMS else 0
             shown.append(Previewed(channel=name, title=fill(title, texts), text=text, parts=parts))
     return shown

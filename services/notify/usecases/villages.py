@@ -91,13 +91,16 @@ def _speak(deps: Deps, channel: str, row: VillageRow, ids: Sequence[UUID]) -> Sp
         language, title, words = said.to_person(row.language if channel == LETTER else Language.CHINESE)
         if row.to_family:
             language, title, words = Language.CHINESE, said.title, said.family_text or ""
-        values = read_values(version, {**row.variables, **filled}, deps.labels, language, room=channel == LETTER)
+        values = {**row.variables, **filled}
+        short, spelt = (
+            read_values(version, values, deps.labels, language, room=room) for room in (False, channel == LETTER)
+        )
     except (KeyError, UnknownVersionError, ValueShapeError, SealBrokenError):
         # One that cannot be made must not keep the village from the others; it ends by its silence.
         log.exception("letter_cannot_be_made", channel=channel, template=row.template)
         return None
     return (
-        Spoken(row=row, ids=ids, name=str(filled["name"]), title=fill(title, values), text=fill(words, values))
+        Spoken(row=row, ids=ids, name=str(filled["name"]), title=fill(title, short), text=fill(words, spelt))
         if words
         else None
     )

@@ -209,6 +209,8 @@ class TestTexts:
         body = {"variables": {"programs": ["old_age_allow"], "reason": "death", "deadline": "2023-12-01"}}
         items = (await http.post("/v1/templates/notice_suspended:preview", json=body, headers=reader)).json()["items"]
         assert any("您的高龄津贴已暂停发放，原因：登记信息显示已去世" in item["text"] for item in items)
+        items = (await http.post("/v1/templates/notice_suspended:preview", json={}, headers=reader)).json()["items"]
+        assert max(len(item["text"]) for item in items) < 400
         missing = await http.post("/v1/templates/certified:preview", json={"version": 9}, headers=reader)
         assert missing.status_code == 404
 

@@ -96,7 +96,8 @@ async def test_a_letter_is_in_the_language_too(deps, http, issuer):
     await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
     body = {"subject": str(subject(1)), "language": "en", "large_print": True}
     await http.post("/v1/preferences", json=body, headers=issuer.headers("notify.manage"))
-    await hear(deps, notice(1, subject(1)))
+    deps.labels["dibao"] = "农村低保"
+    await hear(deps, notice(1, subject(1), programs=["old_age_allow", "dibao"]))
     await drain(deps, "letter")
     shown = await http.post(
         "/v1/templates/notice_intended_stop:preview", json={}, headers=issuer.headers("notify.read")
@@ -105,7 +106,9 @@ async def test_a_letter_is_in_the_language_too(deps, http, issuer):
     caller = SimpleNamespace(client_id="v", user="v", divisions=["3416"], may_division=lambda _: True)
     async with deps.database.write() as tx:
         (spoken,) = await villages.take(tx, deps, caller, "341602001001", "letter", ids=None, limit=9)  # type: ignore[arg-type]
-    assert (spoken.name, spoken.title) == ("张建国", "高龄津贴: a stop is intended, please check")
+    # Each of them is named, below a title that names one.
+    assert (spoken.name, spoken.title) == ("张建国", "高龄津贴 and 1 more: a stop is intended, please check")
+    assert "高龄津贴, 农村低保" in spoken.text
     assert "The reason: a recorded death." in spoken.text
     assert "contact us by 2023-12-01" in spoken.text
     assert villages.print_letters(deps, [spoken], MORNING).startswith(b"%PDF")

@@ -10,7 +10,7 @@ from services.notify import templates as template_files
 from services.notify.channels import discover as discover_channels
 from services.notify.channels.letter import Letter, LetterSettings, render
 from services.notify.domain.template import fill, read_values, sample_values
-from services.notify.domain.words import KINDS, SAMPLE_LABELS, WITH_ROOM
+from services.notify.domain.words import SAMPLE_LABELS
 from services.notify.tables import METADATA
 from services.notify.usecases import villages
 from shared.contracts.events import (
@@ -183,17 +183,12 @@ def longest_letters(*, large: bool) -> list[Letter]:
     for template in template_files.discover(set(discover_channels())).values():
         for version in template.versions:
             if said := version.channels.get("letter"):
-                long = {
-                    **sample_values(version),
-                    **{
-                        name: KINDS[WITH_ROOM[kind]].sample
-                        for name, kind in version.variables.items()
-                        if kind in WITH_ROOM
-                    },
-                }
-                values = read_values(version, long, SAMPLE_LABELS, room=True)
+                short, spelt = (
+                    read_values(version, sample_values(version, room=room), SAMPLE_LABELS, room=room)
+                    for room in (False, True)
+                )
                 letters += [
-                    Letter(to="欧阳建国的家属", title=fill(said.title, values), text=fill(words, values),
+                    Letter(to="欧阳建国的家属", title=fill(said.title, short), text=fill(words, spelt),
                            reference=str(UUID(int=1)), written_at=MORNING, large=large)
                     for words in (said.text, said.family_text or "")
                 ]  # fmt: skip
