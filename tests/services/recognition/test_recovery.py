@@ -98,7 +98,6 @@ async def test_an_end_that_was_announced_to_whoever_is_suspended_is_taken_back_a
     [
         ("resident_pension", None, 31, "2024-01-01", 20_000),
         ("resident_pension", None, 51, "2024-02-01", 0),
-        ("resident_pension", 20_000, 31, "2024-02-01", 0),
         ("film_projectionist", 60_000, 51, "2024-04-01", 0),  # paid by the quarter
     ],
 )
