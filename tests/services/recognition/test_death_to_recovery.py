@@ -1,6 +1,6 @@
 """Two stories through the service's own handlers and API: a death, to the last fen; and a death that was none."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -294,6 +294,8 @@ async def test_a_death_without_a_day_is_no_older_than_a_year_when_it_is_proposed
     path = f"/v1/proposals/{(await officers.proposals())[0]['proposal_id']}:reject"
     for alive_on, status in (("1900-01-01", 422), ("2022-10-31", 422), ("2022-11-01", 200)):
         assert (await officers.post(path, body={"alive_on": alive_on})).status_code == status
+    [fact] = await facts(world, DEATH_RETRACTED)
+    assert datetime.fromisoformat(fact["about_at"]) == NOW  # whoever is found dead later is
 
 
 async def test_giving_up_the_last_stop_for_a_death_that_was_none_answers_no_later_one(world, officers):
