@@ -74,7 +74,9 @@ async def test_the_list_leads_through_a_recovery_step_by_step(world, officers):
     assert (await kinds(officers), await kinds(officers, "officer-2")) == ([], ["approve_written_off"])
     assert (await officers.post(f"/v1/recoveries/{recovery}:refuse", "officer-2")).json()["state"] == "refused"
     assert (await officers.get(path)).json()["left_fen"] == 20_000
-    looks = await world.rows("SELECT answer FROM usage WHERE action = 'overpayment' AND subject = $1", SHE)
+    looks = await world.rows(
+        "SELECT answer FROM usage WHERE action = 'overpayment' AND subject = $1 ORDER BY usage_id", SHE
+    )
     assert [row["answer"] for row in looks] == ["seen", "ask-refund", "refer", "recover", "refuse", "seen"]
 
 
