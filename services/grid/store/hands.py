@@ -37,7 +37,10 @@ _MOVE = _passing_on(
     "changed_at = $4 WHERE t.task_id = $1 AND t.state <> 'closed'"
 )
 _BAR = _passing_on(
-    "UPDATE tasks t SET worker_id = coalesce($3, t.worker_id), changed_at = $4, not_by = not_by || $2::text "
+    "UPDATE tasks t SET worker_id = CASE WHEN t.worker_id = $2 THEN $3 ELSE coalesce($3, t.worker_id) END, "
+    "state = CASE WHEN t.worker_id = $2 AND $3::text IS NULL THEN 'created' ELSE t.state END, "
+    "deadline_on = CASE WHEN t.worker_id = $2 AND $3 IS NULL THEN least(t.deadline_on, $5) ELSE t.deadline_on END, "
+    "changed_at = $4, not_by = not_by || $2::text "
     "WHERE t.task_id = $1 AND t.state <> 'closed' AND $2 <> ALL(t.not_by)"
 )
 _HAND_OVER = _passing_on(
@@ -122,9 +125,9 @@ async def move_task(  # noqa: PLR0913  (what, where, whose, when)
     await tx.run(_MOVE, task_id, grid_code, worker_id, now, deadline_on, today)
 
 
-async def bar(tx: WriteTx, task_id: UUID, worker_id: str, other: str | None, now: datetime) -> None:
-    """Somebody may not do an open task any more; it goes to the other one, where he is named."""
-    await tx.run(_BAR, task_id, worker_id, other, now)
+async def bar(tx: WriteTx, task_id: UUID, worker_id: str, other: str | None, *, today: date, now: datetime) -> None:
+    """Somebody may not do an open task any more; it goes to the other one, or the town hears of it soon."""
+    await tx.run(_BAR, task_id, worker_id, other, now, today)
 
 
 async def forget(tx: WriteTx, before: datetime) -> None:

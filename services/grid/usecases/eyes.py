@@ -73,11 +73,11 @@ async def _send_others(tx: WriteTx, deps: Deps, case: Case) -> Case:
 
 async def send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
     """The knocks for a case are no longer those of somebody who withdrew, or has to stay out of it."""
-    now = deps.clock.now()
+    now, today = deps.clock.now(), deps.clock.today()
     other = await cases.another_worker(tx, case.grid_code or "", not_these)
     for task in await tasks.tasks_of(tx, [case.subject]):
         if task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED:
-            await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, now)
+            await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, today=today, now=now)
     if case.worker_id != user or other is None:
         return case
     changed = replace(case, worker_id=other, changed_at=now)

@@ -113,7 +113,8 @@ async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> Non
     await locks.lock_people(tx, [fact.subject])
     await people.save_revoked(tx, fact.certificate_id, fact.revoked_at)
     await knock_after_all(tx, deps, [fact.subject], Again(outcomes=(TaskOutcome.CERTIFIED_MEANWHILE,)))
-    if await people.certified_through(tx, fact.subject, fact.certificate_id) in _BY_VISIT:
+    channel = fact.channel or await people.certified_through(tx, fact.subject, fact.certificate_id)
+    if channel in _BY_VISIT:
         sighting = Again(outcomes=tuple(SIGHTINGS), unseen_since=fact.revoked_at, seen_is_enough=False)
         await knock_after_all(tx, deps, [fact.subject], sighting)
 

@@ -34,6 +34,7 @@ async def knock_after_all(tx: WriteTx, deps: Deps, subjects: Sequence[UUID], aga
             other = await cases.another_worker(tx, each["grid_code"] or "", barred)
             for who in sorted(barred):
                 to = other if each["worker_id"] == who else None
-                await hands.bar(tx, UUID(bytes=each["task_id"]), who, to, deps.clock.now())
+                now, today = deps.clock.now(), deps.clock.today()
+                await hands.bar(tx, UUID(bytes=each["task_id"]), who, to, today=today, now=now)
     for run in sorted({each["opened_by"] for each in opened}):
         await say_opened(tx, deps, [each for each in opened if each["opened_by"] == run], run=run)

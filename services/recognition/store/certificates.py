@@ -166,6 +166,14 @@ async def find_origin(tx: ReadTx, subject: UUID, certificate_id: UUID) -> UUID |
     return rows[0]["origin"] if rows else None
 
 
+async def find_channel(tx: ReadTx, subject: UUID, certificate_id: UUID) -> str | None:
+    """Through which channel a certificate was made; None for one that is not known."""
+    rows = await tx.fetch(
+        "SELECT channel FROM certificate WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+    )
+    return rows[0]["channel"] if rows else None
+
+
 async def forget_announced(tx: WriteTx, subject: UUID) -> None:
     """Let the person be told anew until when he is certified: what he was told last has been revoked."""
     await tx.run("UPDATE standing SET announced_until = NULL WHERE subject = $1", subject)

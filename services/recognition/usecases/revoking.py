@@ -35,6 +35,7 @@ async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
         reason=one.reason,
         successor_id=one.successor_id,
         revoked_at=now,
+        channel=await certificates.find_channel(tx, one.subject, one.certificate_id),
     )
     await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
     return True

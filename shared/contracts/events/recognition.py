@@ -49,6 +49,7 @@ class CertificateRevoked(Fact):
     reason: str
     successor_id: UUID | None
     revoked_at: datetime
+    channel: str | None = None  # Channel it was made through; left out by earlier versions
 
 
 CERTIFICATE_REVOKED = FactEvent(

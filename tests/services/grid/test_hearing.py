@@ -201,6 +201,21 @@ class TestRevocation:
         assert [(*row.values(),)[:3] for row in rows] == [("dispatched", None, neighbour)]
         assert set(rows[0]["not_by"]) == {leader, task["worker_id"]}
 
+    @pytest.mark.parametrize("order", [(0, 2, 1), (1, 0, 2)])
+    async def test_nor_does_last_years_certificate_keep_them_away_whichever_is_told_first(self, town, order):
+        await town.import_grids()
+        await town.hear(enrolled(ANNA), due(ANNA))
+        [task] = await town.rows("SELECT task_id, worker_id, due_on FROM tasks")
+        seen = visit(task["task_id"], at=NOW - timedelta(hours=1))
+        await town.ask("POST", "/v1/visits", headers=town.member(task["worker_id"]), json=seen)
+        told = (
+            certified(ANNA, certificate=FAKE, channel="home"),
+            revoked(ANNA, FAKE, channel="home"),
+            certified(ANNA, until=task["due_on"], said_at=NOW + timedelta(minutes=1)),
+        )
+        await town.hear(*(told[place] for place in order))
+        assert [row["state"] for row in await town.rows("SELECT state FROM tasks")] == ["dispatched"]
+
     async def test_whom_every_roster_let_go_nobody_is_sent_to(self, town):
         await town.import_grids()
         await town.hear(enrolled(ANNA), due(ANNA), certified(ANNA, certificate=FAKE))

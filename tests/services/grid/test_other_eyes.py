@@ -213,6 +213,15 @@ class TestCase:
         answer = await step(village, "finding", village.village(), **FOUND_DEAD)
         assert answer.json()["code"] == "basis_missing"
 
+    async def test_where_nobody_is_left_to_knock_the_town_hears_soon(self, town):
+        await town.import_grids(roll_csv(VILLAGE, groups=1))
+        await town.hear(enrolled(ANNA), suspected(ANNA))
+        for duty in ("leader", "assistant", "member"):
+            answer = await step(town, "recusal", town.leader(await town.holder_of(FIRST, duty)), note="堂兄")
+            assert answer.status_code == 200
+        look = await task(town, "suspicion")
+        assert (look["state"], look["worker_id"], look["deadline_on"]) == ("created", None, town.clock.today())
+
     async def test_an_import_hands_nothing_to_a_leader_who_withdrew(self, village):
         await village.hear(suspected(ANNA))
         leader = await village.holder_of(FIRST, "leader")

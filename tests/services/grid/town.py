@@ -157,7 +157,7 @@ def certified(
     return replace(told, happened_at=said_at)
 
 
-def revoked(person: UUID, certificate: UUID) -> Message:
+def revoked(person: UUID, certificate: UUID, *, channel: str | None = None) -> Message:
     told = CertificateRevoked(
         certificate_id=certificate,
         subject=person,
@@ -165,6 +165,7 @@ def revoked(person: UUID, certificate: UUID) -> Message:
         reason="impersonated",
         successor_id=None,
         revoked_at=NOW,
+        channel=channel,
     )
     return fact(CERTIFICATE_REVOKED, told)
 

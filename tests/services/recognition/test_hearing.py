@@ -47,7 +47,7 @@ async def test_evidence_taken_back_certifies_nobody_and_what_is_left_does_under_
     first = assessed(assessment(SHE), assessment(HE, evidence_ids=[3]))
     await world.hear(enrolled(enrolment(SHE), enrolment(HE)), first, taken_back(SHE, 2))
     [revoked] = await facts(world, CERTIFICATE_REVOKED)
-    assert (revoked["subject"], revoked["reason"]) == (str(SHE), "evidence_withdrawn")
+    assert (revoked["subject"], revoked["reason"], revoked["channel"]) == (str(SHE), "evidence_withdrawn", "data")
     await world.hear(taken_back(SHE, 2), assessed(assessment(SHE), at=NOW + timedelta(minutes=1)))
     assert [row["subject"] for row in await world.rows("SELECT subject FROM holding")] == [HE]
     await world.hear(assessed(assessment(SHE, evidence_ids=[1]), at=NOW + timedelta(minutes=2)))
