@@ -74,7 +74,7 @@ class JudgedRosterFile:
         counts: rows by verdict or reason.
         reasons: row number and reason of rows not taken.
         again: their other open rows.
-        leaving: number, day and county of people whose rows say that they have left.
+        leaving: row_no, number, day and county of people whose rows say that they have left.
         named: numbers of people whose rows are faulty.
         rivals: number and household_no of people listed beside a payee.
         unsaid: columns of enrolments of which it says nothing.

@@ -112,7 +112,9 @@ async def upload_roster(
     enrolments, and any with too many faulty rows: 409 `roster_held`, until it is sent again with `confirm`. One that a
     newer roster has overtaken: 409 `roster_overtaken`.
     Whoever is listed in two counties is enrolled where it began first, and officers are told of the other place. In a
-    `delta` a move to another county is two rows: the old place with the day it ended, and the new one.
+    `delta` a move to another county is two rows: the old place with the day it ended, and the new one; an end that
+    names a county in which nothing of its person is known, who goes on in another one, ends nothing:
+    `not_enrolled_there`.
     """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."

@@ -67,8 +67,8 @@ class JudgedRoster:
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
         again: number and PLACE of the duplicates, which may be listings of their own; a household has one payee.
-        leaving: number, day, `ended_on`, and where they are said `county` and `started_on`, of each row that says that
-            an enrolment has ended; one that goes on in another row, of this part or another one, has not.
+        leaving: row_no, number, day, `ended_on`, and where they are said `county` and `started_on`, of each row that
+            says that an enrolment has ended; one that goes on in another row, of this part or another one, has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
         rivals: number and household_no of those who are listed beside the payee of their household.
     """
@@ -176,7 +176,7 @@ def judge_roster(
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
         again=again.clear() if by_household else again,
-        leaving=taken.filter("leaves").select("number", "started_on", "ended_on", county=_COUNTY),
+        leaving=taken.filter("leaves").select("row_no", "number", "started_on", "ended_on", county=_COUNTY),
         named=named,
         rivals=rivals,
     )

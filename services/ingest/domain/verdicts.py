@@ -16,7 +16,7 @@ from shared.contracts.vocabulary import EvidenceKind
 VERDICTS = (
     "accepted", "duplicate", "out_of_window", "missing_field", "no_citizen_id", "bad_citizen_id", "bad_check_digit",
     "impossible_date", "future_date", "wrong_code", "not_counted", "not_a_beneficiary", "name_mismatch",
-    "taken_back", "second_payee", "uneven_row",
+    "taken_back", "second_payee", "uneven_row", "not_enrolled_there",
 )  # fmt: skip
 ACCEPTED, DUPLICATE, OUT_OF_WINDOW = 0, 1, 2
 CODE = {name: number for number, name in enumerate(VERDICTS)}

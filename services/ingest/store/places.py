@@ -1,6 +1,7 @@
 """Second listings in PostgreSQL: a person whom a program lists at two places is enrolled at one of them."""
 
 import asyncpg
+import numpy as np
 import pyarrow as pa
 
 from shared.kit.db import WriteTx
@@ -23,6 +24,17 @@ WHERE ($2 OR i.county IS NULL OR i.county = left(e.division, 6)) AND {_ABOUT_IT.
 GROUP BY i.subject
 """  # noqa: S608  (our own text)
 """Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of another county."""
+
+_ELSEWHERE = f"""
+SELECT i.row_no FROM left_in i
+WHERE EXISTS (SELECT FROM enrolment e WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
+        AND i.county <> left(e.division, 6) AND {_ABOUT_IT.format("e")})
+    AND NOT EXISTS (SELECT FROM second_place p WHERE p.subject = i.subject AND p.program = $1
+        AND i.county = left(p.division, 6))
+    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = i.subject)
+ORDER BY i.row_no
+"""  # noqa: S608  (our own text)
+"""Ends of what nobody is listed for, of people who go on elsewhere; what ended before that began is but history."""
 
 _TAKES_OVER = f"""
 WITH next AS (
@@ -90,17 +102,24 @@ async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool
     Args:
         tx: the transaction.
         program: whose enrolments.
-        left: `subject`, `county` and `started_on`, null where none is said, and `ended_on`.
+        left: `row_no`, `subject`, `county` and `started_on`, null where none is said, and `ended_on`.
         full: the roster names everybody, so that whoever it says has left nowhere goes on.
     """
     await tx.run(
-        "CREATE TEMP TABLE left_in (subject uuid NOT NULL, county text, started_on date, ended_on date) ON COMMIT DROP"
+        "CREATE TEMP TABLE left_in (row_no integer, subject uuid NOT NULL, county text, started_on date, "
+        "ended_on date) ON COMMIT DROP"
     )
     await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
     await tx.copy("left_in", left)
     await tx.run("ANALYZE left_in")
     await tx.run(_LEAVING, program, full)
     await tx.run("ANALYZE leaving")
+
+
+async def left_elsewhere(tx: WriteTx, program: str) -> np.ndarray:
+    """Numbers of the staged rows of a delta that end nothing: their people are enrolled, but in another county."""
+    rows = await tx.fetch(_ELSEWHERE, program)
+    return np.array([row["row_no"] for row in rows], dtype=np.uint32)
 
 
 async def stage_elsewhere(tx: WriteTx, elsewhere: pa.Table) -> None:

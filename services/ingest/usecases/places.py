@@ -28,11 +28,10 @@ _ENROLMENT = {
 
 
 async def stage_leaving(tx: WriteTx, keys: Keys, program: str, leaving: pl.DataFrame, *, full: bool) -> None:
-    """Stage which enrolments rows say have ended, `number`, `county`, `started_on` and `ended_on`."""
-    left = leaving.unique()
-    subjects = await asyncio.to_thread(keys.subject.many, left["number"].to_list())
+    """Stage which enrolments rows say have ended, `row_no`, `number`, `county`, `started_on`, `ended_on`."""
+    subjects = await asyncio.to_thread(keys.subject.many, leaving["number"].to_list())
     told = (
-        left.select("county", "started_on", "ended_on")
+        leaving.select(pl.col("row_no").cast(pl.Int32), "county", "started_on", "ended_on")
         .to_arrow()
         .append_column("subject", arrow.subject_array(subjects))
     )

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from services.ingest.store import batches, people
+from services.ingest.store import places as store
 from services.ingest.store.batches import Batch
 from services.ingest.usecases import places
 from services.ingest.usecases.evidence import Stop
@@ -41,7 +42,7 @@ class Roster:
         reasons: row number and reason of each row not taken.
         parts: its good rows, some at a time, as often as they are asked for.
         second: second listings of its people: number, division, amount_fen, started_on.
-        leaving: number, day, `ended_on`, and `county` of people whose rows say that they have left.
+        leaving: row_no, number, day, `ended_on`, and `county` of people whose rows say that they have left.
         named: numbers of people whose rows are faulty; they have not ended.
         rivals: number and household_no of people listed beside the payee of a household.
         unsaid: columns of enrolments of which it says nothing.
@@ -96,10 +97,7 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     if now.status == "completed":
         return now
     staged = await _stage(tx, keys, roster)
-    if not roster.confirmed:
-        roster = _without(roster, await people.set_misnamed_apart(tx, roster.program), "name_mismatch")
-    if len(roster.rivals):
-        roster = _without(roster, await people.set_payees_apart(tx, roster.program), "second_payee")
+    roster = await _without_doubtful(tx, roster)
     if not roster.by_household:
         await places.set_apart(tx, keys, roster.program, roster.second, full=roster.full)
     ending, open_before = await _share_ending(tx, roster)
@@ -119,6 +117,17 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     await batches.save_status(tx, done)
     await batches.withdraw_older_held(tx, done, at=roster.at)
     return done
+
+
+async def _without_doubtful(tx: WriteTx, roster: Roster) -> Roster:
+    """The roster without the rows that what is known already turns down."""
+    if not roster.confirmed:
+        roster = _without(roster, await people.set_misnamed_apart(tx, roster.program), "name_mismatch")
+    if len(roster.rivals):
+        roster = _without(roster, await people.set_payees_apart(tx, roster.program), "second_payee")
+    if not roster.full:
+        roster = _without(roster, await store.left_elsewhere(tx, roster.program), "not_enrolled_there")
+    return roster
 
 
 def _without(roster: Roster, rows: np.ndarray, reason: str) -> Roster:

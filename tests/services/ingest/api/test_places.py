@@ -62,6 +62,19 @@ async def test_a_full_roster_says_both_and_the_next_one_with_a_single_row_closes
 
 
 @pytest.mark.parametrize(
+    ("row", "told_of"),
+    [(at(OTHER, ended="2023-09"), 1), (at(OTHER, ended="2014-09"), 0), (at(VILLAGE, ended="2014-09"), 0),
+     ({**roster([0, 0], 村居代码=[VILLAGE, OTHER], 开始享受年月=["2015-07", ""], 停止享受年月=["", "2023-09"])}, 0)],
+    ids=["now", "before", "before, here", "beside what goes on"],
+)  # fmt: skip
+async def test_an_end_where_nobody_is_enrolled_is_told_to_who_said_it(town, row, told_of):
+    await town.enrol(at(VILLAGE, "2015-07"), mode="delta")
+    said = (await town.enrol(row, mode="delta")).json()
+    assert (said["ended"], said["reasons"]) == (0, {"not_enrolled_there": 1} if told_of else {})
+    assert said["accepted"] == len(row["村居代码"]) - told_of
+
+
+@pytest.mark.parametrize(
     "files",
     [
         [("delta", at(VILLAGE, ended="2023-09")), ("delta", at(OTHER))],
