@@ -107,7 +107,8 @@ async def found_at(
     tx: ReadTx, case_id: UUID | None, subject: UUID, reasons: Sequence[EndingEvent], event_on: date | None
 ) -> datetime | None:
     """When people found what a list names: by its case, else by a request of that day; None where nobody here knows."""
-    return (await tx.fetch(_FOUND_AT, case_id, subject, list(reasons), event_on))[0]["at"]
+    at: datetime | None = (await tx.fetch(_FOUND_AT, case_id, subject, list(reasons), event_on))[0]["at"]
+    return at
 
 
 _OPEN = """
