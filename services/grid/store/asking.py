@@ -61,7 +61,7 @@ async def has_unplaced(tx: ReadTx) -> bool:
 
 
 async def place_unplaced(tx: WriteTx, rows: pl.DataFrame, deadline_on: date, now: datetime) -> None:
-    """Tasks of people whose address has become known go to the member of their grid, who has his time for them."""
+    """Tasks of people whose address has become known go to the member of their grid, or who else of it may do them."""
     staged = await stage(tx, "staged_recipients", rows)
     addresses = ADDRESSES.format(subjects="staged_recipients")
     await staged.run(
@@ -69,9 +69,12 @@ async def place_unplaced(tx: WriteTx, rows: pl.DataFrame, deadline_on: date, now
         f"UPDATE tasks t SET grid_code = a.grid_code, division = a.division, born_on = a.born_on, changed_at = $1, "  # noqa: S608
         f"worker_id = g.member_id, state = {_GIVEN}, "
         "rung = CASE WHEN g.member_id IS NULL THEN t.rung ELSE 'member' END, "
-        f"deadline_on = CASE WHEN g.member_id IS NULL THEN t.deadline_on ELSE $2 END FROM ({addresses}) a "
-        "LEFT JOIN grids g ON g.grid_code = a.grid_code "
-        "WHERE t.subject = a.subject AND t.state = 'created' AND t.grid_code IS NULL AND a.grid_code IS NOT NULL",
+        f"deadline_on = CASE WHEN g.member_id IS NULL THEN t.deadline_on ELSE $2 END FROM ({addresses}) a, "
+        "LATERAL (SELECT n.task_id, (SELECT holder FROM grids, "
+        "unnest(ARRAY[member_id, leader_id, assistant_id]) WITH ORDINALITY o(holder, turn) "
+        "WHERE grid_code = a.grid_code AND holder <> ALL(n.not_by) ORDER BY turn LIMIT 1) AS member_id "
+        "FROM tasks n WHERE n.subject = a.subject AND n.state = 'created' AND n.grid_code IS NULL) g "
+        "WHERE t.task_id = g.task_id AND a.grid_code IS NOT NULL",
         now,
         deadline_on,
     )

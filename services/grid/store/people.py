@@ -50,7 +50,9 @@ async def save_recipients(
         "EXISTS (SELECT FROM recipients o WHERE o.subject = s.subject AND o.program <> $1 AND o.active "
         "AND (o.division, o.group_no) <> (s.division, s.group_no)) "
         "AND (EXISTS (SELECT FROM tasks t WHERE t.subject = s.subject AND t.state <> 'closed') "
-        "OR EXISTS (SELECT FROM cases c WHERE c.subject = s.subject AND c.state <> 'concluded')) ELSE moved END",
+        "OR EXISTS (SELECT FROM cases c WHERE c.subject = s.subject AND c.state <> 'concluded') "
+        "OR EXISTS (SELECT FROM stop_requests r WHERE r.subject = s.subject AND r.state = 'received' "
+        "AND r.withdrawn_at IS NULL)) ELSE moved END",
         program,
         received_at,
     )
@@ -146,6 +148,7 @@ async def living_in(tx: ReadTx, codes: Sequence[str]) -> dict[str, list[UUID]]:
             UNION ALL SELECT subject, grid_code FROM tasks WHERE grid_code = ANY($1) AND state <> 'closed'
             UNION ALL SELECT subject, grid_code FROM cases WHERE grid_code = ANY($1) AND state <> 'concluded'
             UNION ALL SELECT subject, grid_code FROM stop_requests WHERE grid_code = ANY($1) AND state = 'received'
+                AND withdrawn_at IS NULL
         ) there WHERE grid_code = ANY($1) ORDER BY grid_code, subject
         """,  # noqa: S608  (our own)
         list(codes),

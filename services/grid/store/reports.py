@@ -81,7 +81,7 @@ async def prefill(tx: ReadTx, division: str, month: date) -> Report:
                 conclusion IN ('confirmed', 'confirmed_no_overpayment') AS confirmed
             FROM cases WHERE division = $1
             UNION ALL SELECT request_id, subject, true, requested_at, concluded_at, confirmed
-            FROM stop_requests WHERE division = $1 AND NOT {MOOT}
+            FROM stop_requests WHERE division = $1 AND NOT ({MOOT} AND withdrawn_at < $3)
         ), listed AS (
             SELECT number, subject, asked, coalesce(confirmed AND concluded_at < $3, false) AS confirmed
             FROM told WHERE opened_at < $3

@@ -88,15 +88,16 @@ async def open_due(
             CASE WHEN j.moot IS NOT NULL THEN $3::timestamptz END, j.moot
         FROM (
             SELECT d.subject, d.due_on, d.priority, d.born_on, coalesce(d.programs, 1) AS programs, g.member_id,
-                coalesce(moved.grid_code, a.grid_code, d.division || lpad(d.group_no::text, 3, '0')) AS grid_code,
-                coalesce(left(coalesce(moved.grid_code, a.grid_code), 12), d.division) AS division,
+                at.grid_code, coalesce(left(at.grid_code, 12), a.division, d.division) AS division,
                 CASE WHEN c.valid_until > d.due_on AND r.certificate_id IS NULL THEN '{TaskOutcome.CERTIFIED_MEANWHILE}'
                      WHEN NOT e.active THEN '{TaskOutcome.NOT_ENROLLED}' END AS moot
             FROM staged_due d
             LEFT JOIN relocations moved ON moved.subject = d.subject
             LEFT JOIN ({ADDRESSES.format(subjects="staged_due")}) a ON a.subject = d.subject
-            LEFT JOIN grids g ON g.grid_code
-                = coalesce(moved.grid_code, a.grid_code, d.division || lpad(d.group_no::text, 3, '0'))
+            CROSS JOIN LATERAL (SELECT coalesce(moved.grid_code, a.grid_code,
+                CASE WHEN coalesce(a.division = d.division, true) THEN d.division || lpad(d.group_no::text, 3, '0') END
+            ) AS grid_code) at
+            LEFT JOIN grids g ON g.grid_code = at.grid_code
             LEFT JOIN certified c ON c.subject = d.subject
             LEFT JOIN revoked_certificates r ON r.certificate_id = c.certificate_id
             LEFT JOIN (SELECT subject, bool_or(active) AS active FROM recipients

@@ -224,6 +224,29 @@ async def test_a_program_that_lists_her_first_where_she_lives_now_takes_along_wh
     assert grids == {VILLAGE + "002" if corrected else NEIGHBOUR + "001"}
 
 
+async def test_a_program_that_lists_him_first_where_he_lives_now_takes_a_request_along(town):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    bert, later = subject(2), NOW + timedelta(days=3)
+    await town.hear(enrolled(bert), asks(bert))
+    await town.hear(enrolled(bert, program="old_age_allow", village=NEIGHBOUR, received_at=later))
+    assert [row["division"] for row in await town.rows("SELECT division FROM stop_requests")] == [NEIGHBOUR]
+
+
+async def test_a_run_sends_nobody_into_a_village_that_he_has_left_though_his_group_is_not_known(town):
+    await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
+    bert, later = subject(2), NOW + timedelta(days=3)
+    left = enrolled(bert, program="old_age_allow", village=NEIGHBOUR, group=None, received_at=later)
+    await town.hear(enrolled(bert), left, due(bert))
+    rows = await town.rows("SELECT state, division, grid_code FROM tasks")
+    assert [tuple(row.values()) for row in rows] == [("created", NEIGHBOUR, None)]
+    barred = [await town.member_of(NEIGHBOUR + "001")]
+    async with town.database.write() as tx:
+        await tx.run("UPDATE tasks SET not_by = $1", barred)
+    await town.hear(enrolled(bert, program="old_age_allow", village=NEIGHBOUR, received_at=later))
+    leader = await town.holder_of(NEIGHBOUR + "001", "leader")
+    assert [row["worker_id"] for row in await town.rows("SELECT worker_id FROM tasks")] == [leader]
+
+
 @pytest.mark.parametrize("why", ["revoked", "listed again"])
 async def test_a_knock_that_is_opened_again_is_where_she_lives_now(town, task, why):
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))

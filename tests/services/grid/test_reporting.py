@@ -13,6 +13,7 @@ from services.grid.domain import reports
 from services.grid.domain.reports import Light, ReportAction, ReportState, light
 from services.grid.domain.views import View
 from services.grid.jobs.upkeep import go_round
+from services.grid.store.people import living_in
 from services.grid.usecases.reporting import submit
 from shared.contracts.events.recognition import (
     STOP_REQUEST_WITHDRAWN,
@@ -146,6 +147,18 @@ async def test_what_its_person_has_taken_back_nobody_looks_into_lists_or_waits_f
     await go_round(villages.deps)
     assert {each["kind"] for each in await villages.said("grid.case.overdue.v1")} == {"suspected_death"}
     assert (await step(villages, "submission", other, {"zero_report": True}, NEIGHBOUR)).status_code == 200
+    await villages.hear(enrolled(bert, village=NEIGHBOUR, change="ended", received_at=NOW + timedelta(days=1)))
+    async with villages.database.read() as tx:
+        assert await living_in(tx, [NEIGHBOUR + "001"]) == {}
+
+
+async def test_what_its_person_takes_back_in_the_next_month_was_under_way_in_this_one(villages):
+    bert = subject(2)
+    villages.clock.move(timedelta(days=35))
+    back = StopRequestWithdrawn(request_id=REQUEST, subject=bert, withdrawn_at=villages.clock.now())
+    await villages.hear(enrolled(bert, village=NEIGHBOUR), asks(bert), fact(STOP_REQUEST_WITHDRAWN, back))
+    zero = await step(villages, "submission", villages.village(NEIGHBOUR), {"zero_report": True}, NEIGHBOUR)
+    assert zero.json()["code"] == "zero_mismatch"
 
 
 async def test_steps_come_in_order(villages):

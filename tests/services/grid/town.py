@@ -111,7 +111,7 @@ def enrolled(
     *people: UUID,
     change: str = "new",
     village: str = VILLAGE,
-    group: int = 1,
+    group: int | None = 1,
     program: str = "resident_pension",
     received_at: datetime = NOW,
     born_on: date = date(1940, 5, 1),
