@@ -38,6 +38,8 @@ def test_the_officers_page_names_the_demos_clients_as_they_are(name):
 def test_the_officers_page_calls_routes_there_are():
     with (ROOT / "tests" / "security" / "routes.csv").open(encoding="utf-8") as file:
         routes = {row["service"] + re.sub(r"{\w+}", "{}", row["path"]) for row in csv.DictReader(file)}
-    called = {re.sub(r"\$[A-Z]+", "{}", each) for each in re.findall(r"\$API/(\w+/v1/[^\s?\"]+)", OFFICERS)}
+    called = {
+        re.sub(r"\$(?:[A-Z]+|{[A-Z]+})", "{}", each) for each in re.findall(r"\$API/(\w+/v1/[^\s?\"]+)", OFFICERS)
+    }
     assert len(called) > 8
     assert called <= routes

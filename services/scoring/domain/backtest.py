@@ -221,8 +221,11 @@ def plot(rows: Sequence[BacktestRow]) -> str:
     lines, words = [], []
     for place, (name, colour) in enumerate(_COLOURS.items()):
         shares = [getattr(row, name) / max(row.people, 1) for row in rows]
-        points = " ".join(f"{_across(number, len(rows)):.1f},{_up(share):.1f}" for number, share in enumerate(shares))
+        places = [(f"{_across(number, len(rows)):.1f}", f"{_up(share):.1f}") for number, share in enumerate(shares)]
+        points = " ".join(f"{across},{up}" for across, up in places)
         lines.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>')
+        # A period of one month is a line of one point, which is not drawn.
+        lines += [f'<circle cx="{across}" cy="{up}" r="3" fill="{colour}"/>' for across, up in places]
         words.append(f'<text x="{_EDGE + 130 * place}" y="16" fill="{colour}">{name}</text>')
     marks = [f'<text x="4" y="{_up(share) + 4:.1f}">{share:.0%}</text>' for share in (0, 0.5, 1)]
     marks += [

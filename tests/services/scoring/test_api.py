@@ -237,6 +237,7 @@ async def test_a_backtest_tells_month_by_month_what_would_have_been_decided(worl
     ]
     assert said["plot"].startswith("<svg")
     assert said["plot"].count("<polyline") == 4
+    assert said["plot"].count("<circle") == 4 * len(said["rows"])
     picture = await client.post("/v1/backtests", json=body, headers={"Accept": "image/svg+xml, */*;q=0.1"})
     assert (picture.headers["content-type"], picture.text) == ("image/svg+xml", said["plot"])
     async with world.database.read() as tx:
