@@ -33,7 +33,7 @@ demo: setup ## a city at 1 % through the real parts, then it stays up to be look
 up: setup ## the five services with PostgreSQL, NATS and gateway on this machine
 	$(BIN)/wugan up
 
-test: setup ## the whole suite (under 5 minutes)
+test: setup ## the whole suite (five to eight minutes on two cores)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -q
 
 cover: setup ## which lines the suite does not reach, in its own processes and in those it starts
