@@ -113,8 +113,8 @@ async def upload_roster(
     newer roster has overtaken: 409 `roster_overtaken`.
     Whoever is listed in two counties is enrolled where it began first, and officers are told of the other place. In a
     `delta` a move to another county is two rows: the old place with the day it ended, and the new one; an end that
-    names a county in which nothing of its person is known, who goes on in another one, ends nothing:
-    `not_enrolled_there`.
+    names a county, or the village of it left before, in which nothing of its person is known, who goes on elsewhere,
+    ends nothing, nor does that of somebody who was never enrolled: `not_enrolled_there`.
     """
     if not caller.may_program(program):
         detail = "The token does not speak for this program."

@@ -35,6 +35,7 @@ _TENS = ("", "十", "二十", "三十", "四十", "五十", "六十", "七十", 
 _NUMERALS = {f"{ten}{one}": 10 * tens + ones for tens, ten in enumerate(_TENS)
              for ones, one in enumerate(("", *"一二三四五六七八九")) if ten or one}  # fmt: skip
 _COUNTY = pl.col("division").str.extract(rf"^([0-9]{{{COUNTY_DIGITS}}})")
+_LEAVING = ("row_no", "number", "division", "started_on", "ended_on")
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
            citizen_id.BAD_CHECK: "bad_check_digit"}  # fmt: skip
@@ -67,8 +68,9 @@ class JudgedRoster:
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
         again: number and PLACE of the duplicates, which may be listings of their own; a household has one payee.
-        leaving: row_no, number, day, `ended_on`, and where they are said `county` and `started_on`, of each row that
-            says that an enrolment has ended; one that goes on in another row, of this part or another one, has not.
+        leaving: row_no, number, day, `ended_on`, and where they are said `division`, `county` and `started_on`, of each
+            row that says that an enrolment has ended; one that goes on in another row, of this part or another one,
+            has not.
         named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
         rivals: number and household_no of those who are listed beside the payee of their household.
     """
@@ -176,7 +178,7 @@ def judge_roster(
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
         again=again.clear() if by_household else again,
-        leaving=taken.filter("leaves").select("row_no", "number", "started_on", "ended_on", county=_COUNTY),
+        leaving=taken.filter("leaves").select(*_LEAVING, county=_COUNTY),
         named=named,
         rivals=rivals,
     )

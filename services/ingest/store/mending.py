@@ -33,7 +33,7 @@ REASONS = {
     "duplicate": "与名册内其他行重复",
     "second_payee": "本户已有领取人,一户只列一名",
     "uneven_row": "列数与表头不一致,可能单元格内有分隔符",
-    "not_enrolled_there": "该县没有此人在领的登记,未作停发(请核对村居代码)",
+    "not_enrolled_there": "此人在该处没有在领的登记,未作停发(请核对身份证号和村居代码)",
     "taken_back": "该记录此前已更正或撤回",
 }
 _BOM = "\ufeff"

@@ -175,7 +175,9 @@ WITH merged AS (
     ORDER BY s.subject
     ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division,
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
-        due_on = excluded.due_on, contact_hash = excluded.contact_hash, ended_on = NULL, batch_no = excluded.batch_no
+        due_on = excluded.due_on, contact_hash = excluded.contact_hash, ended_on = NULL, batch_no = excluded.batch_no,
+        left_division = CASE WHEN left(e.division, 6) <> left(excluded.division, 6) THEN NULL
+            WHEN e.division <> excluded.division THEN e.division ELSE e.left_division END
     RETURNING e.subject, (xmax = 0) AS fresh
 ) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
 _ENDS = """

@@ -17,24 +17,29 @@ _LEFT = (
     f"AND {_ABOUT_IT})"
 )
 
+# Not his any more: another county, or the village of this one that he moved from.
+_NOT_HIS = "(i.county <> left(e.division, 6) OR i.division = e.left_division)"
+
 _LEAVING = f"""
 INSERT INTO leaving SELECT i.subject, max(i.ended_on)
 FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
-WHERE ($2 OR i.county IS NULL OR i.county = left(e.division, 6)) AND {_ABOUT_IT.format("e")}
+WHERE ($2 OR {_NOT_HIS} IS NOT TRUE) AND {_ABOUT_IT.format("e")}
 GROUP BY i.subject
 """  # noqa: S608  (our own text)
-"""Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of another county."""
+"""Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of where he is not."""
 
 _ELSEWHERE = f"""
 SELECT i.row_no FROM left_in i
-WHERE EXISTS (SELECT FROM enrolment e WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
-        AND i.county <> left(e.division, 6) AND {_ABOUT_IT.format("e")})
+WHERE (EXISTS (SELECT FROM enrolment e WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
+        AND {_NOT_HIS} AND {_ABOUT_IT.format("e")})
+        OR NOT EXISTS (SELECT FROM enrolment e WHERE e.subject = i.subject AND e.program = $1))
     AND NOT EXISTS (SELECT FROM second_place p WHERE p.subject = i.subject AND p.program = $1
         AND i.county = left(p.division, 6))
     AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = i.subject)
 ORDER BY i.row_no
 """  # noqa: S608  (our own text)
-"""Ends of what nobody is listed for, of people who go on elsewhere; what ended before that began is but history."""
+"""Ends of what nobody is listed for: of people who go on elsewhere, unless it ended before that began, which is but
+history, and of people who were never enrolled."""
 
 _TAKES_OVER = f"""
 WITH next AS (
@@ -102,12 +107,12 @@ async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool
     Args:
         tx: the transaction.
         program: whose enrolments.
-        left: `row_no`, `subject`, `county` and `started_on`, null where none is said, and `ended_on`.
+        left: `row_no`, `subject`, `county`, `division` and `started_on`, null where none is said, and `ended_on`.
         full: the roster names everybody, so that whoever it says has left nowhere goes on.
     """
     await tx.run(
-        "CREATE TEMP TABLE left_in (row_no integer, subject uuid NOT NULL, county text, started_on date, "
-        "ended_on date) ON COMMIT DROP"
+        "CREATE TEMP TABLE left_in (row_no integer, subject uuid NOT NULL, county text, division text, "
+        "started_on date, ended_on date) ON COMMIT DROP"
     )
     await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
     await tx.copy("left_in", left)
@@ -117,7 +122,7 @@ async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool
 
 
 async def left_elsewhere(tx: WriteTx, program: str) -> np.ndarray:
-    """Numbers of the staged rows of a delta that end nothing: their people are enrolled, but in another county."""
+    """Numbers of the staged rows of a delta that end nothing: their people are enrolled elsewhere, or never were."""
     rows = await tx.fetch(_ELSEWHERE, program)
     return np.array([row["row_no"] for row in rows], dtype=np.uint32)
 

@@ -28,10 +28,10 @@ _ENROLMENT = {
 
 
 async def stage_leaving(tx: WriteTx, keys: Keys, program: str, leaving: pl.DataFrame, *, full: bool) -> None:
-    """Stage which enrolments rows say have ended, `row_no`, `number`, `county`, `started_on`, `ended_on`."""
+    """Stage which enrolments rows say have ended, `row_no`, `number`, place, `started_on`, `ended_on`."""
     subjects = await asyncio.to_thread(keys.subject.many, leaving["number"].to_list())
     told = (
-        leaving.select(pl.col("row_no").cast(pl.Int32), "county", "started_on", "ended_on")
+        leaving.select(pl.col("row_no").cast(pl.Int32), "county", "division", "started_on", "ended_on")
         .to_arrow()
         .append_column("subject", arrow.subject_array(subjects))
     )

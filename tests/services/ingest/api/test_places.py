@@ -5,6 +5,7 @@ import pytest
 from tests.services.ingest.world import IDS, PROGRAM, VILLAGE, csv_of, roster
 
 pytestmark = pytest.mark.db
+NEAR = "341602001002"
 OTHER = "341623001001"
 THIRTY = range(30)
 
@@ -63,9 +64,9 @@ async def test_a_full_roster_says_both_and_the_next_one_with_a_single_row_closes
 
 @pytest.mark.parametrize(
     ("row", "told_of"),
-    [(at(OTHER, ended="2023-09"), 1), (at(OTHER, ended="2014-09"), 0), (at(VILLAGE, ended="2014-09"), 0),
+    [(at(VILLAGE, ended="2023-09", number=35), 1), (at(OTHER, ended="2023-09"), 1), (at(OTHER, ended="2014-09"), 0), (at(VILLAGE, ended="2014-09"), 0),
      ({**roster([0, 0], 村居代码=[VILLAGE, OTHER], 开始享受年月=["2015-07", ""], 停止享受年月=["", "2023-09"])}, 0)],
-    ids=["now", "before", "before, here", "beside what goes on"],
+    ids=["never", "now", "before", "before, here", "beside what goes on"],
 )  # fmt: skip
 async def test_an_end_where_nobody_is_enrolled_is_told_to_who_said_it(town, row, told_of):
     await town.enrol(at(VILLAGE, "2015-07"), mode="delta")
@@ -93,6 +94,15 @@ async def test_whoever_has_moved_is_enrolled_where_he_lives_and_nothing_is_said(
     for mode, columns in files:
         assert (await town.enrol(columns, mode=mode)).status_code == 201
     assert (await enrolled_at(town), await told(town)) == (OTHER, [])
+
+
+async def test_which_village_of_his_county_a_row_says_he_has_left(town):
+    """His old one ends nothing, however often it is said; a third one is a slip, and he has left."""
+    await town.enrol(at(NEAR), mode="delta")
+    late, again = [(await town.enrol(at(VILLAGE, ended=day), mode="delta")).json() for day in ("2023-09", "2023-10")]
+    assert [(said["ended"], said["reasons"]) for said in (late, again)] == [(0, {"not_enrolled_there": 1})] * 2
+    assert await enrolled_at(town) == NEAR
+    assert (await town.enrol(at(NEAR[:9] + "009", ended="2023-09"), mode="delta")).json()["ended"] == 1
 
 
 @pytest.mark.parametrize(
