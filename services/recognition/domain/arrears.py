@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from services.recognition.domain.dues import Amount, amount_on
 from services.recognition.domain.months import first_of_month, month_number, month_start, months_between, next_month
 from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 
@@ -90,14 +91,6 @@ GOES_ON: Mapping[SuspensionReason, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """A monthly amount from a month on, in fen."""
-
-    from_on: date
-    fen: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """A suspension that has ended.
 
@@ -150,13 +143,3 @@ def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> i
         first = month_number(start)
         return sum(amount_on(amounts, month_start(first + each)) for each in range(months))
     return amount_on(amounts, pause.suspended_from) * months
-
-
-def amount_on(amounts: Sequence[Amount], month: date) -> int:
-    """The monthly amount that held in a month; the first one before that."""
-    ordered = sorted(amounts, key=lambda each: each.from_on)
-    chosen = ordered[0]
-    for each in ordered[1:]:
-        if each.from_on <= month:
-            chosen = each
-    return chosen.fen

@@ -142,22 +142,6 @@ def late_fen(plan: Sequence[Instalment], come: int, today: date) -> int:
     return max(0, expected - max(0, come))
 
 
-def part_within(fen: int, period_on: date, months: int, first: date, end: date | None = None) -> int:
-    """What of a payment falls on the months from `first` to before `end`; a part of a fen is the person's.
-
-    Args:
-        fen: the payment.
-        period_on: first day of the period it was paid for.
-        months: length of the period.
-        first: first month that counts.
-        end: first month that counts no more; None without one.
-    """
-    start = month_number(period_on)
-    last = start + months if end is None else min(start + months, month_number(end))
-    counted = max(0, last - max(start, month_number(first)))
-    return fen * counted // months
-
-
 def net_arrears(entitled: int, paid: Iterable[int], recovered: int) -> int:
     """What a lifted stop pays back when the months were due after all: never twice, and refunds come back too."""
     return max(0, entitled - sum(paid) + recovered)

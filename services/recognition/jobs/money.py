@@ -2,8 +2,7 @@
 
 import asyncio
 
-from services.recognition.store import overpayments
-from services.recognition.usecases import recovering
+from services.recognition.usecases import gathering, recovering
 from services.recognition.usecases.deps import Deps
 
 _MONEY_SECONDS = 30.0
@@ -25,10 +24,10 @@ class MoneyLoop:
     async def step(self) -> bool:
         """One round; False when everything paid late is gathered and every instalment ahead is told of."""
         async with self._deps.database.write() as tx:
-            gathered = await recovering.gather_late(self._deps, tx)
+            gathered = await gathering.gather_late(self._deps, tx)
             return bool(gathered + await recovering.tell_coming(self._deps, tx))
 
     async def working(self) -> int:
         """Decisions after which something paid is not gathered yet."""
         async with self._deps.database.read() as tx:
-            return len(await overpayments.list_late(tx, recovering.periods(self._deps), 100))
+            return len(await gathering.list_late(self._deps, tx))

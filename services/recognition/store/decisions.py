@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.dues import Amount
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent
@@ -309,13 +310,18 @@ async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
     )
 
 
-async def list_amounts(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
-    """What a benefit paid a month before and after each change of it, as the rosters told; nothing without a change."""
-    return await tx.fetch(
-        "SELECT from_on, fen FROM enrolment_amount WHERE subject = $1 AND program = $2 ORDER BY from_on",
-        subject,
-        program,
-    )
+_AMOUNTS = """
+SELECT from_on, fen FROM enrolment_amount WHERE subject = $1 AND program = $2
+UNION ALL
+SELECT '0001-01-01', amount_fen FROM enrolment e WHERE subject = $1 AND program = $2
+    AND NOT EXISTS (SELECT FROM enrolment_amount a WHERE a.subject = e.subject AND a.program = e.program)
+ORDER BY from_on
+"""
+
+
+async def list_amounts(tx: ReadTx, subject: UUID, program: str) -> list[Amount]:
+    """What a benefit pays a month, as the rosters told: before and after each change of it."""
+    return [Amount(**row) for row in await tx.fetch(_AMOUNTS, subject, program)]
 
 
 _BY_FINDING = "(p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')"

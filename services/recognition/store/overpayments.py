@@ -99,29 +99,26 @@ def _recovery(row: asyncpg.Record) -> Recovery:
 
 
 # A payment belongs to one overpayment: a suspension and the termination after it do not both claim it back.
-_UNCLAIMED = """
-SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on, p.recorded_at FROM payment p
-WHERE p.subject = $1 AND p.program = $2 AND p.month > ($3::date - make_interval(months => $4))::date AND NOT EXISTS (
-    SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
+_PAID = """
+SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on, p.recorded_at, COALESCE((
+    SELECT sum(l.amount_fen) FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
     WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
-        AND l.month = p.month AND l.payrun_id = p.payrun_id)
-ORDER BY p.month, p.payrun_id
+        AND l.month = p.month AND l.payrun_id = p.payrun_id), 0)::bigint AS claimed_fen
+FROM payment p
+WHERE p.subject = $1 AND p.program = $2 AND p.month > ($3::date - make_interval(months => $5))::date
+    AND ($4::date IS NULL OR p.month < $4)
+ORDER BY p.month, p.recorded_at, p.payrun_id
 """
 
 
-async def list_unclaimed(tx: ReadTx, subject: UUID, program: str, since: date, months: int) -> list[asyncpg.Record]:
-    """Confirmed payments for periods of `months` that reach `since` or later, which no overpayment holds yet."""
-    return await tx.fetch(_UNCLAIMED, subject, program, since, months)
+async def list_paid(
+    tx: ReadTx, subject: UUID, program: str, *, first: date, end: date | None, months: int
+) -> list[asyncpg.Record]:
+    """Confirmed payments for periods of `months` that reach from `first` to before `end`, by period, oldest first.
 
-
-async def list_paid_before(tx: ReadTx, subject: UUID, program: str, end: date) -> list[asyncpg.Record]:
-    """Confirmed payments for periods that begin before `end`: month and amount."""
-    return await tx.fetch(
-        "SELECT month, amount_fen FROM payment WHERE subject = $1 AND program = $2 AND month < $3 ORDER BY month",
-        subject,
-        program,
-        end,
-    )
+    Each with what of it an overpayment claims back.
+    """
+    return await tx.fetch(_PAID, subject, program, first, end, months)
 
 
 # A stop that has ended was one for its months. Those a lift paid back were paid twice by what is confirmed after it,
@@ -135,32 +132,41 @@ _ENDED = """
         CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.lifted_at END AS after) x
 """
 
+# Nearly everybody stopped within a quarter or a year was paid its other months, as advised: that is left out here, by
+# the amount of its first month. What an increase within the period leaves is worked out, and found to be nothing.
 _LATE = f"""
 SELECT d.decision_id FROM decision d {_ENDED}
+CROSS JOIN LATERAL (SELECT COALESCE(($2::int[])[array_position($1::text[], d.program)], 1) AS months) r
 WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND EXISTS (
-    SELECT FROM payment p WHERE p.subject = d.subject AND p.program = d.program
-        AND p.month > (d.stops_from
-                       - make_interval(months => COALESCE(($3::int[])[array_position($2::text[], d.program)], 1)))::date
+    SELECT FROM payment p
+    CROSS JOIN LATERAL (SELECT p.month AS first, (p.month + make_interval(months => r.months))::date AS last) y
+    CROSS JOIN LATERAL (SELECT r.months - (12 * date_part('year', s.span) + date_part('month', s.span)) AS due
+                        FROM (SELECT age(LEAST(y.last, x.until), GREATEST(y.first, d.stops_from))) AS s (span)) m
+    WHERE p.subject = d.subject AND p.program = d.program AND y.last > d.stops_from
         AND (d.state = 'effective'
              OR d.stops_from < x.until AND p.month < x.until AND (x.after IS NULL OR p.recorded_at > x.after))
         AND NOT EXISTS (
             SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
             WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
-                AND l.month = p.month AND l.payrun_id = p.payrun_id))
-ORDER BY d.decision_id LIMIT $1
+                AND l.month = p.month AND l.payrun_id = p.payrun_id)
+        AND (m.due = 0 OR m.due * COALESCE((
+                SELECT a.fen FROM enrolment_amount a
+                WHERE a.subject = p.subject AND a.program = p.program AND a.from_on <= p.month
+                ORDER BY a.from_on DESC LIMIT 1), e.amount_fen)
+            < (SELECT sum(s.amount_fen) FROM payment s
+               WHERE s.subject = p.subject AND s.program = p.program AND s.month = p.month)))
+ORDER BY d.decision_id
 """  # noqa: S608  (our own text)
 
 
-async def list_late(tx: ReadTx, periods: Mapping[str, int], limit: int) -> list[UUID]:
-    """Decisions after which payments were confirmed, for months they stopped, that no overpayment holds.
+async def list_late(tx: ReadTx, periods: Mapping[str, int]) -> list[UUID]:
+    """Decisions after which payments were confirmed that reach months they stopped, and that no overpayment holds.
 
     Args:
         tx: the transaction.
         periods: months one payment of a program covers, by code.
-        limit: at most so many.
     """
-    rows = await tx.fetch(_LATE, limit, list(periods), list(periods.values()))
-    return [row["decision_id"] for row in rows]
+    return [row["decision_id"] for row in await tx.fetch(_LATE, list(periods), list(periods.values()))]
 
 
 async def find_end(tx: ReadTx, decision_id: UUID) -> tuple[date | None, datetime | None]:

@@ -9,7 +9,6 @@ from services.recognition.domain.arrears import (
     ANSWERS,
     DEFAULT_RULES,
     GOES_ON,
-    Amount,
     Pause,
     arrears_fen,
     lifted_by,
@@ -19,16 +18,15 @@ from services.recognition.domain.arrears import (
 from services.recognition.domain.certificates import Certificate, certificate_id
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.feed import EventKind
-from services.recognition.domain.overpayments import net_arrears, part_within
+from services.recognition.domain.overpayments import net_arrears
 from services.recognition.domain.programs import (
     ENDS_LIFE,
     ArrearsRule,
     Effect,
     SuspensionReason,
-    period_months,
 )
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import certificates, clearings, decisions, overpayments, requests
+from services.recognition.store import certificates, clearings, decisions, requests
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
 from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
@@ -42,10 +40,11 @@ from services.recognition.usecases.decide import (
 )
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
+from services.recognition.usecases.gathering import list_not_due, open_overpayment
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.recovering import cancel_overpayment, open_overpayment
+from services.recognition.usecases.recovering import cancel_overpayment
 from services.recognition.usecases.reviews import end_review, note_over
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
@@ -181,10 +180,10 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         paid_again_from=_paid_again_from(deps, decided, why),
         requested_on=why.requested_on,
     )
-    owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
+    owed = await _arrears(deps, tx, decided, pause, caller)
     for each in beneath:
         own = _own_part(each, answers[each.reason], decided)
-        owed += await _arrears(deps, tx, each, enrolment, own, caller)
+        owed += await _arrears(deps, tx, each, own, caller)
     fact = await state_changed(deps, tx, decided, GOES_ON[why.reason], pause.paid_again_from)
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
     await _tell(deps, tx, decided, why.reason, owed)
@@ -242,7 +241,7 @@ async def _suspend_again(  # noqa: PLR0913  (two decisions meet here)
     await decisions.set_enrolment_status(tx, earlier.subject, earlier.program, status, earlier.decision_id)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
     pause = Pause(reason=reason, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from)
-    owed = await _arrears(deps, tx, decided, enrolment, pause, caller)
+    owed = await _arrears(deps, tx, decided, pause, caller)
     fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
     await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
     await give_notice(deps, tx, _telling(decided, NoticeKind.OTHER_STANDS, reason))
@@ -262,20 +261,13 @@ async def _undo(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> Lifted:
     return Lifted(decided=decided, paid_again_from=resumes_from(why.reason, why.passed_on), arrears_fen=0)
 
 
-async def _arrears(
-    deps: Deps, tx: WriteTx, decided: Decided, enrolment: Enrolment, pause: Pause, caller: Caller
-) -> int:
+async def _arrears(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: Caller) -> int:
     rule = _rule(deps, decided.program, pause.reason, pause.paid_again_from)
-    changes = await decisions.list_amounts(tx, decided.subject, decided.program)
-    amounts = [Amount(**row) for row in changes] or [Amount(from_on=date.min, fen=enrolment.amount_fen)]
-    owed = arrears_fen(pause, rule, amounts)
+    owed = arrears_fen(pause, rule, await decisions.list_amounts(tx, decided.subject, decided.program))
     if rule in _WERE_DUE:
-        months, end = period_months(deps.programs[decided.program].paid), pause.paid_again_from
-        paid = [
-            part_within(row["amount_fen"], row["month"], months, pause.suspended_from, end)
-            for row in await overpayments.list_paid_before(tx, decided.subject, decided.program, end)
-        ]
-        owed = net_arrears(owed, paid, await cancel_overpayment(deps, tx, decided.decision_id, GOES_ON[pause.reason]))
+        recovered = await cancel_overpayment(deps, tx, decided.decision_id, GOES_ON[pause.reason])
+        paid = await list_not_due(deps, tx, decided, pause.suspended_from, pause.paid_again_from)
+        owed = net_arrears(owed, [each["amount_fen"] for each in paid], recovered)
     await decisions.add_arrears(
         tx,
         decided,

@@ -1,9 +1,8 @@
-"""Overpayments: opened from confirmed payments, told to the family, paid back, set off or given up; to the fen."""
+"""Overpayments: told to the family, paid back, set off or given up; to the fen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
@@ -20,11 +19,8 @@ from services.recognition.domain.overpayments import (
     ReferredTo,
     book,
     instalments,
-    part_within,
 )
-from services.recognition.domain.programs import period_months
 from services.recognition.store import decisions, overpayments
-from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment, Recovery
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
@@ -67,74 +63,6 @@ class Coming:
     against: OffsetAgainst | None = None
 
 
-async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | None:
-    """Gather what was confirmed as paid for months from the stop on; None where nothing was.
-
-    Called again for a decision whose overpayment is open, it adds what was confirmed since; where a lift has cancelled
-    that one, what was paid back and is confirmed as paid too is another.
-    """
-    lines = await _lines(deps, tx, decided)
-    if not lines:
-        return None
-    now, due = deps.clock.now(), sum(line["amount_fen"] for line in lines)
-    known = await overpayments.find_of_decision(tx, decided.decision_id)
-    if known is not None:
-        await overpayments.add_lines(tx, known.overpayment_id, lines)
-        await _save(deps, tx, replace(known, due_fen=known.due_fen + due))
-        return known.overpayment_id
-    proposal = await decisions.find_proposal(tx, decided.proposal_id)
-    opened = Overpayment(
-        overpayment_id=uuids.uuid7(),
-        subject=decided.subject,
-        program=decided.program,
-        decision_id=decided.decision_id,
-        case_id=proposal.case_id if proposal else None,
-        stops_from=decided.stops_from,
-        state=OverpaymentState.CALCULATED,
-        due_fen=due,
-        paid_fen=0,
-        offset_fen=0,
-        written_off_fen=0,
-        opened_at=now,
-        refund_due_on=None,
-        referred_to=None,
-        changed_at=now,
-    )
-    await overpayments.add_overpayment(tx, opened)
-    await overpayments.add_lines(tx, opened.overpayment_id, lines)
-    await _say(deps, tx, opened)
-    return opened.overpayment_id
-
-
-async def _lines(deps: Deps, tx: WriteTx, decided: Decided) -> list[dict[str, Any]]:
-    """Payments that reach into the months of the stop, each with the part of it that does."""
-    months = period_months(deps.programs[decided.program].paid)
-    until, after = await overpayments.find_end(tx, decided.decision_id)
-    unclaimed = await overpayments.list_unclaimed(tx, decided.subject, decided.program, decided.stops_from, months)
-    parts = [
-        {**row, "amount_fen": part_within(row["amount_fen"], row["month"], months, decided.stops_from, until)}
-        for row in unclaimed
-        if after is None or row["recorded_at"] > after
-    ]
-    return [each for each in parts if each["amount_fen"] > 0]
-
-
-def periods(deps: Deps) -> dict[str, int]:
-    """Months one payment covers, by program."""
-    return {code: period_months(program.paid) for code, program in deps.programs.items()}
-
-
-async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
-    """Open or enlarge overpayments for payments confirmed after their stop; how many it touched."""
-    late = await overpayments.list_late(tx, periods(deps), limit)
-    touched = 0
-    for decision_id in late:
-        decided = await decisions.find_decision(tx, decision_id)
-        if decided is not None and await open_overpayment(deps, tx, decided):
-            touched += 1
-    return touched
-
-
 async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID, reason: str) -> int:
     """The months were due after all, and whoever was asked for money hears it. Returns what had come back, in fen."""
     known = await overpayments.find_of_decision(tx, decision_id)
@@ -142,7 +70,7 @@ async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID, reason:
         return 0
     cancelled = replace(known, state=OverpaymentState.CANCELLED, changed_at=deps.clock.now())
     await overpayments.save_overpayment(tx, cancelled)
-    await _say(deps, tx, cancelled)
+    await say(deps, tx, cancelled)
     await _tell_not_owed(deps, tx, cancelled, known.due_fen - known.written_off_fen, reason)
     return known.balance.recovered
 
@@ -170,7 +98,7 @@ async def ask_refund(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Call
     today = deps.clock.today()
     deadline = today + timedelta(days=deps.programs[found.program].in_force(today).refund_days)
     state = found.state if found.state is OverpaymentState.REFERRED else OverpaymentState.NOTIFIED
-    saved = await _save(deps, tx, replace(found, state=state, refund_due_on=deadline))
+    saved = await save(deps, tx, replace(found, state=state, refund_due_on=deadline))
     await _tell(deps, tx, saved, NoticeKind.REFUND, fen=saved.balance.left, deadline_on=deadline)
     return saved
 
@@ -246,7 +174,7 @@ async def agree_plan(
         raise AmountProblemError(str(error)) from error
     await overpayments.replace_plan(tx, overpayment_id, plan)
     began = replace(found, plan_agreed_at=deps.clock.now(), plan_before_fen=found.balance.gone)
-    saved = await _save(deps, tx, replace(began, refund_due_on=plan[-1].due_on))
+    saved = await save(deps, tx, replace(began, refund_due_on=plan[-1].due_on))
     await _tell(deps, tx, saved, NoticeKind.PLAN_AGREED, fen=saved.balance.left, deadline_on=plan[0].due_on)
     return plan
 
@@ -283,7 +211,7 @@ async def record(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Caller, 
     )
     await overpayments.add_recovery(tx, recovery)
     if not waits:
-        saved = await _save(deps, tx, _with(found, after))
+        saved = await save(deps, tx, _with(found, after))
         await _tell_repaid(deps, tx, saved, coming.kind, coming.amount_fen)
     return recovery
 
@@ -311,7 +239,7 @@ async def answer(deps: Deps, tx: WriteTx, recovery_id: UUID, caller: Caller, *, 
     state = RecoveryState.BOOKED if approve else RecoveryState.REFUSED
     if approve:
         _refuse_closed(found)
-        saved = await _save(deps, tx, _with(found, _booked(found.balance, asked.kind, asked.amount_fen)))
+        saved = await save(deps, tx, _with(found, _booked(found.balance, asked.kind, asked.amount_fen)))
         await _tell_repaid(deps, tx, saved, asked.kind, asked.amount_fen)
     now = deps.clock.now()
     await overpayments.answer_recovery(tx, recovery_id, state, by=caller.user, at=now)
@@ -328,7 +256,7 @@ async def refer(deps: Deps, tx: WriteTx, overpayment_id: UUID, caller: Caller, t
     if found.refund_due_on is None or deps.clock.today() <= found.refund_due_on:
         detail = "Refer it after a refund notice whose time has run out."
         raise ConflictError(detail)
-    saved = await _save(deps, tx, replace(found, state=OverpaymentState.REFERRED, referred_to=to))
+    saved = await save(deps, tx, replace(found, state=OverpaymentState.REFERRED, referred_to=to))
     await _tell(deps, tx, saved, NoticeKind.REFERRED, fen=saved.balance.left, reason=f"referred_to_{to}")
     return saved
 
@@ -367,7 +295,7 @@ def _with(found: Overpayment, balance: Balance) -> Overpayment:
     return replace(found, paid_fen=balance.paid, offset_fen=balance.offset, written_off_fen=balance.written_off)
 
 
-async def _save(deps: Deps, tx: WriteTx, changed: Overpayment) -> Overpayment:
+async def save(deps: Deps, tx: WriteTx, changed: Overpayment) -> Overpayment:
     """Write it back, closed exactly when nothing is owed, and say so."""
     state = changed.state
     if changed.balance.settled:
@@ -376,11 +304,12 @@ async def _save(deps: Deps, tx: WriteTx, changed: Overpayment) -> Overpayment:
         state = OverpaymentState.NOTIFIED if changed.refund_due_on else OverpaymentState.CALCULATED
     saved = replace(changed, state=state, changed_at=deps.clock.now())
     await overpayments.save_overpayment(tx, saved)
-    await _say(deps, tx, saved)
+    await say(deps, tx, saved)
     return saved
 
 
-async def _say(deps: Deps, tx: WriteTx, overpayment: Overpayment) -> None:
+async def say(deps: Deps, tx: WriteTx, overpayment: Overpayment) -> None:
+    """Say where an overpayment stands."""
     fact = OverpaymentChanged(
         overpayment_id=overpayment.overpayment_id,
         subject=overpayment.subject,

@@ -13,12 +13,12 @@ from services.recognition.store import certificates, clearings, decisions, objec
 from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.gathering import open_overpayment
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
-from services.recognition.usecases.recovering import open_overpayment
 from services.recognition.usecases.reviews import end_review
 from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.events.recognition import (

@@ -369,7 +369,7 @@ async def test_a_village_s_signed_list_proposes_what_no_case_did_once(world, off
 
 
 async def test_of_a_quarter_paid_ahead_only_the_months_after_the_death_are_asked_back(world, officers):
-    await world.hear(enrolled(enrolment(SHE), program="ex_village_doctor"), case("confirmed"))
+    await world.hear(enrolled(enrolment(SHE, amount_fen=10_000), program="ex_village_doctor"), case("confirmed"))
     await pay(world, SHE, [date(2023, 4, 1), date(2023, 7, 1), date(2023, 10, 1)], 30_000, "ex_village_doctor")
     await stopped(world, officers, "ex_village_doctor")
     [owed] = (await officers.get("/v1/overpayments")).json()["items"]

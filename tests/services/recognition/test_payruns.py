@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.recognition.jobs import BulkLoop
+from services.recognition.jobs import BulkLoop, MoneyLoop
 from services.recognition.store.payments import newest_period
 from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, in_small_parts, lines_of, person
 from tests.services.recognition.world import WHY, assessed, assessment, concluded, enrolled, enrolment, visited
@@ -292,35 +292,53 @@ async def test_a_list_whose_parts_are_gone_has_to_come_again(world, http, partne
     assert await payments(world) == []
 
 
+async def claimed_after(world, http, headers, run, line):
+    """What is claimed back once the line is confirmed as paid, whatever was advised."""
+    also = [] if line["advice"] == "pay" else [1]
+    said = {"paid_on": "2023-11-01", "also_paid": also}
+    assert (await http.post(f"/v1/payruns/{run['payrun_id']}:confirm", json=said, headers=headers)).status_code == 202
+    await work(world)
+    while await (loop := MoneyLoop(world.deps)).step():
+        pass
+    assert await loop.working() == 0
+    return sum(row["due_fen"] for row in await world.rows("SELECT due_fen FROM overpayment"))
+
+
 @pytest.mark.parametrize(
-    ("amount", "stops_from", "said"),
+    ("amount", "stops_from", "said", "claimed"),
     [
-        ("600", None, ("pay", None, [])),
-        ("200", None, ("pay", None, ["amount_differs"])),
-        ("600", date(2023, 8, 1), ("hold", "part_due", [])),
-        ("200", date(2023, 8, 1), ("pay", None, ["last_payment"])),
-        ("400", date(2023, 8, 1), ("hold", "part_due", [])),
-        ("400", date(2023, 9, 1), ("pay", None, ["last_payment"])),
-        ("600", date(2023, 10, 1), ("pay", None, ["last_payment"])),
-        ("600", date(2023, 7, 1), ("stop", None, [])),
+        ("600", None, ("pay", None, []), 0),
+        ("200", None, ("pay", None, ["amount_differs"]), 0),
+        ("600", date(2023, 8, 1), ("hold", "part_due", []), 40_000),
+        ("200", date(2023, 8, 1), ("pay", None, ["last_payment"]), 0),
+        ("400", date(2023, 8, 1), ("hold", "part_due", []), 20_000),
+        ("400", date(2023, 9, 1), ("pay", None, ["last_payment"]), 0),
+        ("600", date(2023, 10, 1), ("pay", None, ["last_payment"]), 0),
+        ("600", date(2023, 7, 1), ("stop", None, []), 60_000),
     ],
 )
-async def test_of_a_quarter_the_months_before_a_stop_are_paid(world, http, issuer, amount, stops_from, said):
+async def test_of_a_quarter_the_months_before_a_stop_are_paid_and_no_others(  # noqa: PLR0917
+    world, http, issuer, amount, stops_from, said, claimed
+):
     quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
                                client_id="p-1") | WHY  # fmt: skip
     await world.hear(enrolled(enrolment(person(world)), program="ex_village_doctor"), visited(person(world)))
     if stops_from:
         await stop(world, person(world), program="ex_village_doctor", stops_from=stops_from)
-    _, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
-                             program="ex_village_doctor", month="2023-08")  # fmt: skip
+    run, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
+                               program="ex_village_doctor", month="2023-08")  # fmt: skip
     assert (lines[0]["advice"], lines[0]["reason"], lines[0]["notes"]) == said
     assert lines[0]["decision"] == (DECISION if said[:2] in {("stop", None), ("hold", "part_due")} else None)
+    assert await claimed_after(world, http, quarterly, run, lines[0]) == claimed
 
 
 @pytest.mark.parametrize(
-    ("amount", "month", "said"), [("600", 8, "part_due"), ("200", 8, None), ("600", 7, "already_paid")]
+    ("amount", "month", "said", "claimed"),
+    [("600", 8, "part_due", 40_000), ("200", 8, None, 0), ("600", 7, "already_paid", 60_000)],
 )
-async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(world, http, issuer, amount, month, said):
+async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(  # noqa: PLR0917
+    world, http, issuer, amount, month, said, claimed
+):
     quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
                                client_id="p-1") | WHY  # fmt: skip
     await world.hear(enrolled(enrolment(person(world)), program="ex_village_doctor"), visited(person(world)))
@@ -331,8 +349,9 @@ async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(wo
         await tx.run(
             "INSERT INTO arrears (decision_id, subject, program, reason, rule, suspended_from, paid_again_from, "
             "arrears_fen, lifted_by, lifted_at) SELECT decision_id, subject, program, 'not_confirmed', 'all', "
-            "stops_from, '2023-11-01', 40000, 'officer-3', now() FROM decision"
+            "stops_from, '2023-11-01', 40000, 'officer-3', '2023-10-31' FROM decision"
         )
-    _, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
-                             program="ex_village_doctor", month="2023-08")  # fmt: skip
+    run, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
+                               program="ex_village_doctor", month="2023-08")  # fmt: skip
     assert (lines[0]["reason"], lines[0]["notes"], lines[0]["decision"]) == (said, [], None)
+    assert await claimed_after(world, http, quarterly, run, lines[0]) == claimed

@@ -14,7 +14,6 @@ from services.recognition.domain.overpayments import (
     instalments,
     late_fen,
     net_arrears,
-    part_within,
 )
 
 FEN = st.integers(1, 10**9)
@@ -87,29 +86,3 @@ def test_what_a_plan_is_behind_is_what_should_have_come(fen, count, recovered, d
 )
 def test_arrears_pay_no_month_twice_and_give_refunds_back(entitled, paid, recovered, owed):
     assert net_arrears(entitled, paid, recovered) == owed
-
-
-@pytest.mark.parametrize(
-    ("months", "first", "end", "part"),
-    [
-        (1, date(2023, 7, 1), None, 1000),
-        (1, date(2023, 8, 1), None, 0),
-        (3, date(2023, 9, 1), None, 333),
-        (3, date(2023, 8, 1), None, 666),
-        (3, date(2023, 1, 1), None, 1000),
-        (3, date(2023, 10, 1), None, 0),
-        (12, date(2024, 1, 1), None, 500),
-        (3, date(2023, 8, 1), date(2023, 9, 1), 333),
-        (3, date(2023, 8, 1), date(2023, 8, 1), 0),
-    ],
-)
-def test_of_a_payment_for_several_months_only_those_after_the_stop_count(months, first, end, part):
-    assert part_within(1000, date(2023, 7, 1), months, first, end) == part
-
-
-@given(FEN, st.integers(1, 12), st.integers(0, 12))
-def test_what_is_due_and_what_is_not_never_exceed_the_payment(fen, months, after):
-    cut = date(2023 + after // 12, after % 12 + 1, 1)
-    due = part_within(fen, date(2023, 1, 1), months, date(2023, 1, 1), cut)
-    too_much = part_within(fen, date(2023, 1, 1), months, cut)
-    assert fen - 1 <= due + too_much <= fen
