@@ -191,6 +191,24 @@ hint = sa.Table(
     sa.Index("ix_hint_batch_no", "batch_no"),
     sa.CheckConstraint("standing IN ('stands', 'corrected', 'withdrawn')", name="standing"),
 )
+description = sa.Table(
+    "description",
+    METADATA,
+    sa.Column("batch_no", sa.BigInteger, primary_key=True),
+    sa.Column("row_no", sa.BigInteger, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("digest", sa.BigInteger, nullable=False, comment="as in hint"),
+    sa.Column("occurred_on", sa.Date, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column(
+        "candidates",
+        pg.ARRAY(pg.UUID(as_uuid=True)),
+        nullable=False,
+        comment="empty: it has an id and says for certain whom it means",
+    ),
+    sa.Index("ix_description_digest", "source", "digest"),
+    comment="Records of sources that may leave the id out, by what they tell of a person",
+)
 silence = sa.Table(
     "silence",
     METADATA,

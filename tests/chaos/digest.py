@@ -34,6 +34,7 @@ OF_THE_WAY = {
     "recognition.standing": {
         "as_of": "a newer act in the same month is worth no word, so the day told depends on what was weighed together"
     },
+    "ingest.description": {"batch_no": "as the batch's"},
     "ingest.hint": {"batch_no": "as the batch's", "hint_id": "made of the batch's number and the row"},
 }
 """Columns in which undisturbed runs may agree by luck, and why they tell the way."""

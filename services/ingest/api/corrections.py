@@ -13,7 +13,7 @@ from services.ingest.api.deps import Deps, IngestDeps, Reader, Uploader, may_del
 from services.ingest.api.lookups import meant_by
 from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
-from services.ingest.domain.correction import ACCEPTED, OPEN, Correction
+from services.ingest.domain.correction import ACCEPTED, OPEN, Because, Correction
 from services.ingest.schemas import (
     AcceptanceIn,
     CorrectionIn,
@@ -27,7 +27,7 @@ from services.ingest.schemas import (
 from services.ingest.store import batches, corrections, people, segments
 from services.ingest.store.segments import Rows
 from services.ingest.usecases import corrections as verbs
-from services.ingest.usecases.taking_back import Because, TakeBack
+from services.ingest.usecases.taking_back import TakeBack
 from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx

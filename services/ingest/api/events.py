@@ -18,6 +18,7 @@ from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.usecases import evidence
 from services.ingest.usecases.evidence import Chunk
+from services.ingest.usecases.hints import Described
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, MalformedError
@@ -36,7 +37,7 @@ class JudgedEvent:
     """
 
     chunk: Chunk
-    told: hinting.Told
+    told: Described
     digest: str
 
 
@@ -60,7 +61,7 @@ def judged(deps: IngestDeps, source: Source, event: EventIn, people: PeopleIndex
     key = deps.keys.subject.one(source.code).bytes
     return JudgedEvent(
         chunk=Chunk(first_row=0, judged=found, people=people),
-        told=hinting.Told(people=people, found=hinted, settled=settled),
+        told=Described(people=people, found=hinted, settled=settled),
         digest=hashlib.blake2b(orjson.dumps(frame.to_dicts()), key=key).hexdigest()[:64],
     )
 

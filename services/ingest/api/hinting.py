@@ -1,17 +1,14 @@
 """Records that describe a person: those without a good id hint at somebody, those that say for certain whom end it."""
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from services.ingest.api.deps import IngestDeps
 from services.ingest.domain import hints as hints_of
 from services.ingest.domain import verdicts
 from services.ingest.domain.catalogue import Source
-from services.ingest.domain.people import PeopleIndex
+from services.ingest.domain.correction import Because
 from services.ingest.store.batches import Batch
-from services.ingest.usecases import hints
-from services.ingest.usecases.taking_back import Because, TakeBack
+from services.ingest.usecases.hints import Described, Hinting
 from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.db import WriteTx
 
@@ -30,27 +27,8 @@ def described(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What described records of a batch tell.
-
-    Attributes:
-        found: those without a good id.
-        settled: those that say for certain whom they mean, which end what the same told without it.
-    """
-
-    people: PeopleIndex
-    found: pl.DataFrame
-    settled: pl.DataFrame
-
-
-async def record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Batch, told: Told) -> None:
+async def record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Batch, told: Described) -> None:
     """Keep and say what records hint at, and take back what others hinted at that are known by now."""
-    outbox = deps.platform.outbox
     because = Because(reason=CorrectionReason.WITHDRAWN, correction_id=batch.batch_id, at=deps.platform.clock.now())
-    taking = TakeBack(tx=tx, outbox=outbox, source=source, people=told.people, because=because)
-    await hints.settle(taking, deps.keys, batch, settled=told.settled, found=told.found)
-    await hints.record(
-        tx, outbox, source, batch, told.found,
-        people=told.people, keys=deps.keys, most=deps.settings.ingest_hint_candidates,
-    )  # fmt: skip
+    hinting = Hinting(tx=tx, outbox=deps.platform.outbox, source=source, because=because)
+    await hinting.record(batch, told, keys=deps.keys, most=deps.settings.ingest_hint_candidates)

@@ -14,12 +14,13 @@ from services.ingest.api import taking
 from services.ingest.api.deps import Deps, IngestDeps, Uploader
 from services.ingest.api.lookups import batch_of
 from services.ingest.api.uploads import MAY_BE_FULL, batch_out
+from services.ingest.domain.correction import Because
 from services.ingest.schemas import BatchOut
 from services.ingest.store import batches, mending, people
 from services.ingest.store.batches import Batch
 from services.ingest.store.raw import Received
 from services.ingest.usecases import corrections, evidence
-from services.ingest.usecases.taking_back import Because, TakeBack
+from services.ingest.usecases.taking_back import TakeBack
 from shared.contracts.vocabulary import CorrectionReason
 from shared.kit.auth import Caller
 from shared.kit.problems import ConflictError, ForbiddenError, NotFoundError

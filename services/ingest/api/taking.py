@@ -31,6 +31,7 @@ from services.ingest.store.raw import Received
 from services.ingest.store.reading import Match, read_chunks
 from services.ingest.store.unpacking import room
 from services.ingest.usecases import evidence, rosters
+from services.ingest.usecases.hints import Described
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
@@ -171,9 +172,7 @@ async def _record_hints(tx: WriteTx, deps: IngestDeps, source: Source, batch: Ba
     now = await batches.lock_batch(tx, batch)
     if (judged.hints or judged.settled) and now.status == "taking":
         found, settled = (pl.concat([hints_of.NO_HINTS, *each]) for each in (judged.hints, judged.settled))
-        await hinting.record_hints(
-            tx, deps, source, now, hinting.Told(people=judged.people, found=found, settled=settled)
-        )
+        await hinting.record_hints(tx, deps, source, now, Described(people=judged.people, found=found, settled=settled))
 
 
 def _faulty(batch: Batch) -> HeldError:

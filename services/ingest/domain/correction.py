@@ -4,7 +4,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
+from shared.contracts.vocabulary import CorrectionReason
+
 OPEN, ACCEPTED, REFUSED = "open", "accepted", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """Why something is taken back.
+
+    Attributes:
+        reason: a code.
+        correction_id: the correction, or the batch that is withdrawn.
+    """
+
+    reason: CorrectionReason
+    correction_id: UUID
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""Hints as rows, and what the roster knows of the people they may mean."""
+"""Records that describe people, hints made of them, and what the roster knows of whom they may mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import polars as pl
 
@@ -16,15 +16,15 @@ from shared.kit.db import ReadTx, WriteTx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A record without an id.
+    """A record that describes a person.
 
     Attributes:
         evidence_id: the way back to file and row.
         digest: keyed, of what describes the person, and of the day.
-        candidates: subjects it may mean.
+        candidates: subjects it may mean; none where it has an id and says for certain whom.
+        at: when its batch was received.
     """
 
-    hint_id: UUID
     source: str
     evidence_id: int
     digest: int
@@ -32,6 +32,11 @@ class Hint:
     kind: str
     candidates: tuple[UUID, ...]
     at: datetime
+
+    @property
+    def hint_id(self) -> UUID:
+        """The same record is the same hint, however often its batch is tried."""
+        return uuid5(NAMESPACE_OID, f"wugan hint {self.evidence_id}")
 
 
 async def described_people(tx: ReadTx, people: PeopleIndex, positions: Array) -> pl.DataFrame:
@@ -52,30 +57,83 @@ async def described_people(tx: ReadTx, people: PeopleIndex, positions: Array) ->
     return found.join(hashes, on="subject")
 
 
-async def add(tx: WriteTx, hints: Sequence[Hint]) -> list[Hint]:
-    """Keep hints; those that are new."""
-    new = []
-    for each in hints:
-        batch_no, row_no = origin_of(each.evidence_id)
-        tag = await tx.run(
-            "INSERT INTO hint (hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-            each.hint_id,
-            each.source,
-            batch_no,
-            row_no,
-            each.digest,
-            each.occurred_on,
-            each.kind,
-            list(each.candidates),
-            each.at,
-        )
-        if tag.endswith("1"):
-            new.append(each)
-    return new
+async def describe(tx: WriteTx, records: Sequence[Hint]) -> None:
+    """Keep records that describe people; those that were kept before change nothing."""
+    await (await tx.driver()).executemany(
+        "INSERT INTO description (batch_no, row_no, source, digest, occurred_on, kind, candidates) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        [
+            (*origin_of(each.evidence_id), each.source, each.digest, each.occurred_on, each.kind, list(each.candidates))
+            for each in records
+        ],
+    )
 
 
-_TAKEN_BACK = "RETURNING hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at"
+_COUNTS = (
+    "NOT EXISTS (SELECT FROM batch w WHERE w.batch_no = d.batch_no AND w.status = 'withdrawn') "
+    "AND NOT EXISTS (SELECT FROM taken_back t WHERE t.evidence_id = d.batch_no << 32 | d.row_no)"
+)
+
+
+async def settled(tx: ReadTx, source: str, digests: Collection[int]) -> set[int]:
+    """Those of some digests of which a record that counts says for certain whom they mean."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT digest FROM description d WHERE source = $1 AND digest = ANY($2::bigint[]) "  # noqa: S608  (ours)
+        f"AND cardinality(candidates) = 0 AND {_COUNTS}",
+        source,
+        list(digests),
+    )
+    return {row["digest"] for row in rows}
+
+
+async def unsaid(tx: ReadTx, source: str, digests: Collection[int]) -> list[Hint]:
+    """Of some digests that hint at nobody, the oldest record without an id that counts and was never said."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT ON (digest) d.*, b.received_at AS at FROM description d JOIN batch b USING (batch_no) "  # noqa: S608  (ours)
+        f"WHERE d.source = $1 AND d.digest = ANY($2::bigint[]) AND cardinality(d.candidates) > 0 AND {_COUNTS} "
+        "AND NOT EXISTS (SELECT FROM hint h WHERE h.source = d.source AND h.digest = d.digest "
+        "AND h.standing <> 'withdrawn') "
+        "AND NOT EXISTS (SELECT FROM hint h WHERE h.batch_no = d.batch_no AND h.row_no = d.row_no) "
+        "ORDER BY digest, d.batch_no, d.row_no",
+        source,
+        list(digests),
+    )
+    return [_hint(row) for row in rows]
+
+
+async def digests_of_batch(tx: ReadTx, batch_no: int) -> set[int]:
+    """What the records of a batch describe."""
+    rows = await tx.fetch("SELECT digest FROM description WHERE batch_no = $1", batch_no)
+    return {row["digest"] for row in rows}
+
+
+async def digests_of_correction(tx: ReadTx, source: str, correction_id: UUID) -> set[int]:
+    """What the records describe that a correction took back."""
+    rows = await tx.fetch(
+        "SELECT digest FROM taken_back t JOIN description d ON d.batch_no = t.evidence_id >> 32 "
+        "AND d.row_no = t.evidence_id & 4294967295 WHERE t.source = $1 AND t.correction_id = $2",
+        source,
+        correction_id,
+    )
+    return {row["digest"] for row in rows}
+
+
+async def add(tx: WriteTx, hints: Sequence[Hint]) -> None:
+    """Keep hints that are said now."""
+    await (await tx.driver()).executemany(
+        "INSERT INTO hint (hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        [
+            (
+                each.hint_id, each.source, *origin_of(each.evidence_id), each.digest, each.occurred_on, each.kind,
+                list(each.candidates), each.at,
+            )
+            for each in hints
+        ],
+    )  # fmt: skip
+
+
+_TAKEN_BACK = "RETURNING source, batch_no, row_no, digest, occurred_on, kind, candidates, at"
 
 
 async def take_back_batch(tx: WriteTx, batch_no: int) -> list[Hint]:
@@ -97,18 +155,10 @@ async def take_back(tx: WriteTx, evidence_ids: Sequence[int]) -> list[Hint]:
     return [_hint(row) for row in rows]
 
 
-async def standing(tx: ReadTx, source: str, before: int) -> list[int]:
-    """Digests of the hints of a source that stand, of batches before one."""
+async def take_back_like(tx: WriteTx, source: str, digests: Collection[int]) -> list[Hint]:
+    """Note that hints of these digests no longer stand; the same may come again. Those that stood."""
     rows = await tx.fetch(
-        "SELECT digest FROM hint WHERE source = $1 AND standing = 'stands' AND batch_no < $2", source, before
-    )
-    return [row["digest"] for row in rows]
-
-
-async def take_back_like(tx: WriteTx, source: str, digests: Sequence[int]) -> list[Hint]:
-    """Note that hints are wrong by what they say, as `take_back`. Those that stood."""
-    rows = await tx.fetch(
-        "UPDATE hint SET standing = 'corrected' WHERE source = $1 AND digest = ANY($2::bigint[]) "  # noqa: S608  (our columns)
+        "UPDATE hint SET standing = 'withdrawn' WHERE source = $1 AND digest = ANY($2::bigint[]) "  # noqa: S608  (our columns)
         f"AND standing = 'stands' {_TAKEN_BACK}",
         source,
         list(digests),
@@ -120,7 +170,7 @@ async def find(tx: ReadTx, number: int) -> Hint | None:
     """The hint of a row that told of somebody, whether or not it still stands."""
     batch_no, row_no = origin_of(number)
     rows = await tx.fetch(
-        "SELECT hint_id, source, batch_no, row_no, digest, occurred_on, kind, candidates, at FROM hint "
+        "SELECT source, batch_no, row_no, digest, occurred_on, kind, candidates, at FROM hint "
         "WHERE batch_no = $1 AND row_no = $2 AND cardinality(candidates) > 0",
         batch_no,
         row_no,
@@ -130,7 +180,6 @@ async def find(tx: ReadTx, number: int) -> Hint | None:
 
 def _hint(row: Mapping[str, Any]) -> Hint:
     return Hint(
-        hint_id=UUID(bytes=row["hint_id"].bytes),
         source=row["source"],
         evidence_id=evidence_id(row["batch_no"], row["row_no"]),
         digest=row["digest"],

@@ -53,7 +53,7 @@ async def forget_evidence(tx: WriteTx, source: str, before: datetime) -> int:
     be said anew with the next extract. What was taken back as wrong stays barred for as long as it may be repeated.
     """
     dropped = 0
-    for table in ("evidence_segment", "evidence_event", "duplicate_segment", "hint"):
+    for table in ("evidence_segment", "evidence_event", "duplicate_segment", "description", "hint"):
         tag = await tx.run(
             f"DELETE FROM {table} WHERE source = $1 AND batch_no IN "  # noqa: S608  (our tables)
             "(SELECT batch_no FROM batch WHERE code = $1 AND kind <> 'roster' AND received_at < $2)",

@@ -13,6 +13,7 @@ import pyarrow as pa
 from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.columns import Array
+from services.ingest.domain.correction import Because
 from services.ingest.domain.people import PeopleIndex
 from services.ingest.domain.verdicts import Judged
 from services.ingest.store import batches, segments
@@ -176,6 +177,16 @@ def attributes(source: Source, received_at: datetime) -> dict[str, str]:
         "department": source.department,
         "strength": source.strength,
         "received_at": received_at.isoformat(),
+    }
+
+
+def taken_back(source: Source, because: Because) -> dict[str, str]:
+    """What holds for a whole table of evidence that no longer counts."""
+    return {
+        "source": source.code,
+        "department": source.department,
+        "reason": because.reason,
+        "corrected_at": because.at.isoformat(),
     }
 
 

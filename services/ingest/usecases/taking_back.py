@@ -12,41 +12,25 @@ cases:
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 
-from services.ingest.domain import evidence, verdicts
+from services.ingest.domain import evidence
 from services.ingest.domain.catalogue import Source
 from services.ingest.domain.columns import Array
+from services.ingest.domain.correction import Because
 from services.ingest.domain.people import PeopleIndex, UnknownPersonError
-from services.ingest.store import batches, hints, segments
+from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch
-from services.ingest.store.hints import Hint
 from services.ingest.store.segments import Rows
-from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities
+from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities, taken_back
+from services.ingest.usecases.hints import Hinting
 from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED
-from shared.contracts.vocabulary import CorrectionReason
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 from shared.kit.outbox import Outbox
 from shared.kit.problems import UnavailableError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Because:
-    """Why something is taken back.
-
-    Attributes:
-        reason: a code.
-        correction_id: the correction, or the batch that is withdrawn.
-    """
-
-    reason: CorrectionReason
-    correction_id: UUID
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,22 +60,23 @@ class TakeBack:
                 await self._say_corrected(rows)
                 freed.append(rows.key)
             await self._promote(month, np.concatenate(freed))
-        await self._say_wrong_hints(await hints.take_back_batch(self.tx, now.batch_no))
+        await self._hinting.take_back_batch(now.batch_no)
         return gone
 
     async def records(self, evidence_ids: Sequence[int]) -> int:
         """Take back records by the ids of any of their rows; the number of pieces of evidence that no longer count."""
         await batches.lock_source(self.tx, self.source.code)
         # What is gone is gone: a right record that took its place since stays.
-        gone = await segments.taken_back(self.tx, evidence_ids)
-        left = [each for each in evidence_ids if each not in gone]
-        await self._say_wrong_hints(await hints.take_back(self.tx, left))
+        before = await segments.taken_back(self.tx, evidence_ids)
+        left = [each for each in evidence_ids if each not in before]
         named = await segments.rows_of_ids(self.tx, left, self.source.kind)
-        return sum([await self._month(month, named.some(named.months == month)) for month in np.unique(named.months)])
+        gone = sum([await self._month(month, named.some(named.months == month)) for month in np.unique(named.months)])
+        await self._hinting.take_back(left)
+        return gone
 
-    async def hints_like(self, digests: Sequence[int]) -> None:
-        """Take back hints by what they say."""
-        await self._say_wrong_hints(await hints.take_back_like(self.tx, self.source.code, digests))
+    @property
+    def _hinting(self) -> Hinting:
+        return Hinting(tx=self.tx, outbox=self.outbox, source=self.source, because=self.because)
 
     async def _month(self, month: int, named: Rows) -> int:
         code = self.source.code
@@ -120,31 +105,7 @@ class TakeBack:
 
     async def _say_corrected(self, rows: Rows) -> None:
         said = await asyncio.to_thread(self._said, rows)
-        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, said, self._attributes())
-
-    async def _say_wrong_hints(self, wrong: Sequence[Hint]) -> None:
-        """Say it of everybody whom a record without an id may have meant."""
-        pairs = [(each, subject) for each in wrong for subject in each.candidates]
-        kind = np.array([verdicts.KINDS.index(each.kind) for each, _ in pairs], dtype=np.int8)
-        said = pa.table(
-            {
-                "subject": pa.array([subject.bytes for _, subject in pairs], pa.binary(16)),
-                "occurred_on": pa.array([each.occurred_on for each, _ in pairs], pa.date32()),
-                "kind": kinds(kind),
-                "polarity": polarities(kind),
-                "identity": identities(np.zeros(len(pairs), dtype=bool)),
-                "evidence_id": pa.array([each.evidence_id for each, _ in pairs], pa.int64()),
-            }
-        )
-        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, said, self._attributes())
-
-    def _attributes(self) -> dict[str, str]:
-        return {
-            "source": self.source.code,
-            "department": self.source.department,
-            "reason": self.because.reason,
-            "corrected_at": self.because.at.isoformat(),
-        }
+        await self.outbox.say_table(self.tx, EVIDENCE_CORRECTED, said, taken_back(self.source, self.because))
 
     def _said(self, rows: Rows) -> pa.Table:
         try:

@@ -113,15 +113,32 @@ async def test_a_hint_ends_for_all_it_may_mean_when_its_record_comes_mended(worl
     described = ("李建国", "男", "73")
     await send(world, (ids[0][:-1], *described))
     # What stands beside it in one file is another record.
-    await send(world, (ids[0][:-1], *described), (ids[1], *described))
+    beside = await send(world, (ids[0][:-1], *described), (ids[1], *described))
     assert await world.said(CORRECTED) == []
-    await send(world, (ids[0] if known else make_id(5, born="19500101"), *described))
+    mended = await send(world, (ids[0] if known else make_id(5, born="19500101"), *described))
     assert {row["subject"] for row in await world.said(CORRECTED)} == {
         row["subject"] for row in await world.said(HINTS)
     }
     assert (len(await world.said(HINTS)), len(await world.said("ingest.evidence.accepted.v1"))) == (2, 1 + known)
     await send(world, (ids[0][:-2], *described))
     assert len(await world.said(HINTS)) == 2
+    # If that was the wrong file, what nobody was told yet means as many as it ever did; once.
+    await world.post(f"/v1/batches/{mended['batch_id']}:withdraw", b"")
+    assert [row["evidence_id"] for row in (await world.said(HINTS))[2:]] == [beside["batch_no"] << 32] * 2
+
+
+async def test_a_record_with_an_id_keeps_others_from_meaning_anybody_for_as_long_as_any_counts(world):
+    ids = await namesakes(world, [1, 3], ["19500505", "19490101"])
+    described = ("李建国", "男", "73")
+    first = await send(world, (ids[0], *described))
+    nameless = await send(world, ("", *described))
+    again = await send(world, (IDS[5], NAMES[5], "男", "73"), (ids[0], *described))
+    await world.post(f"/v1/batches/{first['batch_id']}:withdraw", b"")
+    assert await world.said(HINTS) == []
+    headers, wrong = world.issuer.headers("ingest.upload"), again["batch_no"] << 32 | 1
+    body = {"evidence_id": wrong, "reason": "录入错误"}
+    assert (await world.client.post("/v1/corrections", json=body, headers=headers)).status_code == 201
+    assert [row["evidence_id"] for row in await world.said(HINTS)] == [nameless["batch_no"] << 32] * 2
 
 
 async def test_what_was_taken_back_ends_no_hint_when_it_comes_again(town):
