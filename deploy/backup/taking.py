@@ -34,11 +34,10 @@ Told = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What is backed up: a server with an administrator of it, the folder of a stack, its keys, and its database."""
+    """What is backed up: a server with an administrator of it, the folder of a stack, and its database."""
 
     server: Server
     folder: DataFolder
-    secrets: Secrets
     database: str = DEFAULT_DATABASE
 
 
@@ -55,8 +54,8 @@ def origin(data: Path) -> Origin:
     secrets = load(folder.secrets)
     if url := os.environ.get("WUGAN_DATABASE_URL"):
         server, database = parse_url(url)
-        return Origin(server=server, folder=folder, secrets=secrets, database=database)
-    return Origin(server=running_server(folder, secrets), folder=folder, secrets=secrets)
+        return Origin(server=server, folder=folder, database=database)
+    return Origin(server=running_server(folder, secrets), folder=folder)
 
 
 def running_server(folder: DataFolder, secrets: Secrets) -> Server:
@@ -94,7 +93,8 @@ async def take(source: Origin, place: Place, told: Told = print, *, keep: int = 
     system, _ = await _whose_wal(source.server)
     facts = Facts(
         taken_at=SystemClock().now().astimezone(UTC).isoformat(),
-        keys=fingerprint(source.secrets),
+        # As they are now: an archiver runs for months, and a key may have been taken away since it began.
+        keys=fingerprint(load(source.folder.secrets)),
         system=system,
         first_wal=_first_wal(cluster / "backup_label"),
     )

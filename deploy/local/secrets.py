@@ -2,10 +2,10 @@
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +138,9 @@ def add_vault_key(folder: Path) -> None:
     path = folder / "keys.json"
     kept = json.loads(path.read_text(encoding="utf-8"))
     held = kept["vault_keys"]
-    names = {each.partition(":")[0] for each in held.split(",")}
-    name = next(f"k{number}" for number in count(len(names) + 1) if f"k{number}" not in names)
-    kept["vault_keys"] = f"{name}:{secrets.token_hex(32)},{held}"
+    # Above every name there is: what an older key sealed keeps its name, so none may ever be given twice.
+    highest = max((int(number) for number in re.findall(r"(?:^|,)k(\d+):", held)), default=0)
+    kept["vault_keys"] = f"k{highest + 1}:{secrets.token_hex(32)},{held}"
     write_private(path, json.dumps(kept, indent=1).encode())
 
 

@@ -47,9 +47,17 @@ class SealBrokenError(Exception):
 
 
 def named_keys(keys: SecretStr) -> dict[str, bytes]:
-    """Keys by name, the newest first, of `kid:hex[,kid:hex]`."""
+    """Keys by name, the newest first, of `kid:hex[,kid:hex]`.
+
+    Raises:
+        ValueError: they are written otherwise, or two keys have one name, of which one would open nothing.
+    """
     pairs = [part.split(":", 1) for part in keys.get_secret_value().split(",")]
-    return {key_id: bytes.fromhex(key) for key_id, key in pairs}
+    named = {key_id: bytes.fromhex(key) for key_id, key in pairs}
+    if len(named) < len(pairs):
+        msg = f"WUGAN_VAULT_KEYS gives one name to two keys: {', '.join(key_id for key_id, _ in pairs)}"
+        raise ValueError(msg)
+    return named
 
 
 def sendable(sealed: bytes) -> str:

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from deploy.backup.taking import follow, origin
 from deploy.demo import truth
 from deploy.demo.client import Client, client
 from deploy.demo.run import SERVICES
-from deploy.local.stack import LocalStack, StackOptions
+from deploy.local.purposes import options_for
+from deploy.local.stack import LocalStack
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,9 @@ async def archived(data: Path) -> None:
 
 
 def another_machine(data: Path, folder: Path) -> Path:
-    """A folder that holds the city's keys, its clock and what the outside world has, and nothing else."""
+    """A folder that holds the city's keys and its clock, and nothing else."""
     folder.mkdir()
     shutil.copytree(data / "secrets", folder / "secrets")
-    shutil.copytree(data / "sandbox", folder / "sandbox")
     for name in ("wugan.json", "clock.json"):
         shutil.copy(data / name, folder / name)
     return folder
@@ -85,9 +85,9 @@ def sent(data: Path) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[tuple[Client, LocalStack]]:
-    """The operator of the restored city, once it is quiet, and its stack."""
-    options = StackOptions(data=data, port_base=0, sandbox=True, durable=False, database_url=None, nats_url=None)
-    async with LocalStack(options) as stack:
+    """The operator of the restored city, once it is quiet, and its stack, started as `wugan up --drill` starts it."""
+    options = options_for(data, port_base=0, fresh=False, workers={}, demo=False, drill=True)
+    async with LocalStack(replace(options, durable=False)) as stack:
         key = stack.client_key("demo-operator")
         issuer = f"{stack.urls['gateway']}/api/recognition"
         async with client(stack.urls["gateway"], issuer, key.client_id, key.key_file) as caller:

@@ -243,7 +243,10 @@ async def test_wugan_status_shows_the_whole_city_on_one_screen(city):
     assert all(name in text for name in SERVICES)
 
 
-async def test_the_restore_drill_answers_as_before_without_database_and_message_store(city, tmp_path):
+async def test_the_restore_drill_answers_as_before_and_sends_nothing_to_anybody(city, tmp_path, monkeypatch):
+    # Where the original sends its texts: a drill must not, whatever its environment names.
+    monkeypatch.setenv("WUGAN_NOTIFY_SMS_URL", f"{city.run.stack.urls['sandbox']}/sms/1")
+    monkeypatch.setenv("WUGAN_NOTIFY_SMS_SANDBOX", "true")
     data, place = city.run.stack.folder.root, Place(tmp_path / "backups")
     people = pl.read_parquet(city.run.city / TRUTH).with_columns(pl.col("programs").list.first().alias("program"))
     async with drill.following(data, place):
@@ -255,6 +258,7 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
     done = await restore(elsewhere, place)
     assert done.replayed > 0
     async with drill.running(elsewhere) as (caller, stack):
+        assert "sandbox" not in stack.children
         streams = await drill.told_and_held(stack)
         assert all(told == held > 0 for told, held in streams.values()), streams
         after = await drill.Known.ask(caller, people)
@@ -266,7 +270,7 @@ async def test_the_restore_drill_answers_as_before_without_database_and_message_
             known.figures["notify"]["deliveries"].pop("inbox")
         assert after.figures == before.figures
         assert after.answers.equals(before.answers)
-        assert drill.sent(elsewhere) == texts
+        assert drill.sent(data) == texts
         file = next(iter(city.run.manifest.of("roster")))
         path = city.run.city / file.path
         assert (await caller.upload("ingest", f"/v1/programs/{file.code}/roster", path, mode="full"))["repeated"]

@@ -17,7 +17,7 @@ from deploy.backup.replaying import replay
 from deploy.backup.restoring import restore
 from deploy.backup.taking import origin, take
 from deploy.local.errors import FolderBusyError
-from deploy.local.secrets import load_or_make
+from deploy.local.secrets import load, load_or_make
 from deploy.local.stack import LocalStack
 from shared.kit.migrations import PLATFORM_TABLES
 from tests.flows.drill import following
@@ -180,7 +180,13 @@ def make_folder(data: Path) -> Path:
 async def test_old_backups_go_and_the_rest_stays_restorable(tmp_path):
     data, place = tmp_path / "stack", Place(tmp_path / "backups")
     async with database(data) as stack:
-        kept = [await take(origin(data), place, lambda _line: None, keep=1) for _ in range(2)]
+        source = origin(data)
+        kept = [await take(source, place, lambda _line: None, keep=1)]
+        # A key goes while the archiver runs: the next base backup needs those that are left.
+        file = data / "secrets" / "keys.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"vault_keys": f"k2:{'11' * 32}"}))
+        kept.append(await take(source, place, lambda _line: None, keep=1))
+        assert [fits(base.facts, load(data / "secrets")) for base in kept] == [False, True]
         assert [base.name for base in place.bases()] == [base.name for base in kept[1:]]
         (kept[-1].cluster / "PG_VERSION").write_text("19\n")
         with pytest.raises(BackupError, match="pg_verifybackup"):

@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey
 
 from deploy.local.clients import CLIENTS, INSTALLED, SERVICES, ClientCard, service_cards
 from deploy.local.errors import NoSecretsError
-from deploy.local.secrets import load, load_or_make, write_private
+from deploy.local.secrets import add_vault_key, load, load_or_make, write_private
 from shared.kit.http import load_key
 from shared.kit.settings import SubjectKeySettings
 from tests.support.settings import settings_for
@@ -63,6 +63,17 @@ def test_clients_added_by_hand_and_second_keys_stay_until_a_key_is_new(tmp_path)
     found = {each["client_id"]: each for each in json.loads(after.clients_file.read_text())}
     assert {"bank", "late", "operator"} < set(found)
     assert not any(name.startswith("demo-") for name in found)
+
+
+@pytest.mark.parametrize(
+    ("held", "name"), [("k1", "k2"), ("k5,k4", "k6"), ("k3", "k4"), ("k9,k10", "k11"), ("a7", "k1")]
+)
+def test_a_new_key_never_has_the_name_of_one_that_was_put_away(tmp_path, held, name):
+    keys = ",".join(f"{each}:00" for each in held.split(","))
+    (tmp_path / "keys.json").write_text(json.dumps({"vault_keys": keys}))
+    add_vault_key(tmp_path)
+    made, _, rest = json.loads((tmp_path / "keys.json").read_text())["vault_keys"].partition(",")
+    assert (made.partition(":")[0], rest) == (name, keys)
 
 
 def test_looking_at_secrets_makes_and_changes_none(tmp_path):

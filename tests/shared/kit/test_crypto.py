@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from shared.kit.crypto import Pseudonymiser, SealBrokenError, Vault, sendable
 
@@ -44,6 +45,11 @@ def test_a_rotated_key_still_opens_and_an_unknown_one_does_not():
     assert Vault({"new": KEY, "old": OTHER}).key_id(sealed) == "old"
     with pytest.raises(SealBrokenError, match="WUGAN_VAULT_KEYS"):
         Vault({"new": KEY}).open(sealed, b"a" * 16)
+
+
+def test_two_keys_of_one_name_are_refused_and_not_told():
+    with pytest.raises(ValueError, match=r"one name to two keys: k3, k2, k3$"):
+        Vault.from_settings(SecretStr(f"k3:{KEY.hex()},k2:{OTHER.hex()},k3:{OTHER.hex()}"))
 
 
 @given(st.binary(max_size=60))
