@@ -58,7 +58,14 @@ ASKED = {
 """What each service asks the others."""
 
 OF_THE_CITY = {
-    "ingest": ("GET /v1/evidence/{evidence_id}", "GET /v1/looks"),
+    "ingest": (
+        "POST /v1/sources/{source}/batches", "POST /v1/sources/{source}/events", "POST /v1/programs/{program}/roster",
+        "GET /v1/batches/{batch_id}", "GET /v1/batches/{batch_id}/quarantine",
+        "GET /v1/batches/{batch_id}/quarantine/file", "POST /v1/batches/{batch_id}:release",
+        "POST /v1/batches/{batch_id}:withdraw", "GET /v1/corrections", "GET /v1/corrections/{correction_id}",
+        "POST /v1/corrections", "POST /v1/corrections/{correction_id}:accept",
+        "POST /v1/corrections/{correction_id}:refuse", "GET /v1/evidence/{evidence_id}", "GET /v1/looks",
+    ),
     "scoring": (
         "GET /v1/assessments/{subject}", "GET /v1/assessments/{subject}/explanation",
         "GET /v1/assessments/{subject}:explain", "POST /v1/simulations", "POST /v1/visit-orders", "POST /v1/backtests",

@@ -9,7 +9,7 @@ import uuid_utils.compat as uuids
 from fastapi import APIRouter, Query
 
 from services.ingest.api import events
-from services.ingest.api.deps import Deps, IngestDeps, Reader, Uploader, may_deliver
+from services.ingest.api.deps import CityReader, Deps, IngestDeps, Uploader, may_deliver
 from services.ingest.api.lookups import meant_by
 from services.ingest.domain import evidence, verdicts
 from services.ingest.domain.catalogue import Source
@@ -121,7 +121,9 @@ def _own(deps: IngestDeps, caller: Caller, code: str) -> Source:
 
 
 @router.get("")
-async def list_corrections(deps: Deps, caller: Reader, asked: Annotated[CorrectionsQuery, Query()]) -> CorrectionsOut:
+async def list_corrections(
+    deps: Deps, caller: CityReader, asked: Annotated[CorrectionsQuery, Query()]
+) -> CorrectionsOut:
     """Corrections of your department; `open` ones wait for your answer until `due_on`. Looks are logged."""
     async with deps.platform.database.write() as tx:
         found = await corrections.page(
@@ -132,7 +134,7 @@ async def list_corrections(deps: Deps, caller: Reader, asked: Annotated[Correcti
 
 
 @router.get("/{correction_id}")
-async def get_correction(correction_id: UUID, deps: Deps, caller: Reader) -> CorrectionOut:
+async def get_correction(correction_id: UUID, deps: Deps, caller: CityReader) -> CorrectionOut:
     """One correction; the look is logged."""
     async with deps.platform.database.write() as tx:
         found = _seen(caller, await corrections.find(tx, correction_id))

@@ -79,14 +79,22 @@ class IngestDeps:
         return self.sources[code]
 
 
+def _of_the_city(_request: Request, caller: Caller) -> None:
+    if caller.divisions:
+        detail = "The token is for some divisions, and files are of people of all places; use a client without."
+        raise ForbiddenError(detail)
+
+
 def _deps(request: Request) -> IngestDeps:
     return cast(IngestDeps, request.app.state.deps)
 
 
 Deps = Annotated[IngestDeps, Depends(_deps)]
 Code = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
-Uploader = Annotated[Caller, Security(allow("ingest.upload"))]
+Uploader = Annotated[Caller, Security(allow("ingest.upload", met=_of_the_city))]
 Reader = Annotated[Caller, Security(allow("ingest.read"))]
+CityReader = Annotated[Caller, Security(allow("ingest.read", met=_of_the_city))]
+"""Who may read what departments delivered: files are of people of all places."""
 Revealer = Annotated[Caller, Security(allow("ingest.reveal"))]
 Auditor = Annotated[Caller, Security(allow("audit.read", met=whole_city))]
 Operator = Annotated[Caller, Security(allow("operate"))]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.ingest.api.deps import Auditor, Deps, IngestDeps, Operator, Reader, Revealer
+from services.ingest.api.deps import Auditor, CityReader, Deps, IngestDeps, Operator, Reader, Revealer
 from services.ingest.api.uploads import MAY_BE_FULL, batch_out
 from services.ingest.domain.catalogue import facts
 from services.ingest.domain.evidence import origin_of, people_of
@@ -86,7 +86,7 @@ async def batch_of(deps: IngestDeps, caller: Caller, batch_id: UUID) -> Batch:
 
 
 @router.get("/batches/{batch_id}")
-async def get_batch(batch_id: UUID, deps: Deps, caller: Reader) -> BatchOut:
+async def get_batch(batch_id: UUID, deps: Deps, caller: CityReader) -> BatchOut:
     """A batch and its counts."""
     return batch_out(await batch_of(deps, caller, batch_id), repeated=False)
 
@@ -95,7 +95,7 @@ async def get_batch(batch_id: UUID, deps: Deps, caller: Reader) -> BatchOut:
 async def list_quarantine(
     batch_id: UUID,
     deps: Deps,
-    caller: Reader,
+    caller: CityReader,
     after: Annotated[int, Query(ge=-1, le=2**62)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> QuarantineOut:
