@@ -73,5 +73,7 @@ def _show(code: str, quality: Quality) -> None:
         (_LATENCY, quality.latency_days),
         (_SILENT_DAYS, quality.silent_days),
     ):
-        if value is not None:
+        if value is None:
+            gauge.remove(code)
+        else:
             gauge.labels(code).set(value)

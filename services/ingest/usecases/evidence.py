@@ -134,11 +134,11 @@ def _make(chunk: Chunk, found: _New, batch: Batch) -> _Made:
         quarantined=quarantine.num_rows,
         counts=verdicts.counts_of(verdict),
         said=_event_table(chunk, kept, table, batch.batch_no),
-        latency_days=_latency(batch, judged.day[kept]),
+        latency_days=latency(batch, judged.day[kept]),
     )
 
 
-def _latency(batch: Batch, days: Array) -> int:
+def latency(batch: Batch, days: Array) -> int:
     """Days from event to receipt, summed."""
     received = evidence.day_number(batch.received_at.astimezone(SHANGHAI).date())
     return int((received - days.astype(np.int64)).sum())
@@ -149,7 +149,7 @@ async def take_event(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
     now = await batches.lock_batch(tx, batch)
     if now.status != "taking":
         return now
-    verdict, latency = chunk.judged.verdict.copy(), 0
+    verdict, late_by = chunk.judged.verdict.copy(), 0
     rows, keys = verdicts.accepted_keys(chunk.judged, chunk.people)
     if len(rows):
         [month] = evidence.months_of(evidence.days_of(keys)).tolist()
@@ -161,11 +161,11 @@ async def take_event(tx: WriteTx, outbox: Outbox, source: Source, batch: Batch, 
         elif evidence.fresh(row.facts, known.facts()).all() and await segments.save_event(tx, now, row):
             said = _event_table(chunk, rows, table, now.batch_no)
             await outbox.say_table(tx, EVIDENCE_ACCEPTED, said, attributes(source, now.received_at))
-            latency = _latency(now, chunk.judged.day)
+            late_by = latency(now, chunk.judged.day)
         else:
             verdict[:] = verdicts.DUPLICATE
             await segments.save_rows(tx, "duplicate_segment", now, 0, by_month(table, keys))
-    done = replace(now, chunks_done=1, counts=verdicts.counts_of(verdict), latency_days=latency)
+    done = replace(now, chunks_done=1, counts=verdicts.counts_of(verdict), latency_days=late_by)
     await batches.save_progress(tx, done)
     return done
 

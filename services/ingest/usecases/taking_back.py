@@ -24,7 +24,7 @@ from services.ingest.domain.people import PeopleIndex, UnknownPersonError
 from services.ingest.store import batches, segments
 from services.ingest.store.batches import Batch
 from services.ingest.store.segments import Rows
-from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, polarities, taken_back
+from services.ingest.usecases.evidence import attributes, by_month, identities, kinds, latency, polarities, taken_back
 from services.ingest.usecases.hints import Hinting
 from shared.contracts.events import EVIDENCE_ACCEPTED, EVIDENCE_CORRECTED
 from shared.kit import arrow
@@ -159,6 +159,8 @@ class TakeBack:
         counts = dict(batch.counts)
         counts["duplicate"] = counts.get("duplicate", 0) - len(rows)
         counts["accepted"] = counts.get("accepted", 0) + len(rows)
-        await batches.save_progress(self.tx, replace(batch, counts={name: n for name, n in counts.items() if n}))
+        late_by = batch.latency_days + latency(batch, evidence.days_of(rows.key))
+        counted = replace(batch, counts={name: n for name, n in counts.items() if n}, latency_days=late_by)
+        await batches.save_progress(self.tx, counted)
         said = attributes(self.source, batch.received_at)
         await self.outbox.say_table(self.tx, EVIDENCE_ACCEPTED, await asyncio.to_thread(self._said, rows), said)

@@ -29,7 +29,7 @@ def parts(world) -> tuple[Any, Any, Any]:
 
 
 async def test_quality_tells_shares_latency_and_silence(town):
-    await town.send(csv_of(pharmacy([*IDS[:8], IDS[35], "12"], "2023-10-22")))
+    first = (await town.send(csv_of(pharmacy([*IDS[:8], IDS[35], "12"], "2023-10-22")))).json()
     found = (await town.get("/v1/sources/medins_pharmacy/quality")).json()
     assert {name: found[name] for name in ("rows", "accepted_share", "latency_days", "silent_days", "state")} == {
         "rows": 10,
@@ -39,6 +39,11 @@ async def test_quality_tells_shares_latency_and_silence(town):
         "state": "delivering",
     }
     assert found["match_rate"] == pytest.approx(8 / 9)
+    await town.send(csv_of(pharmacy(IDS[:8], "2023-10-22")))
+    await town.post(f"/v1/batches/{first['batch_id']}:withdraw", b"")
+    left = (await town.get("/v1/sources/medins_pharmacy/quality")).json()
+    figures = ("rows", "accepted_share", "match_rate", "latency_days")
+    assert [left[name] for name in figures] == [8, 1.0, 1.0, 10.0]
     town.deps.platform.clock.move(timedelta(days=40))
     later = (await town.get("/v1/sources/medins_pharmacy/quality")).json()
     assert (later["state"], later["silent_days"], later["rows"]) == ("silent", 40, 0)
@@ -55,11 +60,14 @@ async def test_a_source_that_falls_silent_is_noticed_and_shown(town):
     await town.send(csv_of(pharmacy(IDS[:3])))
     watch = Watch(*parts(town), town.deps.settings, town.deps.platform.outbox)
     assert await watch.look() == frozenset()
-    town.deps.platform.clock.move(timedelta(days=10))
-    assert await watch.look() == {"medins_pharmacy"}
     labels = {"source": "medins_pharmacy"}
+    assert REGISTRY.get_sample_value("ingest_source_accepted_share", labels) == 1
+    town.deps.platform.clock.move(timedelta(days=40))
+    assert await watch.look() == {"medins_pharmacy"}
+    # Of what did not come there is no share.
+    assert REGISTRY.get_sample_value("ingest_source_accepted_share", labels) is None
     assert REGISTRY.get_sample_value("ingest_source_silent", labels) == 1
-    assert REGISTRY.get_sample_value("ingest_source_silent_days", labels) == 10
+    assert REGISTRY.get_sample_value("ingest_source_silent_days", labels) == 40
     await town.send(csv_of(pharmacy(IDS[:4])))
     assert await watch.look() == frozenset()
 
