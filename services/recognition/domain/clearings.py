@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from services.recognition.domain.programs import ENDS_LIFE, EndingEvent, SuspensionReason
+from services.recognition.domain.programs import ENDS_LIFE, Effect, EndingEvent, SuspensionReason
 
 NOT_SO_OF_WHO_LIVES: Final = ENDS_LIFE | {EndingEvent.MISSING}
 """What is not so of somebody who was seen: he had neither died nor disappeared. That he is free nobody says by it."""
@@ -47,17 +47,35 @@ class Clearing:
 def over_for(stopped_for: EndingEvent, passed: SuspensionReason, also: Iterable[EndingEvent]) -> frozenset[EndingEvent]:
     """Reasons that are over for whoever was set free or has come back: of the stop, and what one finding means besides.
 
-    Who was convicted is held no more, and may serve his term from the same day on.
+    Who was convicted is held no more, and may serve his term from the same day on. Nobody's conviction is over because
+    he is free: only who was acquitted has none.
     """
     if passed not in _OVER:
         return frozenset()
-    held_only = passed is SuspensionReason.DETAINED_CONVICTED and stopped_for is EndingEvent.DETENTION
-    return frozenset({stopped_for}) if held_only else frozenset({stopped_for, *also})
+    if passed is SuspensionReason.DETAINED_CONVICTED and stopped_for is EndingEvent.DETENTION:
+        return frozenset({stopped_for})
+    over = frozenset({stopped_for, *also})
+    return over if passed is SuspensionReason.DETAINED_ACQUITTED else over - {EndingEvent.CRIMINAL_PUNISHMENT}
+
+
+def asked_as(reason: EndingEvent, effect: Effect) -> EndingEvent:
+    """Under which reason a clearing is asked for what a program makes of an event.
+
+    A punishment for which a benefit rests is the time in prison by another name, and over with it; one that ends the
+    benefit is the conviction.
+    """
+    suspends = reason is EndingEvent.CRIMINAL_PUNISHMENT and effect is not Effect.TERMINATE
+    return EndingEvent.IMPRISONMENT if suspends else reason
 
 
 def lived_until(alive_on: date) -> date:
     """Last day of which it speaks that somebody was seen: who was seen in the morning may have died that night."""
     return alive_on - _DAY
+
+
+def over_until(passed_on: date, event_on: date | None) -> date:
+    """Last day of which a release or a return speaks; what the stop was for is over, though he was free that day."""
+    return max(lived_until(passed_on), event_on or date.min)
 
 
 def spoken_until(event_on: date | None, seen_on: date | None, concluded_on: date) -> date:

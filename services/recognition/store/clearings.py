@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from services.recognition.domain.clearings import Clearing
@@ -60,13 +61,15 @@ async def withdraw_cleared(tx: WriteTx, subject: UUID, at: datetime, case_id: UU
     )
 
 
+AS_IT_LASTS: Final = "CASE {0}.reason WHEN 'criminal_punishment' THEN 'imprisonment' ELSE {0}.reason END"
+"""Under which reason a clearing is asked of what ends no benefit, in SQL."""
+_WITHDRAW_OVER = f"""
+UPDATE proposal p SET state = 'withdrawn', closed_at = $3 WHERE subject = $1 AND program = $2
+    AND state IN ('open', 'decided') AND effect <> 'terminate' AND origin <> 'double_receipt'
+    AND EXISTS (SELECT FROM clearings(p.subject, {AS_IT_LASTS.format("p")}, p.event_on, p.opened_at))
+"""  # noqa: S608  (our own text)
+
+
 async def withdraw_over(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
     """Close what would stop one program's benefit again for what is over; what ends it for good stays."""
-    await tx.run(
-        "UPDATE proposal p SET state = 'withdrawn', closed_at = $3 WHERE subject = $1 AND program = $2 "
-        "AND state IN ('open', 'decided') AND effect <> 'terminate' AND origin <> 'double_receipt' "
-        "AND EXISTS (SELECT FROM clearings(p.subject, p.reason, p.event_on, p.opened_at))",
-        subject,
-        program,
-        at,
-    )
+    await tx.run(_WITHDRAW_OVER, subject, program, at)

@@ -19,7 +19,6 @@ FROM finding f
 JOIN unnest($2::text[], $3::text[]) AS r (kind, reason) ON r.kind = f.kind
 JOIN enrolment e ON e.subject = f.subject AND e.listed
 WHERE f.subject = ANY ($1::uuid[]) AND f.conclusion IN ('confirmed', 'confirmed_no_overpayment')
-    AND NOT EXISTS (SELECT FROM clearings(f.subject, r.reason, f.event_on, f.concluded_at))
     AND NOT EXISTS (SELECT FROM proposal p WHERE p.case_id = f.case_id AND p.program = e.program)
 """
 
@@ -29,7 +28,7 @@ async def list_unproposed(
 ) -> Sequence[asyncpg.Record]:
     """Confirmed findings on these people for which an enrolment has no proposal yet, with the reason of each.
 
-    Those of a benefit that has ended, too: they wait until it should come back.
+    Those of a benefit that has ended, too: they wait until it should come back; and what was found not to be so since.
     """
     return await tx.fetch(_CONFIRMED, list(subjects), list(reasons), list(reasons.values()))
 
@@ -59,9 +58,8 @@ SELECT DISTINCT ON (v.subject, v.origin_id, e.program)
     v.subject, v.origin_id, e.program, v.reason, v.event_on, v.opened_at, e.status
 FROM verified v
 JOIN enrolment e ON e.subject = v.subject AND {program} AND e.listed
-WHERE NOT EXISTS (SELECT FROM clearings(v.subject, v.reason, v.event_on, v.opened_at))
-    AND NOT EXISTS (SELECT FROM proposal o WHERE o.subject = v.subject AND o.program = e.program
-                    AND o.origin_id = v.origin_id)
+WHERE NOT EXISTS (SELECT FROM proposal o WHERE o.subject = v.subject AND o.program = e.program
+                  AND o.origin_id = v.origin_id)
 ORDER BY v.subject, v.origin_id, e.program, v.worth
 """
 _VERIFIED_OF_HEARD = _VERIFIED.format(people="heard_enrolment", program="e.program = $2")

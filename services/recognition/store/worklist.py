@@ -7,12 +7,13 @@ from typing import Any
 
 import asyncpg
 
+from services.recognition.store.clearings import AS_IT_LASTS
 from services.recognition.store.hearing import Cycles
 from shared.kit.db import ReadTx
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
 # A second suspension waits for nobody until the first is lifted, nor a second end beneath another.
-_WAITING = """
+_WAITING = f"""
 SELECT CASE p.state WHEN 'open' THEN 'decide' ELSE 'confirm' END AS kind, p.proposal_id AS id, p.subject, p.program,
        p.reason, COALESCE(p.decided_at, p.opened_at) AS since, NULL::date AS due_on, p.decided_by AS not_by
 FROM proposal p WHERE p.state IN ('open', 'decided') AND p.program = ANY ($1) AND NOT (p.effect = 'suspend' AND EXISTS (
@@ -37,7 +38,8 @@ FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
 CROSS JOIN LATERAL (
     SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)
     UNION ALL
-    SELECT max(at) FROM clearings(d.subject, d.reason, d.event_on, p.opened_at) WHERE d.effect <> 'terminate'
+    SELECT max(at) FROM clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
+    WHERE d.effect <> 'terminate'
     ORDER BY at NULLS LAST LIMIT 1) c
 WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.program = ANY ($1)
 UNION ALL
@@ -71,7 +73,8 @@ SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, o.answered_at
 FROM objection o JOIN decision d ON d.decision_id = o.decision_id
 WHERE o.state = 'upheld' AND o.about NOT IN ('look', 'arrears', 'overpayment') AND d.state = 'effective'
     AND d.program = ANY ($1)
-    AND NOT EXISTS (SELECT FROM proposal p CROSS JOIN LATERAL clearings(d.subject, d.reason, d.event_on, p.opened_at)
+    AND NOT EXISTS (SELECT FROM proposal p
+                    CROSS JOIN LATERAL clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
                     WHERE p.proposal_id = d.proposal_id AND d.effect <> 'terminate')
     AND NOT EXISTS (SELECT FROM proposal p
                     CROSS JOIN LATERAL refutations(d.subject, d.reason, d.event_on, p.opened_at)
@@ -92,7 +95,7 @@ UNION ALL
 SELECT 'approve_' || r.kind, r.recovery_id, o.subject, o.program, 'overpayment', r.asked_at, NULL, r.asked_by
 FROM recovery r JOIN overpayment o ON o.overpayment_id = r.overpayment_id
 WHERE r.state = 'proposed' AND o.program = ANY ($1)
-"""
+"""  # noqa: S608  (our own text)
 
 _LIST = f"""
 SELECT * FROM ({_WAITING}) w WHERE in_divisions(subject, program, $8) AND not_by IS DISTINCT FROM $9

@@ -121,8 +121,8 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:
         also = await _make_amends(deps, tx, decided, caller, why)
-    await note_over(deps, tx, decided, why.reason, why.passed_on)
-    await end_review(deps, tx, decided.subject, decided.proposal_id)
+    over = await note_over(deps, tx, decided, why.reason, why.passed_on)
+    await end_review(deps, tx, decided.subject, decided.proposal_id, given_up=not over)
     return Lifted(
         decided=await get_decision(tx, decision_id, caller),
         paid_again_from=lifted.paid_again_from,

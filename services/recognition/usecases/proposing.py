@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.clearings import asked_as
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.exclusions import Held, which_ends
 from services.recognition.domain.origins import ProposalOrigin
@@ -17,7 +18,7 @@ from services.recognition.store.runs import Run, shard_bounds
 from services.recognition.usecases.deps import Deps
 from shared.contracts.events.grid import ConfirmedPerson, ReportLocked, StopRequestConcluded
 from shared.contracts.vocabulary import SuspicionKind
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 
 _REASON_OF = {
     SuspicionKind.DEATH: EndingEvent.DEATH,
@@ -78,7 +79,9 @@ async def propose_findings(deps: Deps, tx: WriteTx, subjects: list[UUID]) -> lis
             origin=ProposalOrigin.CASE,
             case_id=row["case_id"],
         )
-        if opening and not await _open(tx, opening, row["status"], row["concluded_at"]):
+        if not opening or await _was_cleared(tx, opening, row["concluded_at"]):
+            continue
+        if not await _open(tx, opening, row["status"], row["concluded_at"]):
             waiting.append((opening.reason, Status(row["status"])))
     return waiting
 
@@ -106,7 +109,9 @@ async def _propose_verified(
             origin=ProposalOrigin.STOP_REQUEST,
             origin_id=row["origin_id"],
         )
-        if opening and not await _open(tx, opening, row["status"], row["opened_at"]):
+        if not opening or await _was_cleared(tx, opening, row["opened_at"]):
+            continue
+        if not await _open(tx, opening, row["status"], row["opened_at"]):
             waiting.append((opening.reason, Status(row["status"])))
     return waiting
 
@@ -172,8 +177,6 @@ async def hear_report(deps: Deps, tx: WriteTx, fact: ReportLocked) -> None:
         reason = _REASON_OF[person.kind]
         about = (person.subject, sorted(together(reason)), person.event_on)
         found_at = await proposals.found_at(tx, person.case_id, *about) or fact.locked_at
-        if await clearings.was_cleared(tx, person.subject, reason, person.event_on, found_at):
-            continue
         await _propose_reported(deps, tx, person, found_at)
 
 
@@ -189,7 +192,7 @@ async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at
             origin=ProposalOrigin.REPORT,
             case_id=person.case_id,
         )
-        if opening:
+        if opening and not await _was_cleared(tx, opening, at):
             await proposals.open_once(tx, opening, at)
 
 
@@ -209,8 +212,6 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
         return
     if reason is EndingEvent.OWN_REQUEST and await requests.withdrawn_at(tx, fact.request_id):
         return
-    if await clearings.was_cleared(tx, fact.subject, reason, fact.event_on, fact.concluded_at):
-        return
     enrolled = await proposals.list_enrolled(tx, fact.subject)
     opened = 0
     for program in enrolled:
@@ -226,10 +227,16 @@ async def hear_stop_request(deps: Deps, tx: WriteTx, fact: StopRequestConcluded)
             origin=ProposalOrigin.STOP_REQUEST,
             origin_id=fact.request_id,
         )
-        if opening:
+        if opening and not await _was_cleared(tx, opening, fact.concluded_at):
             opened += await proposals.open_once(tx, opening, fact.concluded_at)
     if opened and reason in _WEIGHED:
         await certificates.note_finding(tx, fact.subject, Finding.CONFIRMS, fact.concluded_at)
+
+
+async def _was_cleared(tx: ReadTx, opening: Opening, found_at: datetime) -> bool:
+    """Whether people have found since that what a program would stop for is not so, or is over."""
+    reason = asked_as(opening.reason, opening.effect)
+    return await clearings.was_cleared(tx, opening.subject, reason, opening.event_on, found_at)
 
 
 async def _open(tx: WriteTx, opening: Opening, status: Status, at: datetime) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.clearings import Clearing, lived_until, over_for
+from services.recognition.domain.clearings import Clearing, over_for, over_until
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.standing import Finding
@@ -24,12 +24,19 @@ _IN_REVIEW: Final = (*_OF_LIFE, SuspicionKind.INCARCERATION)
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) -> None:
+async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID, *, given_up: bool = True) -> None:
     """A finding has no more to say of one benefit: say that he is certified; with the last one his review ends.
 
     First what people found besides, and what waited behind this one, is proposed. Only a proposal that rests on a
     finding says anything about the review: deciding on a double receipt or on lateness must not clear a suspicion
     nobody has looked into.
+
+    Args:
+        deps: the parts of the service.
+        tx: the transaction of the word that says so.
+        subject: whose review it is.
+        proposal_id: what the finding has been proposed as.
+        given_up: whether it was given up; what was so, and is over, is noted by itself.
     """
     waiting = await propose_waiting(deps, tx, subject)
     proposal = await decisions.find_proposal(tx, proposal_id)
@@ -38,7 +45,7 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
     unresolved = await decisions.list_unresolved(tx, subject)
     reasons = together(proposal.reason)
     # Of a death they have said whether there was one; nobody comes back from it, so that later rosters ask for it.
-    if reasons.isdisjoint(ENDS_LIFE | unresolved | {reason for reason, _ in waiting}):
+    if given_up and reasons.isdisjoint(ENDS_LIFE | unresolved | {reason for reason, _ in waiting}):
         await clearings.add_given_up(tx, subject, sorted(reasons), deps.clock.now())
     # What waits for a benefit that has ended holds nobody's review: it may never come back.
     if not unresolved and all(status == Status.TERMINATED for _, status in waiting):
@@ -49,28 +56,29 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID) 
     await announce(deps, tx, [subject])
 
 
-async def note_over(deps: Deps, tx: WriteTx, decided: Decided, passed: SuspensionReason, passed_on: date) -> None:
+async def note_over(deps: Deps, tx: WriteTx, decided: Decided, passed: SuspensionReason, passed_on: date) -> bool:
     """Who is free, or has come back, is not stopped for the same anew, though others found it, too.
 
     What began on that day or since stands, and so does what other departments make of it: they may have paid while it
-    lasted.
+    lasted. True where something is over.
     """
     reasons = over_for(decided.reason, passed, together(decided.reason))
     proposal = await decisions.find_proposal(tx, decided.proposal_id)
     if not reasons or proposal is None:
-        return
+        return False
     now = deps.clock.now()
     made = Clearing(
         clearing_id=uuids.uuid7(),
         subject=decided.subject,
         reasons=tuple(sorted(reasons)),
-        until_on=lived_until(passed_on),
+        until_on=over_until(passed_on, decided.event_on),
         about_at=proposal.opened_at if decided.event_on is None else None,
         found_at=now,
         lives=False,
     )
     await clearings.add(tx, made)
     await clearings.withdraw_over(tx, decided.subject, decided.program, now)
+    return True
 
 
 async def review_alive(tx: WriteTx, subject: UUID, until_on: date, now: datetime) -> None:

@@ -8,7 +8,8 @@ import pytest
 from services.recognition.domain.clearings import Clearing, lived_until
 from services.recognition.domain.objections import ObjectionAbout
 from services.recognition.domain.programs import EndingEvent, SuspensionReason
-from services.recognition.store import clearings
+from services.recognition.store import clearings, worklist
+from services.recognition.store.worklist import Sight
 from services.recognition.usecases import decide, lifting, objecting, stopping
 from services.recognition.usecases.lifting import Lift
 from services.recognition.usecases.living import Word
@@ -216,28 +217,56 @@ def jailed(who: UUID, at: datetime, event_on: date = FALSE):
     return case(who, "confirmed", at, kind="suspected_incarceration", event_on=event_on)
 
 
-async def test_who_was_released_is_not_stopped_anew_for_the_prison_that_others_found_too(world):
-    found = {number: subject(number) for number in range(4)}  # by a case, a request, one that waits; and another prison
-    stopped = {}
+async def release(world, decision: UUID, program: str, on_day: date) -> None:
+    async with world.deps.database.write() as tx:
+        why = Lift(reason=SuspensionReason.IMPRISONMENT, passed_on=on_day, requested_on=None)
+        await lifting.lift(world.deps, tx, decision, officer(program, 3), why)
+
+
+async def waits(world, program: str) -> list[str]:
+    """What waits for the officers of a program."""
+    today = world.deps.clock.today()
+    sight = Sight(programs=[program], today=today, channels=2, cycles=world.deps.cycles(today), excludes=[])
+    async with world.deps.database.read() as tx:
+        return [each["kind"] for each in await worklist.list_waiting(tx, sight, user="officer-4", limit=9)]
+
+
+async def test_who_was_released_is_not_stopped_anew_for_the_prison_that_others_found_too_and_stays_convicted(world):
+    # Found by a case, a request, one that waits; another prison; and all he has.
+    found = {number: subject(number) for number in range(5)}
+    stopped, later = {}, ("ex_village_cadre", "fp_reward", "land_loss_pension")
     for number, who in found.items():
         cases = [jailed(who, NOW) for _ in range(2 if number == 2 else 1)]
-        await world.hear(*(enrolled(enrolment(who), program=each) for each in THREE), *cases)
+        await world.hear(*(enrolled(enrolment(who), program=each) for each in THREE[: 1 if number == 4 else 3]), *cases)
         stopped[number] = await announced(world, who, THREE[0], "imprisonment")
         await tell(world, who)
+    await world.hear(enrolled(enrolment(found[0]), program="fp_reward"))
+    rests = await announced(world, found[0], "fp_reward", "criminal_punishment")
+    await tell(world, found[0])
     on(world, date(2023, 12, 3))
-    for decision in stopped.values():
-        assert await carry_out(world, decision, THREE[0]) == "effective"
+    for decision, program in [(rests, "fp_reward"), *((each, THREE[0]) for each in stopped.values())]:
+        assert await carry_out(world, decision, program) == "effective"
     at, free = on(world, date(2024, 3, 1)), date(2024, 2, 20)
     await world.hear(jailed(found[0], at), jailed(found[3], at, free))
     await request(world, found[1], "imprisonment", FALSE, at)
     for number, who in found.items():
-        async with world.deps.database.write() as tx:
-            why = Lift(reason=SuspensionReason.IMPRISONMENT, passed_on=free, requested_on=None)
-            await lifting.lift(world.deps, tx, stopped[number], officer(THREE[0], 3), why)
+        await release(world, stopped[number], THREE[0], free)
         held = {(each["program"], each["event_on"]) for each in await world.rows(_HELD, who)}
         mine = {each for each in held if each[0] == THREE[0]}
         assert mine == ({(THREE[0], free)} if number == 3 else set()), number
-        assert (THREE[2], FALSE) in held, "another department may have paid him meanwhile"
+        assert number == 4 or (THREE[2], FALSE) in held, "another department may have paid him meanwhile"
+    assert await waits(world, "fp_reward") == ["reinstate"]
+    await release(world, rests, "fp_reward", free)
+    await world.hear(enrolled(enrolment(found.setdefault(5, subject(5)))), jailed(subject(5), at))
+    none = await proposed(world, subject(5), THREE[0], "imprisonment")
+    async with world.deps.database.write() as tx:
+        await decide.reject(world.deps, tx, none, officer(THREE[0]))  # given up, it is asked about nowhere
+    for number, who in found.items():
+        await world.hear(*(enrolled(enrolment(who), program=each) for each in later))
+        held = {(each["program"], each["event_on"]) for each in await world.rows(_HELD, who)}
+        convicted = {("ex_village_cadre", FALSE)} if number != 5 else set()
+        convicted |= {(each, free) for each in later} if number == 3 else set()
+        assert {each for each in held if each[0] in later} == convicted, number
 
 
 @pytest.mark.parametrize("by", ["request", "case"])
