@@ -13,6 +13,7 @@ from services.ingest.api.deps import IngestDeps, PeopleCache
 from services.ingest.api.uploads import STREAMED
 from services.ingest.domain.catalogue import tally
 from services.ingest.handlers import Hearing
+from services.ingest.jobs.ending import Ending
 from services.ingest.jobs.pull import Puller
 from services.ingest.jobs.resume import Resume
 from services.ingest.jobs.retention import Retention
@@ -75,6 +76,7 @@ def _loops(deps: IngestDeps) -> list[Background]:
     return [
         Watch(database, clock, deps.sources, settings, deps.platform.outbox).run,
         Retention(database, clock, deps.sources, deps.raw, settings).run,
+        Ending(database, clock, deps.platform.outbox).run,
         puller.run,
         Resume(database, deps.raw, settings, go_on).run,
     ]

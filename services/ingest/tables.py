@@ -51,6 +51,7 @@ enrolment = sa.Table(
     sa.Column("batch_no", sa.BigInteger, nullable=False),
     sa.Column("contact_hash", sa.BigInteger, comment="keyed hash of what its roster said last of name, phones, place"),
     sa.Column("left_division", sa.Text, comment="village of the same county he moved from"),
+    sa.Column("ends_on", sa.Date, comment="a day to come, said by its roster; it ends then unless that says otherwise"),
     sa.CheckConstraint("amount_fen >= 0", name="amount"),
     sa.Index("ix_enrolment_program", "program"),
 )
@@ -63,6 +64,7 @@ second_place = sa.Table(
     sa.Column("amount_fen", sa.BigInteger, nullable=False),
     sa.Column("started_on", sa.Date),
     sa.Column("batch_no", sa.BigInteger, nullable=False),
+    sa.Column("ends_on", sa.Date, comment="as of an enrolment"),
     sa.Index("ix_second_place_program", "program"),
     comment="Where a program lists a person a second time, beside the enrolment",
 )

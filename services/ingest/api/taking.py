@@ -318,11 +318,12 @@ async def take_roster(
 
 
 def _repeats(last: Batch, new: NewBatch, asked: RosterAsked) -> bool:
-    """Whether a roster is the one that was taken last, and nothing has happened by which it says anything else now."""
+    """Whether a roster is the one that was taken last, and nobody has looked by whom it says anything else now."""
     same = last.file_sha256 == new.sha256
+    named = asked.confirmed and not last.confirmed and "name_mismatch" in last.counts
     # A full roster of the rows of the delta before ends whoever is not among them.
     widened = asked.full and not last.roster_full
-    return same and not widened and not batches.may_differ_now(last, new.received_at, confirmed=asked.confirmed)
+    return same and not widened and not named
 
 
 async def go_on(deps: IngestDeps, batch: Batch, received: Received, *, confirmed: bool | None = None) -> Batch:

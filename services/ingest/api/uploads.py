@@ -104,13 +104,15 @@ async def upload_roster(
 ) -> RosterOut:
     """Take the roster of a program. `full` ends whoever is not in it; in both modes a row may say when it has ended.
 
+    An end on a day to come is kept, and comes on that day unless a later row of the same person says otherwise. Until
+    then he is enrolled: the row is one like any other, or, where it says no amount, changes nothing but that.
+
     In that of a program which pays households each row is a household by its number, and the person who draws the
     money for it: another one in his place, in a `delta` too, ends his enrolment; a second one is not taken.
     Whoever stands in it with a faulty row has not ended. One whom another program enrols under another name is such a
-    row, `name_mismatch`: it is taken once it is sent with `confirm`; and so is one that ends on a day to come,
-    `future_date`, until the same roster is sent again on that day or later. A full roster that would end too many
-    enrolments, and any with too many faulty rows: 409 `roster_held`, until it is sent again with `confirm`. One that a
-    newer roster has overtaken: 409 `roster_overtaken`.
+    row, `name_mismatch`: it is taken once it is sent with `confirm`. A full roster that would end too many enrolments,
+    and any with too many faulty rows: 409 `roster_held`, until it is sent again with `confirm`. One that a newer roster
+    has overtaken: 409 `roster_overtaken`.
     Whoever is listed in two counties is enrolled where it began first, and officers are told of the other place. In a
     `delta` a move to another county is two rows: the old place with the day it ended, and the new one; an end that
     names a county, or the village of it left before, in which nothing of its person is known, who goes on elsewhere,

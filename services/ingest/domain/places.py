@@ -2,7 +2,7 @@
 
 import polars as pl
 
-PLACE = ("division", "group_no", "amount_fen", "started_on")
+PLACE = ("division", "group_no", "amount_fen", "started_on", "ends_on")
 """What differs between two listings of a person."""
 COUNTY_DIGITS = 6
 

@@ -29,12 +29,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Accepted headers by canonical column."""
 HEADERS = [each for aliases in COLUMNS.values() for each in aliases]
 REQUIRED = ("citizen_id", "name", "division", "amount_yuan")
-OPTIONAL = {"group_no": "group_no", "started": "started_on", "due_on": "due_on", "household_no": "household"}
+OPTIONAL = {"group_no": "group_no", "started": "started_on", "due_on": "due_on", "household_no": "household",
+            "ended": "ends_on"}  # fmt: skip
 """What an enrolment keeps where a roster has no such column, by canonical column."""
 _TENS = ("", "十", "二十", "三十", "四十", "五十", "六十", "七十", "八十", "九十")
 _NUMERALS = {f"{ten}{one}": 10 * tens + ones for tens, ten in enumerate(_TENS)
              for ones, one in enumerate(("", *"一二三四五六七八九")) if ten or one}  # fmt: skip
 _COUNTY = pl.col("division").str.extract(rf"^([0-9]{{{COUNTY_DIGITS}}})")
+_TO_COME = pl.col("leaves") & pl.col("ends_on").is_not_null()
 _LEAVING = ("row_no", "number", "division", "started_on", "ended_on")
 _YUAN = r"^\d{1,12}(\.\d{1,2}0*)?$"
 _FAULTS = {citizen_id.MISSING: "missing_field", citizen_id.MALFORMED: "bad_citizen_id",
@@ -63,15 +65,16 @@ class JudgedRoster:
 
     Attributes:
         good: one row a person: row_no, number, name, phone, family_phone, card_tail, division, group_no, amount_fen,
-            started_on, due_on, household_no, born_on, sex.
+            started_on, due_on, ends_on, household_no, born_on, sex.
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
         again: number and PLACE of the duplicates, which may be listings of their own; a household has one payee.
-        leaving: row_no, number, day, `ended_on`, and where they are said `division`, `county` and `started_on`, of each
-            row that says that an enrolment has ended; one that goes on in another row, of this part or another one,
-            has not.
-        named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
+        leaving: row_no, number, day, `ended_on`, whether it lies `ahead`, and where they are said `division`, `county`
+            and `started_on`, of each row that says that an enrolment has ended, or only when it will; one that goes on
+            in another row, of this part or another one, has not.
+        named: numbers of those whose row is faulty, or says of them only when they will leave, but tells who they are:
+            nobody may be thought gone for a slip.
         rivals: number and household_no of those who are listed beside the payee of their household.
     """
 
@@ -103,7 +106,7 @@ def judge_roster(
 
     Args:
         frame: canonical columns as strings; optional ones may be absent.
-        today: nobody is born later.
+        today: nobody is born later; an end that lies ahead of it is one to come.
         first_row: number of the first of these rows within the file.
         seen: who stood in the rows before.
         by_household: the program pays households: a row is one, and its person draws the money for all of it.
@@ -111,6 +114,8 @@ def judge_roster(
     whole = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in frame.columns)
     checked = citizen_id.check(whole["citizen_id"], this_year=today.year)
     yuan = whole["amount_yuan"].str.replace_all(r"[,,元¥￥\s]", "")
+    paid, ended = _filled(yuan), dates.parse(whole["ended"])
+    ahead = (ended > today).fill_null(value=False)
     amount = pl.DataFrame({"yuan": yuan}).select(
         pl.when(pl.col("yuan").str.contains(_YUAN)).then(pl.col("yuan")).cast(pl.Decimal(38, 2), strict=False) * 100
     )
@@ -126,11 +131,13 @@ def judge_roster(
             "division": whole["division"].str.strip_chars(),
             "group_no": _groups(whole["group_no"]),
             "amount_fen": amount.to_series().cast(pl.Int64, strict=False),
-            "no_amount": yuan.str.len_bytes().fill_null(0) == 0,
+            "no_amount": ~paid,
             "started_on": dates.parse(whole["started"]),
             "due_on": dates.parse(whole["due_on"]),
-            "ended_on": dates.parse(whole["ended"]),
-            "leaves": _filled(whole["ended"]),
+            "ended_on": ended,
+            # An end to come ends nothing yet, and beside an amount it is a row like any other.
+            "leaves": _filled(whole["ended"]) & ~(ahead & paid),
+            "ends_on": ended.zip_with(ahead, ended.clear(len(ended))),
             # A cell that is there but empty is no household; else all such people would be one.
             "household_no": whole["household_no"].str.strip_chars().replace("", None),
         }
@@ -147,8 +154,6 @@ def judge_roster(
         .then(fault)
         .when(pl.col("leaves") & pl.col("ended_on").is_null())
         .then(pl.lit("impossible_date"))
-        .when(pl.col("ended_on") > today)
-        .then(pl.lit("future_date"))
         # Of whoever leaves it is enough to know who he is.
         .when(pl.col("leaves"))
         .then(None)
@@ -160,7 +165,7 @@ def judge_roster(
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
-    named = table.filter(fault.is_null() & pl.col("reason").is_not_null())["number"]
+    named = table.filter(fault.is_null() & (pl.col("reason").is_not_null() | _TO_COME))["number"]
     table, codes = _first_of_each(table, seen.codes)
     households = seen.households
     if by_household:
@@ -178,7 +183,7 @@ def judge_roster(
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
         again=again.clear() if by_household else again,
-        leaving=taken.filter("leaves").select(*_LEAVING, county=_COUNTY),
+        leaving=taken.filter("leaves").select(*_LEAVING, county=_COUNTY, ahead=_TO_COME),
         named=named,
         rivals=rivals,
     )

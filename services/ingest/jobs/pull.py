@@ -16,7 +16,7 @@ from services.ingest.settings import IngestSettings, Pull
 from services.ingest.store import watching
 from services.ingest.store.batches import Batch, NewBatch
 from services.ingest.store.raw import RawStore, Received
-from shared.kit.clock import Clock, day_of, wall
+from shared.kit.clock import Clock, wall
 from shared.kit.db import Database
 from shared.kit.problems import ProblemError
 
@@ -86,10 +86,6 @@ class Puller:
         self._seen[pull] = set(found)
         async with self._database.read() as tx:
             before = await watching.pulled_before(tx, pull.code, list(found))
-            ahead = await watching.last_with_days_ahead(tx, pull.program) if pull.program else None
-        # On a later day the very same file may end more.
-        if ahead and day_of(self._clock.now()) > day_of(ahead[1]):
-            before.pop(ahead[0], None)
         full = pull.program and pull.mode == "full"
         taken = max((at for each, (_, at) in found.items() if full and before.get(each) == "completed"), default=0.0)
         count = 0

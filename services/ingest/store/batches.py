@@ -182,7 +182,7 @@ async def may_pass_now(tx: ReadTx, batch: Batch, at: datetime) -> bool:
     """Whether rows that were not taken may be taken by now: the roster has changed since, or their day has come."""
     if batch.status != "completed" or batch.kind == "roster":
         return False
-    if _days_may_have_come(batch, at):
+    if "future_date" in batch.counts and day_of(at) > day_of(batch.received_at):
         return True
     rows = await tx.fetch(
         "SELECT FROM batch WHERE kind = 'roster' AND status = 'completed' AND (completed_at > $1 OR batch_no > $2) "
@@ -191,21 +191,6 @@ async def may_pass_now(tx: ReadTx, batch: Batch, at: datetime) -> bool:
         batch.batch_no,
     )
     return bool(rows and batch.counts.keys() & {"not_a_beneficiary", "name_mismatch"})
-
-
-def may_differ_now(roster: Batch, at: datetime, *, confirmed: bool) -> bool:
-    """Whether the very rows of the roster taken last may say more by now: names somebody has looked at, days to come.
-
-    Args:
-        roster: as it was taken.
-        at: when it comes again.
-        confirmed: whether somebody has looked now.
-    """
-    return (confirmed and not roster.confirmed and "name_mismatch" in roster.counts) or _days_may_have_come(roster, at)
-
-
-def _days_may_have_come(batch: Batch, at: datetime) -> bool:
-    return "future_date" in batch.counts and day_of(at) > day_of(batch.received_at)
 
 
 async def open_last_batch(tx: WriteTx, new: NewBatch, *, first: Batch | None = None) -> Batch:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -44,7 +45,7 @@ async def make_stage(tx: WriteTx) -> None:
     await tx.run(
         "CREATE TEMP TABLE staged (subject uuid PRIMARY KEY, row_no integer NOT NULL, name_hash bigint, "
         "contact_hash bigint, amount_fen bigint, division text, group_no smallint, household uuid, sex text, "
-        "born_on date, started_on date, due_on date) ON COMMIT DROP"
+        "born_on date, started_on date, due_on date, ends_on date) ON COMMIT DROP"
     )
 
 
@@ -167,15 +168,16 @@ _SAID = "amount_fen, division, group_no, household, sex, born_on, started_on, en
 _MERGE = f"""
 WITH merged AS (
     INSERT INTO enrolment AS e (subject, program, amount_fen, division, group_no, household, sex, born_on, started_on,
-        due_on, contact_hash, batch_no)
+        due_on, ends_on, contact_hash, batch_no)
     SELECT s.subject, $1, s.amount_fen, s.division, s.group_no, s.household, s.sex, s.born_on, s.started_on,
-        s.due_on, s.contact_hash, $2
+        s.due_on, s.ends_on, s.contact_hash, $2
     FROM staged s LEFT JOIN enrolment e ON e.subject = s.subject AND e.program = $1
     WHERE e.subject IS NULL OR e.ended_on IS NOT NULL OR {_DIFFERS}
     ORDER BY s.subject
     ON CONFLICT (subject, program) DO UPDATE SET amount_fen = excluded.amount_fen, division = excluded.division,
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
-        due_on = excluded.due_on, contact_hash = excluded.contact_hash, ended_on = NULL, batch_no = excluded.batch_no,
+        due_on = excluded.due_on, ends_on = excluded.ends_on, ended_on = NULL, contact_hash = excluded.contact_hash,
+        batch_no = excluded.batch_no,
         left_division = CASE WHEN left(e.division, 6) <> left(excluded.division, 6) THEN NULL
             WHEN e.division <> excluded.division THEN e.division ELSE e.left_division END
     RETURNING e.subject, (xmax = 0) AS fresh
@@ -189,7 +191,7 @@ OR ($3 AND EXISTS (SELECT FROM staged s WHERE s.household = e.household)))"""
 _END = f"""
 WITH over AS (
     UPDATE enrolment e SET ended_on = coalesce((SELECT l.ended_on FROM leaving l WHERE l.subject = e.subject), $4),
-        batch_no = $5
+        ends_on = NULL, batch_no = $5
     WHERE {_ENDS} RETURNING e.*
 ) INSERT INTO gone (subject, change, {_SAID}) SELECT subject, 'ended', {_SAID} FROM over"""  # noqa: S608  (our columns)
 _SHAPE = [
@@ -202,7 +204,7 @@ _AT_ONCE = 25_000
 
 _KEEP = {
     "group_no": "CASE WHEN s.division = e.division THEN e.group_no END",
-    "started_on": "e.started_on", "due_on": "e.due_on", "household": "e.household",
+    "started_on": "e.started_on", "due_on": "e.due_on", "household": "e.household", "ends_on": "e.ends_on",
 }  # fmt: skip
 
 
@@ -212,7 +214,7 @@ async def keep_unsaid(tx: WriteTx, program: str, unsaid: Sequence[str]) -> None:
     Args:
         tx: the transaction.
         program: whose enrolments.
-        unsaid: of group_no, started_on, due_on, household; a group is kept within its village.
+        unsaid: of group_no, started_on, due_on, household, ends_on; a group is kept within its village.
     """
     given = ", ".join(f"{name} = {_KEEP[name]}" for name in unsaid)
     held = " OR ".join(f"e.{name} IS NOT NULL" for name in unsaid)
@@ -244,8 +246,9 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np
     await tx.run("CREATE TEMP TABLE differs (row_no integer NOT NULL, fresh boolean NOT NULL) ON COMMIT DROP")
     await tx.run(_MERGE, program, batch_no)
     await tx.run(
-        "UPDATE enrolment e SET contact_hash = s.contact_hash FROM staged s WHERE e.subject = s.subject "
-        "AND e.program = $1 AND e.contact_hash IS DISTINCT FROM s.contact_hash",
+        "UPDATE enrolment e SET contact_hash = s.contact_hash, ends_on = s.ends_on FROM staged s "
+        "WHERE e.subject = s.subject AND e.program = $1 "
+        "AND (e.contact_hash, e.ends_on) IS DISTINCT FROM (s.contact_hash, s.ends_on)",
         program,
     )
     rows = await tx.columns("SELECT row_no, fresh FROM differs", [("row_no", ">i4"), ("fresh", "u1")])
@@ -254,25 +257,36 @@ async def merge_enrolments(tx: WriteTx, program: str, batch_no: int) -> tuple[np
     return row_no[order], rows["fresh"][order].astype(bool)
 
 
-async def end_enrolments(
-    tx: WriteTx, program: str, batch_no: int, *, today: date, full: bool, by_household: bool
-) -> AsyncIterator[pa.Table]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Which enrolments a roster ends.
+
+    Attributes:
+        today: the day on which they end, where their row does not say another.
+        full: all of them but the named; else only those whose row says so.
+        by_household: those, too, whose household has another payee now.
+    """
+
+    today: date
+    full: bool = False
+    by_household: bool = False
+
+
+async def end_enrolments(tx: WriteTx, program: str, batch_no: int, how: Ends) -> AsyncIterator[pa.Table]:
     """End the enrolments of a program that are not staged; they come some at a time, shaped as the event says them.
 
     Args:
         tx: the transaction.
         program: whose enrolments.
         batch_no: the roster.
-        today: the day on which they end, where their row does not say another.
-        full: all of them but the named; else only those whose row says so.
-        by_household: those, too, whose household has another payee now.
+        how: which of them.
     """
     await tx.run(
         "CREATE TEMP TABLE gone (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject uuid, change text, "
         "amount_fen bigint, division text, group_no smallint, household uuid, sex text, born_on date, started_on date, "
         "ended_on date, due_on date) ON COMMIT DROP"
     )
-    await tx.run(_END, program, full, by_household, today, batch_no)
+    await tx.run(_END, program, how.full, how.by_household, how.today, batch_no)
     place = 0
     while rows := await tx.fetch("SELECT * FROM gone WHERE place > $1 ORDER BY place LIMIT $2", place, _AT_ONCE):
         place = rows[-1]["place"]

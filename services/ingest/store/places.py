@@ -1,10 +1,12 @@
 """Second listings in PostgreSQL: a person whom a program lists at two places is enrolled at one of them."""
 
+from datetime import date
+
 import asyncpg
 import numpy as np
 import pyarrow as pa
 
-from shared.kit.db import WriteTx
+from shared.kit.db import ReadTx, WriteTx
 
 # Two listings are two where counties differ, or both say when they began and say it differently.
 _APART = "(left({0}.division, 6) <> left({1}.division, 6) OR {0}.started_on <> {1}.started_on)"
@@ -14,7 +16,7 @@ _ABOUT_IT = (
 )
 _LEFT = (
     "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({0}.division, 6) "
-    f"AND {_ABOUT_IT})"
+    f"AND {_ABOUT_IT} AND NOT i.ahead)"
 )
 
 # Not his any more: another county, or the village of this one that he moved from.
@@ -23,7 +25,7 @@ _NOT_HIS = "(i.county <> left(e.division, 6) OR i.division = e.left_division)"
 _LEAVING = f"""
 INSERT INTO leaving SELECT i.subject, max(i.ended_on)
 FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
-WHERE ($2 OR {_NOT_HIS} IS NOT TRUE) AND {_ABOUT_IT.format("e")}
+WHERE ($2 OR {_NOT_HIS} IS NOT TRUE) AND {_ABOUT_IT.format("e")} AND NOT i.ahead
 GROUP BY i.subject
 """  # noqa: S608  (our own text)
 """Whose enrolment has ended: his, so neither one of before it began nor, in a delta, that of where he is not."""
@@ -43,11 +45,11 @@ history, and of people who were never enrolled."""
 
 _TAKES_OVER = f"""
 WITH next AS (
-    INSERT INTO takes_over SELECT DISTINCT ON (p.subject) p.subject, p.division, p.amount_fen, p.started_on
+    INSERT INTO takes_over SELECT DISTINCT ON (p.subject) p.subject, p.division, p.amount_fen, p.started_on, p.ends_on
     FROM leaving l JOIN second_place p ON p.subject = l.subject AND p.program = $1
     WHERE NOT {_LEFT.format("p")} AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = p.subject)
         AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject)
-        AND NOT EXISTS (SELECT FROM left_in i WHERE i.subject = p.subject AND i.county IS NULL)
+        AND NOT EXISTS (SELECT FROM left_in i WHERE i.subject = p.subject AND i.county IS NULL AND NOT i.ahead)
     ORDER BY p.subject, p.started_on NULLS LAST, p.division
     RETURNING subject
 ) DELETE FROM leaving l USING next n WHERE n.subject = l.subject
@@ -63,17 +65,18 @@ AND NOT EXISTS (SELECT FROM leaving l WHERE l.subject = s.subject)
 _LATER = f"""
 WITH apart AS (
     DELETE FROM staged s USING enrolment e WHERE {_TWICE} AND NOT COALESCE(s.started_on < e.started_on, false)
-    RETURNING s.subject, s.division, s.amount_fen, s.started_on
-) INSERT INTO elsewhere SELECT subject, division, amount_fen, started_on FROM apart
+    RETURNING s.subject, s.division, s.amount_fen, s.started_on, s.ends_on
+) INSERT INTO elsewhere SELECT subject, division, amount_fen, started_on, ends_on FROM apart
 """  # noqa: S608  (our own text)
 
 _EARLIER = f"""
-INSERT INTO elsewhere SELECT e.subject, e.division, e.amount_fen, e.started_on FROM enrolment e, staged s WHERE {_TWICE}
+INSERT INTO elsewhere SELECT e.subject, e.division, e.amount_fen, e.started_on, e.ends_on
+FROM enrolment e, staged s WHERE {_TWICE}
 """  # noqa: S608  (our own text)
 
 _MOVE = """
 UPDATE enrolment e SET division = t.division, amount_fen = t.amount_fen, started_on = t.started_on, group_no = NULL,
-    batch_no = $2
+    ends_on = t.ends_on, left_division = NULL, batch_no = $2
 FROM takes_over t WHERE e.subject = t.subject AND e.program = $1 AND e.ended_on IS NULL
 RETURNING e.subject, e.amount_fen, e.division, e.group_no, e.household, e.sex, e.born_on, e.started_on, e.ended_on,
     e.due_on
@@ -89,8 +92,8 @@ RETURNING p.subject, 'ended' AS change, p.division, p.amount_fen, p.started_on
 """  # noqa: S608  (our own text)
 
 _LISTED = f"""
-INSERT INTO second_place AS p (subject, program, division, amount_fen, started_on, batch_no)
-SELECT DISTINCT ON (x.subject, x.division) x.subject, $1, x.division, x.amount_fen, x.started_on, $2
+INSERT INTO second_place AS p (subject, program, division, amount_fen, started_on, ends_on, batch_no)
+SELECT DISTINCT ON (x.subject, x.division) x.subject, $1, x.division, x.amount_fen, x.started_on, x.ends_on, $2
 FROM elsewhere x JOIN enrolment e ON e.subject = x.subject AND e.program = $1 AND e.ended_on IS NULL
 WHERE {_APART.format("x", "e")} AND NOT EXISTS (SELECT FROM named n WHERE n.subject = x.subject)
 ORDER BY x.subject, x.division, x.started_on
@@ -100,6 +103,35 @@ WHERE (p.amount_fen, p.started_on) IS DISTINCT FROM (excluded.amount_fen, exclud
 RETURNING p.subject, CASE WHEN xmax = 0 THEN 'new' ELSE 'changed' END AS change, p.division, p.amount_fen, p.started_on
 """  # noqa: S608  (our own text)
 
+_ENDS_AHEAD = """
+UPDATE second_place p SET ends_on = x.ends_on FROM elsewhere x
+WHERE p.subject = x.subject AND p.program = $1 AND p.division = x.division AND p.ends_on IS DISTINCT FROM x.ends_on
+"""
+"""An end to come changes nothing yet: there is nothing to say of it."""
+
+_TO_COME = "(SELECT subject, county, division, max(ended_on) AS on_day FROM left_in WHERE ahead GROUP BY 1, 2, 3)"
+_WILL_END = f"""
+UPDATE enrolment e SET ends_on = i.on_day FROM {_TO_COME} i
+WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL AND ($2 OR {_NOT_HIS} IS NOT TRUE)
+    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
+"""  # noqa: S608  (our own text)
+_SECOND_WILL_END = f"""
+UPDATE second_place p SET ends_on = i.on_day FROM {_TO_COME} i
+WHERE p.subject = i.subject AND p.program = $1 AND (i.county IS NULL OR i.county = left(p.division, 6))
+"""  # noqa: S608  (our own text)
+
+_DUE_PROGRAMS = """
+SELECT program FROM enrolment WHERE ended_on IS NULL AND ends_on <= $1
+UNION SELECT program FROM second_place WHERE ends_on <= $1 ORDER BY program
+"""
+_DUE = """
+INSERT INTO leaving SELECT subject, ends_on FROM enrolment WHERE program = $1 AND ended_on IS NULL AND ends_on <= $2
+"""
+_SECOND_DUE = """
+INSERT INTO left_in SELECT 0, subject, left(division, 6), division, started_on, ends_on, false
+FROM second_place WHERE program = $1 AND ends_on <= $2
+"""
+
 
 async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool) -> None:
     """Temporary tables of what rows say has ended, whose, where and when, and of people whose enrolment has.
@@ -107,18 +139,43 @@ async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool
     Args:
         tx: the transaction.
         program: whose enrolments.
-        left: `row_no`, `subject`, `county`, `division` and `started_on`, null where none is said, and `ended_on`.
+        left: `row_no`, `subject`, `county`, `division` and `started_on`, null where none is said, `ended_on`, and
+            whether that lies `ahead`.
         full: the roster names everybody, so that whoever it says has left nowhere goes on.
     """
-    await tx.run(
-        "CREATE TEMP TABLE left_in (row_no integer, subject uuid NOT NULL, county text, division text, "
-        "started_on date, ended_on date) ON COMMIT DROP"
-    )
-    await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
+    await _make_leaving(tx)
     await tx.copy("left_in", left)
     await tx.run("ANALYZE left_in")
     await tx.run(_LEAVING, program, full)
     await tx.run("ANALYZE leaving")
+
+
+async def _make_leaving(tx: WriteTx) -> None:
+    await tx.run(
+        "CREATE TEMP TABLE left_in (row_no integer, subject uuid NOT NULL, county text, division text, "
+        "started_on date, ended_on date, ahead boolean) ON COMMIT DROP"
+    )
+    await tx.run("CREATE TEMP TABLE leaving (subject uuid PRIMARY KEY, ended_on date NOT NULL) ON COMMIT DROP")
+
+
+async def keep_ends(tx: WriteTx, program: str, *, full: bool) -> None:
+    """Keep the days to come on which rows that say nothing else end a listing."""
+    await tx.run(_WILL_END, program, full)
+    await tx.run(_SECOND_WILL_END, program)
+
+
+async def programs_due(tx: ReadTx, today: date) -> list[str]:
+    """Programs with a listing whose end was to come and has."""
+    return [row["program"] for row in await tx.fetch(_DUE_PROGRAMS, today)]
+
+
+async def stage_due(tx: WriteTx, program: str, today: date) -> None:
+    """Stage listings of a program whose end has come as if an empty delta ended them."""
+    await _make_leaving(tx)
+    await tx.run(_DUE, program, today)
+    await tx.run(_SECOND_DUE, program, today)
+    await _make_elsewhere(tx)
+    await tx.run(_TAKES_OVER, program)
 
 
 async def left_elsewhere(tx: WriteTx, program: str) -> np.ndarray:
@@ -129,10 +186,14 @@ async def left_elsewhere(tx: WriteTx, program: str) -> np.ndarray:
 
 async def stage_elsewhere(tx: WriteTx, elsewhere: pa.Table) -> None:
     """A temporary table of second listings within the roster, and one of those that become the enrolment."""
-    shape = "subject uuid NOT NULL, division text, amount_fen bigint, started_on date"
+    await _make_elsewhere(tx)
+    await tx.copy("elsewhere", elsewhere)
+
+
+async def _make_elsewhere(tx: WriteTx) -> None:
+    shape = "subject uuid NOT NULL, division text, amount_fen bigint, started_on date, ends_on date"
     await tx.run(f"CREATE TEMP TABLE elsewhere ({shape}) ON COMMIT DROP")
     await tx.run(f"CREATE TEMP TABLE takes_over ({shape}) ON COMMIT DROP")
-    await tx.copy("elsewhere", elsewhere)
 
 
 async def set_apart(tx: WriteTx, program: str) -> None:
@@ -149,4 +210,6 @@ async def move_to_second(tx: WriteTx, program: str, batch_no: int) -> list[async
 async def save_second(tx: WriteTx, program: str, batch_no: int, *, full: bool) -> list[asyncpg.Record]:
     """Keep the second listings; what of them is new, changed or ended."""
     over = await tx.fetch(_OVER, program, full)
-    return [*over, *await tx.fetch(_LISTED, program, batch_no)]
+    listed = await tx.fetch(_LISTED, program, batch_no)
+    await tx.run(_ENDS_AHEAD, program)
+    return [*over, *listed]

@@ -140,21 +140,6 @@ async def pulled_before(tx: ReadTx, source: str, fingerprints: Sequence[str]) ->
     return {row["fingerprint"]: row["outcome"] for row in rows}
 
 
-async def last_with_days_ahead(tx: ReadTx, program: str) -> tuple[str, datetime] | None:
-    """The last roster of a program, where it was fetched and rows of it end on days to come: its file, and since when.
-
-    One that came after it, though it waits or is on its way, is the last.
-    """
-    rows = await tx.fetch(
-        "SELECT p.fingerprint, b.received_at FROM batch b JOIN pulled p ON p.batch_id = b.batch_id "
-        "WHERE b.kind = 'roster' AND b.code = $1 AND b.status = 'completed' AND b.counts ? 'future_date' "
-        "AND p.source = $1 AND NOT EXISTS (SELECT FROM batch later WHERE later.kind = 'roster' AND later.code = $1 "
-        "AND later.status <> 'withdrawn' AND later.batch_no > b.batch_no)",
-        program,
-    )
-    return (rows[0]["fingerprint"], rows[0]["received_at"]) if rows else None
-
-
 async def note_pulled(
     tx: WriteTx, source: str, fingerprint: str, *, outcome: str, batch_id: UUID | None, at: datetime
 ) -> None:

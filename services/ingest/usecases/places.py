@@ -27,11 +27,16 @@ _ENROLMENT = {
 }  # fmt: skip
 
 
+def attributes_of(batch: Batch, program: str) -> dict[str, str]:
+    """What is said with every table of a roster."""
+    return {"program": program, "department": batch.department, "received_at": batch.received_at.isoformat()}
+
+
 async def stage_leaving(tx: WriteTx, keys: Keys, program: str, leaving: pl.DataFrame, *, full: bool) -> None:
-    """Stage which enrolments rows say have ended, `row_no`, `number`, place, `started_on`, `ended_on`."""
+    """Stage which enrolments rows say have ended or will; columns as a judged roster has them."""
     subjects = await asyncio.to_thread(keys.subject.many, leaving["number"].to_list())
     told = (
-        leaving.select(pl.col("row_no").cast(pl.Int32), "county", "division", "started_on", "ended_on")
+        leaving.select(pl.col("row_no").cast(pl.Int32), "county", "division", "started_on", "ended_on", "ahead")
         .to_arrow()
         .append_column("subject", arrow.subject_array(subjects))
     )
@@ -45,10 +50,10 @@ async def set_apart(tx: WriteTx, keys: Keys, program: str, second: pl.DataFrame,
         tx: the transaction, in which the roster is staged.
         keys: pseudonyms.
         program: whose roster.
-        second: second listings within the roster, `number`, division, amount_fen, started_on.
+        second: second listings within the roster, `number`, division, amount_fen, started_on, ends_on.
         full: the roster names everybody: what it does not say is not so any more.
     """
-    elsewhere = second.select("division", "amount_fen", "started_on").to_arrow()
+    elsewhere = second.select("division", "amount_fen", "started_on", "ends_on").to_arrow()
     subjects = await asyncio.to_thread(keys.subject.many, second["number"].to_list())
     await places.stage_elsewhere(tx, elsewhere.append_column("subject", arrow.subject_array(subjects)))
     if not full:
@@ -57,11 +62,7 @@ async def set_apart(tx: WriteTx, keys: Keys, program: str, second: pl.DataFrame,
 
 async def save(tx: WriteTx, outbox: Outbox, batch: Batch, program: str, *, full: bool) -> int:
     """Keep and say what second listings there are now; how many of them have become the enrolment."""
-    attributes = {
-        "program": program,
-        "department": batch.department,
-        "received_at": batch.received_at.isoformat(),
-    }
+    attributes = attributes_of(batch, program)
     moved = await places.move_to_second(tx, program, batch.batch_no)
     if moved:
         change = pa.array([str(EnrolmentChange.CHANGED)] * len(moved), pa.string())

@@ -15,7 +15,7 @@ import pyarrow as pa
 from services.ingest.store import batches, people
 from services.ingest.store import places as store
 from services.ingest.store.batches import Batch
-from services.ingest.usecases import places
+from services.ingest.usecases import ending, places
 from services.ingest.usecases.evidence import Stop
 from services.ingest.usecases.hashing import Keys
 from shared.contracts.events import CONTACTS_CHANGED, ENROLMENTS_CHANGED
@@ -41,7 +41,7 @@ class Roster:
         counts: rows by verdict or reason.
         reasons: row number and reason of each row not taken.
         parts: its good rows, some at a time, as often as they are asked for.
-        second: second listings of its people: number, division, amount_fen, started_on.
+        second: second listings of its people: number, division, amount_fen, started_on, ends_on.
         leaving: row_no, number, day, `ended_on`, and `county` of people whose rows say that they have left.
         named: numbers of people whose rows are faulty; they have not ended.
         rivals: number and household_no of people listed beside the payee of a household.
@@ -100,11 +100,11 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     roster = await _without_doubtful(tx, roster)
     if not roster.by_household:
         await places.set_apart(tx, keys, roster.program, roster.second, full=roster.full)
-    ending, open_before = await _share_ending(tx, roster)
+    over, open_before = await _share_ending(tx, roster)
     await _save_reasons(tx, now, roster)
-    doubtful = ending > roster.end_share * open_before or roster.stop.stops(roster.counts)
+    doubtful = over > roster.end_share * open_before or roster.stop.stops(roster.counts)
     if doubtful and not roster.confirmed:
-        held = replace(now, status=HELD, counts={**roster.counts, "ending": ending, "open": open_before})
+        held = replace(now, status=HELD, counts={**roster.counts, "ending": over, "open": open_before})
         await batches.save_progress(tx, held)
         await batches.save_status(tx, held)
         return held
@@ -206,11 +206,7 @@ async def _save_enrolments(
     tx: WriteTx, outbox: Outbox, batch: Batch, roster: Roster, staged: list[pa.Table]
 ) -> dict[str, int]:
     """Enrolments new, changed and ended."""
-    attributes = {
-        "program": roster.program,
-        "department": batch.department,
-        "received_at": batch.received_at.isoformat(),
-    }
+    attributes = places.attributes_of(batch, roster.program)
     if roster.unsaid:
         await people.keep_unsaid(tx, roster.program, roster.unsaid)
     row_no, fresh = await people.merge_enrolments(tx, roster.program, batch.batch_no)
@@ -220,13 +216,11 @@ async def _save_enrolments(
             differing = await _with_kept(tx, differing, roster.unsaid)
         await outbox.say_table(tx, ENROLMENTS_CHANGED, differing, attributes)
     counts = {"new": int(fresh.sum()), "changed": int((~fresh).sum()), "ended": 0}
+    if len(roster.leaving):
+        await store.keep_ends(tx, roster.program, full=roster.full)
     if _ends(roster):
-        ending = people.end_enrolments(
-            tx, roster.program, batch.batch_no, today=roster.today, full=roster.full, by_household=roster.by_household
-        )
-        async for gone in ending:
-            await outbox.say_table(tx, ENROLMENTS_CHANGED, gone, attributes)
-            counts["ended"] += gone.num_rows
+        how = people.Ends(today=roster.today, full=roster.full, by_household=roster.by_household)
+        counts["ended"] = await ending.end(tx, outbox, batch, roster.program, how)
     return counts
 
 
@@ -246,7 +240,7 @@ async def _with_kept(tx: WriteTx, differing: pa.Table, unsaid: Sequence[str]) ->
         return differing
     numbers = differing.column("row_no").to_numpy()
     kept = await people.differing_between(tx, int(numbers[0]), int(numbers[-1]))
-    for name in unsaid:
+    for name in {*unsaid} & {*kept.column_names}:
         differing = differing.set_column(differing.column_names.index(name), name, kept.column(name))
     return differing
 
@@ -281,6 +275,7 @@ def _staged(good: pl.DataFrame, subjects: np.ndarray, keys: Keys) -> pa.Table:
         "born_on",
         "started_on",
         "due_on",
+        "ends_on",
     ).to_arrow()
     table = table.append_column("subject", arrow.subject_array(subjects))
     return table.append_column("household", _households(good["household_no"], keys))

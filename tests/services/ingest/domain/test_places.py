@@ -13,8 +13,10 @@ EARLY, LATE = date(2012, 1, 1), date(2015, 7, 1)
 
 def listings(*places):
     columns = {"number": pl.String, "division": pl.String, "group_no": pl.Int16, "amount_fen": pl.Int64,
-               "started_on": pl.Date}  # fmt: skip
-    return pl.DataFrame([("a", division, 3, fen, day) for division, fen, day in places], schema=columns, orient="row")
+               "started_on": pl.Date, "ends_on": pl.Date}  # fmt: skip
+    return pl.DataFrame(
+        [("a", division, 3, fen, day, None) for division, fen, day in places], schema=columns, orient="row"
+    )
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,15 @@ def test_an_open_row_counts_whatever_rows_of_history_stand_before_it():
     assert (rows.counts, rows.good["amount_fen"].to_list()) == ({"accepted": 2}, [200])
 
 
+@pytest.mark.parametrize(("amount", "enrolled"), [("2.00", [(200, date(2023, 12, 1))]), ("", [])])
+def test_an_end_to_come_ends_nothing_yet_and_beside_an_amount_is_a_row_like_any_other(amount, enrolled):
+    made = judged(amount_yuan=[amount], ended=["2023-12"])
+    assert (made.counts, made.good.select("amount_fen", "ends_on").rows()) == ({"accepted": 1}, enrolled)
+    told = [] if enrolled else [make_id(1)]
+    # Nobody may be thought gone who is named only to say when he will be.
+    assert (made.leaving.filter("ahead")["number"].to_list(), made.named.to_list()) == (told, told)
+
+
 def test_a_household_has_one_payee_over_all_parts_of_a_roster():
     def part(numbers, households, seen=NOBODY):
         count = len(numbers)

@@ -202,21 +202,6 @@ async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path, monke
     assert taken == [{"code": PROGRAM, "department": "hrss", "new": new} for new in ("2", "0")]
 
 
-async def test_a_fetched_roster_whose_ends_lie_ahead_is_fetched_again_while_it_is_the_last(town, puller, tmp_path):
-    inbox = tmp_path / "inbox"
-    inbox.mkdir()
-    pull = Pull(program=PROGRAM, department="hrss", url=f"file://{inbox}")
-    columns = roster([0, 1, 2], 停止享受年月=["2024-01", "2025-01", ""])
-    (inbox / "a.csv").write_bytes(csv_of(columns))
-    assert [await puller.look(pull) for _ in range(3)] == [0, 1, 0]
-    town.deps.platform.clock.move(timedelta(days=61))
-    assert [await puller.look(pull) for _ in range(2)] == [1, 0]
-    assert len(await town.rows("SELECT FROM enrolment WHERE ended_on = '2024-01-01'")) == 1
-    await town.enrol(roster([3]), mode="delta")
-    town.deps.platform.clock.move(timedelta(days=400))
-    assert await puller.look(pull) == 0
-
-
 async def test_a_file_still_being_written_is_left_until_it_rests(town, puller, tmp_path):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
