@@ -88,7 +88,12 @@ async def on_contacts_changed(deps: Deps, tx: WriteTx, message: Message) -> None
 
 async def on_certificates_issued(deps: Deps, tx: WriteTx, message: Message) -> None:
     await hear.hear_certificates(
-        tx, deps, message.table(), shard=message.one_shard(), issued_on=_day(message, "issued_on")
+        tx,
+        deps,
+        message.table(),
+        shard=message.one_shard(),
+        issued_on=_day(message, "issued_on"),
+        said_at=message.happened_at,
     )
 
 

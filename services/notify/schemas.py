@@ -107,6 +107,7 @@ class MessageOut(BaseModel):
 
     Attributes:
         read_at: when its person first looked at it in his inbox.
+        given_up: what it says is not so any more.
     """
 
     id: UUID
@@ -120,6 +121,7 @@ class MessageOut(BaseModel):
     division: str | None
     status: Told
     refused: str | None
+    given_up: bool
     in_inbox: bool
     read_at: AwareDatetime | None
     title: str

@@ -70,6 +70,7 @@ def _message(wired: Deps, shown: Shown) -> MessageOut:
         division=row.division,
         status=shown.status,
         refused=row.refused,
+        given_up=row.given_up,
         in_inbox=row.in_inbox,
         read_at=row.read_at,
         title=shown.title,

@@ -37,6 +37,7 @@ DRAFT_SCHEMA: Final = pa.schema(
         "decision": pa.binary(16),
         "variables": pa.string(),
         "revision": pa.int32(),
+        "said_at": pa.timestamp("us", "UTC"),
     }
 )
 
@@ -71,7 +72,7 @@ class Drafts:
         template: its code.
         rows: of `DRAFT_SCHEMA`, each id once; `recipient` is a department, grid member or partner where it is for one,
             `about` what it tells of where that is one thing, `decision` whose notice it is, `revision` grows with what
-            is known.
+            is known, `said_at` is when its event was said where of several what was said last is so.
     """
 
     template: str
@@ -108,14 +109,16 @@ def one(template: str, key: bytes, variables: Mapping[str, object], **who: objec
     return Drafts(template=template, rows=pa.Table.from_pylist([row], schema=DRAFT_SCHEMA))
 
 
-def certified(table: pa.Table, issued_on: date) -> Drafts:
+def certified(table: pa.Table, issued_on: date, said_at: datetime | None = None) -> Drafts:
     """One message a person and day on which a certificate of life reached further than what the person had before.
 
-    However many certificates a day brings, and in whatever order, the person is told once; the furthest end is told.
+    However many certificates a day brings, and in whatever order, the person is told once; the furthest end is told,
+    unless it has been revoked.
 
     Args:
         table: body of CERTIFICATES_ISSUED.
         issued_on: business day on which they were issued.
+        said_at: when that was said.
     """
     frame = _frame(table.select(["subject", "certificate_id", "claim", "valid_until", "previous_until", "programs"]))
     told = frame.filter(
@@ -123,16 +126,18 @@ def certified(table: pa.Table, issued_on: date) -> Drafts:
         & pl.col("valid_until").is_not_null()
         & (pl.col("previous_until").is_null() | (pl.col("valid_until") > pl.col("previous_until")))
     )
-    told = told.sort("valid_until", descending=True, maintain_order=True).unique(
+    told = told.sort("valid_until", "certificate_id", descending=True).unique(
         "subject", keep="first", maintain_order=True
     )
+    told = told.with_columns(said_at=pl.lit(said_at, pl.Datetime("us", "UTC")))
     day = np.full((len(told), 1), (issued_on - _EPOCH).days, dtype=">i4").view(np.uint8).reshape(-1, 4)
     return _drafts(
         CERTIFIED,
         told,
         keys=np.hstack([_bytes(told, "subject"), day]),
+        about=_bytes(told, "certificate_id"),
         variables=pl.struct(valid_until=pl.col("valid_until").cast(pl.String), programs=pl.col("programs")),
-        # A later end says all that an earlier one says.
+        # Of what was said at once, a later end says all that an earlier one says.
         revision=(pl.col("valid_until") - pl.lit(_EPOCH)).dt.total_days(),
     )
 
@@ -268,6 +273,11 @@ def _ids(array: np.ndarray) -> pa.FixedSizeBinaryArray:
     )
 
 
+def _when(frame: pl.DataFrame, column: str) -> pa.Array:
+    kind = DRAFT_SCHEMA.field(column).type
+    return frame[column].to_arrow().cast(kind) if column in frame.columns else pa.nulls(len(frame), kind)
+
+
 def _drafts(
     template: str,
     frame: pl.DataFrame,
@@ -290,6 +300,7 @@ def _drafts(
             "decision": pa.nulls(count, pa.binary(16)),
             "variables": said["variables"].to_arrow().cast(pa.string()),
             "revision": pa.array(said["revision"].to_numpy() if count else [], pa.int32()),
+            "said_at": _when(frame, "said_at"),
         },
         schema=DRAFT_SCHEMA,
     )

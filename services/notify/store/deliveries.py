@@ -18,8 +18,8 @@ from services.notify.store.endings import Ended
 from shared.kit.db import ReadTx, WriteTx
 
 # Between the look and the call somebody may be recorded as dead, have asked for no information, be certified, or have
-# had his message of the day, and a decision may be given up. A legal notice to somebody recorded as dead goes to his
-# family.
+# had his message of the day, and what it tells of may be given up. A legal notice to somebody recorded as dead goes to
+# his family.
 # On a city's first morning the statistics still tell of an empty table, and every plan looks alike: so the rows picked
 # are judged once and updated by their place, and a person's other messages found by the person (`|| ''` leaves no way).
 _CLAIM: Final = """
@@ -30,8 +30,9 @@ WITH picked AS (
                AS unwanted,
            template = ANY($10::text[]) AND EXISTS (
                SELECT FROM message m JOIN message c ON c.subject = m.subject AND c.template = $11
-               WHERE m.id = message_id AND c.variables->>'valid_until' > m.variables->>'due_on') AS moot,
-           lane = 0 AND EXISTS (SELECT FROM message m WHERE m.id = message_id AND m.given_up) AS given_up
+               WHERE m.id = message_id AND NOT c.given_up
+                 AND c.variables->>'valid_until' > m.variables->>'due_on') AS moot,
+           (SELECT m.given_up FROM message m WHERE m.id = message_id) AS given_up
     FROM delivery WHERE channel = $1 AND status = 'queued' AND due_at <= $2::timestamptz AND lane <= $3
     ORDER BY lane, due_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ), weighed AS (
@@ -116,7 +117,7 @@ WHERE d.channel = $1 AND d.status = 'failed' AND d.handed_at IS NULL AND d.ended
                        OR o.status IN ('waiting', 'queued', 'sending', 'handed', 'delivered')))
   AND NOT (d.template = ANY($6::text[])
            AND EXISTS (SELECT FROM message m JOIN message y ON y.subject = m.subject AND y.template = m.template
-                       WHERE m.id = d.message_id AND (y.revision, y.id) > (m.revision, m.id)))
+                       WHERE m.id = d.message_id AND NOT y.given_up AND (y.revision, y.id) > (m.revision, m.id)))
 ORDER BY d.lane, d.ended_at LIMIT $7
 ON CONFLICT DO NOTHING
 """

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.notify.domain.drafts import CERTIFIED, DRAFT_SCHEMA, REMINDERS, Drafts
-from services.notify.domain.facts import DEMANDS, GIVEN_UP, IN_PART, RESUMED, SETTLED, STOPS, SUSPENDED
 from services.notify.domain.plan import Plan
+from services.notify.store import given_up
 from shared.kit.arrow import subject_array
 from shared.kit.db import WriteTx
 
@@ -28,23 +28,29 @@ _NOTHING: Final = UUID(int=0)
 
 _DRAFT: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS draft (id uuid NOT NULL, subject uuid, recipient text, division text,"
-    " about uuid, decision uuid, variables text NOT NULL, revision integer NOT NULL, template text NOT NULL)"
+    " about uuid, decision uuid, variables text NOT NULL, revision integer NOT NULL, said_at timestamptz,"
+    " template text NOT NULL, given_up boolean NOT NULL DEFAULT false)"
     " ON COMMIT DELETE ROWS"
 )
-# What somebody has been handed, or has read, is not changed beneath it: what is known since is a message of its own,
-# unless one that knows more has been written.
+# What somebody has been handed, or has read, is not changed beneath it, nor is what has been given up: what is known
+# since is a message of its own, unless one that knows more has been written.
 _RENEW: Final = """
 UPDATE draft d
-SET (id, revision) = (
-    SELECT CASE WHEN k.more THEN d.id ELSE md5(uuid_send(d.id) || int4send(d.revision))::uuid END,
-           CASE WHEN k.more THEN m.revision ELSE d.revision END
+SET (id, revision, said_at) = (
+    SELECT CASE WHEN k.more THEN d.id
+           ELSE md5(uuid_send(d.id) || int4send(d.revision) || coalesce(timestamptz_send(d.said_at), ''))::uuid END,
+           CASE WHEN k.more THEN m.revision ELSE d.revision END, CASE WHEN k.more THEN m.said_at ELSE d.said_at END
     FROM (SELECT EXISTS (SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template
-                         AND y.revision > d.revision) AS more) k)
+                         AND NOT y.given_up AND (coalesce(y.said_at, '-infinity'), y.revision)
+                             > (coalesce(d.said_at, '-infinity'), d.revision)) AS more) k)
 FROM message m
-WHERE m.id = d.id AND d.template = ANY($1::text[]) AND d.revision > m.revision
-  AND (m.read_at IS NOT NULL OR EXISTS (
-       SELECT FROM delivery s WHERE s.message_id = m.id
-       AND (s.handed_at IS NOT NULL OR s.status = 'sending' OR (s.status = 'queued' AND s.provider IS NOT NULL))))
+WHERE m.id = d.id AND d.template = ANY($1::text[])
+  AND (m.given_up AND d.about <> m.about
+       OR (coalesce(d.said_at, '-infinity'), d.revision) > (coalesce(m.said_at, '-infinity'), m.revision)
+          AND (m.given_up OR m.read_at IS NOT NULL OR EXISTS (
+               SELECT FROM delivery s WHERE s.message_id = m.id
+               AND (s.handed_at IS NOT NULL OR s.status = 'sending'
+                    OR (s.status = 'queued' AND s.provider IS NOT NULL)))))
 """
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
@@ -58,17 +64,19 @@ WITH said AS (
     AS w (template, channel, reach, disturbs, for_family, without_phone)
 ), written AS (
     INSERT INTO message AS m (id, subject, audience, recipient, division, about, decision_id, template,
-                              version, variables, lane, revision, in_inbox, refused, created_at)
+                              version, variables, lane, revision, said_at, in_inbox, refused, given_up, created_at)
     SELECT d.id, d.subject, CASE WHEN n.subject IS NOT NULL AND s.lane = 0 THEN 'family' ELSE s.audience END,
            d.recipient, d.division, d.about, d.decision, d.template, s.version, d.variables::jsonb, s.lane, d.revision,
-           s.in_inbox AND n.subject IS NULL,
-           CASE WHEN n.subject IS NOT NULL AND s.lane > 0 THEN 'recorded_dead' END, $10::timestamptz
+           d.said_at, s.in_inbox AND n.subject IS NULL AND NOT d.given_up,
+           CASE WHEN n.subject IS NOT NULL AND s.lane > 0 THEN 'recorded_dead' END, d.given_up, $10::timestamptz
     FROM draft d JOIN said s USING (template)
     LEFT JOIN do_not_write n ON n.subject = d.subject AND n.blocked AND s.audience = 'citizen'
     ON CONFLICT (id) DO UPDATE
-    SET variables = excluded.variables, revision = excluded.revision, version = excluded.version
-    WHERE excluded.revision > m.revision
-    RETURNING m.id, m.subject, m.about, m.template, m.audience, m.lane, m.revision, m.in_inbox, m.refused,
+    SET variables = excluded.variables, revision = excluded.revision, version = excluded.version,
+        about = excluded.about, said_at = excluded.said_at
+    WHERE NOT m.given_up AND NOT excluded.given_up
+      AND (coalesce(excluded.said_at, '-infinity'), excluded.revision) > (coalesce(m.said_at, '-infinity'), m.revision)
+    RETURNING m.id, m.subject, m.about, m.template, m.audience, m.lane, m.revision, m.in_inbox, m.refused, m.given_up,
               old.id IS NULL AS fresh
 ), sent AS (
     INSERT INTO delivery (message_id, channel, attempt, subject, template, lane, revision, personal, status, due_at,
@@ -81,7 +89,7 @@ WITH said AS (
     LEFT JOIN preference o ON o.subject = m.subject AND m.audience = 'citizen'
     CROSS JOIN LATERAL (SELECT CASE WHEN c.subject IS NULL AND w.reach IN ('phone', 'village') THEN 'no_contact'
                                     WHEN c.reachable = 'none' AND w.reach = 'phone' THEN 'no_phone' END AS lacks) p
-    WHERE m.fresh AND m.refused IS NULL AND NOT (m.lane > 0 AND o.information IS FALSE)
+    WHERE m.fresh AND m.refused IS NULL AND NOT m.given_up AND NOT (m.lane > 0 AND o.information IS FALSE)
       AND (w.for_family OR m.audience <> 'family') AND (NOT w.without_phone OR c.reachable = 'none')
     RETURNING status
 )
@@ -100,35 +108,17 @@ WHERE x.template = ANY($1::text[]) AND d.subject = x.subject AND d.template = x.
   AND d.status IN ('queued', 'waiting')
   AND EXISTS (SELECT FROM delivery n
               WHERE n.subject = d.subject AND n.channel = d.channel AND n.template = d.template
-                AND n.status IN ('queued', 'waiting') AND (n.revision, n.message_id) > (d.revision, d.message_id))
+                AND n.status IN ('queued', 'waiting') AND (n.revision, n.message_id) > (d.revision, d.message_id)
+                AND NOT (SELECT m.given_up FROM message m WHERE m.id = n.message_id))
 """
 # What a village has on its list goes as well: it has not been brought yet.
 _WITHDRAW: Final = """
 UPDATE delivery d SET status = 'merged', reason = 'certified_since', ended_at = $2
 FROM draft x, message m
-WHERE x.template = $1 AND d.subject = x.subject AND d.template = ANY($3::text[]) AND m.id = d.message_id
+WHERE x.template = $1 AND NOT x.given_up AND d.subject = x.subject AND d.template = ANY($3::text[])
+  AND m.id = d.message_id
   AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($4::text[])))
   AND m.variables->>'due_on' < x.variables::jsonb->>'valid_until'
-"""
-# A decision that was given up is as if it had never been told: what has not been brought of it stays where it is, and
-# is not tried again either. Of money asked for, what was asked before it was settled: more may have been paid since,
-# and be asked for anew. What is paid again is suspended by no other decision either. Ids of notices grow with time.
-_GIVE_UP: Final = """
-WITH void AS (
-    UPDATE message m SET given_up = true
-    WHERE m.subject = $1 AND NOT m.given_up AND EXISTS (
-        SELECT FROM message w WHERE w.subject = m.subject
-            AND (m.decision_id = $2 AND w.decision_id = $2
-                 AND (m.template = ANY($4::text[]) AND w.template = ANY($5::text[])
-                      OR m.template = ANY($7::text[]) AND w.template = ANY($8::text[]) AND w.about > m.about
-                         AND w.variables->>'reason' <> ALL($9::text[]))
-                 OR m.template = $10 AND w.template = $11 AND w.about > m.about
-                    AND w.variables->'programs' @> (m.variables->'programs')))
-    RETURNING m.id
-)
-UPDATE delivery d SET status = 'merged', reason = 'given_up', ended_at = $3
-FROM void WHERE d.message_id = void.id
-  AND (d.status IN ('queued', 'waiting') OR (d.status = 'handed' AND d.channel = ANY($6::text[])))
 """
 # What nobody has been handed; of what a provider may have, the same id would be taken for the same message.
 _TAKE_BACK: Final = """
@@ -141,12 +131,13 @@ WITH kept AS (
       AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id
                       AND (d.handed_at IS NOT NULL OR d.status = 'sending'
                            OR (d.status = 'queued' AND d.provider IS NOT NULL)))
-    RETURNING m.id, m.subject, m.recipient, m.division, m.about, m.decision_id, m.variables, m.revision, m.template
+    RETURNING m.id, m.subject, m.recipient, m.division, m.about, m.decision_id, m.variables, m.revision,
+              m.said_at, m.template
 ), tries AS (
     DELETE FROM delivery d USING kept WHERE d.message_id = kept.id
 )
 SELECT uuid_send(id) AS id, uuid_send(subject) AS subject, recipient, division, uuid_send(about) AS about,
-       uuid_send(decision_id) AS decision, variables::text AS variables, revision, template
+       uuid_send(decision_id) AS decision, variables::text AS variables, revision, said_at, template
 FROM kept ORDER BY template
 """
 
@@ -170,7 +161,13 @@ class Written:
 
 
 async def write_drafts(
-    tx: WriteTx, drafts: Sequence[Drafts], plans: Mapping[str, Plan], *, now: datetime, opens: datetime
+    tx: WriteTx,
+    drafts: Sequence[Drafts],
+    plans: Mapping[str, Plan],
+    *,
+    now: datetime,
+    opens: datetime,
+    villages: Sequence[str],
 ) -> Written:
     """Write messages with their deliveries; those that are there already stay, or learn what a higher revision knows.
 
@@ -180,6 +177,7 @@ async def write_drafts(
         plans: by template.
         now: business time.
         opens: when people may be disturbed next.
+        villages: channels by which villages bring what they have been handed.
     """
     table = pa.concat_tables([_with_template(each) for each in drafts if each.rows.num_rows] or [_EMPTY])
     if table.num_rows == 0:
@@ -189,6 +187,8 @@ async def write_drafts(
     await tx.copy("draft", table)
     used = [plans[each.template] for each in drafts]
     latest = [each.template.code for each in used if each.template.latest_only]
+    if CERTIFIED in latest:
+        await given_up.before_writing(tx, now, channels=villages)
     if latest:
         await tx.run(_RENEW, latest)
     ways = [(each.template.code, way) for each in used for way in each.first]
@@ -217,22 +217,6 @@ async def write_drafts(
 async def withdraw_reminders(tx: WriteTx, channels: Sequence[str], now: datetime) -> None:
     """Withdraw reminders of days beyond which those just written to are certified; `channels` are the villages'."""
     await tx.run(_WITHDRAW, CERTIFIED, now, list(REMINDERS), list(channels))
-
-
-async def withdraw_given_up(
-    tx: WriteTx, subject: UUID, decision_id: UUID, now: datetime, *, channels: Sequence[str]
-) -> None:
-    """Withdraw what tells of a decision that has been given up, or asks for what is settled, whichever came first.
-
-    Args:
-        tx: the transaction.
-        subject: of the decision.
-        decision_id: the one heard of.
-        now: business time.
-        channels: the villages'.
-    """
-    lists = (STOPS, GIVEN_UP, channels, DEMANDS, SETTLED, IN_PART)
-    await tx.run(_GIVE_UP, subject, decision_id, now, *(list(each) for each in lists), SUSPENDED, RESUMED)
 
 
 async def take_back(tx: WriteTx, subject: UUID, since: datetime, templates: Collection[str]) -> list[Drafts]:

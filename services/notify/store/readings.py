@@ -15,7 +15,7 @@ from shared.kit.db import ReadTx, WriteTx
 
 _BY_SUBJECT: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, NULL AS division,
+       m.lane, m.in_inbox, m.read_at, m.refused, m.given_up, m.created_at, NULL AS division,
        CASE WHEN m.audience = 'citizen' THEN o.language END AS language, c.reachable <> 'none' IS TRUE AS has_phone
 FROM message m LEFT JOIN preference o ON o.subject = m.subject LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.subject = $1 AND m.audience IN ('citizen', 'family') AND (m.created_at, m.id) < ($2, $3)
@@ -23,7 +23,7 @@ ORDER BY m.created_at DESC, m.id DESC LIMIT $4
 """
 _BY_AUDIENCE: Final = """
 SELECT m.id, m.subject, m.audience, m.recipient, m.template, m.version, m.variables::text AS variables,
-       m.lane, m.in_inbox, m.read_at, m.refused, m.created_at, coalesce(m.division, c.division) AS division,
+       m.lane, m.in_inbox, m.read_at, m.refused, m.given_up, m.created_at, coalesce(m.division, c.division) AS division,
        NULL AS language, false AS has_phone
 FROM message m LEFT JOIN contact c ON c.subject = m.subject
 WHERE m.audience = $1 AND m.in_inbox AND (m.created_at, m.id) < ($2, $3)
@@ -81,6 +81,7 @@ class MessageRow:
 
     Attributes:
         read_at: when its person first looked at it in his inbox.
+        given_up: what it says is not so any more.
         has_phone: a phone is known by which he may look.
     """
 
@@ -96,6 +97,7 @@ class MessageRow:
     in_inbox: bool
     read_at: datetime | None
     refused: str | None
+    given_up: bool
     created_at: datetime
     language: Language
     has_phone: bool

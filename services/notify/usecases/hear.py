@@ -9,7 +9,7 @@ import pyarrow as pa
 from services.notify.domain import drafts as rules
 from services.notify.domain import facts
 from services.notify.domain.drafts import Drafts
-from services.notify.store import contacts, messages
+from services.notify.store import contacts, given_up, messages
 from services.notify.usecases.deps import Deps
 from shared.contracts.events import (
     MESSAGE_DELIVERED,
@@ -20,7 +20,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.events.grid import StopRequestConcluded, VisitConcluded
 from shared.contracts.events.recognition import NoticeGiven
-from shared.contracts.vocabulary import VisitResult
+from shared.contracts.vocabulary import Claim, VisitResult
 from shared.kit import arrow
 from shared.kit.db import WriteTx
 
@@ -34,10 +34,12 @@ async def hear_contacts(tx: WriteTx, deps: Deps, table: pa.Table, *, received_at
     await contacts.announce(tx, deps.announced(), now, opens, now - timedelta(days=deps.wait_days), phones)
 
 
-async def hear_certificates(tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, issued_on: date) -> None:
+async def hear_certificates(
+    tx: WriteTx, deps: Deps, table: pa.Table, *, shard: str, issued_on: date, said_at: datetime
+) -> None:
     """Tell each newly certified person until when nothing has to be done; nobody need knock at his door any more."""
     await contacts.lock_shard(tx, shard)
-    draft = rules.certified(table, issued_on)
+    draft = rules.certified(table, issued_on, said_at)
     if draft.rows.num_rows:
         await write(tx, deps, [draft])
         await messages.withdraw_reminders(tx, deps.village_channels(), deps.clock.now())
@@ -110,9 +112,12 @@ async def _found_alive(tx: WriteTx, deps: Deps, subject: UUID, until_on: date | 
 
 
 async def hear_revocation(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> None:
-    """Tell the officer that a certificate no longer holds."""
+    """Tell the officer that a certificate no longer holds; what its person was told of it is not so any more."""
     await contacts.lock_shard(tx, fact.subject.hex[0])
     await write(tx, deps, [facts.revoked(fact)])
+    if fact.claim == Claim.ALIVE:
+        now, channels = deps.clock.now(), deps.village_channels()
+        await given_up.by_certificate(tx, fact.subject, fact.certificate_id, now, channels=channels)
 
 
 async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
@@ -121,7 +126,7 @@ async def hear_notice(tx: WriteTx, deps: Deps, fact: NoticeGiven) -> None:
     await write(tx, deps, [facts.notice(fact)])
     if fact.decision_id:
         now, channels = deps.clock.now(), deps.village_channels()
-        await messages.withdraw_given_up(tx, fact.subject, fact.decision_id, now, channels=channels)
+        await given_up.by_decision(tx, fact.subject, fact.decision_id, now, channels=channels)
 
 
 async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:
@@ -133,8 +138,8 @@ async def hear_batch(tx: WriteTx, deps: Deps, fact: BatchCompleted) -> None:
 async def write(tx: WriteTx, deps: Deps, drafts: Sequence[Drafts]) -> messages.Written:
     """Write messages and their deliveries, and say which ones reached an inbox by that."""
     plans = {each.template: deps.plan(each.template) for each in drafts}
-    now = deps.clock.now()
-    written = await messages.write_drafts(tx, drafts, plans, now=now, opens=deps.opens())
+    now, villages = deps.clock.now(), deps.village_channels()
+    written = await messages.write_drafts(tx, drafts, plans, now=now, opens=deps.opens(), villages=villages)
     count = written.told.num_rows
     if count:
         told = written.told.append_column("channel", pa.array(["inbox"] * count, pa.string()))

@@ -1,6 +1,6 @@
 """Between writing and sending things change: nobody is told what is no longer so, nor what he no longer wants."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import httpx
@@ -9,8 +9,16 @@ import pytest
 from services.notify.channels.push import PushSettings
 from services.notify.domain.delivery import Outcome, Result
 from services.notify.usecases import send
-from shared.contracts.events import CERTIFICATES_ISSUED, CERTIFICATIONS_DUE, CONTACTS_CHANGED
+from shared.contracts.events import (
+    CERTIFICATE_REVOKED,
+    CERTIFICATES_ISSUED,
+    CERTIFICATIONS_DUE,
+    CONTACTS_CHANGED,
+    CertificateRevoked,
+)
+from shared.kit.bus import Message
 from tests.services.notify.world import (
+    MORNING,
     TODAY,
     YEAR,
     certificates,
@@ -19,6 +27,7 @@ from tests.services.notify.world import (
     deliveries,
     drain,
     due,
+    fact_message,
     hear,
     make_deps,
     notice,
@@ -104,6 +113,91 @@ class TestCertifiedSince:
         clock.move(timedelta(minutes=1))
         await drain(deps)
         assert ["健在认证" in each["text"] for each in sandbox.state.keep.list_sms(to=None, limit=9)] == [True]
+
+
+def certificate(number: int, until: date, hours: int, day: date = TODAY) -> Message:
+    """What recognition says of the first person by a certificate, some hours after the morning."""
+    rows = certificates([(subject(1), UUID(int=number), until, None)])
+    at = MORNING + timedelta(hours=hours)
+    return table_message(CERTIFICATES_ISSUED, rows, at=at, issued_on=day.isoformat())
+
+
+def revoked(number: int) -> Message:
+    fact = CertificateRevoked(
+        certificate_id=UUID(int=number), subject=subject(1), claim="alive", reason="mistake", successor_id=None,
+        revoked_at=MORNING,
+    )  # fmt: skip
+    return fact_message(CERTIFICATE_REVOKED, fact)
+
+
+MARCH, NOVEMBER = date(2024, 3, 1), date(2024, 11, 30)
+SAID = {
+    "october": certificate(7, YEAR, 0),
+    "november": certificate(8, NOVEMBER, 1),
+    "march": certificate(9, MARCH, 2),
+    "march_tomorrow": certificate(9, MARCH, 24, TODAY + timedelta(days=1)),
+    "october_again": certificate(7, YEAR, 3),
+    "no_october": revoked(7),
+    "no_november": revoked(8),
+}
+
+
+class TestRevoked:
+    @pytest.mark.parametrize(("reachable", "way"), [("phone", "sms"), ("none", "loudspeaker")])
+    async def test_whose_certificate_was_revoked_is_reminded_and_what_it_told_is_not_brought(
+        self, http, deps, clock, issuer, reachable, way
+    ):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), reachable)])))
+        await hear(deps, SAID["october"])
+        for _ in range(2):
+            for channel in ("sms", "letter", "loudspeaker"):
+                await drain(deps, channel)
+            await hear(deps, SAID["no_october"])
+            clock.move(timedelta(days=1))
+            await warn(deps, subject(1))
+        brought = await rows_of(deps.database, "SELECT channel, template FROM delivery WHERE status = 'handed'")
+        assert {row["channel"] for row in brought if row["template"] == "due_30"} == {"letter", way}
+        assert [row["template"] for row in brought if row["channel"] == "letter"] == ["due_30"]
+        asked = {"subject": str(subject(1))}
+        shown = await http.post("/v1/messages:search", json=asked, headers=issuer.headers("notify.read"))
+        assert {item["template"]: item["given_up"] for item in shown.json()["items"]} == {
+            "certified": True, "due_30": False,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("said", "sent"),
+        [
+            ("october no_october march", [MARCH]),
+            ("october march no_october", [MARCH]),
+            ("no_october october march", [MARCH]),
+            ("october march_tomorrow no_october", [MARCH]),
+            ("october send no_october march", [YEAR, MARCH]),
+            ("october send march no_october", [YEAR, MARCH]),
+            ("october november no_november october_again", [YEAR]),
+            ("october send november send no_november october_again", [YEAR, NOVEMBER, YEAR]),
+            ("no_october october", []),
+        ],
+    )
+    async def test_of_what_certifies_him_instead_he_is_told_the_true_end(
+        self, deps, database, clock, sandbox, said, sent
+    ):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "phone")])))
+        for step in [*said.split(), "send", "send"]:
+            if step == "send":
+                await drain(deps)
+                clock.move(timedelta(days=1))
+            else:
+                await hear(deps, SAID[step])
+                await hear(deps, SAID[step])
+        texts = [row["text"] for row in reversed(sandbox.state.keep.list_sms(to=None, limit=9))]
+        assert [[day for day in SPOKEN if SPOKEN[day] in text] for text in texts] == [[day] for day in sent]
+        stands = await rows_of(
+            database, "SELECT variables FROM message WHERE template = 'certified' AND NOT given_up ORDER BY said_at"
+        )
+        assert [row["variables"]["valid_until"] for row in stands[-1:]] == [day.isoformat() for day in sent[-1:]]
+
+
+SPOKEN = {day: f"{day.year}年{day.month}月{day.day}日" for day in (MARCH, YEAR, NOVEMBER)}
 
 
 class TestOptedOut:
