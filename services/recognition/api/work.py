@@ -99,7 +99,10 @@ async def list_objections(caller: Officer, found: DepsOf, request: Request, limi
 async def answer_objection(
     request: Request, objection_id: UUID, body: AnswerIn, caller: Officer, found: DepsOf
 ) -> Response:
-    """Answer an objection; one that is upheld takes back a stop that is announced, or proposed when it was made."""
+    """Answer an objection; one that is upheld takes back a stop that is announced, or proposed when it was made.
+
+    What people found stands where the objection is neither against the stop nor answered by a word on a death.
+    """
     words = body.answer
     of_death = Word(alive_on=body.alive_on, not_about_death=body.not_about_death)
     given = objecting.Answer(upheld=body.upheld, words=words, of_death=of_death)

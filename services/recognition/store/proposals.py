@@ -117,7 +117,7 @@ WHERE NOT EXISTS (
     SELECT FROM proposal p WHERE p.subject = $2 AND p.program = $3
         AND CASE WHEN $4::uuid IS NOT NULL THEN p.case_id = $4
                  WHEN $11::uuid IS NOT NULL THEN p.origin_id = $11 OR p.reason = $5 AND p.state IN ('open', 'decided')
-                 ELSE p.reason = $5 AND (p.state IN ('open', 'decided')
+                 ELSE p.reason = ANY ($14) AND (p.state IN ('open', 'decided')
                      OR p.event_on IS NOT DISTINCT FROM $7::date AND p.state <> 'withdrawn') END
 ) AND NOT EXISTS (
     SELECT FROM decision d WHERE d.subject = $2 AND d.program = $3 AND d.reason = $5
@@ -128,7 +128,11 @@ WHERE NOT EXISTS (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A proposal about to be opened; `opened_by` and `sealed_ground` where an officer does it himself."""
+    """A proposal about to be opened; `opened_by` and `sealed_ground` where an officer does it himself.
+
+    Attributes:
+        known_as: reasons, besides its own, under which the same stands where neither a case nor a request is named.
+    """
 
     subject: UUID
     program: str
@@ -141,6 +145,7 @@ class Opening:
     origin_id: UUID | None = None
     opened_by: str | None = None
     sealed_ground: bytes | None = None
+    known_as: frozenset[EndingEvent] = frozenset()
     proposal_id: UUID = field(default_factory=uuids.uuid7)
 
 
@@ -161,6 +166,7 @@ async def open_once(tx: WriteTx, opening: Opening, at: datetime) -> bool:
         opening.origin_id,
         opening.opened_by,
         opening.sealed_ground,
+        sorted({opening.reason, *opening.known_as}),
     )
     return tag.endswith("1")
 

@@ -139,6 +139,8 @@ def _made(deps: Deps, subject: UUID, program: str, about: ObjectionAbout, said: 
 async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: Caller, given: Answer) -> Objection:
     """Answer an objection and say so; one that is upheld takes an announced stop back at once, or what is proposed.
 
+    What people found falls only by one against the stop itself, or by a word on the death.
+
     Raises:
         NotFoundError: none, or about another department's program.
         ConflictError: it has its answer.
@@ -163,11 +165,9 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
     if given.of_death.alive_on is not None and not taken_back:
         detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
         raise MalformedError(detail)
-    # What was proposed over a stop in effect says nothing of that one.
-    against = None if taken_back and decided and decided.state is DecisionState.EFFECTIVE else decided
     answered = replace(
         found,
-        decision_id=against.decision_id if against else None,
+        decision_id=decided.decision_id if decided and not _stands(decided, given, taken_back=taken_back) else None,
         state=state,
         answered_by=caller.user,
         answered_at=deps.clock.now(),
@@ -176,6 +176,11 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
     await objections.answer_objection(tx, deps.vault, answered)
     await _tell(deps, tx, found, upheld=given.upheld)
     return answered
+
+
+def _stands(decided: Decided, given: Answer, *, taken_back: bool) -> bool:
+    """Whether what is upheld says nothing of a decision: what fell was proposed over it, or it is left announced."""
+    return given.upheld and decided.state is (DecisionState.EFFECTIVE if taken_back else DecisionState.NOTICE)
 
 
 async def _decision_of(tx: WriteTx, objected: Objection) -> Decided | None:
@@ -208,10 +213,16 @@ def _reaches_proposals(objected: Objection, decided: Decided | None) -> bool:
 async def _take_back(
     deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, given: Answer
 ) -> bool:
-    """Give up what is announced, or reject what was proposed before; False where the objection is against neither."""
+    """Give up what is announced, or reject what was proposed before; False where the objection is against neither.
+
+    Raises:
+        MalformedError: no word on a death that is announced, or proposed.
+    """
     if given.of_death.alive_on is None and objected.about in _SAYS_NOTHING_OF_A_STOP:
         return False
     if decided is not None and decided.state is DecisionState.NOTICE:
+        if await _says_nothing_of(tx, objected, decided, given):
+            return False
         await withdraw(deps, tx, decided.decision_id, caller, given.of_death)
         return True
     if not _reaches_proposals(objected, decided):
@@ -220,6 +231,17 @@ async def _take_back(
     for each in falls:
         await reject(deps, tx, each.proposal_id, caller, given.of_death, _UPHELD)
     return bool(falls)
+
+
+async def _says_nothing_of(tx: WriteTx, objected: Objection, decided: Decided, given: Answer) -> bool:
+    """Whether an announced stop stands: that a number was wrong says nothing of what people found.
+
+    Of a death whoever answers says whether there was one, and takes the stop back by it.
+    """
+    if objected.about in _AGAINST_A_STOP or given.of_death.alive_on is not None:
+        return False
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    return proposal is not None and proposal.under_review and proposal.reason not in ENDS_LIFE
 
 
 async def _proposals_against(tx: WriteTx, objected: Objection, given: Answer) -> list[Proposal]:

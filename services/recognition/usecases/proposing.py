@@ -1,6 +1,7 @@
 """Proposals: what may have to be stopped, found by people or in the rosters, for a named officer to decide."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -193,6 +194,8 @@ async def _propose_reported(deps: Deps, tx: WriteTx, person: ConfirmedPerson, at
             case_id=person.case_id,
         )
         if opening and not await _was_cleared(tx, opening, at):
+            # An officer may have decided a request by another event that its program names.
+            opening = replace(opening, known_as=frozenset(together(opening.reason)))
             await proposals.open_once(tx, opening, at)
 
 

@@ -284,6 +284,21 @@ async def test_a_villages_list_brings_no_death_back_that_was_found_to_be_none_be
     assert await world.rows(_HELD, who) == []
 
 
+async def test_a_list_asks_no_program_anew_whose_officers_decided_what_a_request_tells_by_another_event(world):
+    who = subject(1)
+    await world.hear(enrolled(enrolment(who), program="dibao"))
+    await request(world, who, "death", FALSE, NOW)
+    found = await proposed(world, who, "dibao")
+    deciding = decide.Deciding(grounds="户内只有其一人", reason=EndingEvent.HOUSEHOLD_EXTINCT)
+    async with world.deps.database.write() as tx:
+        await decide.decide(world.deps, tx, found, officer("dibao"), deciding)
+        decision = (await decide.confirm(world.deps, tx, found, officer("dibao", 2))).decision_id
+        await stopping.withdraw(world.deps, tx, decision, officer("dibao"), Word(not_about_death=True))
+    named = ConfirmedPerson(subject=who, kind="suspected_death", case_id=None, event_on=FALSE)
+    await world.hear(locked(named, at=on(world, date(2024, 1, 3))))
+    assert await world.rows(_HELD, who) == []
+
+
 @pytest.mark.parametrize("how", ["reject", "withdraw"])
 async def test_one_officer_who_gives_up_a_death_says_whether_there_was_one_and_hides_it_from_no_later_program(
     world, how

@@ -112,6 +112,15 @@ async def test_an_objection_about_something_else_leaves_what_people_found_to_be_
     answer = {"upheld": True, "answer": "已更正"}
     assert (await officers.post(f"/v1/objections/{made['objection_id']}:answer", body=answer)).status_code == 200
     assert await kinds(officers) == ["decide"]
+    decision = await officers.decided((await officers.proposals())[0]["proposal_id"])
+    made = (await http.post("/v1/me/objections", json={**body, "about": "data"}, headers=citizen)).json()
+    path = f"/v1/objections/{made['objection_id']}:answer"
+    assert (await officers.post(path, "officer-3", answer)).status_code == 200
+    await tell(world, SHE)
+    world.deps.clock.move(timedelta(days=31))
+    assert await kinds(officers) == ["carry_out"]
+    await officers.post(f"/v1/decisions/{decision}:carry-out")
+    assert await kinds(officers) == []
 
 
 async def test_an_objection_upheld_against_a_stop_in_effect_leads_to_its_lifting(world, officers, http, issuer):
