@@ -344,6 +344,7 @@ async def _say(tx: WriteTx, deps: Deps, each: StoredVisit) -> None:
         worker_id=visit.worker_id,
         id_card_read=visit.id_card_read,
         revision=each.withdrawn,
+        event_on=visit.event_on,
     )
     await deps.outbox.say(tx, VISIT_CONCLUDED, fact)
 

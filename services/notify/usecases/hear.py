@@ -88,7 +88,7 @@ async def hear_retraction(tx: WriteTx, deps: Deps, fact: DeathRetracted) -> None
 async def hear_visit(tx: WriteTx, deps: Deps, fact: VisitConcluded) -> None:
     """A grid member found somebody dead: he is not written to until people conclude otherwise."""
     if fact.result is VisitResult.DEAD:
-        record = rules.found_dead(fact.subject, fact.visit_id, None, "visit")
+        record = rules.found_dead(fact.subject, fact.visit_id, fact.event_on, "visit")
         await _record_dead(tx, deps, fact.subject, record, fact.visited_at)
 
 

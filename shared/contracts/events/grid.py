@@ -32,6 +32,7 @@ class VisitConcluded(Fact):
     worker_id: str
     id_card_read: bool
     revision: int = 0  # how often it had been withdrawn before
+    event_on: date | None = None  # day of the death, the admission or the move, where the result tells of one
 
 
 VISIT_CONCLUDED = FactEvent(

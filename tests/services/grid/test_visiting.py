@@ -229,6 +229,7 @@ class TestVisit:
         await self.send(town, member, visit(await task_of(town, ANNA, "suspicion"), "dead", event_on="2023-09-01"))
         cases = await town.rows("SELECT state, event_on::text AS event_on FROM cases")
         assert [(case["state"], case["event_on"]) for case in cases] == [("in_verification", "2023-09-01")]
+        assert [fact["event_on"] for fact in await town.said("grid.visit.concluded.v1")] == ["2023-09-01"]
 
     async def test_a_register_that_follows_a_visit_joins_its_case(self, town, member):
         await self.send(town, member, visit(await task_of(town, ANNA), "dead"))

@@ -179,6 +179,7 @@ class TestRecords:
             # Who was seen in the morning may have died that night; a visit that names no day is of the day it was made.
             (3, 49, ("record",), True),
             (3, 49, ("visit",), True),
+            (3, 49, ("dated visit",), False),
             (4, 73, ("record", "visit", "case"), False),
             (4, 47, ("visit",), True),
         ],
@@ -191,6 +192,7 @@ class TestRecords:
             "case": concluded(CaseConclusion.CONFIRMED, hours=48, event_on=died),
             "record": told_dead(2, 1, hours=48, event_on=died),
             "visit": visited(VisitResult.DEAD, hours=48),
+            "dated visit": visited(VisitResult.DEAD, hours=48, event_on=date(2023, 10, 1)),
         }
         said = [told_dead(1, 1), retracted(date(2023, 11, alive_on), hours=found), *(more[each] for each in later)]
         for message in (*said, *reversed(said)):
@@ -206,8 +208,9 @@ class TestRecords:
         [
             (2, 1, "record", True),
             (3, 1, "record", False),
-            # He was found dead after the day on which he was seen, and nobody knows which day it was.
+            # He was found dead after the day on which he was seen; where nobody knows which day it was, it may be later.
             (2, 1, "visit", True),
+            (2, 1, "dated visit", False),
             (2, None, "visit", True),
             (3, 1, "visit", False),
             # What registers told without a day is what the case was about.
@@ -222,6 +225,7 @@ class TestRecords:
             "record": told_dead(2, 1, hours=48, event_on=date(2023, 11, 3)),
             "undated": told_dead(2, 1, hours=48, event_on=None),
             "visit": visited(VisitResult.DEAD, hours=48),
+            "dated visit": visited(VisitResult.DEAD, hours=48, event_on=date(2023, 10, 1)),
         }
         event_on, seen_on = died and date(2023, 10, died), date(2023, 11, seen)
         found = concluded(CaseConclusion.FALSE_DEATH, hours=49, seen_on=seen_on, event_on=event_on)
@@ -283,11 +287,12 @@ def retracted(alive_on: date, *, hours: int, undated: bool = False, about: int |
     return fact_message(DEATH_RETRACTED, fact)
 
 
-def visited(result: VisitResult, *, hours: int = 0) -> Message:
+def visited(result: VisitResult, *, hours: int = 0, event_on: date | None = None) -> Message:
     at = MORNING + timedelta(hours=hours)
     fact = VisitConcluded(
         visit_id=UUID(int=5), task_id=UUID(int=6), subject=subject(1), result=result, visited_on=at.date(),
         visited_at=at, division="341602001001", worker_id="w1", id_card_read=False,
+        event_on=event_on,
     )  # fmt: skip
     return fact_message(VISIT_CONCLUDED, fact)
 
