@@ -4,10 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
+from services.grid.domain.tasks import FINAL_RESULTS
 from shared.contracts.vocabulary import CaseConclusion, CaseParty, SuspicionKind, VisitResult
 
 DEADLINE_WORKING_DAYS = 10
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class CaseState(StrEnum):
@@ -199,18 +202,42 @@ def visits_of_this_round(steps: Sequence[Step]) -> list[Step]:
 
     A second look is of other eyes than those that were known to have been there, and nobody counts who withdrew.
     """
+    visits, barred = _this_round(steps)
+    return sorted((step for step in visits if step.actor not in barred), key=lambda step: step.happened_at)
+
+
+def lost_knock(steps: Sequence[Step]) -> bool:
+    """Whether those alone found an end at the door in this round who stay out of the case.
+
+    What somebody met there opened a case of no knock, so that none can be lost.
+    """
+    visits, barred = _this_round(steps)
+    ends = [step for step in visits if step.outcome in FINAL_RESULTS]
+    told = next((step for step in steps if step.action is CaseAction.DETECT), None)
+    at_the_door = told is not None and told.role == "grid_worker"
+    return bool(ends) and not at_the_door and all(step.actor in barred for step in ends)
+
+
+def _this_round(steps: Sequence[Step]) -> tuple[list[Step], set[str]]:
     sent = max((place for place, step in enumerate(steps) if step.action is CaseAction.SECOND_VISIT), default=None)
     barred = actors(steps, CaseAction.RECUSAL)
     visits = [step for step in steps if step.action is CaseAction.VISIT]
     if sent is not None:
         barred |= actors(steps[:sent], CaseAction.VISIT)
         visits = [step for step in visits if step.happened_at >= steps[sent].happened_at]
-    return sorted((step for step in visits if step.actor not in barred), key=lambda step: step.happened_at)
+    return visits, barred
 
 
-def shows(visit: Step, finding: Finding) -> bool:
-    """Whether what was met at the door carries a finding by itself; otherwise a paper has to."""
-    return visit.outcome in _SHOWN_BY[finding]
+def shows(kind: SuspicionKind, finding: Finding, visit: Step, event_on: date | None) -> bool:
+    """Whether what was met at the door carries a finding by itself; otherwise a paper has to.
+
+    Who was seen before the day in doubt is not cleared by it, be it that a phone told it late.
+    """
+    if visit.outcome not in _SHOWN_BY[finding]:
+        return False
+    if event_on is None or finding not in _CLEARING[kind]:
+        return True
+    return visit.happened_at.astimezone(_SHANGHAI).date() >= event_on
 
 
 def confirms(kind: SuspicionKind, finding: Finding) -> bool:
@@ -251,10 +278,13 @@ def doubts_papers(
 
 
 def still_rests(kind: SuspicionKind, found: Step, steps: Sequence[Step], event_on: date | None, today: date) -> bool:
-    """Whether a finding has left what it needs: visits withdrawn since, or of who stays out of it, carry it no more."""
+    """Whether a finding has left what it needs: visits withdrawn since, or of who stays out of it, carry it no more.
+
+    Nor do those that never showed it.
+    """
     finding, barred = Finding(found.outcome or ""), actors(steps, CaseAction.RECUSAL)
     visits = [step for step in steps if step.action is CaseAction.VISIT and step.actor not in barred]
-    counted = {each.reference for step in visits for each in step.basis}
+    counted = {each.reference for step in visits if shows(kind, finding, step, event_on) for each in step.basis}
     fallen = {each.reference for each in found.basis if each.kind == VISIT} - counted
     if not fallen:
         return True

@@ -10,7 +10,7 @@ from services.grid.domain.tasks import FINAL_RESULTS, SIGHTINGS
 from shared.contracts.vocabulary import SuspicionKind, VisitResult
 
 SKEW = timedelta(minutes=10)
-"""How far ahead a phone's clock may run."""
+"""How far a phone's clock may be wrong."""
 OLDEST = timedelta(days=60)
 """A phone that was offline for longer has lost the occasion: the member must go again."""
 EARLIEST_EVENT = date(1950, 1, 1)

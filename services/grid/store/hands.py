@@ -23,7 +23,8 @@ def _passing_on(update: str) -> str:
 
 
 _RETURN = _passing_on(
-    "UPDATE tasks t SET state = 'returned', rung = 'member', worker_id = $2, deadline_on = $3, changed_at = $4, "
+    "UPDATE tasks t SET state = CASE WHEN $2::text IS NULL THEN 'created' ELSE 'returned' END, rung = 'member', "
+    "worker_id = $2, deadline_on = CASE WHEN $2 IS NULL THEN least(t.deadline_on, $3) ELSE $3 END, changed_at = $4, "
     "not_by = CASE WHEN $5 = ANY(not_by) THEN not_by ELSE not_by || $5::text END "
     "WHERE t.task_id = $1 AND t.state <> 'closed'"
 )
@@ -112,9 +113,12 @@ async def hand_over(tx: WriteTx, moves: pl.DataFrame, now: datetime) -> None:
 
 
 async def give_back(
-    tx: WriteTx, task_id: UUID, worker_id: str, *, not_by: str, deadline_on: date, now: datetime
+    tx: WriteTx, task_id: UUID, worker_id: str | None, *, not_by: str, deadline_on: date, now: datetime
 ) -> None:
-    """A reviewed task goes back to the door, in other hands, and begins its way up anew; who was there stays away."""
+    """A reviewed task goes back to the door, in other hands, and begins its way up anew; who was there stays away.
+
+    Where nobody else is there it is in nobody's hands.
+    """
     await tx.run(_RETURN, task_id, worker_id, deadline_on, now, not_by)
 
 

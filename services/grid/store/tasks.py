@@ -127,13 +127,17 @@ async def open_for_cases(
     tx: WriteTx, case_ids: Sequence[UUID], *, priority: int, deadline_on: date, now: datetime,
     not_by: Iterable[str] = (),
 ) -> None:  # fmt: skip
-    """A knock for each of these cases, merged with one already asked for about the person."""
+    """A knock for each of these cases, merged with one already asked for about the person.
+
+    It is in nobody's hands where who has the case may not do it.
+    """
     await tx.run(
         """
         INSERT INTO tasks (task_id, subject, reason, state, deadline_on, priority, division, grid_code, worker_id,
             programs, opened_by, created_at, changed_at, not_by)
-        SELECT DISTINCT ON (c.subject) uuidv7(), c.subject, 'suspicion', 'dispatched', $2, $3, c.division,
-            c.grid_code, c.worker_id, 1, c.case_id::text, $4, $4, $5
+        SELECT DISTINCT ON (c.subject) uuidv7(), c.subject, 'suspicion',
+            CASE WHEN c.worker_id = ANY($5) THEN 'created' ELSE 'dispatched' END, $2, $3, c.division,
+            c.grid_code, CASE WHEN c.worker_id <> ALL($5) THEN c.worker_id END, 1, c.case_id::text, $4, $4, $5
         FROM cases c WHERE c.case_id = ANY($1) AND c.worker_id IS NOT NULL ORDER BY c.subject, c.case_id
         ON CONFLICT (subject, reason) WHERE state <> 'closed' DO NOTHING
         """,

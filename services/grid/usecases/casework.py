@@ -137,7 +137,7 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         BasisMissingError: neither a visit that shows it nor a paper, no paper where a benefit may end on it, or no
             second visit after an inconclusive look.
         DoesNotFollowError: a benefit may end on it and its day is missing, or papers alone clear the person and tell
-            of no day since it is said to have happened.
+            of no day since it is said to have happened. A visit before that day clears nobody either.
     """
     case, steps = await _take(tx, case_id, view)
     steps, who = await _under_one_name(tx, deps, caller, steps)
@@ -146,14 +146,14 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
     if not visits and case.rounds > 1:
         detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."
         raise BasisMissingError(detail)
-    proofs = [visit for visit in visits if shows(visit, Finding(opinion.outcome))]
+    finding, event_on = Finding(opinion.outcome), max(filter(None, (case.event_on, opinion.event_on)), default=None)
+    proofs = [visit for visit in visits if shows(case.kind, finding, visit, event_on)]
     basis = (*opinion.basis, *(each for visit in proofs for each in visit.basis))
     _check(case, opinion, basis)
     if not proofs:
-        papers, today = opinion.basis, deps.clock.today()
-        _allow(doubts_papers(case.kind, Finding(opinion.outcome), papers, case.event_on, today))
+        _allow(doubts_papers(case.kind, finding, opinion.basis, event_on, deps.clock.today()))
     step = await _step(tx, deps, case, CaseAction.FIND, caller, replace(opinion, basis=basis))
-    other = another_matter(case.kind, Finding(opinion.outcome))
+    other = another_matter(case.kind, finding)
     if other is not None:
         await feed_finding(tx, deps, case, other, step)
     changed = replace(case, state=state, event_on=opinion.event_on or case.event_on, changed_at=deps.clock.now())
@@ -319,7 +319,8 @@ async def _look_again(
         tx,
         [case.case_id],
         priority=SUSPICION,
-        deadline_on=after_working_days(today, policy.working_days[0]),
+        # Where nobody else is there the town hears of it soon.
+        deadline_on=after_working_days(today, policy.working_days[0]) if other else today,
         now=now,
         not_by=sorted(been),
     )

@@ -4,12 +4,23 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from services.grid.domain.cases import EARLIER_SIGHTING, VISIT, Basis, CaseAction, Step, actors, asks_for_knock
+from services.grid.domain.cases import (
+    EARLIER_SIGHTING,
+    VISIT,
+    Basis,
+    CaseAction,
+    CaseState,
+    Step,
+    actors,
+    asks_for_knock,
+    lost_knock,
+)
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskState
 from services.grid.store import cases, hands, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
+from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.db import ReadTx, WriteTx
@@ -52,9 +63,26 @@ async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> 
 
 
 async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) -> None:
-    """The knocks for open cases of these people leave whom they bar by the days that are in doubt now."""
-    found = await cases.open_cases_of(tx, subjects)
-    await send_other_eyes(tx, deps, [each.case_id for each in found if asks_for_knock(each.state)])
+    """The knocks for open cases of these people leave whom they bar by the days that are in doubt now.
+
+    Where only such people have knocked, somebody else knocks again.
+    """
+    found = [each for each in await cases.open_cases_of(tx, subjects) if asks_for_knock(each.state)]
+    if not found:
+        return
+    await send_other_eyes(tx, deps, [each.case_id for each in found])
+    known = await tasks.tasks_of(tx, {each.subject for each in found})
+    waiting = {each.subject for each in known if _is_knock(each)}
+    for each in found:
+        met = each.state is CaseState.IN_VERIFICATION and each.subject not in waiting
+        if met and lost_knock(await steps_known(tx, each)):
+            case = await cases.find_case(tx, each.case_id)
+            assert case is not None
+            await knock_again(tx, deps, case)
+
+
+def _is_knock(task: Task) -> bool:
+    return task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED
 
 
 async def knock_again(tx: WriteTx, deps: Deps, case: Case) -> Case:
@@ -76,7 +104,7 @@ async def send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not
     now, today = deps.clock.now(), deps.clock.today()
     other = await cases.another_worker(tx, case.grid_code or "", not_these)
     for task in await tasks.tasks_of(tx, [case.subject]):
-        if task.reason is TaskReason.SUSPICION and task.state is not TaskState.CLOSED:
+        if _is_knock(task):
             await hands.bar(tx, task.task_id, user, other if task.worker_id == user else None, today=today, now=now)
     if case.worker_id != user or other is None:
         return case

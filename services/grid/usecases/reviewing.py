@@ -57,8 +57,8 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
         today = deps.clock.today()
         was_there = visit.visit.worker_id
         other = await cases.another_worker(tx, task.grid_code or "", [*task.not_by, was_there])
-        deadline = after_working_days(today, deps.policies.on(today).working_days[0])
-        await hands.give_back(tx, task.task_id, other or was_there, not_by=was_there, deadline_on=deadline, now=now)
+        deadline = after_working_days(today, deps.policies.on(today).working_days[0]) if other else today
+        await hands.give_back(tx, task.task_id, other, not_by=was_there, deadline_on=deadline, now=now)
     return decided
 
 

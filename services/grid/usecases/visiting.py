@@ -10,7 +10,7 @@ from uuid import UUID
 from services.grid.domain.doubts import ABOUT_PROMPT, Prompt, place_flags, prompt_flags, prompt_for
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome, TaskState, act_of, follow
 from services.grid.domain.views import View
-from services.grid.domain.visits import Visit, VisitStatus, closing_visit, shortcomings
+from services.grid.domain.visits import SKEW, Visit, VisitStatus, closing_visit, shortcomings
 from services.grid.store import hands, locks, reopening, tasks
 from services.grid.store import visits as store
 from services.grid.store.roll import places_of
@@ -19,6 +19,7 @@ from services.grid.store.visits import StoredVisit
 from services.grid.usecases.asking import SECOND_LOOK
 from services.grid.usecases.casefeeding import FAMILY, feed_cases
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.keeping import follow_addresses
 from services.grid.usecases.opening import say_opened
 from shared.contracts.events import VISIT_CONCLUDED, VISIT_WITHDRAWN, VisitConcluded, VisitWithdrawn
@@ -198,6 +199,9 @@ def _stored(deps: Deps, report: Report, task: Task, *, sent_by: str) -> StoredVi
     if not _may_report(report.view, task):
         # It happened while he was in charge, or he says so: his leader knows.
         found.append("not_in_charge_now")
+    if report.visit.visited_at < task.created_at - SKEW:
+        # Its prompt is known with the task only.
+        found.append("before_task")
     assert task.division is not None
     return StoredVisit(
         visit=report.visit,
@@ -263,6 +267,7 @@ async def take_effect(
             changes.append(change)
     await tasks.save_changes(tx, changes, deps.clock.now())
     await feed_cases(tx, deps, fresh)
+    await look_with_others(tx, deps, subjects)
     for each in fresh:
         if each.visit.final and each.status is VisitStatus.CONCLUDED:
             await _say(tx, deps, each)

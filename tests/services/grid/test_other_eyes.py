@@ -120,6 +120,14 @@ class TestReturned:
         await told(village, village.member(first), task_id=(await task(village, "suspicion"))["task_id"])
         assert (await task(village, "unmatched"))["state"] == "returned"
 
+    async def test_where_everybody_there_has_been_the_town_hears_soon(self, town):
+        await town.import_grids(roll_csv(VILLAGE, groups=1))
+        await town.hear(enrolled(ANNA), due(ANNA))
+        for duty in ("member", "leader", "assistant"):
+            await self.odd(town, await town.holder_of(FIRST, duty))
+        back = await task(town, "unmatched")
+        assert (back["state"], back["worker_id"], back["deadline_on"]) == ("created", None, town.clock.today())
+
     async def test_it_begins_its_way_up_anew(self, village):
         village.clock.move(timedelta(days=20))
         await go_round(village.deps)
@@ -170,6 +178,33 @@ class TestCase:
         look = await task(village, "suspicion")
         assert (look["worker_id"] != who, look["not_by"]) == (True, [who])
 
+    async def test_a_phone_that_tells_late_what_he_saw_before_it_clears_nobody(self, village):
+        who = village.member(await village.member_of(FIRST))
+        early = visit((await task(village, "unmatched"))["task_id"])
+        village.clock.move(timedelta(days=5))
+        await village.hear(suspected(ANNA, event_on=NOW.date() + timedelta(days=3)))
+        await village.ask("POST", "/v1/visits", headers=who, json=early)
+        for status in (409, 200):
+            assert (await step(village, "finding", village.village(), finding="alive")).status_code == status
+            if status == 409:
+                await told(village, who, task_id=(await task(village, "suspicion"))["task_id"])
+
+    @pytest.mark.parametrize("order", [("unmatched", "suspicion"), ("suspicion", "unmatched")])
+    async def test_who_tells_late_what_he_saw_leaves_the_knock_to_another(self, village, order):
+        who = await village.member_of(FIRST)
+        early = visit((await task(village, "unmatched"))["task_id"])
+        village.clock.move(timedelta(days=5))
+        await village.hear(suspected(ANNA))
+        knock = visit((await task(village, "suspicion"))["task_id"], at=village.clock.now())
+        reports = {"unmatched": early, "suspicion": knock}
+        for each in order:
+            await village.ask("POST", "/v1/visits", headers=village.member(who), json=reports[each])
+        look = await task(village, "suspicion")
+        assert (look["worker_id"] != who, look["not_by"]) == (True, [who])
+        assert (await step(village, "finding", village.village(), finding="alive")).json()["code"] == "basis_missing"
+        await told(village, village.member(look["worker_id"]), task_id=look["task_id"])
+        assert (await step(village, "finding", village.village(), finding="alive")).status_code == 200
+
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)
         look = await task(village, "suspicion")
@@ -213,14 +248,18 @@ class TestCase:
         answer = await step(village, "finding", village.village(), **FOUND_DEAD)
         assert answer.json()["code"] == "basis_missing"
 
-    async def test_where_nobody_is_left_to_knock_the_town_hears_soon(self, town):
+    @pytest.mark.parametrize("duties", [("leader", "assistant", "member"), ("leader", "assistant")])
+    async def test_where_nobody_is_left_to_knock_the_town_hears_soon(self, town, duties):
         await town.import_grids(roll_csv(VILLAGE, groups=1))
         await town.hear(enrolled(ANNA), suspected(ANNA))
-        for duty in ("leader", "assistant", "member"):
+        for duty in duties:
             answer = await step(town, "recusal", town.leader(await town.holder_of(FIRST, duty)), note="堂兄")
             assert answer.status_code == 200
+        today = town.clock.today()
+        if "member" not in duties:
+            await self.inconclusive(town)
         look = await task(town, "suspicion")
-        assert (look["state"], look["worker_id"], look["deadline_on"]) == ("created", None, town.clock.today())
+        assert (look["state"], look["worker_id"], look["deadline_on"]) == ("created", None, today)
 
     async def test_an_import_hands_nothing_to_a_leader_who_withdrew(self, village):
         await village.hear(suspected(ANNA))

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from shared.kit.bus import Message
 from tests.services.grid.test_visiting import ANNA, BERT, task_of
 from tests.services.grid.town import (
     NEIGHBOUR,
@@ -28,8 +29,15 @@ from tests.services.grid.town import (
 async def member(town: Town) -> str:
     """The member of the first grid, with two people to visit."""
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
-    await town.hear(enrolled(ANNA, BERT), due(ANNA, BERT))
+    await hear_before(town, enrolled(ANNA, BERT), due(ANNA, BERT))
     return await town.member_of(VILLAGE + "001")
+
+
+async def hear_before(town: Town, *messages: Message) -> None:
+    """What was asked before the visits of these days."""
+    town.clock.move(-timedelta(days=4))
+    await town.hear(*messages)
+    town.clock.move(timedelta(days=4))
 
 
 class TestSync:
@@ -80,7 +88,7 @@ class TestSync:
     async def test_what_counted_until_an_earlier_report_came_stands_by_its_leaders_word_alone(
         self, town, member, verdict, state, stands
     ):
-        await town.hear(suspected(ANNA))
+        await hear_before(town, suspected(ANNA))
         task = await task_of(town, ANNA)
         late, early = visit(task, at=NOW - timedelta(hours=1)), visit(task, at=NOW - timedelta(days=1))
         del early["place"]
@@ -118,7 +126,7 @@ class TestSync:
             for place, name in enumerate(("calm", "wild"), start=1)
         }
         for each in worlds.values():
-            await town.hear(enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
+            await hear_before(town, enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
         script = [script_of(dice, number) for number in range(people) for _ in range(dice.randint(0, 4))]
         calm, wild = [await reports(town, worlds[name], script, mark) for mark, name in enumerate(("calm", "wild"))]
         await post(town, member, [calm])
@@ -133,7 +141,7 @@ class TestSync:
             for place, name in enumerate(("calm", "wild"), start=1)
         }
         for each in worlds.values():
-            await town.hear(enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
+            await hear_before(town, enrolled(*each), due(*each), *(suspected(person) for person in each[:6]))
         script = [script_of(dice, number) for number in range(people)]
         calm, wild = [await reports(town, worlds[name], script, mark) for mark, name in enumerate(("calm", "wild"))]
         await post(town, member, [calm])

@@ -177,6 +177,7 @@ class TestReview:
             ({"id_card_read": False, "prompt_id": None}, ["no_prompt", "no_proof"]),
             ({"prompt_id": None}, ["no_prompt"]),  # a card somebody else may have handed over
             ({"place": None}, ["no_place"]),
+            ({"at": NOW - timedelta(hours=1)}, ["before_task"]),  # the prompt was not known then
             ({"result": "seen_by_video", "prompt_id": None, "photo": True}, ["no_prompt"]),  # of an empty room
             ({"result": "seen_by_video", "prompt_answered": False}, ["prompt_not_answered", "no_proof"]),
         ],
@@ -197,17 +198,18 @@ class TestReview:
         task = (await anna(town))["task_id"]
         assert isinstance(task, UUID)
         shown = [prompt_of(town.deps, task, sightings).prompt_id for sightings in range(2)]
-        wrong = visit(task, prompt_id=(shown[0] + 1) % 800, at=NOW - timedelta(hours=2))
+        town.clock.move(timedelta(hours=2))
+        wrong = visit(task, prompt_id=(shown[0] + 1) % 800)
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=wrong)
         assert receipt.json()["notes"] == ["in_review"]
         listed = (await town.ask("GET", "/v1/worklist", headers=town.member(member))).json()["items"][0]
         assert listed["tasks"][0]["prompt"]["prompt_id"] == shown[1]
         before = shown[0] if shown[0] != shown[1] else (shown[1] + 1) % 800  # one of 800 is drawn again
-        old = visit(task, prompt_id=before, at=NOW - timedelta(hours=1))
+        old = visit(task, prompt_id=before, at=NOW + timedelta(hours=1))
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=old)
         assert receipt.json()["notes"] == ["in_review"]
         right = prompt_of(town.deps, task, 2).prompt_id
-        good = visit(task, prompt_id=right)
+        good = visit(task, prompt_id=right, at=NOW + timedelta(hours=2))
         receipt = await town.ask("POST", "/v1/visits", headers=town.member(member), json=good)
         assert receipt.json()["task_state"] == "closed"
 

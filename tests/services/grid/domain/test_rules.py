@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.grid.domain import holders, roll
-from services.grid.domain.cases import Basis, CaseAction, Finding, Step, bars, doubts, doubts_papers, is_second_look
+from services.grid.domain.cases import (
+    Basis,
+    CaseAction,
+    Finding,
+    Step,
+    bars,
+    doubts,
+    doubts_papers,
+    is_second_look,
+    shows,
+    still_rests,
+)
 from services.grid.domain.priority import SUSPICION, visit_priority
 from services.grid.domain.views import View, office_view
 from services.grid.domain.visits import Form, Informant, Visit, closing_visit, shortcomings
@@ -282,6 +293,24 @@ class TestConclusion:
     def test_papers_alone_clear_somebody_by_a_day_on_which_he_lived(self, kind, finding, days, doubt):
         papers = [Basis(kind="bill", reference="b", day=TODAY + timedelta(day) if day else None) for day in days]
         assert doubts_papers(kind, finding, papers, TODAY - timedelta(days=10), TODAY) == doubt
+
+    @pytest.mark.parametrize(
+        ("finding", "result", "hours", "carries"),
+        [
+            (Finding.ALIVE, VisitResult.SEEN_ALIVE, 10, True),  # at midnight
+            (Finding.ALIVE, VisitResult.SEEN_ALIVE, 11, False),
+            (Finding.DEAD, VisitResult.DEAD, 11, True),
+        ],
+    )
+    def test_who_was_seen_before_the_day_in_doubt_is_not_cleared_by_it(self, finding, result, hours, carries):
+        told: dict[str, Any] = {
+            "happened_at": NOW - timedelta(hours=hours),
+            "basis": (Basis(kind="visit", reference="v"),),
+        }
+        visit = replace(step(CaseAction.VISIT, "member"), outcome=result, **told)
+        found = replace(step(CaseAction.FIND, "head"), outcome=finding, **told)
+        assert shows(SuspicionKind.DEATH, finding, visit, TODAY) is carries
+        assert still_rests(SuspicionKind.DEATH, found, [visit, found], TODAY, TODAY) is carries
 
     def test_a_register_that_tells_a_death_of_the_living_is_corrected(self):
         said = {
