@@ -73,8 +73,7 @@ class JudgedRoster:
         leaving: row_no, number, day, `ended_on`, whether it lies `ahead`, and where they are said `division`, `county`
             and `started_on`, of each row that says that an enrolment has ended, or only when it will; one that goes on
             in another row, of this part or another one, has not.
-        named: numbers of those whose row is faulty, or says of them only when they will leave, but tells who they are:
-            nobody may be thought gone for a slip.
+        named: numbers of those whose row is faulty but tells who they are: nobody may be thought gone for a slip.
         rivals: number and household_no of those who are listed beside the payee of their household.
     """
 
@@ -165,7 +164,7 @@ def judge_roster(
         .then(pl.lit("wrong_code"))
     )
     table = table.with_columns(reason.alias("reason"))
-    named = table.filter(fault.is_null() & (pl.col("reason").is_not_null() | _TO_COME))["number"]
+    named = table.filter(fault.is_null() & pl.col("reason").is_not_null())["number"]
     table, codes = _first_of_each(table, seen.codes)
     households = seen.households
     if by_household:

@@ -185,7 +185,8 @@ WITH merged AS (
 _ENDS = """
 program = $1 AND ended_on IS NULL AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = e.subject)
-AND ($2 OR EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject)
+AND ($2 AND NOT EXISTS (SELECT FROM left_in i WHERE i.subject = e.subject AND i.ahead)
+OR EXISTS (SELECT FROM leaving l WHERE l.subject = e.subject)
 OR ($3 AND EXISTS (SELECT FROM staged s WHERE s.household = e.household)))"""
 """Which enrolments the staged roster ends. Whoever a faulty row names stays, whatever another row of his says."""
 _END = f"""

@@ -85,7 +85,8 @@ RETURNING e.subject, e.amount_fen, e.division, e.group_no, e.household, e.sex, e
 _OVER = f"""
 DELETE FROM second_place p WHERE p.program = $1 AND (
     NOT EXISTS (SELECT FROM elsewhere x WHERE x.subject = p.subject AND x.division = p.division)
-        AND ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject) OR {_LEFT.format("p")})
+        AND ($2 AND NOT EXISTS (SELECT FROM named n WHERE n.subject = p.subject)
+            AND NOT EXISTS (SELECT FROM left_in i WHERE i.subject = p.subject AND i.ahead) OR {_LEFT.format("p")})
     OR NOT EXISTS (SELECT FROM enrolment e WHERE e.subject = p.subject AND e.program = $1 AND e.ended_on IS NULL
         AND {_APART.format("p", "e")}))
 RETURNING p.subject, 'ended' AS change, p.division, p.amount_fen, p.started_on
@@ -112,8 +113,8 @@ WHERE p.subject = x.subject AND p.program = $1 AND p.division = x.division AND p
 _TO_COME = "(SELECT subject, county, division, max(ended_on) AS on_day FROM left_in WHERE ahead GROUP BY 1, 2, 3)"
 _WILL_END = f"""
 UPDATE enrolment e SET ends_on = i.on_day FROM {_TO_COME} i
-WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL AND ($2 OR {_NOT_HIS} IS NOT TRUE)
-    AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject)
+WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
+    AND ({_NOT_HIS} IS NOT TRUE OR $2 AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject))
 """  # noqa: S608  (our own text)
 _SECOND_WILL_END = f"""
 UPDATE second_place p SET ends_on = i.on_day FROM {_TO_COME} i

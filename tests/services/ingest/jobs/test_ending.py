@@ -46,10 +46,15 @@ async def test_a_list_of_stops_of_the_next_month_is_nothing_to_look_at_twice(tow
     assert await days_on(town, 30) == 25
 
 
-@pytest.mark.parametrize(("ends", "left"), [(VILLAGE, OTHER), (OTHER, VILLAGE)], ids=["first", "second"])
-async def test_when_one_of_two_listings_comes_to_its_end_the_other_is_the_enrolment(town, ends, left):
-    await town.enrol(at(OTHER), mode="delta")
-    await town.enrol(at(ends, ended="2023-12"), mode="delta")
+@pytest.mark.parametrize(
+    ("deltas", "left"),
+    [([at(OTHER), at(VILLAGE, ended="2023-12")], OTHER), ([at(OTHER), at(OTHER, ended="2023-12")], VILLAGE),
+     ([roster([0, 0], 村居代码=[OTHER, VILLAGE], 待遇金额=["99", ""], 停止享受年月=["", "2023-12"])], OTHER)],
+    ids=["first", "second", "of one who will move"],
+)  # fmt: skip
+async def test_when_one_of_two_listings_comes_to_its_end_the_other_is_the_enrolment(town, deltas, left):
+    for columns in deltas:
+        await town.enrol(columns, mode="delta")
     assert (await enrolled_at(town), await told(town)) == (VILLAGE, [("new", OTHER)])
     assert await days_on(town, 30) == 0
     assert (await enrolled_at(town), await told(town)) == (left, [("new", OTHER), ("ended", OTHER)])
