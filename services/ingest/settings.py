@@ -47,6 +47,9 @@ class IngestSettings(SubjectKeySettings, VaultSettings):
     ingest_max_ratio: Annotated[int, Field(ge=10)] = Field(default=200, description="unpacked : packed, against bombs")
     ingest_max_columns: Annotated[int, Field(ge=1)] = 200
     ingest_max_line_bytes: Annotated[int, Field(ge=1_000)] = 65_536
+    ingest_max_cell_bytes: Annotated[int, Field(ge=100)] = Field(
+        default=4096, description="of Parquet; cells of text are within the bound of its lines"
+    )
     ingest_max_sheet_bytes: Annotated[int, Field(ge=1)] = Field(
         default=400 * _MIB, description="unpacked XLSX, and what its cells take"
     )

@@ -63,6 +63,7 @@ class IngestDeps:
             ratio=said.ingest_max_ratio,
             columns=said.ingest_max_columns,
             line_bytes=said.ingest_max_line_bytes,
+            cell_bytes=said.ingest_max_cell_bytes,
             sheet_bytes=said.ingest_max_sheet_bytes,
             chunk_rows=said.ingest_chunk_rows,
         )

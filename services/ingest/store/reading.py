@@ -2,16 +2,12 @@
 
 import csv
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from os import SEEK_END
 from pathlib import Path
-from typing import BinaryIO
 
 import fastexcel
-import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
@@ -19,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.ingest.domain.catalogue import UNEVEN
+from services.ingest.store import lines
 from services.ingest.store.problems import MissingColumnsError, UnreadableFileError
 from services.ingest.store.unpacking import ZIP, Limits, Text, as_utf8, check_quotes, room, unpacked
 from services.ingest.store.workbook import check_workbook
@@ -26,9 +23,7 @@ from shared.kit.clock import SHANGHAI
 
 _SAMPLE = 1 << 18
 _SAMPLE_LINES = 100
-_WINDOW = 1 << 18
 _CELLS = 65_536  # rows of Parquet opened at once
-_LONGEST_CELL = 4096
 _DELIMITERS = ",;\t|"
 _KEY = r'[{,]\s*"(?:[^"\\]|\\.)*"\s*:'
 _NOTHING = r"(?:[ \x{FEFF}]|\\u0020|\\ufeff)*"
@@ -123,11 +118,11 @@ def _csv(text: Text, sample: str, match: Match, limits: Limits) -> Iterator[pl.D
 def _rows(
     text: Text, headers: Sequence[str], chosen: Mapping[str, str], delimiter: str, limits: Limits
 ) -> Iterator[pl.DataFrame]:
-    """Rows below the first line, some megabytes at once, and which of them have more or fewer cells than it."""
+    """Rows below the first line, some megabytes at once, and which have more or fewer cells than it."""
     names = [f"c{place}" for place in range(len(headers))]
     # Of two columns with one header the first.
     places = {headers.index(header): name for header, name in chosen.items()}
-    for block in _blocks(text, limits, end=_end_of_rows(text.path, delimiter)):
+    for block in lines.blocks(text, limits, end=lines.end_of_rows(text.path, delimiter)):
         frame = pl.read_csv(
             block,
             has_header=False,
@@ -140,69 +135,12 @@ def _rows(
             extra_columns="ignore",
             raise_if_empty=False,
         )
-        uneven = _cells_of(block, delimiter, quoted=text.quoted) != len(headers)
-        if len(uneven) != len(frame):
+        cells, ends = lines.cells_of(block, delimiter, quoted=text.quoted)
+        if len(cells) != len(frame):
             raise _damaged()
         wanted = frame.select(pl.col(f"c{place}").alias(name) for place, name in places.items())
-        yield wanted.with_columns(pl.Series(UNEVEN, uneven))
-
-
-def _end_of_rows(path: Path, delimiter: str) -> int:
-    """Where the last line ends in which anything stands: what a spreadsheet leaves behind it is no row."""
-    nothing = f"{delimiter} \t\r\n".encode()
-    with path.open("rb") as opened:
-        at = opened.seek(0, SEEK_END)
-        while at:
-            start = max(0, at - _WINDOW)
-            opened.seek(start)
-            if left := opened.read(at - start).rstrip(nothing):
-                opened.seek(start + len(left))
-                opened.readline()
-                return opened.tell()
-            at = start
-    return 0
-
-
-def _blocks(text: Text, limits: Limits, *, heads: int = 1, end: int = sys.maxsize) -> Iterator[bytes]:
-    """Whole rows below the heads, up to where the last one ends; in a text without quotation marks a line is a row."""
-    with text.path.open("rb") as opened:
-        for _ in range(heads):
-            while not opened.readline().strip(b"\xef\xbb\xbf \t\r\n"):
-                pass
-        while block := opened.read(max(0, min(limits.block_bytes, end - opened.tell()))):
-            block += b"" if block.endswith(b"\n") else opened.readline()
-            yield block + _closing(opened, block.count(b'"')) if text.quoted else block
-
-
-def _closing(opened: BinaryIO, marks: int) -> bytes:
-    """The lines up to the one that closes a cell, after so many quotation marks."""
-    lines = []
-    while marks % 2 and (line := opened.readline()):
-        lines.append(line)
-        marks += line.count(b'"')
-    return b"".join(lines)
-
-
-def _cells_of(block: bytes, delimiter: str, *, quoted: bool) -> np.ndarray:
-    """Number of cells of each row."""
-    data = np.frombuffer(block, dtype=np.uint8)
-    before, inside, found = 0, np.uint8(0), []
-    # In windows that stay in the processor's cache.
-    for start in range(0, len(data), _WINDOW):
-        some = data[start : start + _WINDOW]
-        ends, between = some == ord("\n"), some == ord(delimiter)
-        if quoted:
-            outside = np.cumsum(some == ord('"'), dtype=np.uint8) + inside
-            outside %= 2
-            inside = outside[-1]
-            ends &= outside == 0
-            between &= outside == 0
-        at = np.flatnonzero(between)
-        found.append(np.searchsorted(at, np.flatnonzero(ends)) + before)
-        before += len(at)
-    if data[-1] != ord("\n"):
-        found.append(np.array([before]))
-    return np.diff(np.concatenate(found), prepend=0) + 1
+        said = lines.saying(block, wanted, ends, delimiter)
+        yield wanted.with_columns(pl.Series(UNEVEN, cells != len(headers))).filter(said)
 
 
 def _ndjson(text: Text, sample: str, match: Match, limits: Limits, headers: Collection[str]) -> Iterator[pl.DataFrame]:
@@ -228,7 +166,7 @@ def _ndjson(text: Text, sample: str, match: Match, limits: Limits, headers: Coll
 
 def _records(text: Text, limits: Limits) -> Iterator[bytes]:
     # Within a record a line end is written as two other characters: a line is a record, whatever stands in quotes.
-    for block in _blocks(replace(text, quoted=False), limits, heads=0):
+    for block in lines.blocks(replace(text, quoted=False), limits, heads=0):
         if records := block.lstrip(b"\xef\xbb\xbf \t\r\n"):
             yield records
 
@@ -331,7 +269,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def _cells(file: pq.ParquetFile, chosen: Mapping[str, str], limits: Limits) -> Iterator[pl.DataFrame]:
     for batch in file.iter_batches(batch_size=min(limits.chunk_rows, _CELLS), columns=list(chosen)):
-        longest = sum(_longest_cell(column) for column in batch.columns)
+        longest = sum(_longest_cell(column, limits.cell_bytes) for column in batch.columns)
         columns = dict(zip(batch.schema.names, map(_in_utc, batch.columns), strict=True))
         for part in pl.DataFrame(columns).iter_slices(max(1, limits.chunk_bytes // max(longest, 1))):
             yield part.select(_text(part[header]).alias(name) for header, name in chosen.items())
@@ -350,7 +288,7 @@ def _text(column: pl.Series) -> pl.Series:
     return column.cast(pl.String)
 
 
-def _longest_cell(column: pa.Array) -> int:
+def _longest_cell(column: pa.Array, most: int) -> int:
     """Bytes of the longest text of a column; 0 where it holds none.
 
     Raises:
@@ -358,8 +296,8 @@ def _longest_cell(column: pa.Array) -> int:
     """
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     longest = pc.max(pc.binary_length(values)).as_py() or 0 if any(fits(values.type) for fits in _TEXTS) else 0
-    if longest > _LONGEST_CELL:
-        detail = f"A cell is longer than {_LONGEST_CELL} bytes; this is not a table of records."
+    if longest > most:
+        detail = f"A cell is longer than {most} bytes; this is not a table of records."
         raise UnreadableFileError(detail)
     return int(longest)
 

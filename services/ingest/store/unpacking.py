@@ -39,6 +39,7 @@ class Limits:
     """How much is read at most, against bombs and accidents; and how much at once.
 
     Attributes:
+        cell_bytes: of Parquet.
         chunk_rows: rows of a chunk.
         chunk_bytes: of a chunk of fewer rows with long cells.
         block_bytes: text parsed at once.
@@ -50,6 +51,7 @@ class Limits:
     line_bytes: int
     sheet_bytes: int
     chunk_rows: int
+    cell_bytes: int = 4096
     block_bytes: int = 1 << 23
     chunk_bytes: int = 1 << 27
 

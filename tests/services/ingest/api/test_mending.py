@@ -17,14 +17,20 @@ BAD = IDS[3][:-1] + ("0" if IDS[3][-1] != "0" else "1")
 TABLE = pharmacy([IDS[0], BAD, IDS[1], "=1+1", IDS[35]]) | {"药店": ["甲", "@乙", "丙", "丁", ""]}
 
 
+def spaced(columns: dict[str, list[str]]) -> bytes:
+    """With lines of nothing between the others."""
+    return csv_of(columns).replace(b"\n", b"\n\n ,,\n")
+
+
 def test_every_reason_has_its_sentence():
     assert set(VERDICTS[OUT_OF_WINDOW + 1 :]) <= set(REASONS)
 
 
-@pytest.mark.parametrize("form", [csv_of, xlsx_of, ndjson_of, parquet_of])
+@pytest.mark.parametrize("form", [csv_of, spaced, xlsx_of, ndjson_of, parquet_of])
 @pytest.mark.parametrize("packing", ["plain", "zip"])
 async def test_rows_come_back_as_they_were_sent_with_the_reason(town, form, packing):
     said = (await town.send(PACKINGS[packing](form(TABLE)))).json()
+    assert (said["rows"], said["accepted"]) == (5, 2)
     answer = await town.get(f"/v1/batches/{said['batch_id']}/quarantine/file", "ingest.upload")
     assert answer.status_code == 200
     frame = pl.read_csv(answer.content, infer_schema=False).fill_null("")
