@@ -206,7 +206,9 @@ def _read(found: Deps, said: Proposal) -> ProposalOut:
 def _lifted(lifted: Lifted) -> LiftedOut:
     return LiftedOut(
         decision=DecisionOut.model_validate(lifted.decided),
+        owed_from=lifted.owed_from,
         paid_again_from=lifted.paid_again_from,
         arrears_fen=lifted.arrears_fen,
+        withheld_fen=lifted.withheld_fen,
         also=list(lifted.also),
     )

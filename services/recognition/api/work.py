@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -20,6 +21,9 @@ from services.recognition.api.deps import (
 )
 from services.recognition.api.once import ONCE, Answered, once_by, with_words
 from services.recognition.api.route import LoggedRoute
+from services.recognition.domain.arrears import lifted_by
+from services.recognition.domain.owed import owed_words
+from services.recognition.domain.programs import EndingEvent
 from services.recognition.schemas.work import (
     AnswerIn,
     HistoryOut,
@@ -31,8 +35,11 @@ from services.recognition.schemas.work import (
 )
 from services.recognition.store import divisions, lookups, objections, worklist
 from services.recognition.usecases import histories, objecting, waiting
+from services.recognition.usecases.decide import CHANGES
+from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.histories import UnknownPersonError
 from services.recognition.usecases.living import Word
+from services.recognition.usecases.owing import rule_of
 from shared.contracts.vocabulary import IN_OWN_WORDS
 from shared.kit.auth import allow
 from shared.kit.db import WriteTx
@@ -49,8 +56,8 @@ _NEXT = {
     "carry_out": "告知期已满，可以执行",
     "not_told": "告知期已满但送达渠道不足，请补充送达",
     "withdraw": "停发理由已不成立，请撤回拟停发决定",
-    "reinstate": "停发理由不成立，请恢复发放并补发",
-    "resume": "停发原因已消除，请恢复发放并按规定补发",
+    "reinstate": "停发理由不成立或已消除，请恢复发放",
+    "resume": "停发原因已消除，请恢复发放",
     "answer_objection": "在期限前答复异议",
     "answer_review": "在期限前答复复核申请",
     "listed_twice": "名册中同一人在两处领取，请核实两处情况后登记处理结果",
@@ -76,8 +83,20 @@ async def list_work(request: Request, caller: Officer, found: DepsOf, limit: Lim
         rows = await worklist.list_waiting(tx, seen, user=caller.user, limit=limit)
         counts = await worklist.count_waiting(tx, seen)
         await lookups.log_looks(tx, who, [(row["program"], row["subject"]) for row in rows])
-    items = [WaitingOut(**{name: row[name] for name in _SHOWN}, next_step=_NEXT[row["kind"]]) for row in rows]
+    items = [WaitingOut(**{name: row[name] for name in _SHOWN}, next_step=_next_step(found, row)) for row in rows]
     return WorkOut(items=items, counts=counts)
+
+
+def _next_step(found: Deps, row: asyncpg.Record) -> str:
+    """What to do; of a stop to be lifted also what is owed from when, by the reason it is lifted for."""
+    said, program = _NEXT[row["kind"]], row["program"]
+    if row["kind"] not in {"reinstate", "resume"}:
+        return said
+    today, reason = found.clock.today(), EndingEvent(row["reason"])
+    if found.programs[program].in_force(today).effect_of(reason) in CHANGES:
+        return said  # nothing was stopped, so nothing is owed
+    fitting = sorted(lifted_by(reason, ended=False))
+    return f"{said}：{owed_words({each: rule_of(found, program, each, today) for each in fitting})}"
 
 
 _SHOWN = ("kind", "id", "subject", "program", "reason", "since", "due_on")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.recognition.domain.dues import Amount, amount_on
-from services.recognition.domain.months import first_of_month, month_number, month_start, months_between, next_month
+from services.recognition.domain.dues import Amount, Span, amount_on
+from services.recognition.domain.months import first_of_month, months_between, next_month
 from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 
 DEFAULT_RULES: dict[SuspensionReason, ArrearsRule] = {
@@ -39,6 +39,8 @@ _LIFTS: Mapping[EndingEvent, frozenset[SuspensionReason]] = {
     EndingEvent.OVERDUE: _NOT_SO | {SuspensionReason.OVERDUE},
     EndingEvent.OWN_REQUEST: frozenset({SuspensionReason.OWN_REQUEST}),
 }
+WERE_DUE = frozenset({ArrearsRule.ALL, ArrearsRule.ALL_WITH_INCREASES})
+"""Rules by which every month of a stop was due after all."""
 _NOT_DUE = frozenset({ArrearsRule.NONE, ArrearsRule.REFUND})
 _BRINGS_BACK = (
     _FALSE
@@ -97,49 +99,51 @@ class Pause:
     Attributes:
         suspended_from: first month that was not paid.
         paid_again_from: first month that is paid again in the ordinary run.
+        passed_on: day on which its reason ended: of the release, the return, the pass.
         requested_on: day the person asked to be paid again, where that counts.
     """
 
     reason: SuspensionReason
     suspended_from: date
     paid_again_from: date
+    passed_on: date | None = None
     requested_on: date | None = None
+
+    def owed_from(self, rule: ArrearsRule) -> date:
+        """First month that was due after all; where none was, the one that is paid again.
+
+        Who served a term, or was employed, is paid nothing for that time; but from the month after it on, or after he
+        asked for his benefit where that was later, only the stop had not been lifted yet.
+        """
+        start: date | None = self.suspended_from
+        if rule is ArrearsRule.FROM_REQUEST:
+            start = self.requested_on and first_of_month(self.requested_on)
+        elif rule in _NOT_DUE:
+            start = self.passed_on and next_month(max(self.passed_on, self.requested_on or self.passed_on))
+        return min(max(start or self.paid_again_from, self.suspended_from), self.paid_again_from)
 
 
 def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
-    """First month of the ordinary run again: a false death at once, everything else from the next month."""
+    """First month that is due again: with a false death at once, with everything else the next month."""
     return first_of_month(passed_on) if reason is SuspensionReason.FALSE_DEATH else next_month(passed_on)
 
 
-def paid_again_from(reason: SuspensionReason, rule: ArrearsRule, passed_on: date, lifted_on: date) -> date:
-    """First month of the ordinary run again: until an officer lifts the stop, every run is told to stop.
-
-    What is owed of the months of a stop is therefore owed with the month of that day, whenever the person passed: its
-    run may have been told before, and one that comes later pays nothing twice.
-    """
-    return resumes_from(reason, passed_on) if rule in _NOT_DUE else next_month(lifted_on)
-
-
-def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount]) -> int:
+def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount], gaps: Sequence[Span] = ()) -> int:
     """What is paid back, in fen; never negative.
 
     Args:
         pause: the suspension.
         rule: of the program for the reason.
-        amounts: monthly amounts by the month they began, at least one. Without "increases" the amount at the time of
-            the suspension counts for every month.
+        amounts: monthly amounts by the month they began, at least one.
+        gaps: months that something else forbids.
     """
-    if rule in _NOT_DUE:
-        return 0
-    start = pause.suspended_from
-    if rule is ArrearsRule.FROM_REQUEST:
-        if pause.requested_on is None:
-            return 0
-        start = max(start, first_of_month(pause.requested_on))
-    months = months_between(start, pause.paid_again_from) - 1
-    if months <= 0:
-        return 0
+    owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from, gaps=tuple(gaps))
+    return owed_fen(owed, rule, amounts, pause.suspended_from)
+
+
+def owed_fen(owed: Span, rule: ArrearsRule, amounts: Sequence[Amount], suspended_from: date) -> int:
+    """What the months owed make; without "increases" each as much as the first one that was not paid."""
+    months = owed.months_of(owed.first, months_between(owed.first, owed.end or owed.first))
     if rule is ArrearsRule.ALL_WITH_INCREASES:
-        first = month_number(start)
-        return sum(amount_on(amounts, month_start(first + each)) for each in range(months))
-    return amount_on(amounts, pause.suspended_from) * months
+        return sum(amount_on(amounts, month) for month in months)
+    return amount_on(amounts, suspended_from) * len(months)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.recognition.domain.months import month_number
+from services.recognition.domain.months import month_number, month_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,28 @@ def most_between(amounts: Sequence[Amount], first: date, last: date) -> int:
     return max(amount_on(amounts, first), *(each.fen for each in amounts if first < each.from_on <= last), 0)
 
 
-def months_within(period_on: date, months: int, first: date, end: date | None = None) -> int:
-    """How many months of a paying period lie from `first` to before `end`; without an end, all from `first` on."""
-    start = month_number(period_on)
-    last = start + months if end is None else min(start + months, month_number(end))
-    return max(0, last - max(start, month_number(first)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Months from one on.
+
+    Attributes:
+        end: first month that is none of them any more; None without one.
+        gaps: months in between that are none of them.
+    """
+
+    first: date
+    end: date | None = None
+    gaps: tuple["Span", ...] = ()
+
+    def has(self, month: date) -> bool:
+        """Whether a month, named by its first day, is one of them."""
+        within = self.first <= month and (self.end is None or month < self.end)
+        return within and not any(gap.has(month) for gap in self.gaps)
+
+    def months_of(self, period_on: date, months: int) -> list[date]:
+        """Which months of a paying period are of them."""
+        start = month_number(period_on)
+        return [month for month in map(month_start, range(start, start + months)) if self.has(month)]
 
 
 def not_due(paid: Sequence[int], monthly_fen: int, months: int, stopped: int) -> list[int]:

@@ -2,14 +2,14 @@
 
 import asyncio
 
-from services.recognition.usecases import gathering, recovering
+from services.recognition.usecases import gathering, owing, recovering
 from services.recognition.usecases.deps import Deps
 
 _MONEY_SECONDS = 30.0
 
 
 class MoneyLoop:
-    """Gathers what a program confirms as paid after a stop, and tells of instalments before they are due."""
+    """Gathers what was paid after a stop, pays back what had to wait, and tells of instalments before they are due."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -24,8 +24,9 @@ class MoneyLoop:
     async def step(self) -> bool:
         """One round; False when everything paid late is gathered and every instalment ahead is told of."""
         async with self._deps.database.write() as tx:
+            paid = await owing.pay_withheld(self._deps, tx)
             gathered = await gathering.gather_late(self._deps, tx)
-            return bool(gathered + await recovering.tell_coming(self._deps, tx))
+            return bool(paid + gathered + await recovering.tell_coming(self._deps, tx))
 
     async def working(self) -> int:
         """Decisions after which something paid is not gathered yet."""

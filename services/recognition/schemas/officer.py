@@ -129,9 +129,15 @@ class DecisionOut(BaseModel):
 
 
 class LiftedOut(BaseModel):
-    """A lifted stop and what it pays back; `also` names decisions on other benefits that fell with a false death."""
+    """A lifted stop and what it pays back: `arrears_fen`, of months from `owed_from` to before `paid_again_from`.
+
+    `withheld_fen` is what it pays back besides as soon as officers have given up what else people have found and would
+    stop the benefit. `also` names decisions on other benefits that fell with a false death.
+    """
 
     decision: DecisionOut
+    owed_from: date
     paid_again_from: date
     arrears_fen: int
+    withheld_fen: int
     also: list[UUID]

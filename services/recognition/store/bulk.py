@@ -85,7 +85,7 @@ SELECT string_agg(
 """  # noqa: S608  (words of our own)
 
 # The end of a benefit takes nothing from a suspension beneath it: of both, the one that began first stops a month. What
-# a lift pays back, up to the month in which the ordinary runs begin again, no run pays too.
+# a lift has settled, up to the month in which the ordinary runs begin again, no run pays: what was due is paid back.
 _STOPPED = """, stopped AS MATERIALIZED (
     SELECT DISTINCT ON (subject) subject, decision_id, stops_from FROM decision d
     WHERE program = $1 AND state = 'effective' AND effect IN ('suspend', 'terminate'){within}
@@ -100,7 +100,7 @@ _STOPPED = """, stopped AS MATERIALIZED (
         SELECT subject, GREATEST(suspended_from, $4::date) AS from_on,
                LEAST(paid_again_from, ($4::date + make_interval(months => $8))::date) AS until_on
         FROM arrears d
-        WHERE program = $1 AND arrears_fen > 0 AND rule NOT IN ('none', 'refund') AND paid_again_from > $4::date
+        WHERE program = $1 AND paid_again_from > GREATEST(suspended_from, $4::date)
             AND suspended_from < ($4::date + make_interval(months => $8))::date{within}
     ) d GROUP BY subject
 )

@@ -281,35 +281,6 @@ async def begin_anew(tx: WriteTx, subjects: Sequence[UUID], program: str, at: da
     await tx.run(_BEGIN_ANEW, list(subjects), program, at, sorted(ENDS_LIFE))
 
 
-async def add_arrears(  # noqa: PLR0913  (a calculation has this many parts)
-    tx: WriteTx,
-    decided: Decided,
-    *,
-    reason: str,
-    rule: str,
-    suspended_from: date,
-    paid_again_from: date,
-    arrears_fen: int,
-    by: str,
-    at: datetime,
-) -> None:
-    """Keep what a lifted stop pays back."""
-    await tx.run(
-        "INSERT INTO arrears (decision_id, subject, program, reason, rule, suspended_from, paid_again_from, "
-        "arrears_fen, lifted_by, lifted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        decided.decision_id,
-        decided.subject,
-        decided.program,
-        reason,
-        rule,
-        suspended_from,
-        paid_again_from,
-        arrears_fen,
-        by,
-        at,
-    )
-
-
 _AMOUNTS = """
 SELECT from_on, fen FROM enrolment_amount WHERE subject = $1 AND program = $2
 UNION ALL

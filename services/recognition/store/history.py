@@ -24,8 +24,9 @@ _PARTS = {
         "FROM decision WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY decision_id"
     ),
     "arrears": (
-        "SELECT decision_id, program, reason, rule, suspended_from, paid_again_from, arrears_fen, lifted_by, lifted_at "
-        "FROM arrears WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY lifted_at"
+        "SELECT decision_id, program, reason, rule, suspended_from, passed_on, owed_from, paid_again_from, "
+        "arrears_fen, withheld_fen, lifted_by, lifted_at FROM arrears "
+        "WHERE subject = $1 AND ($2::text[] IS NULL OR program = ANY ($2)) ORDER BY lifted_at"
     ),
     "second_places": (
         "SELECT place_id, program, division, amount_fen, started_on, listed, opened_at, outcome, refunded_fen, "

@@ -129,8 +129,26 @@ _ENDED = """
     CROSS JOIN LATERAL (SELECT
         CASE d.state WHEN 'lifted' THEN COALESCE(a.paid_again_from, date_trunc('month', e.started_on)::date) END
             AS until,
-        CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.lifted_at END AS after) x
+        COALESCE(a.owed_from, CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.suspended_from END, a.paid_again_from,
+                 date_trunc('month', e.started_on)::date) AS owed_from,
+        a.lifted_at) x
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a stop has ended; nothing of it where it is in effect.
+
+    Attributes:
+        until: first month due again.
+        owed_from: first month that its lifting has paid back; as `until` where none was.
+        lifted_at: when it was lifted; None where a roster listed the person anew.
+    """
+
+    until: date | None
+    owed_from: date | None
+    lifted_at: datetime | None
+
 
 # Nearly everybody stopped within a quarter or a year was paid its other months, as advised: that is left out here, by
 # the amount of its first month. What an increase within the period leaves is worked out, and found to be nothing.
@@ -140,11 +158,11 @@ CROSS JOIN LATERAL (SELECT COALESCE(($2::int[])[array_position($1::text[], d.pro
 WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND EXISTS (
     SELECT FROM payment p
     CROSS JOIN LATERAL (SELECT p.month AS first, (p.month + make_interval(months => r.months))::date AS last) y
+    CROSS JOIN LATERAL (SELECT CASE WHEN p.recorded_at <= x.lifted_at THEN x.owed_from ELSE x.until END AS until) z
     CROSS JOIN LATERAL (SELECT r.months - (12 * date_part('year', s.span) + date_part('month', s.span)) AS due
-                        FROM (SELECT age(LEAST(y.last, x.until), GREATEST(y.first, d.stops_from))) AS s (span)) m
+                        FROM (SELECT age(LEAST(y.last, z.until), GREATEST(y.first, d.stops_from))) AS s (span)) m
     WHERE p.subject = d.subject AND p.program = d.program AND y.last > d.stops_from
-        AND (d.state = 'effective'
-             OR d.stops_from < x.until AND p.month < x.until AND (x.after IS NULL OR p.recorded_at > x.after))
+        AND (d.state = 'effective' OR d.stops_from < z.until AND p.month < z.until)
         AND NOT EXISTS (
             SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
             WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
@@ -169,13 +187,10 @@ async def list_late(tx: ReadTx, periods: Mapping[str, int]) -> list[UUID]:
     return [row["decision_id"] for row in await tx.fetch(_LATE, list(periods), list(periods.values()))]
 
 
-async def find_end(tx: ReadTx, decision_id: UUID) -> tuple[date | None, datetime | None]:
-    """When a stop has ended: the first month due again, and since when what is confirmed was paid twice.
-
-    None for the first where it is in effect; for the second where no month of it was due.
-    """
-    rows = await tx.fetch(f"SELECT x.until, x.after FROM decision d {_ENDED} WHERE d.decision_id = $1", decision_id)  # noqa: S608
-    return rows[0]["until"], rows[0]["after"]
+async def find_end(tx: ReadTx, decision_id: UUID) -> End:
+    """How a stop has ended."""
+    sql = f"SELECT x.until, x.owed_from, x.lifted_at FROM decision d {_ENDED} WHERE d.decision_id = $1"  # noqa: S608
+    return End(**(await tx.fetch(sql, decision_id))[0])
 
 
 async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:

@@ -1,7 +1,6 @@
 """Overpayments opened from what programs confirm as paid for months that were not due."""
 
 from dataclasses import replace
-from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -9,7 +8,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.dues import months_within, most_between, not_due
+from services.recognition.domain.dues import Span, most_between, not_due
 from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import period_months
 from services.recognition.store import decisions, overpayments
@@ -60,27 +59,42 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
 
 
 async def _lines(deps: Deps, tx: ReadTx, decided: Decided) -> list[dict[str, Any]]:
-    """What no overpayment holds yet of payments for months of the stop."""
-    until, after = await overpayments.find_end(tx, decided.decision_id)
-    parts = await list_not_due(deps, tx, decided, decided.stops_from, until)
-    free = [each for each in parts if each["amount_fen"] > 0 and not each["claimed_fen"]]
-    return [each for each in free if after is None or each["recorded_at"] > after]
+    """What no overpayment holds yet of payments for months of the stop.
+
+    What a lift has paid back was set off against what had been confirmed until then.
+    """
+    end = await overpayments.find_end(tx, decided.decision_id)
+    stop = Span(first=decided.stops_from, end=end.until)
+    parts = await list_not_due(deps, tx, decided, stop)
+    if end.lifted_at:
+        before = await list_not_due(deps, tx, decided, replace(stop, end=end.owed_from))
+        parts = [each for each in parts if each["recorded_at"] > end.lifted_at]
+        parts += [each for each in before if each["recorded_at"] <= end.lifted_at]
+    return [each for each in parts if each["amount_fen"] > 0 and not each["claimed_fen"]]
 
 
-async def list_not_due(deps: Deps, tx: ReadTx, decided: Decided, first: date, end: date | None) -> list[dict[str, Any]]:
+async def list_not_due(deps: Deps, tx: ReadTx, decided: Decided, stop: Span) -> list[dict[str, Any]]:
     """Payments for periods that reach these months of a benefit, each with what of it the other months do not make."""
     subject, program = decided.subject, decided.program
     months = period_months(deps.programs[program].paid)
-    rows = await overpayments.list_paid(tx, subject, program, first=first, end=end, months=months)
+    rows = await overpayments.list_paid(tx, subject, program, first=stop.first, end=stop.end, months=months)
     amounts = await decisions.list_amounts(tx, subject, program) if rows else []
     found = []
     for month, some in groupby(rows, key=itemgetter("month")):
         period = list(some)
         monthly = most_between(amounts, month, max(row["paid_on"] for row in period))
         kept = [row["amount_fen"] - row["claimed_fen"] for row in period]
-        parts = not_due(kept, monthly, months, months_within(month, months, first, end))
+        parts = not_due(kept, monthly, months, len(stop.months_of(month, months)))
         found += [{**row, "amount_fen": part} for row, part in zip(period, parts, strict=True)]
     return found
+
+
+async def reaches(deps: Deps, tx: WriteTx, decided: Decided, owed: Span) -> bool:
+    """Whether the overpayment that a decision led to claims anything of periods with months that were due after all."""
+    known = await overpayments.find_of_decision(tx, decided.decision_id)
+    months = period_months(deps.programs[decided.program].paid)
+    lines = await overpayments.list_lines(tx, known.overpayment_id) if known else []
+    return any(owed.months_of(line["month"], months) for line in lines)
 
 
 async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:

@@ -7,27 +7,24 @@ from uuid import UUID
 
 from services.recognition.domain.arrears import (
     ANSWERS,
-    DEFAULT_RULES,
     GOES_ON,
     Pause,
-    arrears_fen,
     lifted_by,
-    paid_again_from,
     resumes_from,
 )
 from services.recognition.domain.certificates import Certificate, certificate_id
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.feed import EventKind
-from services.recognition.domain.overpayments import net_arrears
+from services.recognition.domain.months import next_month
 from services.recognition.domain.programs import (
     ENDS_LIFE,
-    ArrearsRule,
     Effect,
     SuspensionReason,
 )
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, clearings, decisions, requests
-from services.recognition.store.decisions import Decided, Enrolment, Proposal
+from services.recognition.store.arrears import Arrears
+from services.recognition.store.decisions import Decided, Enrolment
 from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
     CHANGES,
@@ -40,11 +37,10 @@ from services.recognition.usecases.decide import (
 )
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
-from services.recognition.usecases.gathering import list_not_due, open_overpayment
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.recovering import cancel_overpayment
+from services.recognition.usecases.owing import owe, telling
 from services.recognition.usecases.reviews import end_review, note_over
 from services.recognition.usecases.sightings import keep_sighting
 from services.recognition.usecases.stopping import give_up, state_changed
@@ -56,20 +52,12 @@ from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, MalformedError
 
 _OFFICER_RULE = "officer@1"
-_WERE_DUE = frozenset({ArrearsRule.ALL, ArrearsRule.ALL_WITH_INCREASES})
-_PAID_BACK = _WERE_DUE | {ArrearsRule.FROM_REQUEST}
 
 
 class WrongReasonError(ConflictError):
     """A stop ends for what ends its own reason: another one would pay back what is not owed."""
 
     code = "wrong_reason"
-
-
-class HeldForDeadError(ConflictError):
-    """People have found that the person died before months that would be paid back."""
-
-    code = "held_for_dead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +74,16 @@ class Lifted:
     """What a lifted stop pays back.
 
     Attributes:
+        owed_from: first month of it.
+        withheld_fen: what is paid back besides, unless something else that people have found is carried out.
         also: other decisions on the person that fell with it, where a death was false.
     """
 
     decided: Decided
+    owed_from: date
     paid_again_from: date
     arrears_fen: int
+    withheld_fen: int
     also: tuple[UUID, ...] = ()
 
 
@@ -106,7 +98,6 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         ConflictError: it is not in effect.
         WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false, the
             person has returned, or takes his request back.
-        HeldForDeadError: it would pay back months from which on an end for his death is announced, or proposed.
         MalformedError: a day that has not come yet, or one before the supposed death on which the person lived.
     """
     decided = await get_decision(tx, decision_id, caller)
@@ -117,18 +108,14 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
     if why.reason is SuspensionReason.FALSE_DEATH:
         # Before anything is told of it: who lives hears it himself, and not his family.
         await _retract_death(deps, tx, decided, why.passed_on)
+    # Before what waits is proposed: nobody is stopped anew for what is over.
+    over = await note_over(deps, tx, decided, why.reason, why.passed_on)
     lifted = await _lift_one(deps, tx, decided, caller, why)
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:
         also = await _make_amends(deps, tx, decided, caller, why)
-    over = await note_over(deps, tx, decided, why.reason, why.passed_on)
     await end_review(deps, tx, decided.subject, decided.proposal_id, given_up=not over)
-    return Lifted(
-        decided=await get_decision(tx, decision_id, caller),
-        paid_again_from=lifted.paid_again_from,
-        arrears_fen=lifted.arrears_fen,
-        also=also,
-    )
+    return replace(lifted, decided=await get_decision(tx, decision_id, caller), also=also)
 
 
 async def _asked_back(tx: WriteTx, decided: Decided, why: Lift) -> Lift:
@@ -160,12 +147,7 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     if enrolment.decision_id != decided.decision_id:
         detail = "Another decision stops this benefit by now: lift that one."
         raise ConflictError(detail)
-    if _rule(deps, decided.program, why.reason, deps.clock.today()) is ArrearsRule.FROM_REQUEST:
-        # What was confirmed until now was paid once too often by what is paid back; the stop will not hold it any more.
-        await open_overpayment(deps, tx, decided)
     ended = enrolment.status is Status.TERMINATED
-    if not ended:
-        await _refuse_dead(deps, tx, decided, why)
     beneath = await decisions.list_beneath(tx, decided) if ended else []
     answers = ANSWERS.get(why.reason, {})
     left = [each for each in beneath if each.reason not in answers]
@@ -177,44 +159,28 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
     pause = Pause(
         reason=why.reason,
         suspended_from=decided.stops_from,
-        paid_again_from=_paid_again_from(deps, decided, why),
+        # Until today every run was told to stop, and one that comes later pays nothing twice.
+        paid_again_from=next_month(deps.clock.today()),
+        passed_on=why.passed_on,
         requested_on=why.requested_on,
     )
-    owed = await _arrears(deps, tx, decided, pause, caller)
-    for each in beneath:
-        own = _own_part(each, answers[each.reason], decided)
-        owed += await _arrears(deps, tx, each, own, caller)
+    owed = [await owe(deps, tx, decided, pause, caller)]
+    owed += [await owe(deps, tx, each, _own_part(each, answers[each.reason], decided), caller) for each in beneath]
+    lifted = _lifted(decided, pause.paid_again_from, owed)
     fact = await state_changed(deps, tx, decided, GOES_ON[why.reason], pause.paid_again_from)
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
-    await _tell(deps, tx, decided, why.reason, owed)
-    return Lifted(decided=decided, paid_again_from=pause.paid_again_from, arrears_fen=owed)
+    await _tell(deps, tx, decided, why.reason, lifted.arrears_fen)
+    return lifted
 
 
-async def _refuse_dead(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> None:
-    """Pay nothing back to whom people hold for dead: what a lift has paid, no end carried out later claims back."""
-    rule = _rule(deps, decided.program, why.reason, deps.clock.today())
-    if rule not in _PAID_BACK or why.reason is SuspensionReason.FALSE_DEATH:
-        return
-    standing = await decisions.list_standing(tx, decided.subject, sorted(ENDS_LIFE))
-    waiting = await decisions.list_waiting(tx, decided.subject, decided.program)
-    ends: list[Decided | Proposal] = [
-        *(each for each in standing if each.program == decided.program and each.state is DecisionState.NOTICE),
-        *(each for each in waiting if each.reason in ENDS_LIFE and each.under_review),
-    ]
-    firsts = [each.stops_from for each in ends if each.effect is Effect.TERMINATE]
-    again = _paid_again_from(deps, decided, why)
-    if any(first is None or first < again for first in firsts):
-        detail = "An end for the person's death is announced or proposed: carry it out, or give it up, before this."
-        raise HeldForDeadError(detail)
-
-
-def _paid_again_from(deps: Deps, decided: Decided, why: Lift) -> date:
-    today = deps.clock.today()
-    return paid_again_from(why.reason, _rule(deps, decided.program, why.reason, today), why.passed_on, today)
-
-
-def _rule(deps: Deps, program: str, reason: SuspensionReason, day: date) -> ArrearsRule:
-    return deps.programs[program].in_force(day).arrears.get(reason, DEFAULT_RULES[reason])
+def _lifted(decided: Decided, again: date, owed: Sequence[Arrears]) -> Lifted:
+    return Lifted(
+        decided=decided,
+        owed_from=min(each.owed_from for each in owed),
+        paid_again_from=again,
+        arrears_fen=sum(each.arrears_fen for each in owed),
+        withheld_fen=sum(each.withheld_fen for each in owed),
+    )
 
 
 def _own_part(beneath: Decided, reason: SuspensionReason, ended: Decided) -> Pause:
@@ -241,62 +207,30 @@ async def _suspend_again(  # noqa: PLR0913  (two decisions meet here)
     await decisions.set_enrolment_status(tx, earlier.subject, earlier.program, status, earlier.decision_id)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
     pause = Pause(reason=reason, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from)
-    owed = await _arrears(deps, tx, decided, pause, caller)
+    owed = await owe(deps, tx, decided, pause, caller)
     fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
     await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
-    await give_notice(deps, tx, _telling(decided, NoticeKind.OTHER_STANDS, reason))
-    telling = _telling(earlier, NoticeKind.SUSPENDED, reason)
-    await give_notice(deps, tx, replace(telling, reason=earlier.reason))
-    if owed:
-        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, reason, owed))
-    return Lifted(decided=decided, paid_again_from=earlier.stops_from, arrears_fen=owed)
+    await give_notice(deps, tx, telling(decided, NoticeKind.OTHER_STANDS, reason))
+    await give_notice(deps, tx, replace(telling(earlier, NoticeKind.SUSPENDED, reason), reason=earlier.reason))
+    if owed.arrears_fen:
+        await give_notice(deps, tx, telling(decided, NoticeKind.ARREARS, reason, owed.arrears_fen))
+    return _lifted(decided, earlier.stops_from, [owed])
 
 
 async def _undo(deps: Deps, tx: WriteTx, decided: Decided, why: Lift) -> Lifted:
     """Take back what changed an amount or a payee: nothing was stopped, so nothing is resumed or owed from here."""
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
     if decided.effect in CHANGES:
-        await give_notice(deps, tx, _telling(decided, NoticeKind.WITHDRAWN, why.reason))
+        await give_notice(deps, tx, telling(decided, NoticeKind.WITHDRAWN, why.reason))
         await tell_changed(deps, tx, decided, GOES_ON[why.reason])
-    return Lifted(decided=decided, paid_again_from=resumes_from(why.reason, why.passed_on), arrears_fen=0)
-
-
-async def _arrears(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: Caller) -> int:
-    rule = _rule(deps, decided.program, pause.reason, pause.paid_again_from)
-    owed = arrears_fen(pause, rule, await decisions.list_amounts(tx, decided.subject, decided.program))
-    if rule in _WERE_DUE:
-        recovered = await cancel_overpayment(deps, tx, decided.decision_id, GOES_ON[pause.reason])
-        paid = await list_not_due(deps, tx, decided, pause.suspended_from, pause.paid_again_from)
-        owed = net_arrears(owed, [each["amount_fen"] for each in paid], recovered)
-    await decisions.add_arrears(
-        tx,
-        decided,
-        reason=pause.reason,
-        rule=rule,
-        suspended_from=pause.suspended_from,
-        paid_again_from=pause.paid_again_from,
-        arrears_fen=owed,
-        by=caller.user,
-        at=deps.clock.now(),
-    )
-    return owed
+    again = resumes_from(why.reason, why.passed_on)
+    return Lifted(decided=decided, owed_from=again, paid_again_from=again, arrears_fen=0, withheld_fen=0)
 
 
 async def _tell(deps: Deps, tx: WriteTx, decided: Decided, reason: SuspensionReason, owed: int) -> None:
-    await give_notice(deps, tx, _telling(decided, NoticeKind.RESUMED, reason))
+    await give_notice(deps, tx, telling(decided, NoticeKind.RESUMED, reason))
     if owed:
-        await give_notice(deps, tx, _telling(decided, NoticeKind.ARREARS, reason, owed))
-
-
-def _telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amount_fen: int | None = None) -> Telling:
-    return Telling(
-        subject=decided.subject,
-        kind=kind,
-        programs=(decided.program,),
-        reason=GOES_ON[reason],
-        amount_fen=amount_fen,
-        decision_id=decided.decision_id,
-    )
+        await give_notice(deps, tx, telling(decided, NoticeKind.ARREARS, reason, owed))
 
 
 async def _make_amends(deps: Deps, tx: WriteTx, first: Decided, caller: Caller, why: Lift) -> tuple[UUID, ...]:

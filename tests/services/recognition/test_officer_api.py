@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from services.recognition.jobs import MoneyLoop
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, NOTICE_GIVEN
 from tests.services.recognition.rights import facts, pay, stop_verified, tell
 from tests.services.recognition.world import NOW, WHY, assessed, assessment, concluded, enrolled, enrolment, subject
@@ -220,11 +221,12 @@ async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, offi
 @pytest.mark.parametrize(
     ("found", "reason", "requested_on", "arrears"),
     [
-        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 0),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 2 * 20_000),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", "2024-05-02", 20_000),
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 10 * 20_000),
         (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 20_000 * 2 + 22_000 + 24_000),
         (stop_verified(SHE), "own_request", None, 0),
-        (stop_verified(SHE), "own_request", "2024-05-20", 2 * 20_000),
+        (stop_verified(SHE), "own_request", "2024-05-20", 20_000),  # and May, which was paid on
     ],
 )
 async def test_the_reason_decides_what_is_paid_back(world, http, officer, found, reason, requested_on, arrears):  # noqa: PLR0917
@@ -233,14 +235,15 @@ async def test_the_reason_decides_what_is_paid_back(world, http, officer, found,
     world.deps.clock.move(timedelta(days=183))
     for days, fen in ((183, 22_000), (213, 24_000)):  # in May and in June
         await world.hear(enrolled(enrolment(SHE, amount_fen=fen), received_at=NOW + timedelta(days=days)))
-    if requested_on:  # paid on all the same, and not gathered yet
+    asked_back = reason == "own_request" and requested_on is not None
+    if asked_back:  # paid on all the same, and gathered
         await pay(world, SHE, [date(2024, 5, 1)])
+        await MoneyLoop(world.deps).step()
     body = {"reason": reason, "passed_on": "2024-04-20", "requested_on": requested_on}  # and every run until June stops
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
-    again = "2024-05-01" if reason == "imprisonment" else "2024-07-01"
-    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == (again, arrears)
+    assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-07-01", arrears)
     owed = (await http.get("/v1/overpayments", headers=officer())).json()["items"]
-    assert [each["due_fen"] for each in owed] == [20_000] * bool(requested_on)
+    assert [each["state"] for each in owed] == ["cancelled"] * asked_back
     assert await status(world) == "active"
 
 

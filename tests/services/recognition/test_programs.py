@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from services.recognition.domain.answers import View, answer
-from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, lifted_by, resumes_from
+from services.recognition.domain.arrears import DEFAULT_RULES, Pause, arrears_fen, lifted_by, resumes_from
+from services.recognition.domain.dues import Amount
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.months import valid_until
 from services.recognition.domain.programs import Effect, EndingEvent, Family

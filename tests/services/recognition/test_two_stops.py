@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from services.recognition.domain.programs import EndingEvent
+from services.recognition.jobs import MoneyLoop
 from services.recognition.store import lookups
-from tests.services.recognition.rights import GROUNDS, Officers, stop_verified, tell
+from shared.contracts.events.recognition import NOTICE_GIVEN
+from tests.services.recognition.rights import GROUNDS, Officers, facts, stop_verified, tell
 from tests.services.recognition.test_owed import carry_out, lift, proposal
 from tests.services.recognition.world import (
     DIVISION,
@@ -62,10 +64,13 @@ async def test_nothing_is_paid_back_to_whom_people_hold_for_dead(world, officers
         path = f"/v1/decisions/{await officers.decided(death)}:withdraw"
     world.deps.clock.move(timedelta(days=150))  # missing from March, dead in August
     back = world.deps.clock.today().isoformat()
-    answer = await lift(officers, first, "missing_returned", back)
-    assert (answer.status_code, answer.json()["code"]) == (409, "held_for_dead")
+    lifted = (await lift(officers, first, "missing_returned", back)).json()
+    assert (lifted["owed_from"], lifted["arrears_fen"], lifted["withheld_fen"]) == ("2024-03-01", 0, 2 * 20_000)
+    await MoneyLoop(world.deps).step()
     assert (await officers.post(path, body={"alive_on": back})).status_code == 200
-    assert (await lift(officers, first, "missing_returned", back)).json()["arrears_fen"] > 0
+    await MoneyLoop(world.deps).step()
+    told = [(each["kind"], each["amount_fen"]) for each in await facts(world, NOTICE_GIVEN)]
+    assert [fen for kind, fen in told if kind == "arrears"] == [2 * 20_000]
 
 
 @pytest.mark.parametrize(("about", "announced"), [("data", True), ("intended_stop", False)])

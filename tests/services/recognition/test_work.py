@@ -131,6 +131,8 @@ async def test_an_objection_upheld_against_a_stop_in_effect_leads_to_its_lifting
     path, answer = f"/v1/objections/{made['objection_id']}:answer", {"upheld": True, "answer": "经视频核实，本人健在"}
     assert (await officers.post(path, "officer-3", answer)).status_code == 200
     assert await kinds(officers) == ["reinstate", "ask_refund"]
+    [first, _] = (await officers.get("/v1/work")).json()["items"]
+    assert first["next_step"].endswith("：本人健在的，自停发首月起全部补发")
 
 
 async def test_deadlines_come_first_then_the_oldest(world, officers, http, issuer):

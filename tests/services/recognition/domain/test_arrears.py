@@ -3,26 +3,34 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.recognition.domain.arrears import DEFAULT_RULES, Amount, Pause, arrears_fen, paid_again_from, resumes_from
-from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+from services.recognition.domain.arrears import DEFAULT_RULES, Pause, arrears_fen, lifted_by, resumes_from
+from services.recognition.domain.dues import Amount, Span
+from services.recognition.domain.months import month_start, next_month
+from services.recognition.domain.owed import owed_words
+from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 
 FROM, PASSED, LIFTED = date(2023, 3, 1), date(2023, 6, 15), date(2023, 9, 2)
 AMOUNTS = [Amount(from_on=date(2020, 1, 1), fen=10_000), Amount(from_on=date(2023, 5, 1), fen=12_000)]
+MONTHS = st.integers(2020 * 12, 2026 * 12).map(month_start)
 
 ROWS = [
-    # reason, when asked, first month paid again, arrears
-    ("overdue", None, date(2023, 7, 1), 40_000),
-    ("imprisonment", None, date(2023, 7, 1), 0),
-    ("detained_acquitted", None, date(2023, 7, 1), 40_000),
-    ("detained_convicted", None, date(2023, 7, 1), 0),
-    ("missing_returned", None, date(2023, 7, 1), 10_000 + 10_000 + 12_000 + 12_000),
-    ("missing_declared_dead", None, date(2023, 7, 1), 0),
-    ("false_death", None, date(2023, 6, 1), 30_000),
-    ("not_confirmed", None, date(2023, 7, 1), 40_000),
-    ("employed", None, date(2023, 7, 1), 0),
-    ("own_request", date(2023, 5, 20), date(2023, 7, 1), 20_000),
-    ("own_request", None, date(2023, 7, 1), 0),
+    # reason, when asked, first month due again, arrears where it is lifted at once, first month owed where it is late
+    ("overdue", None, date(2023, 7, 1), 40_000, FROM),
+    ("imprisonment", None, date(2023, 7, 1), 0, date(2023, 7, 1)),
+    ("imprisonment", date(2023, 8, 3), date(2023, 7, 1), 0, date(2023, 9, 1)),
+    ("imprisonment", date(2023, 5, 3), date(2023, 7, 1), 0, date(2023, 7, 1)),
+    ("detained_acquitted", None, date(2023, 7, 1), 40_000, FROM),
+    ("detained_convicted", None, date(2023, 7, 1), 0, date(2023, 7, 1)),
+    ("missing_returned", None, date(2023, 7, 1), 10_000 + 10_000 + 12_000 + 12_000, FROM),
+    ("missing_declared_dead", None, date(2023, 7, 1), 0, date(2023, 7, 1)),
+    ("false_death", None, date(2023, 6, 1), 30_000, FROM),
+    ("not_confirmed", None, date(2023, 7, 1), 40_000, FROM),
+    ("employed", None, date(2023, 7, 1), 0, date(2023, 7, 1)),
+    ("own_request", date(2023, 5, 20), date(2023, 7, 1), 20_000, date(2023, 5, 1)),
+    ("own_request", None, date(2023, 7, 1), 0, date(2023, 10, 1)),
 ]
 
 
@@ -30,17 +38,46 @@ def test_every_row_of_the_table_is_here():
     assert {reason for reason, *_ in ROWS} == set(SuspensionReason) == set(DEFAULT_RULES)
 
 
-@pytest.mark.parametrize(("reason", "requested_on", "again", "fen"), ROWS)
-def test_row(reason, requested_on, again, fen):
+@pytest.mark.parametrize(("reason", "requested_on", "again", "fen", "owed_from"), ROWS)
+def test_row(reason, requested_on, again, fen, owed_from):
     why = SuspensionReason(reason)
+    rule = DEFAULT_RULES[why]
     assert resumes_from(why, PASSED) == again
-    late = again if DEFAULT_RULES[why] in {"none", "refund"} else date(2023, 10, 1)
-    assert paid_again_from(why, DEFAULT_RULES[why], PASSED, LIFTED) == late
-    pause = Pause(reason=why, suspended_from=FROM, paid_again_from=again, requested_on=requested_on)
-    assert arrears_fen(pause, DEFAULT_RULES[why], AMOUNTS) == fen
+    days = {"passed_on": PASSED, "requested_on": requested_on}
+    assert arrears_fen(Pause(reason=why, suspended_from=FROM, paid_again_from=again, **days), rule, AMOUNTS) == fen
+    late = Pause(reason=why, suspended_from=FROM, paid_again_from=next_month(LIFTED), **days)
+    assert late.owed_from(rule) == owed_from
+
+
+def test_an_officer_reads_from_when_what_is_owed_and_why():
+    assert owed_words(
+        {each: DEFAULT_RULES[each] for each in sorted(lifted_by(EndingEvent.IMPRISONMENT, ended=False))}
+    ) == (
+        "认定无罪的，自停发首月起全部补发；判刑后获释的、已获释的，停发事由存续期间不补，自其结束（passed_on）次月起补发；"
+        "本人申请恢复（requested_on）更晚的，自申请次月起"
+    )
+    assert all(owed_words({reason: rule}) for reason in SuspensionReason for rule in ArrearsRule)
 
 
 @pytest.mark.parametrize("rule", ArrearsRule)
 def test_nothing_is_paid_back_for_a_stop_that_took_no_month(rule):
-    pause = Pause(reason=SuspensionReason.OVERDUE, suspended_from=FROM, paid_again_from=FROM, requested_on=FROM)
+    pause = Pause(
+        reason=SuspensionReason.OVERDUE, suspended_from=FROM, paid_again_from=FROM, passed_on=FROM, requested_on=FROM
+    )
     assert arrears_fen(pause, rule, AMOUNTS) == 0
+
+
+@given(st.sampled_from(ArrearsRule), MONTHS, MONTHS, MONTHS, MONTHS, st.none() | MONTHS)
+def test_every_month_of_a_stop_is_owed_or_not_due_or_forbidden_by_something_else(
+    rule, suspended_from, again, passed_on, first, end
+):
+    pause = Pause(reason=SuspensionReason.OVERDUE, suspended_from=suspended_from, paid_again_from=again,
+                  passed_on=passed_on, requested_on=passed_on)  # fmt: skip
+    assert min(suspended_from, again) <= pause.owed_from(rule) <= again
+    amounts = [Amount(from_on=date(1, 1, 1), fen=100)]
+    every = arrears_fen(pause, rule, amounts)
+    gap = Span(first=first, end=end)
+    owed = Span(first=pause.owed_from(rule), end=again)
+    taken = sum(100 for month in owed.months_of(date(2019, 1, 1), 120) if gap.has(month))
+    assert arrears_fen(pause, rule, amounts, [gap]) == every - taken
+    assert arrears_fen(pause, rule, amounts, [gap, gap]) == every - taken  # what two say takes no month twice

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.domain.dues import Amount, months_within, most_between, not_due
+from services.recognition.domain.dues import Amount, Span, most_between, not_due
 
 MONTHS = st.sampled_from([1, 3, 6, 12])
 FEN = st.integers(1, 10**7)
@@ -27,7 +27,7 @@ FEN = st.integers(1, 10**7)
     ],
 )
 def test_months_of_a_period_are_counted_between_two_days(months, first, end, count):
-    assert months_within(date(2023, 7, 1), months, first, end) == count
+    assert len(Span(first=first, end=end).months_of(date(2023, 7, 1), months)) == count
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""What lifted stops pay back, and what of it waits for something else that people have found."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+from services.recognition.store.records import insert
+from shared.kit.db import ReadTx, WriteTx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrears:
+    """What one lifted stop pays back.
+
+    Attributes:
+        owed_from: first month of it.
+        withheld_fen: what it would pay besides, were there nothing else that people have found.
+    """
+
+    decision_id: UUID
+    subject: UUID
+    program: str
+    reason: SuspensionReason
+    rule: ArrearsRule
+    suspended_from: date
+    passed_on: date | None
+    owed_from: date
+    paid_again_from: date
+    arrears_fen: int
+    withheld_fen: int
+
+
+_ARREARS = ", ".join(Arrears.__dataclass_fields__)
+
+
+async def add(tx: WriteTx, made: Arrears, *, by: str, at: datetime) -> None:
+    """Keep what a lifted stop pays back."""
+    await insert(tx, "arrears", made, lifted_by=by, lifted_at=at)
+
+
+async def list_withheld(tx: WriteTx) -> list[Arrears]:
+    """Those of which something waits, by person, held until the end; what another process holds is left to it."""
+    rows = await tx.fetch(
+        f"SELECT {_ARREARS} FROM arrears WHERE withheld_fen > 0 "  # noqa: S608  (column names)
+        "ORDER BY subject, decision_id FOR UPDATE SKIP LOCKED"
+    )
+    return [
+        Arrears(**{**row, "reason": SuspensionReason(row["reason"]), "rule": ArrearsRule(row["rule"])}) for row in rows
+    ]
+
+
+async def save(tx: WriteTx, made: Arrears) -> None:
+    """Write back what changes: what is paid, what waits, and up to which month."""
+    await tx.run(
+        "UPDATE arrears SET paid_again_from = $2, arrears_fen = $3, withheld_fen = $4 WHERE decision_id = $1",
+        made.decision_id,
+        made.paid_again_from,
+        made.arrears_fen,
+        made.withheld_fen,
+    )
+
+
+_SERVED = """
+SELECT d.reason, d.event_on, a.reason AS passed, a.passed_on FROM arrears a JOIN decision d USING (decision_id)
+WHERE a.subject = $1 AND a.program <> $2 AND a.reason = ANY ($3) AND a.passed_on IS NOT NULL AND d.event_on IS NOT NULL
+"""
+
+
+async def list_served(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
+    """Terms for which other programs had stopped a person, and when each ended: an acquittal makes none of it."""
+    served = [SuspensionReason.IMPRISONMENT, SuspensionReason.DETAINED_CONVICTED]
+    return await tx.fetch(_SERVED, subject, program, served)

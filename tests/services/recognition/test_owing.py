@@ -1,0 +1,94 @@
+"""What a lifted stop owes where people have found something else besides: no month that was due is lost, none other paid."""
+
+from datetime import date
+
+import pytest
+
+from services.recognition.domain.origins import ProposalOrigin
+from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
+from services.recognition.jobs import MoneyLoop
+from services.recognition.store import proposals
+from services.recognition.usecases import decide, lifting
+from services.recognition.usecases.lifting import Lift
+from services.recognition.usecases.living import Word
+from tests.services.recognition.rights import pay, tell
+from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on
+from tests.services.recognition.world import NOW, enrolled, enrolment, subject
+
+pytestmark = pytest.mark.db
+SHE = subject(1)
+PENSION, LAND = "resident_pension", "land_loss_pension"
+DAY = date(2023, 8, 20)
+
+
+async def stopped(world, program: str, reason: str, day: date):
+    decision = await announced(world, SHE, program, reason)
+    await tell(world, SHE)
+    on(world, day)
+    assert await carry_out(world, decision, program) == "effective"
+    return decision
+
+
+async def lift(world, decision, program: str, reason: SuspensionReason, passed_on: date):
+    async with world.deps.database.write() as tx:
+        why = Lift(reason=reason, passed_on=passed_on, requested_on=None)
+        return await lifting.lift(world.deps, tx, decision, officer(program, 3), why)
+
+
+async def arrears(world):
+    while await MoneyLoop(world.deps).step():
+        pass
+    return await world.rows(
+        "SELECT paid_again_from, arrears_fen, withheld_fen FROM arrears WHERE program = $1", PENSION
+    )
+
+
+@pytest.mark.parametrize("dead", [True, False])
+async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_falls(world, dead):
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), case(SHE, "confirmed", NOW, event_on=DAY))
+    false = await stopped(world, PENSION, "death", date(2023, 12, 3))
+    await pay(world, SHE, [date(2023, 12, 1)])  # all the same
+    await world.hear(case(SHE, "confirmed", on(world, date(2023, 12, 20)), event_on=date(2023, 11, 10)))
+    on(world, date(2024, 5, 20))
+    lifted = await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2023, 10, 5))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (3 * 20_000, 5 * 20_000)
+    assert await arrears(world) == [
+        {"paid_again_from": date(2024, 6, 1), "arrears_fen": 3 * 20_000, "withheld_fen": 5 * 20_000}
+    ]
+    if dead:
+        [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
+        async with world.deps.database.write() as tx:
+            await decide.decide(
+                world.deps, tx, second["proposal_id"], officer(PENSION), decide.Deciding(grounds="已核对")
+            )
+            made = await decide.confirm(world.deps, tx, second["proposal_id"], officer(PENSION, 2))
+        await tell(world, SHE)
+        on(world, date(2024, 7, 3))
+        await carry_out(world, made.decision_id, PENSION)
+        kept = {"paid_again_from": date(2023, 12, 1), "arrears_fen": 3 * 20_000}
+    else:
+        [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
+        async with world.deps.database.write() as tx:
+            word = Word(alive_on=date(2024, 5, 1))
+            await decide.reject(world.deps, tx, second["proposal_id"], officer(PENSION), word)
+        kept = {"paid_again_from": date(2024, 6, 1), "arrears_fen": 8 * 20_000}  # December was paid
+    assert await arrears(world) == [kept | {"withheld_fen": 0}]
+    owed = await world.rows("SELECT due_fen FROM overpayment WHERE state <> 'cancelled'")
+    assert [each["due_fen"] for each in owed] == [20_000] * dead
+
+
+async def test_lateness_pays_back_no_month_of_a_term_that_another_program_had_stopped_for(world):
+    await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND)))
+    late = proposals.Opening(subject=SHE, program=LAND, reason=EndingEvent.OVERDUE, effect=Effect.SUSPEND, event_on=DAY,
+                             stops_from=None, origin=ProposalOrigin.OVERDUE)  # fmt: skip
+    async with world.deps.database.write() as tx:
+        await proposals.open_once(tx, late, NOW)
+        await tx.run("UPDATE enrolment SET due_on = $1", DAY)
+    first = await stopped(world, LAND, "overdue", date(2023, 12, 3))
+    await world.hear(case(SHE, "confirmed", world.deps.clock.now(), kind="suspected_incarceration", event_on=DAY))
+    second = await stopped(world, PENSION, "imprisonment", date(2024, 1, 20))
+    on(world, date(2024, 7, 1))
+    free = await lift(world, second, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 5, 20))
+    assert (free.owed_from, free.arrears_fen) == (date(2024, 6, 1), 2 * 20_000)  # June and July: told to stop by then
+    lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
+    assert (lifted.owed_from, lifted.arrears_fen, lifted.withheld_fen) == (date(2024, 1, 1), 2 * 20_000, 0)
