@@ -226,6 +226,7 @@ pulled = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False, comment="status of the batch, or the code of the problem"),
     sa.Column("batch_id", pg.UUID(as_uuid=True)),
     sa.Column("at", INSTANT, nullable=False),
+    sa.Column("put_at", INSTANT, comment="since when it had lain there; null: unknown"),
 )
 quarantine_segment = sa.Table(
     "quarantine_segment",

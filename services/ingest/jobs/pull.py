@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,7 +28,22 @@ _PIECE = 1 << 20
 _LOOK_SECONDS = 1.0
 # What programs write beside a file while they are still at it.
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _PASSING = frozenset({"unavailable", "storage_full", "conflict"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file that lies in a folder.
+
+    Attributes:
+        fingerprint: digest of where, how long and how old it is.
+        put_at: since when it lies there; None where nothing tells it.
+    """
+
+    path: str
+    fingerprint: str
+    put_at: datetime | None
 
 
 class Puller:
@@ -78,44 +94,47 @@ class Puller:
         """Fetch what is new in a folder and no longer changes; the number of files fetched.
 
         Of rosters the later one counts: none is taken before an earlier one that has to wait, nor, where they name
-        everybody, after a later one.
+        everybody, after a later one that was taken or waits for a second look, wherever that one is by now.
         """
         store, root = await asyncio.to_thread(fsspec.core.url_to_fs, pull.url)
         found = await asyncio.to_thread(_listed, store, root)
         steady = self._seen.get(pull, set())
-        self._seen[pull] = set(found)
-        async with self._database.read() as tx:
-            before = await watching.pulled_before(tx, pull.code, list(found))
+        self._seen[pull] = {file.fingerprint for file in found}
         full = pull.program and pull.mode == "full"
-        taken = max((at for each, (_, at) in found.items() if full and before.get(each) == "completed"), default=0.0)
+        async with self._database.read() as tx:
+            before = await watching.pulled_before(tx, pull.code, [file.fingerprint for file in found])
+            last = await watching.last_put(tx, pull.code)
+        # What the version before fetched tells it only as long as it lies there.
+        known = [last, *(file.put_at for file in found if before.get(file.fingerprint) in watching.COUNTED)]
+        newest = max((at for at in known if at and full), default=None)
         count = 0
-        for fingerprint, (path, at) in found.items():
-            if fingerprint in before:
+        for file in found:
+            if file.fingerprint in before:
                 continue
-            if at < taken:
+            if newest and file.put_at and file.put_at < newest:
                 log.warning("pull_overtaken", code=pull.code)
-                await self._note(pull, fingerprint, "roster_overtaken")
+                await self._note(pull, file, "roster_overtaken")
                 continue
             # A file seen for the first time may still be being written: it is taken at the next look.
-            done = fingerprint in steady and await self._fetch(pull, store, path, fingerprint)
+            done = file.fingerprint in steady and await self._fetch(pull, store, file)
             count += done
             if pull.program and not done:
                 break
         return count
 
-    async def _fetch(self, pull: Pull, store: Any, path: str, fingerprint: str) -> bool:  # noqa: ANN401  (fsspec)
+    async def _fetch(self, pull: Pull, store: Any, file: _File) -> bool:  # noqa: ANN401  (fsspec)
         """Fetch a file; whether it is done with."""
         try:
-            return await self._take_in(pull, store, path, fingerprint)
+            return await self._take_in(pull, store, file)
         except Exception as error:  # noqa: BLE001  (whatever a file does, the next one has its turn)
             log.warning("pull_failed", code=pull.code, reason=type(error).__name__)
             return False
 
-    async def _take_in(self, pull: Pull, store: Any, path: str, fingerprint: str) -> bool:  # noqa: ANN401  (fsspec)
+    async def _take_in(self, pull: Pull, store: Any, file: _File) -> bool:  # noqa: ANN401  (fsspec)
         try:
-            received = await self._raw.receive(_read(store, path), limit=self._settings.ingest_max_upload_bytes)
+            received = await self._raw.receive(_read(store, file.path), limit=self._settings.ingest_max_upload_bytes)
             try:
-                batch = await self._take(pull, received, self._new(pull, received, path))
+                batch = await self._take(pull, received, self._new(pull, received, file.path))
             finally:
                 self._raw.forget(received)
             outcome, batch_id = batch.status, batch.batch_id
@@ -125,14 +144,20 @@ class Puller:
                 return False
             outcome, batch_id = problem.code, None
         log.info("pulled", code=pull.code, outcome=outcome)
-        await self._note(pull, fingerprint, outcome, batch_id)
+        await self._note(pull, file, outcome, batch_id)
         return True
 
-    async def _note(self, pull: Pull, fingerprint: str, outcome: str, batch_id: UUID | None = None) -> None:
+    async def _note(self, pull: Pull, file: _File, outcome: str, batch_id: UUID | None = None) -> None:
+        noted = watching.Pulled(
+            source=pull.code,
+            fingerprint=file.fingerprint,
+            outcome=outcome,
+            batch_id=batch_id,
+            put_at=file.put_at,
+            at=self._clock.now(),
+        )
         async with self._database.write() as tx:
-            await watching.note_pulled(
-                tx, pull.code, fingerprint, outcome=outcome, batch_id=batch_id, at=self._clock.now()
-            )
+            await watching.note_pulled(tx, noted)
 
     def _new(self, pull: Pull, received: Received, path: str) -> NewBatch:
         return NewBatch(
@@ -147,30 +172,30 @@ class Puller:
         )
 
 
-def _listed(store: Any, root: str) -> dict[str, tuple[str, float]]:  # noqa: ANN401  (fsspec)
-    """Files and since when they are there, 0 where none tells it, by a digest of where, how long and how old they are.
-
-    Hidden and unfinished ones are left alone.
+def _listed(store: Any, root: str) -> list[_File]:  # noqa: ANN401  (fsspec)
+    """Files, but for hidden and unfinished ones.
 
     The one that was put there first comes first: of two rosters the later one counts, whatever their names.
     """
     store.invalidate_cache()
-    files: dict[str, tuple[str, float]] = {}
-    for path, info in sorted(store.find(root, detail=True).items(), key=_put_there):
+    files = []
+    for path, info in store.find(root, detail=True).items():
         name = PurePosixPath(path).name
         if name.startswith((".", "~")) or name.endswith(_UNFINISHED):
             continue
         marks = [path, *(str(info.get(key)) for key in ("size", "mtime", "LastModified", "ETag", "etag"))]
-        files[blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()] = path, _put_there((path, info))[0]
-    return files
-
-
-def _put_there(file: tuple[str, Mapping[str, Any]]) -> tuple[float, int, str]:
-    path, info = file
-    told = (info.get(key) for key in ("mtime", "LastModified", "last_modified", "created"))
-    at = next((each for each in told if isinstance(each, datetime | float | int)), 0.0)
+        fingerprint = blake2b("\n".join(marks).encode(), digest_size=16).hexdigest()
+        files.append(_File(path=path, fingerprint=fingerprint, put_at=_put_there(info)))
     # Buckets know the second only: of files put there at once the 9th comes before the 10th.
-    return at.timestamp() if isinstance(at, datetime) else float(at), len(path), path
+    return sorted(files, key=lambda file: (file.put_at or _EARLIEST, len(file.path), file.path))
+
+
+def _put_there(info: Mapping[str, Any]) -> datetime | None:
+    told = (info.get(key) for key in ("mtime", "LastModified", "last_modified", "created"))
+    at = next((each for each in told if isinstance(each, datetime | float | int)), None)
+    if isinstance(at, float | int):
+        return datetime.fromtimestamp(at, UTC)
+    return at and at.astimezone(UTC)
 
 
 async def _read(store: Any, path: str) -> AsyncIterator[bytes]:  # noqa: ANN401  (fsspec)

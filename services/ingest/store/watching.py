@@ -140,16 +140,46 @@ async def pulled_before(tx: ReadTx, source: str, fingerprints: Sequence[str]) ->
     return {row["fingerprint"]: row["outcome"] for row in rows}
 
 
-async def note_pulled(
-    tx: WriteTx, source: str, fingerprint: str, *, outcome: str, batch_id: UUID | None, at: datetime
-) -> None:
+COUNTED = ("completed", "roster_held")
+"""Outcomes of rosters behind which an older one does not count."""
+
+
+async def last_put(tx: ReadTx, program: str) -> datetime | None:
+    """When the newest roster of a program was put where it was fetched, of those that were taken or wait."""
+    rows = await tx.fetch(
+        "SELECT max(put_at) AS at FROM pulled WHERE source = $1 AND outcome = ANY($2::text[])", program, list(COUNTED)
+    )
+    at: datetime | None = rows[0]["at"]
+    return at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What became of a fetched file.
+
+    Attributes:
+        outcome: status of the batch, or the code of the problem.
+        put_at: since when it had lain there; None where nothing tells it.
+        at: when it was fetched.
+    """
+
+    source: str
+    fingerprint: str
+    outcome: str
+    batch_id: UUID | None
+    put_at: datetime | None
+    at: datetime
+
+
+async def note_pulled(tx: WriteTx, file: Pulled) -> None:
     """Note what became of a fetched file."""
     await tx.run(
-        "INSERT INTO pulled (source, fingerprint, outcome, batch_id, at) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (source, fingerprint) DO UPDATE SET outcome = $3, batch_id = $4, at = $5",
-        source,
-        fingerprint,
-        outcome,
-        batch_id,
-        at,
+        "INSERT INTO pulled (source, fingerprint, outcome, batch_id, put_at, at) VALUES ($1, $2, $3, $4, $5, $6) "
+        "ON CONFLICT (source, fingerprint) DO UPDATE SET outcome = $3, batch_id = $4, put_at = $5, at = $6",
+        file.source,
+        file.fingerprint,
+        file.outcome,
+        file.batch_id,
+        file.put_at,
+        file.at,
     )

@@ -196,8 +196,19 @@ async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path, monke
     assert [await puller.look(pull) for _ in range(3)] == [0, 2, 0]
     put("8", [*range(29)], 1_200)
     assert [await puller.look(pull) for _ in range(3)] == [0, 0, 0]
+    # Nor does an older one count when the newer ones have been cleared away, nor behind one that waits.
+    for each in inbox.iterdir():
+        each.unlink()
+    put("7", [*range(28)], 1_800)
+    assert [await puller.look(pull) for _ in range(2)] == [0, 0]
+    put("11", [*range(12)], 3_000)
+    assert [await puller.look(pull) for _ in range(2)] == [0, 1]
+    put("6", [*range(28)], 2_500)
+    assert [await puller.look(pull) for _ in range(2)] == [0, 0]
+    assert await outcomes(town) == ["completed", "completed", "roster_held", *["roster_overtaken"] * 3]
     taken = await town.rows(
-        "SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull' ORDER BY batch_no"
+        "SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull' AND status = 'completed' "
+        "ORDER BY batch_no"
     )
     assert taken == [{"code": PROGRAM, "department": "hrss", "new": new} for new in ("2", "0")]
 
