@@ -12,7 +12,7 @@ from rich.console import Console
 from deploy.certificates import make
 from deploy.local.ask import NoSuchClientError
 from deploy.local.clients import SERVICES
-from deploy.monitoring.endings import ENDS, Endings
+from deploy.monitoring.endings import ENDS, UNREAD, Endings
 from deploy.monitoring.exporter import Figures
 from deploy.monitoring.looking import Inside, Look, Operator, behind, operator
 from deploy.monitoring.notes import Notes, note
@@ -135,6 +135,13 @@ def test_the_end_of_each_certificate_is_told(tmp_path):
     days = {name: (registry.get_sample_value(ENDS, {"certificate": name}) or 0) - wall() for name in ("nats", "inside")}
     assert {name: round(left / 86400) for name, left in days.items()} == {"nats": 425, "inside": 3650}
     assert registry.get_sample_value(ENDS, {"certificate": "broken"}) is None
+    assert registry.get_sample_value(UNREAD) == 1
+
+
+def test_a_folder_that_holds_no_certificate_is_told_too(tmp_path):
+    registry = CollectorRegistry()
+    registry.register(Endings(tmp_path / "gone"))
+    assert registry.get_sample_value(UNREAD) == 1
 
 
 def test_groups_are_told_by_their_names():

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from deploy.local.clients import SERVICES
 from deploy.local.programs import DEPLOY, ROOT
-from deploy.monitoring.endings import ENDS
+from deploy.monitoring.endings import ENDS, UNREAD
 from deploy.monitoring.exporter import Figures
 from deploy.monitoring.notes import FIGURES
 
@@ -50,7 +50,7 @@ def known() -> dict[str, set[str]]:
         import_module(f"services.{service}.app")
     registry = CollectorRegistry()
     Figures(registry)
-    found: dict[str, set[str]] = {**OTHERS, ENDS: {"certificate"}, **{name: set() for name in FIGURES}}
+    found: dict[str, set[str]] = {**OTHERS, ENDS: {"certificate"}, UNREAD: set(), **{name: set() for name in FIGURES}}
     for each in (REGISTRY, registry):
         for collector, names in each._collector_to_names.items():
             labels = set(getattr(collector, "_labelnames", ()))
