@@ -3,10 +3,13 @@
 import asyncio
 import json
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from shared.kit.clock import wall
 from tests.bench import load, report, soon
 from tests.bench.figures import Budget, figure, in_turn
 from tests.bench.scaling import VARIANTS, Kept, Measured
@@ -123,6 +126,26 @@ def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(
     assert "(scaling.svg)" in page
     assert plot.count("scale 1)") == len(VARIANTS)
     assert Kept(file, "b").found == []
+
+
+async def test_a_late_webhook_about_the_person_before_is_not_taken_for_this_ones():
+    heard: list[dict[str, float]] = []
+    late = [0.0]
+
+    class Sender:
+        async def quiet(self, *_services, **_told):
+            late.clear()
+
+        async def call(self, *_request, **_body):
+            heard.extend({"received_at": wall() + each} for each in (*late, 7.0))
+
+    async def get(_receiver):
+        return SimpleNamespace(json=lambda: {"items": heard})
+
+    partner: Any = SimpleNamespace(http=SimpleNamespace(get=get))
+    sender: Any = Sender()
+    person = {"citizen_id": "1", "name": "n"}
+    assert await soon._until_told(sender, partner, "http://receiver", person) == pytest.approx(7.0, abs=1.0)
 
 
 def test_what_was_promised_is_written_beside_what_was_measured(tmp_path):
