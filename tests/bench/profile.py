@@ -1,4 +1,4 @@
-"""`make profile`: where a city's time goes, by process, function, statement and stream; written to docs/profile.md.
+"""`make profile`: where a city's time goes, by process, function, statement and stream, and the most memory; written to docs/profile.md.
 
 A sampler looks into each service twenty times a second, PostgreSQL counts its statements, JetStream its messages.
 """
@@ -24,6 +24,7 @@ from rich.console import Console
 from deploy.demo.run import SERVICES, DemoOptions, Run, opened, through
 from deploy.demo.screen import Result
 from tests.bench.machine import day_of_the_code, facts, load
+from tests.bench.promises import SERVICE_MIB, judged
 
 PAGE = Path(__file__).parents[2] / "docs" / "profile.md"
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -127,7 +128,7 @@ async def profiled(options: DemoOptions, spy: Path, console: Console) -> Profile
     return Profile(result=result, processors=processors, functions=found, statements=statements, streams=streams)
 
 
-def write(made: Profile, about: Mapping[str, str]) -> None:
+def write(made: Profile, about: Mapping[str, str], to: Path = PAGE) -> None:
     """The page."""
     rows = made.result.rows("rows")
     said = [
@@ -139,6 +140,9 @@ def write(made: Profile, about: Mapping[str, str]) -> None:
         "\n## Processor, by process\n\n| process | seconds | µs a row |\n|---|---:|---:|",
         *(f"| {name} | {used:.1f} | {1e6 * used / rows:.1f} |" for name, used in
           sorted(made.processors.items(), key=lambda each: -each[1])),
+        f"\n## Memory, by service\n\nThe most each had by the end, of {SERVICE_MIB} MiB.\n\n| service | most | |\n|---|---:|---|",
+        *(f"| {name} | {peak / 2**20:,.0f} MiB | {judged(peak <= SERVICE_MIB * 2**20)} |" for name, peak in
+          sorted(made.result.peaks.items(), key=lambda each: -each[1])),
         "\n## Functions, by service\n\nShare of the samples in which a service worked; what a function calls in libraries is its own.\n",
         "| service | function | share |\n|---|---|---:|",
         *(f"| {name} | `{function}` | {share:.1%} |" for name, found in made.functions.items() for function, share in found[:6]),
@@ -149,7 +153,7 @@ def write(made: Profile, about: Mapping[str, str]) -> None:
         *(f"| {each['name']} | {each['state']['messages']:,} | {each['state']['bytes'] / 2**20:.1f} "
           f"| {each['state']['bytes'] / rows:.1f} |" for each in made.streams),
     ]  # fmt: skip
-    PAGE.write_text("\n".join(said) + "\n", encoding="utf-8")
+    to.write_text("\n".join(said) + "\n", encoding="utf-8")
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures for people and for machines: the table on the screen, docs/benchmarks.md and docs/benchmarks.json."""
+"""Figures for people and for machines: the table on the screen, docs/benchmarks.md with its head, docs/benchmarks.json."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import Figure, number
+from tests.bench.promises import Promise, judged, promises
 
 MARKER = "<!-- What stands below this line is written by hand; `make bench` keeps it. -->"
 _INTRO = """# Benchmarks
@@ -17,6 +18,7 @@ the same data; only their ratio says something about another machine. Short meas
 (ours, baseline, ours, baseline, …). Servers write through to the disk, as `wugan up` runs them.
 
 """
+_HEAD, _HEAD_ENDS = "<!-- Promises: made of the pages' own figures. -->", "<!-- End of the promises. -->"
 _REPEAT = """
 ## To repeat
 
@@ -54,19 +56,43 @@ def write(
         facts: the machine.
         about: title of each section and, under its name, what is compared.
     """
-    path = folder / "benchmarks.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    _, marker, by_hand = old.partition(MARKER)
-    text = _INTRO + "".join(f"* {name}: {value}\n" for name, value in facts.items())
-    for name, figures in sections.items():
-        text += f"\n## {name}\n\n{about[name]}\n\n{_rows(figures)}"
-    kept = by_hand if marker else "\n"
-    path.write_text(f"{text}{_REPEAT}\n{MARKER}{kept}", encoding="utf-8")
     raw = {
         "machine": dict(facts),
         "figures": [{"section": name, **each.plain()} for name, figures in sections.items() for each in figures],
     }
     (folder / "benchmarks.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path = folder / "benchmarks.md"
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    _, marker, by_hand = old.partition(MARKER)
+    text = _INTRO + head(folder) + "\n" + "".join(f"* {name}: {value}\n" for name, value in facts.items())
+    for name, figures in sections.items():
+        text += f"\n## {name}\n\n{about[name]}\n\n{_rows(figures)}"
+    kept = by_hand if marker else "\n"
+    path.write_text(f"{text}{_REPEAT}\n{MARKER}{kept}", encoding="utf-8")
+
+
+def head(folder: Path) -> str:
+    """What the design promises beside what was last measured, whichever command did."""
+    lines = [
+        _HEAD, "## What was promised", "", "By the last run of `make city`, `make bench`, `make soon` and `make chaos`.", "",
+        "| work | budget | measured | | when |", "|---|---|---|---|---|", *map(_promised, promises(folder)), _HEAD_ENDS,
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def renew(folder: Path) -> None:
+    """Make the head of the page anew, after something else than `make bench` was measured."""
+    path = folder / "benchmarks.md"
+    if path.exists() and _HEAD in (text := path.read_text(encoding="utf-8")):
+        before, _, rest = text.partition(_HEAD)
+        path.write_text(before + head(folder) + rest.partition(f"{_HEAD_ENDS}\n")[2], encoding="utf-8")
+
+
+def _promised(each: Promise) -> str:
+    several = len(each.measured) > 1
+    measured = "; ".join(f"{words}{f': {judged(met)}' if several else ''}" for words, met in each.measured)
+    page = f"[{each.page}.md]({each.page}.md)" if each.measured else ""
+    return f"| {each.work} | {each.budget} | {measured} | **{each.verdict}** | {', '.join(filter(None, (page, each.when)))} |"
 
 
 def say_missed(console: Console, sections: Mapping[str, Sequence[Figure]]) -> int:

@@ -10,8 +10,10 @@ import pytest
 from rich.console import Console
 
 from shared.kit.clock import wall
-from tests.bench import load, report, soon
+from tests.bench import city_report, load, profile, report, soon
+from tests.bench.city_report import DOCS
 from tests.bench.figures import Budget, figure, in_turn
+from tests.bench.promises import promises
 from tests.bench.scaling import VARIANTS, Kept, Measured
 from tests.bench.scaling import write as write_scaling
 
@@ -126,6 +128,35 @@ def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(
     assert "(scaling.svg)" in page
     assert plot.count("scale 1)") == len(VARIANTS)
     assert Kept(file, "b").found == []
+
+
+def test_the_head_of_the_page_is_what_was_promised_beside_what_was_last_measured(tmp_path):
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    assert report.head(DOCS) in text
+    assert all(each.measured for each in promises(DOCS) if each.page in {"benchmarks", "city"})
+    # After something else was measured, the head alone is another.
+    (tmp_path / "benchmarks.md").write_text(text, encoding="utf-8")
+    told = [0.1 * number for number in range(1, 21)]
+    soon.write(tmp_path, soon.Measured(scale=0.01, demo=61.0, reviewed=told, told=told), {"day": "2026-11-29"})
+    renewed = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert renewed == text.replace(report.head(DOCS), report.head(tmp_path))
+    assert "| ≤ 60 s | 61.00 s | **missed** | [soon.md](soon.md), 2026-11-29 |" in renewed
+    assert renewed.count("not measured") == 6
+
+
+def test_memory_above_its_budget_is_called_missed_on_the_page_of_the_city_and_of_its_profile(tmp_path):
+    (run,) = (
+        each for each in json.loads((DOCS / "city.json").read_text(encoding="utf-8")).values() if each["scale"] == 1
+    )
+    peaks = {"ingest": 859.0, "grid": 519.0}
+    assert "| 1 | 859 MiB: missed | 519 MiB: met |" in city_report.page([{**run, "peaks_mib": peaks}])
+    result: Any = SimpleNamespace(
+        rows=lambda _which: 1, through=1.0, peaks={name: n * 2**20 for name, n in peaks.items()}
+    )
+    made = profile.Profile(result=result, processors={}, functions={}, statements=[], streams=[])
+    profile.write(made, {}, tmp_path / "profile.md")
+    page = (tmp_path / "profile.md").read_text(encoding="utf-8")
+    assert "| ingest | 859 MiB | missed |\n| grid | 519 MiB | met |" in page
 
 
 async def test_a_late_webhook_about_the_person_before_is_not_taken_for_this_ones():
