@@ -50,8 +50,9 @@ async def _undisturbed(series: Series) -> Undisturbed:
     columns = {name: list(each.columns) for name, each in second.tables.items()}
     third = await city.run(series.folder / "third", series.secrets, lambda _tables: columns)
     missing = {name: some for name, wanted in MUST_AGREE.items() if (some := wanted - set(columns[name]))}
-    if missing or not first.accuracy == second.accuracy == third.accuracy:
-        raise UnlikeError(missing, first.accuracy, second.accuracy, third.accuracy)
+    unlike = {told for each in (second, third) for told in differences(first.ends, each.ends)}
+    if missing or unlike or not first.accuracy == second.accuracy == third.accuracy:
+        raise UnlikeError(missing, unlike, first.accuracy, second.accuracy, third.accuracy)
     for name in ("first", "second", "third"):
         shutil.rmtree(series.folder / name)
     both = agreed(second.tables, third.tables)
@@ -60,6 +61,7 @@ async def _undisturbed(series: Series) -> Undisturbed:
         accuracy=asdict(first.accuracy),
         texts_twice=max(each.texts_twice for each in (first, second, third)),
         tables=both,
+        ends=first.ends,
         unlike=sorted(set(second.tables) - set(both)),
     )
 
@@ -79,8 +81,9 @@ async def _struck(fault: Fault, series: Series) -> Row:
         row.differs = [f"{type(error).__name__}: {error}"]
         return row
     row.recovery, row.seconds, row.parked = outcome.recovery, outcome.seconds, outcome.parked
-    row.differs = differences(expected.tables, outcome.tables)
-    more = [outcome.tables[name].rows - each.rows for name, each in expected.tables.items()]
+    wanted, found = {**expected.tables, **expected.ends}, {**outcome.tables, **outcome.ends}
+    row.differs = differences(wanted, found)
+    more = [found[name].rows - each.rows for name, each in wanted.items()]
     row.lost = -sum(min(0, each) for each in more)
     row.doubled = sum(max(0, each) for each in more) + max(0, outcome.texts_twice - expected.texts_twice)
     if asdict(outcome.accuracy) != expected.accuracy:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from deploy.demo import truth
+from deploy.demo.city.manifest import TRUTH
 from deploy.demo.client import Client
 from deploy.demo.run import SERVICES, DemoOptions, opened, through
 from deploy.demo.truth import Accuracy
@@ -19,6 +21,7 @@ from deploy.local.folder import DataFolder
 from deploy.local.ports import HOST
 from deploy.local.stack import LocalStack, StackOptions
 from tests.chaos.digest import Table, digest, tables
+from tests.chaos.ends import ends
 from tests.chaos.faults import Fault, World
 from tests.chaos.recovery import recovered
 from tests.support.proxy import Proxy, proxied
@@ -46,6 +49,7 @@ class Outcome:
         parked: messages that were parked.
         texts_twice: texts the outside world was sent more than once, word for word.
         tables: digests over the columns chosen.
+        ends: what it came to beside them.
     """
 
     accuracy: Accuracy
@@ -54,6 +58,7 @@ class Outcome:
     parked: int
     texts_twice: int
     tables: Mapping[str, Table]
+    ends: Mapping[str, Table]
 
 
 @dataclass(slots=True)
@@ -136,14 +141,17 @@ async def _through(
         url = servers.database_url()
         held = await digest(url, await tables(url))
         held = await digest(url, choose(held))
-        twice = _texts_twice(city.stack.folder.root)
+        sandbox = city.stack.folder.root / "sandbox"
+        answered = await truth.ask(client, truth.read_truth(city.city / TRUTH), told=lambda _count: None)
+        came_to, twice = await ends(url, sandbox, answered), _texts_twice(sandbox)
     return Outcome(
         accuracy=result.accuracy, seconds=seconds, recovery=recovery, parked=parked, texts_twice=twice, tables=held,
+        ends=came_to,
     )  # fmt: skip
 
 
-def _texts_twice(data: Path) -> int:
-    with contextlib.closing(sqlite3.connect(data / "sandbox" / "sandbox.sqlite3")) as kept:
+def _texts_twice(sandbox: Path) -> int:
+    with contextlib.closing(sqlite3.connect(sandbox / "sandbox.sqlite3")) as kept:
         return int(kept.execute('SELECT count(*) - count(DISTINCT "to" || text) FROM sms').fetchone()[0])
 
 

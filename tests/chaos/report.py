@@ -1,12 +1,16 @@
-"""The table of a series, on the screen and in docs/chaos.md."""
+"""The table of a series, on the screen and in docs/chaos.md, and its verdict in docs/chaos.json."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table as Screen
 
+from tests.bench.machine import day_of_the_code
+from tests.bench.report import renew
 from tests.chaos.digest import BY_THE_WAY, OF_THE_WAY
+from tests.chaos.ends import ENDS
 from tests.chaos.state import Row, Series
 
 COLUMNS = ("fault", "where", "recovered after", "whole run", "parked", "lost", "doubled", "otherwise different")
@@ -35,7 +39,7 @@ def screen(rows: Sequence[Row]) -> Screen:
 
 
 def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None:
-    """The page of the documents."""
+    """The page of the documents, and its verdict."""
     undisturbed = series.undisturbed
     assert undisturbed is not None
     whole = sum(bool(table.whole) for table in undisturbed.tables.values())
@@ -48,8 +52,10 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "",
         f"* **Compared**: {len(undisturbed.tables)} tables of the five schemas, {kept} columns: those in which undisturbed runs agree",
         f"  (ids, instants and the order of batches are chance), by a digest of their sorted values; in {whole} tables, whole rows of these columns.",
-        "  *lost* and *doubled* are rows fewer and more than undisturbed, and texts the outside world was sent twice; the answers a partner gets about",
-        "  everybody must be the same too.",
+        "  Of what rows tell the way too, the ends: "
+        + "; ".join(f"**{name}** ({how})" for name, how in ENDS.items())
+        + ".",
+        "  *lost* and *doubled* are rows fewer and more than undisturbed, and texts the outside world was sent twice.",
         "* **Recovered after**: from the end of the fault (a kill ends at once) until everything said by then is published and handled by every consumer,",
         "  while the upload goes on. Starting the process again is part of it.",
         "* A run that failed stays in the table beside its repetition.",
@@ -61,10 +67,20 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "",
         "## Not compared",
         "",
-        "Tables whose rows tell the way, not the end; what they led to is in the others.",
+        "Tables whose rows tell the way, not the end; what they led to is in the others or among the ends.",
         "",
         *(f"* `{name}`: {why}" for name, why in BY_THE_WAY.items()),
         *(f"* `{name}`: undisturbed runs had unlike numbers of rows this time" for name in undisturbed.unlike),
         *(f"* `{name}.{column}`: {why}" for name, columns in OF_THE_WAY.items() for column, why in columns.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    verdict = {
+        "code": series.code,
+        "day": day_of_the_code(),
+        "runs": len(rows),
+        "failed": [row.fault for row in rows if row.failed],
+        "lost": sum(row.lost for row in rows),
+        "doubled": sum(row.doubled for row in rows),
+    }
+    path.with_suffix(".json").write_text(json.dumps(verdict, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    renew(path.parent)

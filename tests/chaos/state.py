@@ -18,6 +18,7 @@ class Undisturbed:
         accuracy: how right its answers were.
         texts_twice: texts the outside world was sent more than once, word for word.
         tables: digests of the columns in which they agreed.
+        ends: what they came to beside them.
         unlike: tables of which they had unlike numbers of rows, which are compared with nothing.
     """
 
@@ -25,6 +26,7 @@ class Undisturbed:
     accuracy: Mapping[str, Any]
     texts_twice: int
     tables: Mapping[str, Table]
+    ends: Mapping[str, Table]
     unlike: Sequence[str] = ()
 
 
@@ -99,8 +101,11 @@ class Series:
         same = (known["seed"], known["lasting"], known.get("code")) == (self.seed, self.lasting, self.code)
         if not same or not self.code or not known["undisturbed"]:
             return
-        tables = {name: Table(**each) for name, each in known["undisturbed"].pop("tables").items()}
-        self.undisturbed = Undisturbed(**known["undisturbed"], tables=tables)
+        tables, ends = (
+            {name: Table(**each) for name, each in known["undisturbed"].pop(which).items()}
+            for which in ("tables", "ends")
+        )
+        self.undisturbed = Undisturbed(**known["undisturbed"], tables=tables, ends=ends)
         self.rows = {}
         for each in known["rows"]:
             self.rows.setdefault(each["fault"], []).append(Row(**each))

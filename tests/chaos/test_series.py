@@ -1,6 +1,7 @@
 """What a series of chaos says of itself: a failure stays a failure, and other code's runs are not its own."""
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,9 +17,10 @@ from tests.chaos.faults import FAULTS, SERVICES
 from tests.chaos.state import Series, Undisturbed
 
 RIGHT = Accuracy(**dict.fromkeys(Accuracy.__dataclass_fields__, 1))
-HELD = {"grid.tasks": Table(rows=3, columns={"subject": "a"}, whole="b")}
-GOOD = Outcome(accuracy=RIGHT, seconds=9, recovery=1, parked=0, texts_twice=0, tables=HELD)
-BAD = replace(GOOD, tables={"grid.tasks": Table(rows=4, columns={"subject": "c"}, whole="d")})
+HELD = {"grid.cases": Table(rows=3, columns={"subject": "a"}, whole="b")}
+CAME_TO = {"tasks": Table(rows=2, columns={}, whole="a")}
+GOOD = Outcome(accuracy=RIGHT, seconds=9, recovery=1, parked=0, texts_twice=0, tables=HELD, ends=CAME_TO)
+BAD = replace(GOOD, tables={"grid.cases": Table(rows=4, columns={"subject": "c"}, whole="d")})
 KILL = next(fault for fault in FAULTS if fault.name == "kill -9 grid")
 POISON = next(fault for fault in FAULTS if fault.parks)
 
@@ -41,7 +43,7 @@ def series(folder, code="abc"):
     made.load()
     if made.undisturbed is None:
         told = dict.fromkeys(Accuracy.__dataclass_fields__, 1)
-        made.undisturbed = Undisturbed(seconds=9, accuracy=told, texts_twice=0, tables=HELD)
+        made.undisturbed = Undisturbed(seconds=9, accuracy=told, texts_twice=0, tables=HELD, ends=CAME_TO)
     return made
 
 
@@ -81,6 +83,18 @@ async def test_poison_that_was_not_parked_did_not_strike(tmp_path, outcomes, par
     assert (await said(POISON, series(tmp_path)))[0] == failed
 
 
+@pytest.mark.parametrize(("rows", "lost", "doubled"), [(1, 1, 0), (2, 0, 0), (4, 0, 2)])
+async def test_a_run_that_came_to_another_end_failed_though_every_table_is_the_same(
+    tmp_path, outcomes, rows, lost, doubled
+):
+    outcomes.append(replace(GOOD, ends={"tasks": Table(rows=rows, columns={}, whole="b")}))
+    made = series(tmp_path)
+    assert (await said(KILL, made))[0] == 1
+    (row,) = made.rows[KILL.name]
+    assert (row.lost, row.doubled) == (lost, doubled)
+    assert row.differs[0].startswith("tasks: ")
+
+
 def test_every_service_is_killed_and_stopped():
     names = {fault.name for fault in FAULTS}
     assert {f"{what} {service}" for what in ("kill -9", "SIGSTOP") for service in SERVICES} <= names
@@ -93,3 +107,4 @@ def test_a_table_that_was_compared_with_nothing_is_named(tmp_path):
     made.save()
     report.write(series(tmp_path), [], 0.01, tmp_path / "chaos.md")
     assert "`grid.rounds`: undisturbed runs had unlike numbers" in (tmp_path / "chaos.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "chaos.json").read_text(encoding="utf-8"))["failed"] == []
