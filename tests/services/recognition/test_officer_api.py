@@ -221,7 +221,7 @@ async def test_a_termination_is_lifted_for_a_false_reason_only(world, http, offi
 @pytest.mark.parametrize(
     ("found", "reason", "requested_on", "arrears"),
     [
-        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 2 * 20_000),
+        (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", None, 20_000),  # May was paid on
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "imprisonment", "2024-05-02", 20_000),
         (concluded(SHE, "confirmed", kind="suspected_incarceration"), "detained_acquitted", None, 10 * 20_000),
         (concluded(SHE, "confirmed", kind="suspected_missing"), "missing_returned", None, 20_000 * 2 + 22_000 + 24_000),
@@ -235,15 +235,16 @@ async def test_the_reason_decides_what_is_paid_back(world, http, officer, found,
     world.deps.clock.move(timedelta(days=183))
     for days, fen in ((183, 22_000), (213, 24_000)):  # in May and in June
         await world.hear(enrolled(enrolment(SHE, amount_fen=fen), received_at=NOW + timedelta(days=days)))
-    asked_back = reason == "own_request" and requested_on is not None
-    if asked_back:  # paid on all the same, and gathered
-        await pay(world, SHE, [date(2024, 5, 1)])
+    paid_on = (reason, requested_on) in {("own_request", "2024-05-20"), ("imprisonment", None)}
+    if paid_on:  # all the same: in a month that was not due, and in one that was after all
+        await pay(world, SHE, [date(2023, 12, 1), date(2024, 5, 1)])
         await MoneyLoop(world.deps).step()
     body = {"reason": reason, "passed_on": "2024-04-20", "requested_on": requested_on}  # and every run until June stops
     lifted = (await http.post(f"/v1/decisions/{decision}:lift", json=body, headers=officer())).json()
     assert (lifted["paid_again_from"], lifted["arrears_fen"]) == ("2024-07-01", arrears)
     owed = (await http.get("/v1/overpayments", headers=officer())).json()["items"]
-    assert [each["state"] for each in owed] == ["cancelled"] * asked_back
+    states = [("cancelled", 2 * 20_000), ("calculated", 20_000)]
+    assert [(each["state"], each["due_fen"]) for each in owed] == states * paid_on
     assert await status(world) == "active"
 
 
