@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ _PLACES = "SELECT grid_code, lon, lat FROM grid.grids WHERE lon IS NOT NULL"
 
 async def knock(world: World, step: Step, tried: set[UUID]) -> None:
     """Visit everybody who is asked for; `tried` keeps who was not met once."""
-    grids = await _asked(world)
+    asked = await _asked(world, step)
     places = {row["grid_code"]: {"lon": row["lon"], "lat": row["lat"]} for row in await world.rows(_PLACES)}
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -40,7 +41,7 @@ async def knock(world: World, step: Step, tried: set[UUID]) -> None:
                 | {"place": house(places[grid], UUID(line["subject"]).int)}
                 for line in worklist["items"]
                 for task in line["tasks"]
-                if task["state"] in _HANDS
+                if task["task_id"] in asked[grid]
             ]
             if not reports:
                 return
@@ -51,18 +52,21 @@ async def knock(world: World, step: Step, tried: set[UUID]) -> None:
             raise RefusedError(msg)
         world.counts.update(f"visit {each['result']}" for each in reports)
 
-    await asyncio.gather(*(one(grid) for grid in sorted(grids)))
+    await asyncio.gather(*(one(grid) for grid in sorted(asked)))
 
 
-async def _asked(world: World) -> set[str]:
-    """Grids with something to do."""
-    found: set[str] = set()
+async def _asked(world: World, step: Step) -> dict[str, set[str]]:
+    """What each grid was to do on the first evening: for what was asked after it nobody has set out yet."""
+    found: dict[str, set[str]] = defaultdict(set)
+    evening = step.begins + timedelta(hours=12)
     for state in _HANDS:
         cursor: str | None = ""
         while cursor is not None:
             path = f"/v1/tasks?state={state}&limit={_PAGE}" + (f"&cursor={cursor}" if cursor else "")
             page = await world.run.client.call("GET", "grid", path)
-            found.update(task["grid_code"] for task in page["items"])
+            for task in page["items"]:
+                if datetime.fromisoformat(task["created_at"]) < evening:
+                    found[task["grid_code"]].add(task["task_id"])
             cursor = page["next_cursor"]
     return found
 
