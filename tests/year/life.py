@@ -15,7 +15,7 @@ _AT_ONCE = 3
 
 
 async def live(world: World, told: Callable[[str], object]) -> list[Check]:
-    """Live the year; returns what the checks of its months found.
+    """Live the year; returns what the checks of its steps and months found.
 
     Args:
         world: on its first morning.
@@ -35,6 +35,7 @@ async def live(world: World, told: Callable[[str], object]) -> list[Check]:
         await _together(world, waiting(step.today))
         await world.quiet()
         await _act(world, step, tried, told)
+        found += await checks.of_step(world)
         if step.ends:
             found += await checks.of_month(world)
     return found

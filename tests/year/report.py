@@ -22,7 +22,7 @@ cases and decide stops, each by another person. Nothing of it is told to a servi
 
 
 def merged(checks: Sequence[Check]) -> list[Check]:
-    """One check a sentence: months that hold are counted, the first that does not is told."""
+    """One check a sentence: times that it held are counted, the first that it did not is told."""
     found: dict[str, list[Check]] = {}
     for each in checks:
         found.setdefault(each.name, []).append(each)
@@ -33,7 +33,7 @@ def _one(name: str, same: Sequence[Check]) -> Check:
     bad = [each for each in same if not each.good]
     words = bad[0].found if bad else same[-1].found
     if len(same) > 1:
-        words += f" ({len(same) - len(bad)} of {len(same)} months)"
+        words += f" ({len(same) - len(bad)} of {len(same)} times)"
     return Check(name=name, good=not bad, found=words)
 
 

@@ -1,4 +1,4 @@
-"""What must be true of a year: each module here has `month(world)`, after each month, and `end(world)`, or one of them."""
+"""What must be true of a year: modules here have `step(world)`, after each step, `month(world)`, `end(world)`, or some."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +20,11 @@ class Check:
     name: str
     good: bool
     found: str
+
+
+async def of_step(world: World) -> list[Check]:
+    """What the modules say after some days."""
+    return await _all(world, "step")
 
 
 async def of_month(world: World) -> list[Check]:
