@@ -94,7 +94,11 @@ async def post_finding(deps: Parts, caller: Village, case_id: UUID, body: Findin
 
 @router.post("/cases/{case_id}/review")
 async def post_review(deps: Parts, caller: Officer, case_id: UUID, body: CaseReviewIn) -> CaseOut:
-    """The town agrees with the finding or sends it back."""
+    """The town agrees with the finding or sends it back.
+
+    A return is for what is written: somebody goes to the door again for it only where what the finding rests on has
+    been withdrawn since. To have the person looked at anew, agree, and let the agency conclude that it is inconclusive.
+    """
     opinion = Opinion(outcome=body.verdict, note=body.note)
     async with deps.database.write() as tx:
         view = await view_of(tx, caller, deps.clock.today())

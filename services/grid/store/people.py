@@ -30,29 +30,31 @@ async def save_recipients(
 
     Returns:
         It, and who may live elsewhere than before: true whose address it changed, false whom it lists for the first
-        time at another one than another program, while something is open about him.
+        time or lets go at another one than another program that pays him, while something is open about him.
     """
     staged = await stage(tx, "staged_recipients", rows)
     moved = await staged.fetch(
         tx,
         "WITH saved AS ("
-        "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at, moved_at) "
-        "SELECT subject, $1, active, division, group_no, sex, born_on, $2, $2 FROM staged_recipients "
+        "INSERT INTO recipients (subject, program, active, division, group_no, sex, born_on, received_at, moved_at, "
+        "active_since) SELECT subject, $1, active, division, group_no, sex, born_on, $2, $2, $2 FROM staged_recipients "
         "ON CONFLICT (subject, program) DO UPDATE SET active = excluded.active, division = excluded.division, "
         "group_no = excluded.group_no, sex = excluded.sex, born_on = excluded.born_on, "
         "received_at = excluded.received_at, moved_at = CASE "
         "WHEN (recipients.division, recipients.group_no) IS DISTINCT FROM (excluded.division, excluded.group_no) "
-        "THEN excluded.received_at ELSE coalesce(recipients.moved_at, recipients.received_at) END "
+        "THEN excluded.received_at ELSE coalesce(recipients.moved_at, recipients.received_at) END, "
+        "active_since = CASE WHEN excluded.active AND NOT recipients.active THEN excluded.received_at "
+        "ELSE coalesce(recipients.active_since, recipients.received_at) END "
         "WHERE recipients.received_at <= excluded.received_at "
         "RETURNING new.subject, new.active, new.division, new.group_no, old.subject IS NULL AS first, "
         "(old.division, old.group_no) <> (new.division, new.group_no) AS moved) "
-        "SELECT subject, NOT first AS changed FROM saved s WHERE active AND CASE WHEN first THEN "
-        "EXISTS (SELECT FROM recipients o WHERE o.subject = s.subject AND o.program <> $1 AND o.active "
+        "SELECT subject, active AND NOT first AS changed FROM saved s WHERE CASE WHEN active AND NOT first THEN moved "
+        "ELSE EXISTS (SELECT FROM recipients o WHERE o.subject = s.subject AND o.program <> $1 AND o.active "
         "AND (o.division, o.group_no) <> (s.division, s.group_no)) "
         "AND (EXISTS (SELECT FROM tasks t WHERE t.subject = s.subject AND t.state <> 'closed') "
         "OR EXISTS (SELECT FROM cases c WHERE c.subject = s.subject AND c.state <> 'concluded') "
         "OR EXISTS (SELECT FROM stop_requests r WHERE r.subject = s.subject AND r.state = 'received' "
-        "AND r.withdrawn_at IS NULL)) ELSE moved END",
+        "AND r.withdrawn_at IS NULL)) END",
         program,
         received_at,
     )
@@ -74,7 +76,9 @@ async def addresses_of(tx: ReadTx, subjects: Sequence[UUID]) -> dict[UUID, str]:
 async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, decided_at: datetime) -> None:
     """An officer's decision ends or renews an entry; a roster received later says how it is then."""
     await tx.run(
-        "UPDATE recipients SET active = $3, received_at = $4 WHERE subject = $1 AND program = $2 AND received_at <= $4",
+        "UPDATE recipients SET active = $3, received_at = $4, "
+        "active_since = CASE WHEN $3 THEN $4 ELSE coalesce(active_since, received_at) END "
+        "WHERE subject = $1 AND program = $2 AND received_at <= $4",
         subject,
         program,
         active,
@@ -83,10 +87,9 @@ async def set_active(tx: WriteTx, subject: UUID, program: str, *, active: bool, 
 
 
 async def paid_since(tx: ReadTx, subject: UUID, instant: datetime) -> bool:
-    """Whether a roster or an officer has said after an instant that a person is paid."""
-    return bool(
-        await tx.fetch("SELECT FROM recipients WHERE subject = $1 AND active AND received_at > $2", subject, instant)
-    )
+    """Whether a roster or an officer has said after an instant that a person is paid who had not been, or again."""
+    paid = "active AND coalesce(active_since, received_at) > $2"
+    return bool(await tx.fetch(f"SELECT FROM recipients WHERE subject = $1 AND {paid}", subject, instant))
 
 
 async def save_certified(tx: WriteTx, rows: pl.DataFrame, said_at: datetime) -> Staged:

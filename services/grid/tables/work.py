@@ -108,6 +108,7 @@ RECIPIENTS = sa.Table(
     sa.Column("born_on", sa.Date),
     sa.Column("received_at", AT, nullable=False, comment="of the roster; an older one changes nothing"),
     sa.Column("moved_at", AT, comment="of the roster that first named this address"),
+    sa.Column("active_since", AT, comment="of the roster or the decision since which it is paid without a break"),
     village(),
     sa.CheckConstraint("group_no BETWEEN 0 AND 999", name="group_no"),
     sa.CheckConstraint("sex IN ('male', 'female')", name="sex"),

@@ -140,8 +140,9 @@ async def test_whoever_tells_of_a_matter_after_the_person_is_paid_again_opens_an
     told = {"subject": str(ANNA), "kind": "suspected_death", "note": "社区来电"}
     ask = partial(detected.ask, "POST", "/v1/cases", headers=detected.officer("o"), json=told)
     await concluded(detected, "dead", "dead", "confirmed")
-    old = (await ask()).json()
     detected.clock.move(timedelta(days=300))
+    await detected.hear(enrolled(ANNA, change="changed", received_at=detected.clock.now()))  # another amount
+    old = (await ask()).json()
     await detected.hear(decided(ENROLMENT_RESUMED, ANNA, at=detected.clock.now()))
     new = (await ask()).json()
     assert (old["state"], new["state"], new["previous_case_id"]) == ("concluded", "assigned", old["case_id"])

@@ -211,8 +211,13 @@ async def test_a_roster_that_repeats_an_old_address_moves_nobody_back(town, task
         assert [row["grid_code"] for row in rows] == [NEIGHBOUR + "001"]
 
 
-@pytest.mark.parametrize("corrected", [False, True])
-async def test_a_program_that_lists_her_first_where_she_lives_now_takes_along_what_is_open(town, task, corrected):
+@pytest.mark.parametrize(
+    ("corrected", "until", "grid"),
+    [(False, None, NEIGHBOUR + "001"), (True, None, VILLAGE + "002"), (False, timedelta(days=9), VILLAGE + "001")],
+)
+async def test_a_program_that_lists_her_first_where_she_lives_now_takes_along_what_is_open_and_leaves_it_as_it_ends(
+    town, task, corrected, until, grid
+):
     await town.import_grids(roll_csv(VILLAGE, NEIGHBOUR))
     await town.hear(enrolled(ANNA))
     if corrected:  # the member's word is newer than what any program has said of a move
@@ -220,8 +225,11 @@ async def test_a_program_that_lists_her_first_where_she_lives_now_takes_along_wh
         await town.ask("POST", f"/v1/tasks/{task}/relocation", headers=member, json={"grid_code": VILLAGE + "002"})
     first = enrolled(ANNA, program="old_age_allow", village=NEIGHBOUR, received_at=NOW + timedelta(days=3))
     await town.hear(first, suspected(ANNA))
-    grids = {row["grid_code"] for row in await town.rows("SELECT grid_code FROM tasks")}
-    assert grids == {VILLAGE + "002" if corrected else NEIGHBOUR + "001"}
+    if until:
+        program = {"program": "old_age_allow", "village": NEIGHBOUR, "received_at": NOW + until}
+        await town.hear(enrolled(ANNA, change="ended", **program))
+    rows = await town.rows("SELECT grid_code FROM tasks UNION ALL SELECT grid_code FROM cases")
+    assert [row["grid_code"] for row in rows] == [grid] * 3
 
 
 async def test_a_program_that_lists_him_first_where_he_lives_now_takes_a_request_along(town):
