@@ -159,7 +159,8 @@ async def _discard_parked(client: Client) -> int:
     """As an operator would who has looked at them: poison is thrown away. Returns how many there were."""
     count = 0
     for name in SERVICES:
-        for letter in (await client.call("GET", name, "/v1/dead-letters"))["items"]:
-            await client.call("DELETE", name, f"/v1/dead-letters/{letter['id']}")
-            count += 1
+        while page := (await client.call("GET", name, "/v1/dead-letters"))["items"]:
+            for letter in page:
+                await client.call("DELETE", name, f"/v1/dead-letters/{letter['id']}")
+            count += len(page)
     return count

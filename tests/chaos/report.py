@@ -15,6 +15,12 @@ from tests.chaos.state import Row, Series
 
 COLUMNS = ("fault", "where", "recovered after", "whole run", "parked", "lost", "doubled", "otherwise different")
 
+NOT_TRIED = (
+    "A store of JetStream that is full as a whole, as by a full disk: here one stream has no room for what scoring says.",
+    "A jump of the system's clock, by which tokens end and leases run out: here the business clock jumps, within its day.",
+    "Two faults at once, and the loss of a disk (for that: the restore drill of `tests/flows`).",
+)
+
 
 def cells(row: Row) -> tuple[str, ...]:
     """One line of the table."""
@@ -64,6 +70,10 @@ def write(series: Series, rows: Sequence[Row], scale: float, path: Path) -> None
         "| " + " | ".join(COLUMNS) + " |",
         "|---|---|" + "---:|" * 5 + "---|",
         *("| " + " | ".join(cells(row)) + " |" for row in rows),
+        "",
+        "## Not tried",
+        "",
+        *(f"* {each}" for each in NOT_TRIED),
         "",
         "## Not compared",
         "",

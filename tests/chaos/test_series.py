@@ -3,17 +3,22 @@
 import io
 import json
 from dataclasses import replace
+from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
 
+from deploy.demo.client import Client
 from deploy.demo.truth import Accuracy
+from deploy.local.stack import LocalStack
 from shared.contracts.events import EVENTS
 from tests.chaos import __main__ as chaos
 from tests.chaos import report
-from tests.chaos.city import Outcome
+from tests.chaos.city import Outcome, Striker, _discard_parked
 from tests.chaos.digest import Table
-from tests.chaos.faults import FAULTS, SERVICES
+from tests.chaos.faults import FAULTS, SERVICES, World
 from tests.chaos.state import Series, Undisturbed
 
 RIGHT = Accuracy(**dict.fromkeys(Accuracy.__dataclass_fields__, 1))
@@ -93,6 +98,45 @@ async def test_a_run_that_came_to_another_end_failed_though_every_table_is_the_s
     (row,) = made.rows[KILL.name]
     assert (row.lost, row.doubled) == (lost, doubled)
     assert row.differs[0].startswith("tasks: ")
+
+
+async def test_a_fault_strikes_once_when_its_moment_has_come(monkeypatch):
+    struck = []
+
+    async def strike(world):
+        struck.append(world)
+
+    async def at_once(*_urls):
+        pass
+
+    monkeypatch.setattr("tests.chaos.city.recovered", at_once)
+    servers = SimpleNamespace(database_url=str, nats_url=str)
+    striker = Striker(replace(KILL, share=0.4, strike=strike), 30.0, Random(1))
+    striker.world = cast(World, SimpleNamespace(servers=servers))
+    stack = cast(LocalStack, None)
+    early = []
+    for stage, share in (("rosters", 0.9), ("sources", 0.3)):
+        striker(stack, stage, share)
+        early.append(striker.struck)
+    assert early == [None, None]
+    for share in (0.4, 0.9):
+        striker(stack, "sources", share)
+    assert striker.struck is not None
+    assert await striker.struck < 30
+    assert struck == [striker.world]
+
+
+async def test_every_parked_letter_is_thrown_away_however_many_pages_they_are():
+    parked = {("DELETE", "grid", f"/v1/dead-letters/{number}") for number in range(250)}
+
+    async def call(*words):
+        if words[0] == "DELETE":
+            parked.remove(words)
+        names = (path.rpartition("/")[2] for _, service, path in sorted(parked) if service == words[1])
+        return {"items": [{"id": name} for name in names][:100]}
+
+    assert await _discard_parked(cast(Client, SimpleNamespace(call=call))) == 250
+    assert not parked
 
 
 def test_every_service_is_killed_and_stopped():
