@@ -12,7 +12,8 @@ from services.recognition.store.hearing import Cycles
 from shared.kit.db import ReadTx
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
-# A second suspension waits for nobody until the first is lifted, nor a second end beneath another.
+# A second suspension waits for nobody until the first is lifted, nor a second end beneath another. Of a plan the first
+# part that has not come counts, unless the whole was handed over after it was agreed.
 _WAITING = f"""
 SELECT CASE p.state WHEN 'open' THEN 'decide' ELSE 'confirm' END AS kind, p.proposal_id AS id, p.subject, p.program,
        p.reason, COALESCE(p.decided_at, p.opened_at) AS since, NULL::date AS due_on, p.decided_by AS not_by
@@ -89,8 +90,19 @@ UNION ALL
 SELECT 'ask_refund', overpayment_id, subject, program, 'overpayment', opened_at, NULL, NULL
 FROM overpayment WHERE state = 'calculated' AND program = ANY ($1)
 UNION ALL
-SELECT 'refund_overdue', overpayment_id, subject, program, 'overpayment', opened_at, refund_due_on + 1, NULL
-FROM overpayment WHERE state = 'notified' AND refund_due_on < $2 AND program = ANY ($1)
+SELECT 'refund_overdue', o.overpayment_id, o.subject, o.program, 'overpayment', o.opened_at,
+       COALESCE(missed.due_on, o.refund_due_on) + 1, NULL
+FROM overpayment o CROSS JOIN LATERAL (
+    SELECT min(i.due_on) AS due_on
+    FROM (SELECT due_on, sum(amount_fen) OVER (ORDER BY number) AS by_then, sum(amount_fen) OVER () AS whole
+          FROM instalment WHERE overpayment_id = o.overpayment_id) i
+    WHERE i.due_on < $2 AND i.by_then > GREATEST(0, o.paid_fen + o.offset_fen + o.written_off_fen
+                                                    - COALESCE(o.plan_before_fen, o.due_fen - i.whole))
+        AND (o.state <> 'referred' OR o.plan_agreed_at >= (
+            SELECT max(given_at) FROM notice n WHERE n.overpayment_id = o.overpayment_id AND n.kind = 'referred'))
+) missed
+WHERE (o.state = 'notified' AND o.refund_due_on < $2
+       OR o.state IN ('calculated', 'notified', 'referred') AND missed.due_on IS NOT NULL) AND o.program = ANY ($1)
 UNION ALL
 SELECT 'approve_' || r.kind, r.recovery_id, o.subject, o.program, 'overpayment', r.asked_at, NULL, r.asked_by
 FROM recovery r JOIN overpayment o ON o.overpayment_id = r.overpayment_id

@@ -1,6 +1,7 @@
 """What people are told while money comes back: sums that are owed, each once, and that something is not owed."""
 
 from datetime import date, timedelta
+from importlib import import_module
 
 import pytest
 
@@ -39,6 +40,18 @@ async def recover(officers, path, fen, reference, kind="paid"):
         assert (await officers.post(f"/v1/recoveries/{made['recovery_id']}:approve", "officer-2")).status_code == 200
 
 
+async def agreed_before(world):
+    """As if the plan had been agreed before it was kept what had come by then."""
+    async with world.deps.database.write() as tx:
+        await tx.run("UPDATE overpayment SET plan_before_fen = NULL")
+        await tx.run(import_module("services.recognition.migrations.versions.0040_before_plans").BEFORE)
+
+
+async def overdue(officers):
+    items = (await officers.get("/v1/work")).json()["items"]
+    return [each["due_on"] for each in items if each["kind"] == "refund_overdue"]
+
+
 async def told(world, *kinds):
     given = await facts(world, NOTICE_GIVEN)
     return [(each["reason"], each["amount_fen"], each["deadline_on"]) for each in given if each["kind"] in kinds]
@@ -55,6 +68,7 @@ async def test_each_part_of_a_plan_is_told_with_what_of_it_is_still_to_come(worl
         return [(fen, day) for _, fen, day in await told(world, "instalment_due")]
 
     await officers.post(f"{path}:plan", body=first)
+    await agreed_before(world)
     assert await days(0) == [(100, "2023-12-11")]
     await recover(officers, path, 100, "R-1")
     await pay(world, SHE, [date(2023, 12, 1)], 60)  # confirmed late: owed beside the plan, and no part of it
@@ -64,11 +78,19 @@ async def test_each_part_of_a_plan_is_told_with_what_of_it_is_still_to_come(worl
     assert (await days(1))[2:] == []
     await officers.post(f"{path}:plan", body={"parts": 2, "first_due_on": "2024-01-11"})
     assert (await days(1))[2:] == [(130, "2024-01-11")]
-    assert (await days(60))[3:] == []  # nothing came, and both days are over
+    assert await overdue(officers) == []
+    assert (await days(8))[3:] == []
+    # One part has not come, and the last is not due yet: the officer need not wait for that.
+    assert await overdue(officers) == ["2024-01-12"]
+    assert (await days(52))[3:] == []  # nothing came, and both days are over
     assert (await officers.post(f"{path}:refer", body={"to": "court"})).json()["state"] == "referred"
+    assert await overdue(officers) == []
     assert await told(world, "referred") == [("referred_to_court", 260, None)]
     await officers.post(f"{path}:plan", body={"parts": 1, "first_due_on": "2024-03-10"})
     assert (await days(1))[3:] == [(260, "2024-03-10")]
+    await recover(officers, path, 100, "R-2")
+    await days(6)
+    assert await overdue(officers) == ["2024-03-11"]
 
 
 @pytest.mark.parametrize("asked", [True, False])
