@@ -146,6 +146,7 @@ async def stage_leaving(tx: WriteTx, program: str, left: pa.Table, *, full: bool
     """
     await _make_leaving(tx)
     await tx.copy("left_in", left)
+    await tx.run("CREATE INDEX ON left_in (subject)")
     await tx.run("ANALYZE left_in")
     await tx.run(_LEAVING, program, full)
     await tx.run("ANALYZE leaving")

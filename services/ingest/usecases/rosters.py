@@ -165,7 +165,7 @@ async def _stage(tx: WriteTx, keys: Keys, roster: Roster) -> list[pa.Table]:
         good, subjects = await asyncio.to_thread(_keyed, part, keys)
         tables.append(await asyncio.to_thread(_staged, good, subjects, keys))
         await people.stage(tx, tables[-1])
-    await people.measure_stage(tx)
+    await people.measure_stage(tx, by_household=roster.by_household)
     named = await asyncio.to_thread(keys.subject.many, roster.named.to_list())
     await people.stage_named(tx, arrow.subject_array(named))
     if len(roster.rivals):
