@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import re
 import resource
+import shutil
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import nats
@@ -13,6 +15,7 @@ from nats.js import api
 
 from deploy.demo.client import Client
 from deploy.demo.run import MORNING
+from deploy.local.programs import DEPLOY
 from deploy.local.stack import LocalStack
 from shared.contracts.events import EVENTS, TableEvent
 from shared.contracts.vocabulary import SHARDS
@@ -162,6 +165,28 @@ async def _full_broker(world: World) -> None:
     await client.close()
 
 
+async def _full_store(world: World) -> None:
+    """No stream has room: the server is started again with room for what it holds, and then with as much as before."""
+    client = await nats.connect(world.servers.nats_url())
+    held = sum(each.state.bytes for each in await client.jetstream().streams_info())
+    await client.close()
+    child = world.servers.children["nats"]
+    roomy, small = child.spec, world.servers.folder.nats / "small"
+    shutil.copytree(DEPLOY / "nats", small, dirs_exist_ok=True)
+    config = small / "nats-server.conf"
+    text, found = re.subn(r"max_file_store: \d+", f"max_file_store: {held}", config.read_text(encoding="utf-8"))
+    assert found == 1
+    config.write_text(text, encoding="utf-8")
+    words = tuple(str(config) if word.endswith("/nats-server.conf") else word for word in roomy.argv)
+    try:
+        child.spec = replace(roomy, argv=words)
+        child.kill()
+        await asyncio.sleep(world.seconds)
+    finally:
+        child.spec = roomy
+        child.kill()
+
+
 def _uuid(rng: random.Random) -> str:
     digits = f"{rng.getrandbits(128):032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -183,5 +208,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="messages again, shuffled", stage="sources", share=0.8, strike=_again),
     Fault(name="no room for raw files", stage="sources", share=0.3, strike=_full_disk),
     Fault(name="no room in JetStream", stage="sources", share=0.3, strike=_full_broker),
+    Fault(name="no room in all of JetStream", stage="sources", share=0.3, strike=_full_store),
     Fault(name="a poison message of each type", stage="sources", share=0.3, strike=_poison, parks=len(EVENTS)),
 )

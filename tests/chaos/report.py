@@ -16,7 +16,7 @@ from tests.chaos.state import Row, Series
 COLUMNS = ("fault", "where", "recovered after", "whole run", "parked", "lost", "doubled", "otherwise different")
 
 NOT_TRIED = (
-    "A store of JetStream that is full as a whole, as by a full disk: here one stream has no room for what scoring says.",
+    "A disk that is full under JetStream: here its server refuses what goes beyond its own limit, of one stream and of all.",
     "A jump of the system's clock, by which tokens end and leases run out: here the business clock jumps, within its day.",
     "Two faults at once, and the loss of a disk (for that: the restore drill of `tests/flows`).",
 )
