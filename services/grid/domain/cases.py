@@ -128,6 +128,11 @@ VISIT = "visit"
 """Kind of a basis that is a visit of this platform."""
 EARLIER_SIGHTING = "earlier_sighting"
 """Why somebody stays out of a case that doubts what he reported of the person before."""
+DOUBTED_SIGHTING = "doubted_sighting"
+"""So where what he reported for the case had counted and waits for a leader's word."""
+FALSE_SIGHTING = "false_sighting"
+"""So where a leader has sent it back, or officers have found that it was not so."""
+_OWN_SIGHTING = frozenset({EARLIER_SIGHTING, DOUBTED_SIGHTING, FALSE_SIGHTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +182,9 @@ def actors(steps: Iterable[Step], *actions: CaseAction) -> set[str]:
 
 def bars(steps: Sequence[Step], action: CaseAction, user: str) -> str | None:
     """Why this person may not take this step: recusal, his own visit, or two pairs of eyes; None when he may."""
-    recusals = [step.outcome for step in steps if step.action is CaseAction.RECUSAL and step.actor == user]
+    recusals = {step.outcome for step in steps if step.action is CaseAction.RECUSAL and step.actor == user}
     if recusals:
-        return "own_visit" if EARLIER_SIGHTING in recusals else "recused"
+        return "own_visit" if recusals & _OWN_SIGHTING else "recused"
     if action is CaseAction.FIND and user in actors(steps, CaseAction.VISIT):
         return "own_visit"
     if action in {CaseAction.REVIEW, CaseAction.RETURN} and user in actors(steps, CaseAction.VISIT, CaseAction.FIND):
@@ -209,13 +214,15 @@ def visits_of_this_round(steps: Sequence[Step]) -> list[Step]:
 def lost_knock(steps: Sequence[Step]) -> bool:
     """Whether those alone found an end at the door in this round who stay out of the case.
 
-    What somebody met there opened a case of no knock, so that none can be lost.
+    What somebody met there opened a case of no knock, so that none can be lost; nor is it while a leader has to speak.
     """
-    visits, barred = _this_round(steps)
-    ends = [step for step in visits if step.outcome in FINAL_RESULTS]
     told = next((step for step in steps if step.action is CaseAction.DETECT), None)
-    at_the_door = told is not None and told.role == "grid_worker"
-    return bool(ends) and not at_the_door and all(step.actor in barred for step in ends)
+    if told is not None and told.role == "grid_worker":
+        return False
+    visits, barred = _this_round([step for step in steps if step.outcome != DOUBTED_SIGHTING])
+    ends = [step for step in visits if step.outcome in FINAL_RESULTS]
+    fell = any(step.outcome == FALSE_SIGHTING for step in steps)
+    return (bool(ends) or fell) and all(step.actor in barred for step in ends)
 
 
 def _this_round(steps: Sequence[Step]) -> tuple[list[Step], set[str]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.grid.domain.cases import Basis, CaseAction, CaseState, Step, reopens
+from services.grid.domain.cases import CLEARING, Basis, CaseAction, CaseState, Step, reopens
 from services.grid.domain.views import View
 from services.grid.store.tasks import conditions
 from shared.contracts.vocabulary import CaseConclusion, Confidence, SuspicionKind
@@ -139,6 +139,23 @@ async def find_confirmed(tx: ReadTx, subject: UUID, kind: SuspicionKind) -> Case
     )
     found = [_case(row) for row in rows]
     return next((case for case in found if case.conclusion and not reopens(case.conclusion)), None)
+
+
+async def cleared_on(tx: ReadTx, subject: UUID, visit_ids: Iterable[UUID]) -> list[Case]:
+    """The last cases of their kind about a person, where one of these visits is among what cleared him."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM (SELECT DISTINCT ON (kind) * FROM cases WHERE subject = $1
+            ORDER BY kind, state = 'concluded', concluded_at DESC) c
+        WHERE state = 'concluded' AND conclusion = ANY($2) AND EXISTS (SELECT FROM case_steps s,
+            jsonb_to_recordset(s.basis) AS b(kind text, reference text) WHERE s.case_id = c.case_id
+            AND s.action = 'finding' AND b.kind = 'visit' AND b.reference = ANY($3)) ORDER BY case_id
+        """,  # noqa: S608  (our own words)
+        subject,
+        [conclusion.value for conclusion in CLEARING],
+        [str(visit_id) for visit_id in visit_ids],
+    )
+    return [_case(row) for row in rows]
 
 
 async def open_case(tx: WriteTx, case: Case) -> bool:

@@ -244,9 +244,9 @@ async def set_status(tx: WriteTx, visit_id: UUID, status: VisitStatus, flags: Se
     )
 
 
-async def set_aside(tx: ReadTx, subject: UUID) -> set[UUID]:
-    """Reports on a person that had counted and do not now."""
+async def set_aside(tx: ReadTx, subject: UUID) -> dict[UUID, VisitStatus]:
+    """Reports on a person that had counted and do not now, with where they stand."""
     rows = await tx.fetch(
-        "SELECT visit_id FROM visits WHERE subject = $1 AND withdrawn > 0 AND status <> 'concluded'", subject
+        "SELECT visit_id, status FROM visits WHERE subject = $1 AND withdrawn > 0 AND status <> 'concluded'", subject
     )
-    return {row["visit_id"] for row in rows}
+    return {row["visit_id"]: VisitStatus(row["status"]) for row in rows}

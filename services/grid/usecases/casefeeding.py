@@ -1,14 +1,25 @@
 """What people do for cases: a death, custody or disappearance that somebody meets or learns of opens or feeds one."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.grid.domain.cases import VISIT, Basis, CaseAction, CaseState, Step, dates, follow, is_found
+from services.grid.domain.cases import (
+    VISIT,
+    Basis,
+    CaseAction,
+    CaseState,
+    Step,
+    dates,
+    follow,
+    is_found,
+    last,
+    still_rests,
+)
 from services.grid.domain.views import View
 from services.grid.domain.visits import OLDEST, OPENS_CASE, Visit, VisitStatus
 from services.grid.store import cases, locks, people, suspicions, tasks
@@ -17,6 +28,7 @@ from services.grid.store.cases import Case
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import NoSuchPersonError
+from services.grid.usecases.eyes import knock_again, steps_known
 from services.grid.usecases.importing import give_out_cases
 from shared.contracts.vocabulary import Confidence, SuspicionKind
 from shared.kit.clock import SHANGHAI
@@ -91,6 +103,34 @@ async def feed_finding(tx: WriteTx, deps: Deps, found_in: Case, kind: SuspicionK
         worker_id=found_in.worker_id,
     )
     await _bring_in(tx, made, finding)
+
+
+async def look_after_all(tx: WriteTx, deps: Deps, subject: UUID, visit_ids: Collection[UUID]) -> None:
+    """What was cleared on visits that do not count any more, and on nothing else, is looked into by others anew."""
+    for cleared in await cases.cleared_on(tx, subject, visit_ids):
+        steps, today = await steps_known(tx, cleared), deps.clock.today()
+        found = last(steps, CaseAction.FIND)
+        if found is None or still_rests(cleared.kind, found, steps, cleared.event_on, today):
+            continue
+        made = replace(
+            _assigned(deps, subject, cleared.kind),
+            event_on=cleared.event_on,
+            division=cleared.division,
+            grid_code=cleared.grid_code,
+            worker_id=cleared.worker_id,
+        )
+        why = Step(
+            action=CaseAction.DETECT,
+            actor="grid",
+            role="service",
+            happened_at=deps.clock.now(),
+            outcome=made.confidence.value,
+            event_on=made.event_on,
+            basis=(Basis(kind="case", reference=str(cleared.case_id)),),
+        )
+        await cases.open_case(tx, made)
+        await cases.add_step(tx, made.case_id, why)
+        await knock_again(tx, deps, made)
 
 
 async def open_known(tx: WriteTx, deps: Deps, subject: UUID, kind: SuspicionKind, told: Step, *, view: View) -> Case:

@@ -1,11 +1,13 @@
 """Other eyes: nobody verifies a case that doubts what he himself reported, and nobody knocks who stays out of it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from services.grid.domain.cases import (
+    DOUBTED_SIGHTING,
     EARLIER_SIGHTING,
+    FALSE_SIGHTING,
     VISIT,
     Basis,
     CaseAction,
@@ -17,6 +19,7 @@ from services.grid.domain.cases import (
 )
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskState
+from services.grid.domain.visits import VisitStatus
 from services.grid.store import cases, hands, tasks
 from services.grid.store import visits as store
 from services.grid.store.cases import Case
@@ -32,7 +35,10 @@ async def steps_known(tx: ReadTx, case: Case) -> list[Step]:
     They are found anew each time: the day in doubt changes with the evidence, and phones tell late what they saw. So
     are reports that do not count any more: who made them stays out of it, and they prove nothing.
     """
-    aside = {str(visit_id) for visit_id in await store.set_aside(tx, case.subject)}
+    aside = {
+        str(visit_id): FALSE_SIGHTING if status is VisitStatus.RETURNED else DOUBTED_SIGHTING
+        for visit_id, status in (await store.set_aside(tx, case.subject)).items()
+    }
     earlier = [
         Step(
             action=CaseAction.RECUSAL,
@@ -48,9 +54,10 @@ async def steps_known(tx: ReadTx, case: Case) -> list[Step]:
     return earlier + [_known(step, aside) for step in await cases.steps_of(tx, case.case_id)]
 
 
-def _known(step: Step, aside: Collection[str]) -> Step:
-    if step.action is CaseAction.VISIT and any(each.reference in aside for each in step.basis if each.kind == VISIT):
-        return replace(step, action=CaseAction.RECUSAL, outcome=EARLIER_SIGHTING)
+def _known(step: Step, aside: Mapping[str, str]) -> Step:
+    fell = [aside[each.reference] for each in step.basis if each.kind == VISIT and each.reference in aside]
+    if step.action is CaseAction.VISIT and fell:
+        return replace(step, action=CaseAction.RECUSAL, outcome=fell[0])
     return step
 
 

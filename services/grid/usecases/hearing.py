@@ -10,10 +10,11 @@ import pyarrow as pa
 from services.grid.domain.cases import Basis, CaseAction, Step
 from services.grid.domain.priority import visit_priority
 from services.grid.domain.tasks import SIGHTINGS, TaskOutcome
-from services.grid.domain.visits import OPENS_CASE
-from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks
+from services.grid.domain.visits import OPENS_CASE, VisitStatus
+from services.grid.store import asking, cases, locks, people, stops, suspicions, tasks, visits
 from services.grid.store.reopening import Again
 from services.grid.usecases.asking import sample_weak
+from services.grid.usecases.casefeeding import look_after_all
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.importing import give_out_cases
@@ -35,6 +36,8 @@ _UNSEEN = (
 
 _BY_VISIT = frozenset({Channel.HOME, Channel.REMOTE})
 """Channels of certificates that were made of a sighting."""
+REVOKED = "certificate_revoked"
+"""Flag of a visit whose certificate officers have taken back."""
 
 
 def columns(table: pa.Table) -> pl.DataFrame:
@@ -117,6 +120,18 @@ async def note_revoked(tx: WriteTx, deps: Deps, fact: CertificateRevoked) -> Non
     if channel in _BY_VISIT:
         sighting = Again(outcomes=tuple(SIGHTINGS), unseen_since=fact.revoked_at, seen_is_enough=False)
         await knock_after_all(tx, deps, [fact.subject], sighting)
+    if fact.visit_id is not None:
+        await _set_aside(tx, deps, fact.subject, fact.visit_id)
+
+
+async def _set_aside(tx: WriteTx, deps: Deps, subject: UUID, visit_id: UUID) -> None:
+    """A visit that is found not to be so proves nothing any more, and others look into what rested on it."""
+    visit = (await visits.find_visits(tx, [visit_id])).get(visit_id)
+    if visit is None or visit.subject != subject or visit.status is not VisitStatus.CONCLUDED:
+        return
+    await visits.set_status(tx, visit_id, VisitStatus.RETURNED, [*visit.flags, REVOKED])
+    await look_with_others(tx, deps, [subject])
+    await look_after_all(tx, deps, subject, [visit_id])
 
 
 async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, rule_set: str) -> None:

@@ -22,6 +22,7 @@ from services.grid.usecases.errors import (
     NoSuchVisitError,
     NotInReviewError,
 )
+from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.views import known_as
 from services.grid.usecases.visiting import take_effect
 from shared.kit.auth import Caller
@@ -53,7 +54,9 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     decided = replace(visit, status=status)
     if accepted:
         await take_effect(tx, deps, [decided])
-    elif task.state is not TaskState.CLOSED:
+    elif task.state is TaskState.CLOSED:
+        await look_with_others(tx, deps, [visit.subject])
+    else:
         today = deps.clock.today()
         was_there = visit.visit.worker_id
         other = await cases.another_worker(tx, task.grid_code or "", [*task.not_by, was_there])

@@ -17,7 +17,7 @@ from services.grid.store.roll import places_of
 from services.grid.store.tasks import Task, TaskChange
 from services.grid.store.visits import StoredVisit
 from services.grid.usecases.asking import SECOND_LOOK
-from services.grid.usecases.casefeeding import FAMILY, feed_cases
+from services.grid.usecases.casefeeding import FAMILY, feed_cases, look_after_all
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.keeping import follow_addresses
@@ -294,6 +294,8 @@ async def _withdraw(tx: WriteTx, deps: Deps, doubted: Sequence[StoredVisit]) -> 
         return set()
     withdrawn = [each.visit.visit_id for each in doubted]
     reopened = await reopening.reopen_answered(tx, withdrawn, deadline_on=deps.knock_by(), now=now)
+    for subject in sorted({each.subject for each in doubted}):
+        await look_after_all(tx, deps, subject, withdrawn)
     await follow_addresses(tx, deps, sorted({each.subject for each in doubted}))
     for each in reopened:
         if each["reason"] == TaskReason.UNMATCHED:

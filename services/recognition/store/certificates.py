@@ -166,12 +166,12 @@ async def find_origin(tx: ReadTx, subject: UUID, certificate_id: UUID) -> UUID |
     return rows[0]["origin"] if rows else None
 
 
-async def find_channel(tx: ReadTx, subject: UUID, certificate_id: UUID) -> str | None:
-    """Through which channel a certificate was made; None for one that is not known."""
+async def find_making(tx: ReadTx, subject: UUID, certificate_id: UUID) -> tuple[str | None, UUID | None]:
+    """Through which channel a certificate was made, and of what; None for one that is not known."""
     rows = await tx.fetch(
-        "SELECT channel FROM certificate WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
+        "SELECT channel, origin FROM certificate WHERE subject = $1 AND certificate_id = $2", subject, certificate_id
     )
-    return rows[0]["channel"] if rows else None
+    return (rows[0]["channel"], rows[0]["origin"]) if rows else (None, None)
 
 
 async def forget_announced(tx: WriteTx, subject: UUID) -> None:

@@ -9,12 +9,15 @@ from services.recognition.store.decisions import Decided
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce, shard_of
+from services.recognition.usecases.sightings import VISIT_WITHDRAWN
 from shared.contracts.events import CERTIFICATE_REVOKED, CertificateRevoked
-from shared.contracts.vocabulary import Claim
+from shared.contracts.vocabulary import Channel, Claim
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, NotFoundError
 from shared.kit.telemetry import mask_text
+
+_BY_VISIT = frozenset({Channel.HOME, Channel.REMOTE})
 
 
 class RevokedError(ConflictError):
@@ -28,6 +31,8 @@ async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
     now = deps.clock.now()
     if not await certificates.revoke(tx, one, now):
         return False
+    channel, origin = await certificates.find_making(tx, one.subject, one.certificate_id)
+    names_visit = channel in _BY_VISIT and one.reason != VISIT_WITHDRAWN
     fact = CertificateRevoked(
         certificate_id=one.certificate_id,
         subject=one.subject,
@@ -35,7 +40,8 @@ async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
         reason=one.reason,
         successor_id=one.successor_id,
         revoked_at=now,
-        channel=await certificates.find_channel(tx, one.subject, one.certificate_id),
+        channel=channel,
+        visit_id=origin if names_visit else None,
     )
     await deps.outbox.say(tx, CERTIFICATE_REVOKED, fact)
     return True

@@ -33,6 +33,19 @@ async def test_new_evidence_after_a_false_death_is_a_new_case(detected):
     assert cases[1]["previous_case_id"] == cases[0]["case_id"]
 
 
+async def test_what_was_cleared_on_a_visit_that_an_earlier_report_throws_doubt_on_is_looked_into_anew(detected):
+    detected.clock.move(timedelta(days=3))
+    first, [task] = await knock(detected, "seen_alive"), await detected.rows("SELECT task_id FROM tasks")
+    await concluded_on(detected, "alive", "false_death")
+    early = visit(task["task_id"])  # whose prompt the other one showed, as it seems now
+    del early["place"]
+    await detected.ask("POST", "/v1/visits", headers=detected.member(first), json=early)
+    cases = await detected.rows("SELECT state, event_on::text AS day FROM cases ORDER BY case_id")
+    assert [tuple(row.values()) for row in cases] == [("concluded", "2023-09-09"), ("assigned", "2023-09-09")]
+    [look] = await detected.rows("SELECT worker_id FROM tasks WHERE state <> 'closed'")
+    assert look["worker_id"] != first
+
+
 async def test_more_evidence_for_a_confirmed_death_opens_nothing(detected):
     await concluded(detected, "dead", "dead", "confirmed")
     await detected.hear(suspected(ANNA, revision=2, confidence="conclusive"))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.services.grid.town import (
     due,
     enrolled,
     prompt_shown,
+    revoked,
     roll_csv,
     subject,
     suspected,
@@ -204,6 +206,29 @@ class TestCase:
         assert (await step(village, "finding", village.village(), finding="alive")).json()["code"] == "basis_missing"
         await told(village, village.member(look["worker_id"]), task_id=look["task_id"])
         assert (await step(village, "finding", village.village(), finding="alive")).status_code == 200
+
+    @pytest.mark.parametrize("stage", ["visited", "found", "concluded"])
+    async def test_what_rests_on_a_visit_that_officers_find_false_is_looked_into_by_another(self, village, stage):
+        await village.hear(suspected(ANNA))
+        first = await task(village, "suspicion")
+        seen = await told(village, village.member(first["worker_id"]), task_id=first["task_id"])
+        if stage == "found":
+            await step(village, "finding", village.village(), finding="alive")
+        if stage == "concluded":
+            await reviewed(village, finding="alive")
+            await step(village, "conclusion", village.officer("agency"), conclusion="false_death")
+        village.clock.move(timedelta(hours=1))
+        await village.hear(revoked(ANNA, uuid4(), channel="home", visit_id=UUID(seen["visit_id"])))
+        if stage == "found":
+            refused = await step(village, "review", village.officer("town"), verdict="agreed")
+            assert refused.json()["reason"] == "basis_withdrawn"
+            await step(village, "review", village.officer("town"), verdict="returned")
+        answer = await step(village, "finding", village.village(), finding="alive")
+        assert answer.json()["code"] == "basis_missing"
+        look = await task(village, "suspicion")
+        assert (look["worker_id"] != first["worker_id"], look["not_by"]) == (True, [first["worker_id"]])
+        cases = await village.rows("SELECT previous_case_id IS NULL AS first FROM cases ORDER BY case_id")
+        assert [row["first"] for row in cases] == ([True, False] if stage == "concluded" else [True])
 
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)

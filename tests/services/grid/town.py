@@ -157,7 +157,7 @@ def certified(
     return replace(told, happened_at=said_at)
 
 
-def revoked(person: UUID, certificate: UUID, *, channel: str | None = None) -> Message:
+def revoked(person: UUID, certificate: UUID, *, channel: str | None = None, visit_id: UUID | None = None) -> Message:
     told = CertificateRevoked(
         certificate_id=certificate,
         subject=person,
@@ -166,6 +166,7 @@ def revoked(person: UUID, certificate: UUID, *, channel: str | None = None) -> M
         successor_id=None,
         revoked_at=NOW,
         channel=channel,
+        visit_id=visit_id,
     )
     return fact(CERTIFICATE_REVOKED, told)
 
