@@ -33,7 +33,8 @@ FROM (SELECT e.subject, coalesce(min(d.due_on), min(e.due_on)) AS due_on FROM re
                     WHERE r.run_on >= e.due_on - $3::int AND r.requested_at < c.opened_at))))
     GROUP BY e.subject) p
 """
-# A case that was cleared before the end ran out, or a knock for another end, says nothing of it.
+# A case that was cleared before the end ran out, or a knock for another end, says nothing of it. A benefit that was ended
+# since another one takes its place asks for no certificate.
 _COVERED = """
 SELECT p.subject,
     EXISTS (SELECT FROM grid.cases c WHERE c.subject = p.subject AND (c.state <> 'concluded'
@@ -44,7 +45,9 @@ SELECT p.subject,
 FROM (SELECT said.subject, coalesce(d.due_on, e.due_on) AS due_on
     FROM unnest($1::uuid[], $2::text[]) AS said(subject, program)
     LEFT JOIN recognition.enrolment e USING (subject, program)
-    LEFT JOIN recognition.due d ON d.subject = said.subject AND d.cleared_on IS NULL) p
+    LEFT JOIN recognition.due d ON d.subject = said.subject AND d.cleared_on IS NULL
+    WHERE NOT EXISTS (SELECT FROM recognition.decision s WHERE s.decision_id = e.decision_id AND s.state = 'effective'
+        AND s.effect = 'terminate' AND s.reason = 'duplicate_receipt')) p
 """
 
 
