@@ -11,19 +11,23 @@ pytestmark = pytest.mark.db
 
 _TABLES = """
 CREATE TABLE notify.message (template text, audience text, subject int, recipient text, division text, about int,
-                             variables jsonb);
+                             variables jsonb, created_at int DEFAULT 2, given_up bool DEFAULT false);
 CREATE TABLE notify.delivery (message_id int, channel text, attempt int, handed_at timestamptz);
 INSERT INTO notify.message VALUES
     ('certified', 'citizen', 1, NULL, NULL, NULL, '{"valid_until": "2024-10-31", "programs": ["a"]}'),
     ('certified', 'citizen', 1, NULL, NULL, NULL, '{"valid_until": "2024-11-30", "programs": ["a"]}'),
-    ('certified', 'citizen', 2, NULL, NULL, NULL, '{"valid_until": "2024-10-31", "programs": ["a"]}'),
+    ('certified', 'citizen', 2, NULL, NULL, 8, '{"valid_until": "2024-10-31", "programs": ["a"]}'),
     ('notice_refund', 'citizen', 1, NULL, NULL, 7, '{"amount": 1}'),
     ('case_overdue', 'officer', NULL, NULL, '341602', 5, '{"deadline_on": "2023-11-01"}'),
     ('case_overdue', 'officer', NULL, NULL, '341602', 5, '{"deadline_on": "2023-11-09"}');
+INSERT INTO notify.message VALUES
+    ('certified', 'citizen', 3, NULL, NULL, 8, '{"valid_until": "2024-10-31", "programs": ["a"]}', 1, false),
+    ('certified', 'citizen', 3, NULL, NULL, 9, '{"valid_until": "2024-11-30", "programs": ["a"]}', 2, true),
+    ('certified', 'citizen', 3, NULL, NULL, 8, '{"valid_until": "2024-10-31", "programs": ["a"]}', 3, false);
 INSERT INTO notify.delivery VALUES (1, 'sms', 1, NULL), (1, 'sms', 2, now()), (1, 'push', 1, now());
 """
 _DOUBLES = {
-    "of one end": "INSERT INTO notify.message VALUES ('certified', 'citizen', 2, NULL, NULL, NULL, "
+    "of one end": "INSERT INTO notify.message VALUES ('certified', 'citizen', 2, NULL, NULL, 9, "
     """'{"valid_until": "2024-10-31", "programs": ["a", "b"]}')""",
     "of one notice": "INSERT INTO notify.message VALUES "
     """('notice_refund', 'citizen', 1, NULL, NULL, 7, '{"amount": 2}')""",

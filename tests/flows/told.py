@@ -9,11 +9,18 @@ import asyncpg
 
 _QUESTIONS: Mapping[str, str] = {
     # What a citizen is told of one notice is one message; one about no notice is known by its words, but for the
-    # programs, which grow while a day's certificates come in.
+    # programs, which grow while a day's certificates come in. One end is told again, whatever certificate it is of, only
+    # where what had been told since, or by then, was given up.
     "messages": """
-SELECT template, audience, subject, recipient, division, about, count(*) FROM notify.message
-GROUP BY template, audience, subject, recipient, division, about,
-    CASE WHEN audience IN ('citizen', 'family') AND about IS NOT NULL THEN NULL ELSE variables - 'programs' END
+SELECT template, audience, subject, recipient, division, said.about, count(*)
+FROM notify.message m CROSS JOIN LATERAL (
+    SELECT CASE WHEN template <> 'certified' THEN about END AS about,
+           CASE WHEN template = 'certified' THEN (
+               SELECT count(*) FROM notify.message g
+               WHERE g.template = m.template AND g.subject = m.subject AND g.given_up AND g.created_at < m.created_at
+           ) END AS given_up) said
+GROUP BY template, audience, subject, recipient, division, said.about, said.given_up,
+    CASE WHEN audience IN ('citizen', 'family') AND said.about IS NOT NULL THEN NULL ELSE variables - 'programs' END
 HAVING count(*) > 1
 """,
     "deliveries": """

@@ -1,90 +1,138 @@
-"""Everyone concerned is told once, nobody recorded as dead is written to, and nothing stops untold."""
+"""Everyone concerned is told once, and nothing stops untold."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 import polars as pl
-import pyarrow as pa
 
 from shared.contracts.events import (
-    CASE_CONCLUDED,
+    CERTIFICATE_REVOKED,
     CERTIFICATES_ISSUED,
     CERTIFICATIONS_DUE,
     MESSAGE_DELIVERED,
     NOTICE_GIVEN,
     SUSPICION_RAISED,
-    FactEvent,
-    TableEvent,
 )
 from shared.contracts.events.notify import MESSAGE_FAILED
-from shared.contracts.vocabulary import CaseConclusion, Claim, Confidence, SuspicionKind
-from shared.kit import arrow
+from shared.contracts.vocabulary import Claim
+from tests.flows import told as flows
+from tests.year import said
 from tests.year.checks import Check
 from tests.year.world import World
 
 _CHANNELS_BEFORE_A_STOP = 2
-_DEATHS = {SuspicionKind.DEATH, SuspicionKind.CONFLICT}
-_LIVES = {CaseConclusion.FALSE_DEATH, CaseConclusion.UNFOUNDED}
-_DIED = {CaseConclusion.CONFIRMED, CaseConclusion.CONFIRMED_NO_OVERPAYMENT}
-# What one service says another has heard long before the clock is moved on, by hours at least.
-_HEARD = timedelta(hours=1)
-_BODIES = "SELECT headers->>'ce-time' AS at, body FROM {service}.outbox WHERE subject {like} ORDER BY seq"
-_PERSONAL = """
-SELECT subject, handed_at AS at FROM notify.delivery WHERE personal AND handed_at IS NOT NULL
-UNION ALL SELECT subject, created_at FROM notify.message WHERE audience = 'citizen' AND in_inbox
+_CERTIFIED = """
+SELECT m.subject, (m.created_at AT TIME ZONE 'Asia/Shanghai')::date AS day, m.variables->>'valid_until' AS until,
+       m.given_up OR m.read_at IS NOT NULL
+       OR EXISTS (SELECT FROM notify.delivery d WHERE d.message_id = m.id AND d.handed_at IS NOT NULL) AS stays
+FROM notify.message m WHERE m.template = 'certified' ORDER BY m.created_at, m.said_at
 """
+# Of what stands; who died meanwhile is told nothing, and of several ends the last one said is brought.
+_STANDING = """
+SELECT coalesce(m.in_inbox AND c.reachable <> 'none', false) OR EXISTS (
+           SELECT FROM notify.delivery d
+           WHERE d.message_id = m.id AND (d.handed_at IS NOT NULL OR d.reason = 'recorded_dead')) AS brought
+FROM notify.message m LEFT JOIN notify.contact c USING (subject)
+WHERE m.template = 'certified' AND m.refused IS NULL AND NOT m.given_up AND NOT EXISTS (
+    SELECT FROM notify.message y WHERE y.subject = m.subject AND y.template = m.template AND NOT y.given_up
+        AND (y.said_at, y.id) > (m.said_at, m.id))
+"""
+_Day = tuple[UUID, date]
 
 
 async def end(world: World) -> list[Check]:
     """What was told in the year equals what happened in it."""
     return [
         await _certified(world),
+        await _brought(world),
+        await _once(world),
         await _due(world),
         await _noticed(world),
         await _suspicions(world),
-        await _dead(world),
         await _stops(world),
         await _settled(world),
     ]
 
 
 async def _certified(world: World) -> Check:
-    further = Counter[tuple[UUID, date]]()
-    async for attributes, _, body in _said(world, "recognition", CERTIFICATES_ISSUED):
-        rows = _frame(body).filter(
+    ends, last = await _ends(world)
+    told: dict[_Day, list[Any]] = defaultdict(list)
+    for row in await world.rows(_CERTIFIED):
+        told[row["subject"], row["day"]].append(row)
+    revoked = {UUID(fact["certificate_id"]) async for _, fact in said.facts(world, "recognition", CERTIFICATE_REVOKED)}
+    wrong = {key for key in ends.keys() | told.keys() if not _as_said(ends[key], told[key])}
+    # What was revoked before anybody heard of it is told to nobody.
+    untold = {
+        key
+        for key, (certificate, until) in last.items()
+        if certificate not in revoked and until not in {row["until"] for row in told[key]}
+    }
+    return Check(
+        name="each certified person has exactly one notice for each certificate that reaches further",
+        good=bool(last) and not wrong | untold,
+        found=f"{sum(each.total() for each in ends.values()):,} certificates of {len(last):,} people and days, "
+        f"{sum(map(len, told.values())):,} notices, {len(wrong)} otherwise, of {len(untold)} the last end untold",
+    )
+
+
+async def _ends(world: World) -> tuple[Mapping[_Day, Counter[str]], Mapping[_Day, tuple[UUID, str]]]:
+    """By person and day, the ends of certificates that reached further, and the last one with its certificate."""
+    ends: dict[_Day, Counter[str]] = defaultdict(Counter)
+    last: dict[_Day, tuple[UUID, str]] = {}
+    async for attributes, _, frame in said.tables(world, "recognition", CERTIFICATES_ISSUED):
+        day = date.fromisoformat(attributes["issued_on"])
+        rows = frame.filter(
             (pl.col("claim") == Claim.ALIVE)
             & pl.col("valid_until").is_not_null()
             & (pl.col("previous_until").is_null() | (pl.col("valid_until") > pl.col("previous_until")))
         )
-        day = date.fromisoformat(attributes["issued_on"])
-        further.update((UUID(bytes=subject), day) for subject in rows["subject"])
-    told = Counter(
-        (row["subject"], row["day"])
-        for row in await world.rows(
-            "SELECT subject, (created_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM notify.message "
-            "WHERE template = 'certified'"
-        )
-    )
-    # Two of one day are one message, unless the first had been handed or read: then the second is news.
-    wrong = {key for key in further.keys() | told.keys() if not (key in further) <= told[key] <= further[key]}
+        for subject, certificate, until in rows.select("subject", "certificate_id", "valid_until").iter_rows():
+            key = (UUID(bytes=subject), day)
+            ends[key][until.isoformat()] += 1
+            last[key] = (UUID(bytes=certificate), until.isoformat())
+    return ends, last
+
+
+def _as_said(ends: Counter[str], rows: Sequence[Any]) -> bool:
+    """Whether the notices of a person and day tell what was said, each end once, and several only where they had to.
+
+    What nobody has been handed or has read learns of a further end; what was given up stays as it was.
+    """
+    return bool(rows) and Counter(row["until"] for row in rows) <= ends and all(row["stays"] for row in rows[:-1])
+
+
+async def _brought(world: World) -> Check:
+    rows = await world.rows(_STANDING)
+    lost = sum(not row["brought"] for row in rows)
     return Check(
-        name="each certified person has exactly one notice for each certificate that reaches further",
-        good=bool(told) and not wrong,
-        found=f"{further.total():,} certificates of {len(further):,} people and days, {told.total():,} notices, "
-        f"{len(wrong)} otherwise",
+        name="what tells until when somebody is certified was handed to a channel, or lies where he looks",
+        good=bool(rows) and lost == 0,
+        found=f"{len(rows):,} notices that stand, {lost} brought by nothing",
+    )
+
+
+async def _once(world: World) -> Check:
+    stack = world.run.stack
+    twice = await flows.twice(stack.database_url(), stack.folder.root / "sandbox")
+    texts = await world.database.fetchval(
+        "SELECT count(*) FROM notify.delivery WHERE channel = 'sms' AND handed_at IS NOT NULL"
+    )
+    return Check(
+        name="nobody is told the same twice: no message, no hand-over, no text",
+        good=texts > 0 and not twice,
+        found=f"{texts:,} texts handed over, {len(twice)} twice" + "".join(f"; {each}" for each in twice[:1]),
     )
 
 
 async def _due(world: World) -> Check:
     steps = set()
-    async for attributes, _, body in _said(world, "recognition", CERTIFICATIONS_DUE):
+    async for attributes, _, frame in said.tables(world, "recognition", CERTIFICATIONS_DUE):
         ran = date.fromisoformat(attributes["run_on"])
-        for subject, due_on in _frame(body).select("subject", "due_on").drop_nulls().iter_rows():
+        for subject, due_on in frame.select("subject", "due_on").drop_nulls().iter_rows():
             left = (due_on - ran).days
             step = "past" if left < 0 else 30 if left <= 30 else 60 if left <= 60 else 90
             steps.add((f"due_{step}", UUID(bytes=subject), due_on.isoformat()))
@@ -99,7 +147,8 @@ async def _due(world: World) -> Check:
 
 async def _noticed(world: World) -> Check:
     given = {
-        (f"notice_{fact['kind']}", UUID(fact["notice_id"])) async for fact in _facts(world, "recognition", NOTICE_GIVEN)
+        (f"notice_{fact['kind']}", UUID(fact["notice_id"]))
+        async for _, fact in said.facts(world, "recognition", NOTICE_GIVEN)
     }
     told = Counter(
         tuple(row)
@@ -110,50 +159,19 @@ async def _noticed(world: World) -> Check:
 
 async def _suspicions(world: World) -> Check:
     raised = set()
-    async for _, _, body in _said(world, "scoring", SUSPICION_RAISED):
-        raised |= {UUID(bytes=each) for each in _frame(body)["suspicion_id"]}
+    async for _, _, frame in said.tables(world, "scoring", SUSPICION_RAISED):
+        raised |= {UUID(bytes=each) for each in frame["suspicion_id"]}
     told = Counter(
         row["about"] for row in await world.rows("SELECT about FROM notify.message WHERE template = 'suspicion_opened'")
     )
     return _same("each suspicion is one message to the officers", raised, told)
 
 
-async def _dead(world: World) -> Check:
-    """Nobody is written to between the record of his death and the day on which people find, or say, that he lives."""
-    records: dict[UUID, list[tuple[datetime, bool]]] = defaultdict(list)
-    async for _, at, body in _said(world, "scoring", SUSPICION_RAISED):
-        for subject, kind, confidence in _frame(body).select("subject", "kind", "confidence").iter_rows():
-            if kind in _DEATHS:
-                # A bare hint records nobody as dead; so is called what has been taken back.
-                records[UUID(bytes=subject)].append((at, confidence != Confidence.HINT))
-    async for fact in _facts(world, "grid", CASE_CONCLUDED):
-        if fact["kind"] in _DEATHS and fact["conclusion"] in _LIVES | _DIED:
-            at = datetime.fromisoformat(fact["concluded_at"])
-            records[UUID(fact["subject"])].append((at, fact["conclusion"] in _DIED))
-    async for fact in _facts(world, "recognition", NOTICE_GIVEN):
-        if fact["reason"] == "false_death":
-            records[UUID(fact["subject"])].append((datetime.fromisoformat(fact["given_at"]), False))
-    touched = [row for row in await world.rows(_PERSONAL) if row["subject"] in records]
-    wrong = {row["subject"] for row in touched if _recorded(records[row["subject"]], row["at"])}
-    refused = await world.database.fetchval("SELECT count(*) FROM notify.message WHERE refused = 'recorded_dead'")
-    return Check(
-        name="nobody recorded as dead is written to after the record",
-        good=bool(records) and refused > 0 and not wrong,
-        found=f"{len(records):,} recorded, {refused:,} messages refused, {len(wrong)} written to",
-    )
-
-
-def _recorded(records: Sequence[tuple[datetime, bool]], at: datetime) -> bool:
-    """Whether somebody stood recorded as dead well before an instant; the newest record counts, a death before a life."""
-    before = [each for each in records if each[0] < at - _HEARD]
-    return bool(before) and max(before)[1] and not any(not dead and at - _HEARD <= when <= at for when, dead in records)
-
-
 async def _stops(world: World) -> Check:
     tried: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
     for event, column in ((MESSAGE_DELIVERED, "delivered_at"), (MESSAGE_FAILED, "failed_at")):
-        async for _, _, body in _said(world, "notify", event):
-            rows = _frame(body).filter(pl.col("about").is_not_null())
+        async for _, _, frame in said.tables(world, "notify", event):
+            rows = frame.filter(pl.col("about").is_not_null())
             for about, at, channel in rows.select("about", column, "channel").iter_rows():
                 tried[UUID(bytes=about)].append((at, channel))
     stops = await world.rows(
@@ -193,26 +211,3 @@ def _same(name: str, happened: AbstractSet[Hashable], told: Counter[Any]) -> Che
         good=bool(happened) and not wrong,
         found=f"{len(happened):,} happened, {sum(told.values()):,} told, {len(wrong)} otherwise",
     )
-
-
-async def _said(
-    world: World, service: str, event: TableEvent
-) -> AsyncIterator[tuple[Mapping[str, str], datetime, pa.Table]]:
-    """Table messages of a service: attributes, when they were said, rows."""
-    for row in await world.rows(_BODIES.format(service=service, like="LIKE $1 || '.%'"), event.name):
-        table = arrow.decode(row["body"])
-        metadata = table.schema.metadata or {}
-        attributes = {key.decode(): value.decode() for key, value in metadata.items()}
-        yield attributes, datetime.fromisoformat(row["at"]), table
-
-
-async def _facts(world: World, service: str, event: FactEvent) -> AsyncIterator[dict[str, Any]]:
-    """Facts a service has said."""
-    for row in await world.rows(_BODIES.format(service=service, like="= $1"), event.name):
-        yield orjson.loads(row["body"])
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
