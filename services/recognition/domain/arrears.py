@@ -123,6 +123,25 @@ class Pause:
         return min(max(start or self.paid_again_from, self.suspended_from), self.paid_again_from)
 
 
+_ENDS_LATER = frozenset(
+    {
+        SuspensionReason.IMPRISONMENT,
+        SuspensionReason.DETAINED_ACQUITTED,
+        SuspensionReason.DETAINED_CONVICTED,
+        SuspensionReason.MISSING_RETURNED,
+        SuspensionReason.EMPLOYED,
+    }
+)
+
+
+def ends_too_early(reason: SuspensionReason, event_on: date | None, passed_on: date) -> bool:
+    """Whether a stop would be lifted for what ended before it began: a slip by which a whole term would be paid.
+
+    What was never so, or late, may have passed on any day; a false death is asked about on its own.
+    """
+    return reason in _ENDS_LATER and event_on is not None and passed_on < event_on
+
+
 def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
     """First month that is due again: with a false death at once, with everything else the next month."""
     return first_of_month(passed_on) if reason is SuspensionReason.FALSE_DEATH else next_month(passed_on)

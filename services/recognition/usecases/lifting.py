@@ -9,6 +9,7 @@ from services.recognition.domain.arrears import (
     ANSWERS,
     GOES_ON,
     Pause,
+    ends_too_early,
     lifted_by,
     resumes_from,
 )
@@ -98,7 +99,8 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         ConflictError: it is not in effect.
         WrongReasonError: not a reason that ends this stop; a termination ends only where its own reason was false, the
             person has returned, or takes his request back.
-        MalformedError: a day that has not come yet, or one before the supposed death on which the person lived.
+        MalformedError: a day that has not come yet, one before what the stop is for, or one before the supposed death
+            on which the person lived.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.EFFECTIVE)
@@ -137,6 +139,9 @@ def _check(decided: Decided, why: Lift, today: date) -> None:
         raise WrongReasonError(detail)
     if max(why.passed_on, why.requested_on or today) > today:
         detail = "passed_on and requested_on must not lie in the future."
+        raise MalformedError(detail)
+    if ends_too_early(why.reason, decided.event_on, why.passed_on):
+        detail = "passed_on lies before what the stop is for: name the day on which that ended."
         raise MalformedError(detail)
 
 

@@ -205,9 +205,9 @@ async def test_a_stop_is_lifted_for_what_ends_its_own_reason(world, officers, sh
 
 
 @pytest.mark.parametrize(
-    "changes", [{"passed_on": "2023-12-03"}, {"passed_on": "2099-12-31"}, {"requested_on": "2023-12-03"}]
+    "changes", [{"passed_on": "2023-12-03"}, {"requested_on": "2023-12-03"}, {"passed_on": "2023-08-19"}]
 )
-async def test_nothing_is_lifted_for_a_day_to_come(world, officers, she, changes):
+async def test_nothing_is_lifted_for_a_day_to_come_or_before_its_reason(world, officers, she, changes):
     await world.hear(enrolled(enrolment(she)), concluded(she, "confirmed", kind="suspected_incarceration"))
     decision = await carry_out(world, officers, she, "resident_pension")
     body = {"reason": "imprisonment", "passed_on": "2023-12-01", **changes}

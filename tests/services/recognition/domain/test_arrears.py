@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recognition.domain.arrears import DEFAULT_RULES, Pause, arrears_fen, lifted_by, resumes_from
+from services.recognition.domain.arrears import (
+    DEFAULT_RULES,
+    Pause,
+    arrears_fen,
+    ends_too_early,
+    lifted_by,
+    resumes_from,
+)
 from services.recognition.domain.dues import Amount, Span
 from services.recognition.domain.months import month_start, next_month
 from services.recognition.domain.owed import owed_words
@@ -47,6 +54,14 @@ def test_row(reason, requested_on, again, fen, owed_from):
     assert arrears_fen(Pause(reason=why, suspended_from=FROM, paid_again_from=again, **days), rule, AMOUNTS) == fen
     late = Pause(reason=why, suspended_from=FROM, paid_again_from=next_month(LIFTED), **days)
     assert late.owed_from(rule) == owed_from
+
+
+@pytest.mark.parametrize("reason", SuspensionReason)
+def test_what_has_an_end_ended_on_no_day_before_it_began(reason):
+    free = {"overdue", "not_confirmed", "own_request", "false_death", "missing_declared_dead"}
+    days = {date(2023, 2, 28): reason not in free, date(2023, 3, 1): False}
+    assert {day: ends_too_early(reason, date(2023, 3, 1), day) for day in days} == days
+    assert not ends_too_early(reason, None, date(2023, 2, 28))
 
 
 def test_an_officer_reads_from_when_what_is_owed_and_why():
