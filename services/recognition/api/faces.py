@@ -11,9 +11,10 @@ from services.recognition.domain.faces import FaceRefusal, FaceState
 from services.recognition.domain.words import OTHER_WAYS
 from services.recognition.schemas.me import AssertionIn, FaceIn, FaceSessionOut
 from services.recognition.store.faces import FaceSession
-from services.recognition.usecases import facing
+from services.recognition.usecases import facing, mine
 from services.recognition.usecases.facing import FaceProvider, NoFaceError
 from services.recognition.usecases.refusals import denied
+from shared.kit.db import WriteTx
 from shared.kit.problems import PROBLEM_RESPONSES, ProblemError
 
 router = APIRouter(
@@ -22,7 +23,7 @@ router = APIRouter(
 
 _SENTENCES = {
     FaceState.OPEN: "请在几分钟内完成人脸核验；也可以改用其他任何一种方式。",
-    FaceState.PASSED: "认证成功，您无需再办理任何手续。",
+    FaceState.PASSED: "人脸核验已通过。",
 }
 _REFUSED = {
     FaceRefusal.LIVENESS: "没有确认是本人现场操作，请重新发起，或改用其他方式办理。",
@@ -44,7 +45,7 @@ async def open_session(
             await who.log(tx)
     except ProblemError as error:
         raise _with_ways(error) from error
-    return _session(session, provider)
+    return _session(session, provider, "")
 
 
 @router.get("/{session_id}")
@@ -55,8 +56,9 @@ async def get_session(
     provider = _provider(who)
     async with who.deps.database.write() as tx:
         session = await facing.get_session(tx, session_id, who.subject)
+        stands = await _stands(who, tx, session)
         await who.log(tx)
-    return _session(session, provider)
+    return _session(session, provider, stands)
 
 
 @router.post("/{session_id}:finish")
@@ -73,13 +75,21 @@ async def finish(
         assertion = facing.read_assertion(who.deps, claims, who.subject)
         async with who.deps.database.write() as tx:
             session = await facing.finish(who.deps, tx, session_id, who.subject, assertion)
+            stands = await _stands(who, tx, session)
             await who.log(tx, str(session.state))
     except ProblemError as error:
         request.state.refusal_logged = True
         async with who.deps.database.write() as tx:
             await who.log(tx, denied(error.code))
         raise _with_ways(error) from error
-    return _session(session, provider)
+    return _session(session, provider, stands)
+
+
+async def _stands(who: Citizen, tx: WriteTx, session: FaceSession) -> str:
+    """What is left to do for whoever passed: a face answers no stop that is announced, and no claim but being alive."""
+    if session.state is not FaceState.PASSED:
+        return ""
+    return str((await mine.read_status(who.deps, tx, who.subject))["summary"])
 
 
 def _provider(who: Citizen) -> FaceProvider:
@@ -94,7 +104,7 @@ def _with_ways(error: ProblemError) -> ProblemError:
     return error
 
 
-def _session(session: FaceSession, provider: FaceProvider) -> FaceSessionOut:
+def _session(session: FaceSession, provider: FaceProvider, stands: str) -> FaceSessionOut:
     sentence = _REFUSED[session.refused_for] if session.refused_for else _SENTENCES[session.state]
     return FaceSessionOut(
         session_id=session.session_id,
@@ -104,6 +114,6 @@ def _session(session: FaceSession, provider: FaceProvider) -> FaceSessionOut:
         expires_at=session.expires_at,
         state=session.state,
         refused_for=session.refused_for,
-        sentence=sentence,
+        sentence=sentence + stands,
         other_ways=list(OTHER_WAYS),
     )

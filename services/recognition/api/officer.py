@@ -105,7 +105,11 @@ async def decide_proposal(
 
 @router.post("/proposals/{proposal_id}:confirm", response_model=DecisionOut, openapi_extra=ONCE)
 async def confirm_proposal(request: Request, proposal_id: UUID, caller: Officer, found: DepsOf) -> Response:
-    """Confirm another officer's decision: notice is given, with time to answer."""
+    """Confirm another officer's decision: notice is given, with time to answer.
+
+    Not for a death or a disappearance of whom somebody has seen since that was found: 409 `seen_since`, and
+    `certificates` names what says so. Reject it with that day, or revoke them.
+    """
 
     async def effect(tx: WriteTx) -> Answered:
         said = await decide.confirm(found, tx, proposal_id, caller)
@@ -140,7 +144,11 @@ async def get_decision(decision_id: UUID, caller: Officer, found: DepsOf, reques
 
 @router.post("/decisions/{decision_id}:carry-out", response_model=DecisionOut, openapi_extra=ONCE)
 async def carry_out(request: Request, decision_id: UUID, caller: Officer, found: DepsOf) -> Response:
-    """Suspend or terminate, once the notice has run and was delivered or tried on enough channels."""
+    """Suspend or terminate, once the notice has run and was delivered or tried on enough channels.
+
+    Not for a death or a disappearance of whom somebody has seen since that was found: 409 `seen_since`, and
+    `certificates` names what says so. Withdraw it with that day, or revoke them.
+    """
 
     async def effect(tx: WriteTx) -> Answered:
         said = await stopping.carry_out(found, tx, decision_id, caller)

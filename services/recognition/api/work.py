@@ -54,6 +54,9 @@ _NEXT = {
     "decide": "决定是否停发，或认定无须停发",
     "confirm": "由另一名经办人复核确认",
     "carry_out": "告知期已满，可以执行",
+    "seen_proposed": "所报情况之后又有人亲见本人：认错人的，请撤销该次认证；确为本人的，请认定无须停发，写明该日",
+    "seen_announced": "所报情况之后又有人亲见本人：认错人的，请撤销该次认证；确为本人的，请撤回拟停发决定，写明该日",
+    "seen_stopped": "停发之后又有人亲见本人：认错人的，请撤销该次认证；确为本人的，请恢复发放",
     "not_told": "告知期已满但送达渠道不足，请补充送达",
     "withdraw": "停发理由已不成立，请撤回拟停发决定",
     "reinstate": "停发理由不成立或已消除，请恢复发放",
@@ -90,7 +93,7 @@ async def list_work(request: Request, caller: Officer, found: DepsOf, limit: Lim
 def _next_step(found: Deps, row: asyncpg.Record) -> str:
     """What to do; of a stop to be lifted also what is owed from when, by the reason it is lifted for."""
     said, program = _NEXT[row["kind"]], row["program"]
-    if row["kind"] not in {"reinstate", "resume"}:
+    if row["kind"] not in {"reinstate", "resume", "seen_stopped"}:
         return said
     today, reason = found.clock.today(), EndingEvent(row["reason"])
     if found.programs[program].in_force(today).effect_of(reason) in CHANGES:

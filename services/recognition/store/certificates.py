@@ -11,13 +11,14 @@ from services.recognition.domain.certificates import Certificate
 from services.recognition.domain.standing import Finding, Suspected, kinds_of
 from shared.contracts.events import CaseConcluded
 from shared.contracts.vocabulary import Claim
+from shared.kit.clock import day_of
 from shared.kit.db import ReadTx, WriteTx
 
 _INSERT = """
 WITH person AS (INSERT INTO standing (subject) VALUES ($1) ON CONFLICT DO NOTHING)
 INSERT INTO certificate (subject, certificate_id, claim, as_of, channel, strength, rule_set, cap_months, evidence_ids,
-                         evidence_class, issued_on, origin)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, GREATEST($11::date, $4), $12)
+                         evidence_class, issued_on, origin, made_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, GREATEST($11::date, $4), $12, $13)
 ON CONFLICT DO NOTHING
 """
 
@@ -42,7 +43,7 @@ SELECT c.claim, c.as_of, c.channel, c.issued_on, r.revoked_at, r.reason, {SUCCES
 FROM certificate c
 LEFT JOIN revocation r ON r.subject = c.subject AND r.certificate_id = c.certificate_id
 WHERE c.subject = $1 AND c.certificate_id = $2 AND EXISTS (
-    SELECT FROM enrolment e WHERE e.subject = $1 AND e.listed AND ($3::text[] IS NULL OR e.program = ANY ($3))
+    SELECT FROM enrolment e WHERE e.subject = $1 AND (e.listed OR $4) AND ($3::text[] IS NULL OR e.program = ANY ($3))
 )
 """  # noqa: S608  (our own text)
 
@@ -74,7 +75,7 @@ async def lock_whole_shard(tx: WriteTx, shard: str) -> None:
     )
 
 
-async def save_certificate(tx: WriteTx, certificate: Certificate, *, issued_on: date, origin: UUID | None) -> None:
+async def save_certificate(tx: WriteTx, certificate: Certificate, *, made_at: datetime, origin: UUID | None) -> None:
     """Keep a certificate and let it count; one that is known changes nothing."""
     await tx.run(
         _INSERT,
@@ -88,8 +89,9 @@ async def save_certificate(tx: WriteTx, certificate: Certificate, *, issued_on: 
         certificate.cap_months,
         list(certificate.evidence_ids),
         list(certificate.evidence_class),
-        issued_on,
+        day_of(made_at),
         origin,
+        made_at,
     )
     await hold_again(tx, certificate.subject, certificate.claim)
 
@@ -275,8 +277,8 @@ async def find_suspected(tx: ReadTx, subject: UUID) -> Suspected | None:
 
 
 async def find_certificate(
-    tx: ReadTx, subject: UUID, certificate_id: UUID, programs: Sequence[str] | None
+    tx: ReadTx, subject: UUID, certificate_id: UUID, programs: Sequence[str] | None, *, once_listed: bool = False
 ) -> asyncpg.Record | None:
-    """A certificate and its revocation, of a person one of these programs lists."""
-    rows = await tx.fetch(_FIND, subject, certificate_id, None if programs is None else list(programs))
+    """A certificate and its revocation, of a person one of these programs lists, or has listed once."""
+    rows = await tx.fetch(_FIND, subject, certificate_id, None if programs is None else list(programs), once_listed)
     return rows[0] if rows else None

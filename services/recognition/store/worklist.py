@@ -9,33 +9,44 @@ import asyncpg
 
 from services.recognition.store.clearings import AS_IT_LASTS
 from services.recognition.store.hearing import Cycles
+from services.recognition.store.sightings import SEEN_SINCE
 from shared.kit.db import ReadTx
+
+_FOUND = "(p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')"
+_SEEN = f"CROSS JOIN LATERAL (SELECT max(at) AS at FROM ({SEEN_SINCE}) c) s"  # noqa: S608  (our own text)
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
 # A second suspension waits for nobody until the first is lifted, nor a second end beneath another. Of a plan the first
 # part that has not come counts, unless the whole was handed over after it was agreed.
 _WAITING = f"""
-SELECT CASE p.state WHEN 'open' THEN 'decide' ELSE 'confirm' END AS kind, p.proposal_id AS id, p.subject, p.program,
-       p.reason, COALESCE(p.decided_at, p.opened_at) AS since, NULL::date AS due_on, p.decided_by AS not_by
-FROM proposal p WHERE p.state IN ('open', 'decided') AND p.program = ANY ($1) AND NOT (p.effect = 'suspend' AND EXISTS (
+SELECT CASE WHEN s.at IS NOT NULL THEN 'seen_proposed' WHEN p.state = 'open' THEN 'decide' ELSE 'confirm' END AS kind,
+       p.proposal_id AS id, p.subject, p.program, p.reason, COALESCE(s.at, p.decided_at, p.opened_at) AS since,
+       NULL::date AS due_on, CASE WHEN s.at IS NULL THEN p.decided_by END AS not_by
+FROM proposal p {_SEEN}
+WHERE p.state IN ('open', 'decided') AND p.program = ANY ($1) AND NOT (p.effect = 'suspend' AND EXISTS (
     SELECT FROM enrolment e WHERE e.subject = p.subject AND e.program = p.program AND e.status = 'suspended'))
 UNION ALL
 SELECT CASE WHEN (SELECT count(DISTINCT p.channel) FROM notice n JOIN proof_of_notice p ON p.notice_id = n.notice_id
                   WHERE n.decision_id = d.decision_id AND n.kind = 'intended_stop') >= $3
             THEN 'carry_out' ELSE 'not_told' END,
-       decision_id, subject, program, reason, confirmed_at, notice_until + 1, NULL
-FROM decision d WHERE state = 'notice' AND notice_until < $2 AND program = ANY ($1) AND NOT EXISTS (
+       d.decision_id, d.subject, d.program, d.reason, d.confirmed_at, d.notice_until + 1, NULL
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id {_SEEN}
+WHERE d.state = 'notice' AND d.notice_until < $2 AND d.program = ANY ($1) AND s.at IS NULL AND NOT EXISTS (
     SELECT FROM enrolment e WHERE e.subject = d.subject AND e.program = d.program AND e.status = 'terminated')
 UNION ALL
+SELECT CASE d.state WHEN 'notice' THEN 'seen_announced' ELSE 'seen_stopped' END,
+       d.decision_id, d.subject, d.program, d.reason, s.at, NULL, NULL
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id {_SEEN}
+WHERE s.at IS NOT NULL AND d.state IN ('notice', 'effective') AND d.program = ANY ($1) AND NOT ({_FOUND} AND EXISTS (
+    SELECT FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)))
+UNION ALL
 SELECT 'withdraw', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
-FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
-    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND {_FOUND}
 CROSS JOIN LATERAL (SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)) c
 WHERE c.at IS NOT NULL AND d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
 SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
-FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id
-    AND (p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')
+FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND {_FOUND}
 CROSS JOIN LATERAL (
     SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)
     UNION ALL

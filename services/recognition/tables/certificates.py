@@ -22,6 +22,7 @@ CERTIFICATE = sa.Table(
     sa.Column("evidence_class", WORDS, nullable=False, comment="classes the person may read"),
     sa.Column("issued_on", sa.Date, nullable=False),
     sa.Column("origin", UUID, comment="visit, session or peer certificate it came from"),
+    sa.Column("made_at", INSTANT, comment="when it was made, where somebody saw the person; null in rows of before"),
     one_of("claim", Claim),
     one_of("channel", Channel),
     one_of("strength", Strength),

@@ -18,7 +18,7 @@ from services.recognition.usecases.divisions import may_see
 from services.recognition.usecases.feed import Happened, tell
 from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
-from services.recognition.usecases.grounds import require_ground
+from services.recognition.usecases.grounds import require_ground, require_unseen
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
@@ -131,6 +131,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         FourEyesError: by the officer who decided, or who opened it.
         InGraceError: it is for lateness, and the platform itself was late.
         GroundGoneError: what it was proposed for is not so any more.
+        SeenSinceError: it is for a death, or a disappearance, and the person has been seen since.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.DECIDED)
@@ -143,6 +144,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_no_grace(deps, tx, proposal)
     await require_ground(deps, tx, proposal)
+    await require_unseen(tx, proposal_id)
     enrolment = await decisions.get_enrolment(tx, proposal.subject, proposal.program)
     now = deps.clock.now()
     stops = proposal.effect in STEPS

@@ -6,7 +6,7 @@ from services.recognition.domain.exclusions import Held, which_ends
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.programs import EndingEvent
 from services.recognition.domain.states import ProposalState
-from services.recognition.store import decisions, grounds, requests
+from services.recognition.store import decisions, grounds, requests, sightings
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.deps import Deps
 from shared.kit.db import ReadTx, WriteTx
@@ -17,6 +17,26 @@ class GroundGoneError(ConflictError):
     """What it was proposed for is not so any more."""
 
     code = "ground_gone"
+
+
+class SeenSinceError(ConflictError):
+    """Somebody has seen the person since people found that he had died or disappeared."""
+
+    code = "seen_since"
+
+
+async def require_unseen(tx: ReadTx, proposal_id: UUID) -> None:
+    """Let no death and no disappearance stop anybody who was seen after it, before officers have said which is so.
+
+    Raises:
+        SeenSinceError: a certificate in person, made since it was found, stands and speaks of a later day.
+    """
+    if seen := await sightings.list_seen_since(tx, proposal_id):
+        detail = (
+            "The person was seen on a later day, and is certified by it since this was found. Reject the proposal, "
+        )
+        detail += "or withdraw the decision, with that day (alive_on); or revoke the certificate if it was not him."
+        raise SeenSinceError(detail, extra={"certificates": [str(each) for each in seen]})
 
 
 async def require_ground(deps: Deps, tx: ReadTx, proposal: Proposal) -> None:

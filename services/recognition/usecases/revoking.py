@@ -80,7 +80,7 @@ async def take_back(deps: Deps, tx: WriteTx, one: Revocation) -> None:
 
 
 async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, one: Revocation) -> Revocation:
-    """An officer takes back a certificate of a person one of his programs pays. That stops nothing.
+    """An officer takes back a certificate of a person one of his programs pays, or has paid. That stops nothing.
 
     The newest certificate left in force is its successor.
 
@@ -91,7 +91,8 @@ async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Calle
     subject, certificate_id = one.subject, one.certificate_id
     await certificates.lock_shard(tx, shard_of(subject))
     programs = None if "*" in caller.programs else sorted(caller.programs)
-    known = await certificates.find_certificate(tx, subject, certificate_id, programs)
+    # A roster that lists him no more leaves a stop to decide all the same.
+    known = await certificates.find_certificate(tx, subject, certificate_id, programs, once_listed=True)
     if known is None or not await divisions.leads_to(tx, subject, programs, caller.divisions):
         detail = "No person of your programs has such a certificate."
         raise NotFoundError(detail)

@@ -33,7 +33,7 @@ async def keep_sighting(
         if at < revoked_at:
             return None
         seen = replace(seen, certificate_id=own or anew(seen, origin))
-    await certificates.save_certificate(tx, seen, issued_on=deps.clock.today(), origin=origin)
+    await certificates.save_certificate(tx, seen, made_at=deps.clock.now(), origin=origin)
     return seen.certificate_id
 
 

@@ -15,7 +15,7 @@ from services.recognition.usecases.decide import STEPS, expect_decision, get_dec
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import open_overpayment
 from services.recognition.usecases.grace import require_no_grace
-from services.recognition.usecases.grounds import require_ground
+from services.recognition.usecases.grounds import require_ground, require_unseen
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
@@ -61,6 +61,7 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
         GroundGoneError: what it was proposed for is not so any more.
         ObjectionOpenError: the person's objection has no answer yet.
         ClearedError: people have found since that its reason is none.
+        SeenSinceError: it is for a death, or a disappearance, and the person has been seen since.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
@@ -124,6 +125,7 @@ async def _may_stop(deps: Deps, tx: WriteTx, decided: Decided) -> None:
     if proposal.under_review and await clearings.is_cleared(tx, decided.decision_id):
         detail = "People have found since that nothing is the matter: withdraw the decision."
         raise ClearedError(detail)
+    await require_unseen(tx, proposal.proposal_id)
 
 
 async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, word: Word = SAYS_NOTHING) -> Decided:

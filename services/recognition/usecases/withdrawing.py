@@ -86,5 +86,5 @@ async def certify_by_the_rest(deps: Deps, tx: WriteTx) -> list[UUID]:
             evidence_ids=ids,
             evidence_class=tuple(row["evidence_class"]),
         )
-        await certificates.save_certificate(tx, made, issued_on=deps.clock.today(), origin=None)
+        await certificates.save_certificate(tx, made, made_at=deps.clock.now(), origin=None)
     return [row["subject"] for row in rows]

@@ -15,7 +15,7 @@ from shared.contracts.events import CERTIFICATES_ISSUED
 from shared.kit.auth import Keys
 from shared.kit.clock import wall
 from tests.services.recognition.rights import Officers
-from tests.services.recognition.world import TODAY, World, enrolled, enrolment, make_deps
+from tests.services.recognition.world import TODAY, World, concluded, enrolled, enrolment, make_deps
 
 pytestmark = pytest.mark.db
 HER_ID, HIS_ID = "341602195005051227", "341602194901011237"
@@ -79,13 +79,17 @@ async def test_a_live_face_of_her_own_certifies_her_from_today(world, ask, she):
     session = await opened(ask, she, assisted=True)
     assert session["other_ways"]
     said = (await ask(she, "POST", f"/{session['session_id']}:finish", signed(session["nonce"]))).json()
-    assert (said["state"], said["sentence"]) == ("passed", "认证成功，您无需再办理任何手续。")
+    done = "人脸核验已通过。您无需办理任何手续，有效期至2024年11月30日。"
+    assert (said["state"], said["sentence"]) == ("passed", done)
     [row] = await world.rows("SELECT channel, as_of, origin::text AS origin FROM certificate")
     assert row == {"channel": "face", "as_of": TODAY, "origin": session["session_id"]}
     assert len(await world.said(CERTIFICATES_ISSUED)) == 1
     [kept] = await world.rows("SELECT * FROM face_session")
     assert kept["assisted"] is True
     assert HER_ID not in str(kept)
+    await world.hear(concluded(she, "confirmed"))
+    looked_into = (await ask(she, "GET", f"/{session['session_id']}")).json()["sentence"]
+    assert looked_into.startswith("人脸核验已通过。有一条信息正由工作人员核实")
 
 
 async def test_a_face_shown_after_todays_certificate_was_revoked_certifies_again(world, ask, she, http, issuer):
