@@ -22,6 +22,7 @@ from services.recognition.api.deps import (
 from services.recognition.api.once import ONCE, Answered, once_by, with_words
 from services.recognition.api.route import LoggedRoute
 from services.recognition.domain.arrears import lifted_by
+from services.recognition.domain.effects import CHANGES
 from services.recognition.domain.owed import owed_words
 from services.recognition.domain.programs import EndingEvent
 from services.recognition.schemas.work import (
@@ -35,7 +36,6 @@ from services.recognition.schemas.work import (
 )
 from services.recognition.store import divisions, lookups, objections, worklist
 from services.recognition.usecases import histories, objecting, waiting
-from services.recognition.usecases.decide import CHANGES
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.histories import UnknownPersonError
 from services.recognition.usecases.living import Word

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
+from services.recognition.domain.effects import ANNOUNCES, CHANGES, STEPS
 from services.recognition.domain.enrolments import Decision, Status, Step, TransitionError, after
 from services.recognition.domain.feed import EventKind
 from services.recognition.domain.months import next_month, whole_month
-from services.recognition.domain.programs import Effect, EndingEvent
+from services.recognition.domain.programs import EndingEvent
 from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import certificates, decisions
 from services.recognition.store.decisions import Decided, Enrolment, Proposal
@@ -29,15 +30,6 @@ from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 from shared.kit.problems import ConflictError, MalformedError, NotFoundError
 from shared.kit.telemetry import mask_text
-
-STEPS = {Effect.TERMINATE: Step.TERMINATE, Effect.SUSPEND: Step.SUSPEND}
-"""Effects that stop money, and the step each of them is."""
-
-ANNOUNCES = {Effect.TERMINATE: Step.ANNOUNCE_END, Effect.SUSPEND: Step.GIVE_NOTICE}
-"""The step of telling that each of them is intended."""
-
-CHANGES = {Effect.REDUCE: NoticeKind.REDUCED, Effect.CHANGE_PAYEE: NoticeKind.PAYEE_CHANGE}
-"""Effects that change what is paid or to whom without stopping it, and what the person is told of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from services.recognition.domain.arrears import (
     resumes_from,
 )
 from services.recognition.domain.certificates import Certificate, certificate_id
+from services.recognition.domain.effects import CHANGES, STEPS
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.feed import EventKind
 from services.recognition.domain.months import next_month
@@ -28,8 +29,6 @@ from services.recognition.store.arrears import Arrears
 from services.recognition.store.decisions import Decided, Enrolment
 from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
-    CHANGES,
-    STEPS,
     expect_decision,
     get_decision,
     let_go_on,

@@ -6,6 +6,7 @@ from datetime import date
 
 from services.recognition.domain.arrears import DEFAULT_RULES, GOES_ON, WERE_DUE, Pause, arrears_fen, owed_fen
 from services.recognition.domain.dues import Amount, Span
+from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
 from services.recognition.domain.overpayments import net_arrears
 from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
@@ -13,7 +14,6 @@ from services.recognition.domain.states import DecisionState
 from services.recognition.store import arrears, certificates, decisions
 from services.recognition.store.arrears import Arrears
 from services.recognition.store.decisions import Decided, Proposal
-from services.recognition.usecases.decide import STEPS
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import list_not_due, open_overpayment, reaches
 from services.recognition.usecases.hearing import shard_of

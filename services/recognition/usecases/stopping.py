@@ -5,13 +5,14 @@ from datetime import date
 from uuid import UUID
 
 from services.recognition.domain.arrears import GOES_ON
+from services.recognition.domain.effects import STEPS
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.months import month_number, month_start, next_month, whole_month
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason, period_months
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, clearings, decisions, objections, payments
 from services.recognition.store.decisions import Decided, Proposal
-from services.recognition.usecases.decide import STEPS, expect_decision, get_decision, let_go_on, step_after
+from services.recognition.usecases.decide import expect_decision, get_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import open_overpayment
 from services.recognition.usecases.grace import require_no_grace
