@@ -230,6 +230,18 @@ class TestCase:
         cases = await village.rows("SELECT previous_case_id IS NULL AS first FROM cases ORDER BY case_id")
         assert [row["first"] for row in cases] == ([True, False] if stage == "concluded" else [True])
 
+    async def test_a_case_whose_only_visitor_is_sent_back_by_his_leader_is_knocked_for_by_another(self, village):
+        await village.hear(suspected(ANNA))
+        first = await task(village, "suspicion")
+        who, early = village.member(first["worker_id"]), visit(first["task_id"], place=None)
+        village.clock.move(timedelta(hours=1))
+        counted = await told(village, who, task_id=first["task_id"])
+        await village.ask("POST", "/v1/visits", headers=who, json=early)  # whose prompt the other one showed
+        assert (await told(village, who, task_id=first["task_id"], result="dead"))["task_state"] == "closed"
+        path = f"/v1/visits/{counted['visit_id']}/review"
+        await village.ask("POST", path, headers=village.village(), json={"verdict": "returned"})
+        assert (await task(village, "suspicion"))["worker_id"] != first["worker_id"]
+
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)
         look = await task(village, "suspicion")
