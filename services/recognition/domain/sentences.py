@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from services.recognition.domain.clearings import NOT_SO_OF_WHO_LIVES
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import Effect, EndingEvent
 from services.recognition.domain.words import REASONS, day, month
@@ -106,9 +107,12 @@ def summary(benefits: Sequence[Benefit], today: date) -> str:
     if Standing.NOT_YET in found:
         return "我们正在为您查找认证记录，暂时不需要您做什么；您也可以任选一种方式办理，或要求上门。"
     certified = [each for each in benefits if standing(each, today) is Standing.CERTIFIED]
-    if ends := [each.until for each in certified if each.until]:
+    ends = [each.until for each in certified if each.until]
+    # Who reads it lives, for all we know: a stop that says otherwise is something to do.
+    held_for_dead = any(each.announced and each.announced.reason in NOT_SO_OF_WHO_LIVES for each in benefits)
+    if ends and not held_for_dead:
         return _nothing_until(min(ends), more=any(each.asks_more for each in certified))
-    return "您的待遇目前没有发放，原因见下。如不符，可以提出异议，或要求上门核实。"
+    return f"您{'有一项' if ends else '的'}待遇目前没有发放，原因见下。如不符，可以提出异议，或要求上门核实。"
 
 
 def _nothing_until(end: date, *, more: bool) -> str:

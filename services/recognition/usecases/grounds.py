@@ -32,9 +32,7 @@ async def require_unseen(tx: ReadTx, proposal_id: UUID) -> None:
         SeenSinceError: a certificate in person, made since it was found, stands and speaks of a later day.
     """
     if seen := await sightings.list_seen_since(tx, proposal_id):
-        detail = (
-            "The person was seen on a later day, and is certified by it since this was found. Reject the proposal, "
-        )
+        detail = "The person was seen on a later day, and certified by it, since this was found. Reject the proposal, "
         detail += "or withdraw the decision, with that day (alive_on); or revoke the certificate if it was not him."
         raise SeenSinceError(detail, extra={"certificates": [str(each) for each in seen]})
 
