@@ -25,6 +25,8 @@ class MoneyLoop:
         """One round; False when everything paid late is gathered and every instalment ahead is told of."""
         async with self._deps.database.write() as tx:
             paid = await owing.pay_withheld(self._deps, tx)
+        # On its own: each of the two holds shards in ascending order.
+        async with self._deps.database.write() as tx:
             gathered = await gathering.gather_late(self._deps, tx)
             return bool(paid + gathered + await recovering.tell_coming(self._deps, tx))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.claims import Stop
 from services.recognition.domain.overpayments import (
     Balance,
     Instalment,
@@ -17,6 +18,7 @@ from services.recognition.domain.overpayments import (
     RecoveryState,
     ReferredTo,
 )
+from services.recognition.store.decisions import Decided
 from shared.kit.db import ReadTx, WriteTx
 
 
@@ -98,87 +100,77 @@ def _recovery(row: asyncpg.Record) -> Recovery:
     return Recovery(**{**row, **words})
 
 
-# A payment belongs to one overpayment: a suspension and the termination after it do not both claim it back.
 _PAID = """
-SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on, p.recorded_at, COALESCE((
-    SELECT sum(l.amount_fen) FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
+SELECT p.month, p.payrun_id, p.amount_fen, p.paid_on, p.recorded_at, c.claimed_fen, c.own_fen
+FROM payment p CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(l.amount_fen), 0)::bigint AS claimed_fen,
+           COALESCE(sum(l.amount_fen) FILTER (WHERE o.decision_id = $3), 0)::bigint AS own_fen
+    FROM overpaid l JOIN overpayment o USING (overpayment_id)
     WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
-        AND l.month = p.month AND l.payrun_id = p.payrun_id), 0)::bigint AS claimed_fen
-FROM payment p
-WHERE p.subject = $1 AND p.program = $2 AND p.month > ($3::date - make_interval(months => $5))::date
-    AND ($4::date IS NULL OR p.month < $4)
+        AND l.month = p.month AND l.payrun_id = p.payrun_id) c
+WHERE p.subject = $1 AND p.program = $2 AND p.month > ($4::date - make_interval(months => $5))::date
 ORDER BY p.month, p.recorded_at, p.payrun_id
 """
 
 
-async def list_paid(
-    tx: ReadTx, subject: UUID, program: str, *, first: date, end: date | None, months: int
-) -> list[asyncpg.Record]:
-    """Confirmed payments for periods of `months` that reach from `first` to before `end`, by period, oldest first.
+async def list_paid(tx: ReadTx, decided: Decided, months: int) -> list[asyncpg.Record]:
+    """Confirmed payments for periods of `months` that reach months from a stop on, by period, oldest first.
 
-    Each with what of it an overpayment claims back.
+    Each with what overpayments claim of it, and what that of this decision does.
     """
-    return await tx.fetch(_PAID, subject, program, first, end, months)
+    return await tx.fetch(_PAID, decided.subject, decided.program, decided.decision_id, decided.stops_from, months)
 
 
 # A stop that has ended was one for its months. Those a lift paid back were paid twice by what is confirmed after it,
 # the others once too often whenever it is; whom a roster listed anew was lifted by no officer, up to his new entry.
-_ENDED = """
-    LEFT JOIN arrears a ON a.decision_id = d.decision_id
-    LEFT JOIN enrolment e ON e.subject = d.subject AND e.program = d.program
-    CROSS JOIN LATERAL (SELECT
-        CASE d.state WHEN 'lifted' THEN COALESCE(a.paid_again_from, date_trunc('month', e.started_on)::date) END
-            AS until,
-        COALESCE(a.owed_from, CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.suspended_from END, a.paid_again_from,
-                 date_trunc('month', e.started_on)::date) AS owed_from,
-        a.lifted_at) x
+_STOPS = """
+SELECT d.decision_id, d.subject, d.program, d.stops_from, x.until, x.owed_from, a.lifted_at, e.amount_fen
+FROM decision d
+LEFT JOIN arrears a ON a.decision_id = d.decision_id
+LEFT JOIN enrolment e ON e.subject = d.subject AND e.program = d.program
+CROSS JOIN LATERAL (SELECT
+    CASE d.state WHEN 'lifted' THEN COALESCE(a.paid_again_from, date_trunc('month', e.started_on)::date) END AS until,
+    COALESCE(a.owed_from, CASE WHEN a.rule NOT IN ('none', 'refund') THEN a.suspended_from END, a.paid_again_from,
+             date_trunc('month', e.started_on)::date) AS owed_from) x
+WHERE d.effect IN ('suspend', 'terminate') AND (d.state = 'effective' OR d.state = 'lifted' AND x.until IS NOT NULL)
 """
+_STOP = ", ".join(Stop.__dataclass_fields__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """How a stop has ended; nothing of it where it is in effect.
-
-    Attributes:
-        until: first month due again.
-        owed_from: first month that its lifting has paid back; as `until` where none was.
-        lifted_at: when it was lifted; None where a roster listed the person anew.
-    """
-
-    until: date | None
-    owed_from: date | None
-    lifted_at: datetime | None
-
-
-# Nearly everybody stopped within a quarter or a year was paid its other months, as advised: that is left out here, by
-# the amount of its first month. What an increase within the period leaves is worked out, and found to be nothing.
+# As `Period.unclaimed` has it: where more of a period is unclaimed than the months that no stop reaches make. Nearly
+# everybody stopped within a quarter or a year was paid those, as advised, and is not looked at again.
 _LATE = f"""
-SELECT d.decision_id FROM decision d {_ENDED}
-CROSS JOIN LATERAL (SELECT COALESCE(($2::int[])[array_position($1::text[], d.program)], 1) AS months) r
-WHERE d.state IN ('effective', 'lifted') AND d.effect IN ('suspend', 'terminate') AND EXISTS (
-    SELECT FROM payment p
-    CROSS JOIN LATERAL (SELECT p.month AS first, (p.month + make_interval(months => r.months))::date AS last) y
-    CROSS JOIN LATERAL (SELECT CASE WHEN p.recorded_at <= x.lifted_at THEN x.owed_from ELSE x.until END AS until) z
-    CROSS JOIN LATERAL (SELECT r.months - (12 * date_part('year', s.span) + date_part('month', s.span)) AS due
-                        FROM (SELECT age(LEAST(y.last, z.until), GREATEST(y.first, d.stops_from))) AS s (span)) m
-    WHERE p.subject = d.subject AND p.program = d.program AND y.last > d.stops_from
-        AND (d.state = 'effective' OR d.stops_from < z.until AND p.month < z.until)
-        AND NOT EXISTS (
-            SELECT FROM overpaid l JOIN overpayment o ON o.overpayment_id = l.overpayment_id
-            WHERE o.subject = p.subject AND o.program = p.program AND o.state <> 'cancelled'
-                AND l.month = p.month AND l.payrun_id = p.payrun_id)
-        AND (m.due = 0 OR m.due * COALESCE((
-                SELECT a.fen FROM enrolment_amount a
-                WHERE a.subject = p.subject AND a.program = p.program AND a.from_on <= p.month
-                ORDER BY a.from_on DESC LIMIT 1), e.amount_fen)
-            < (SELECT sum(s.amount_fen) FROM payment s
-               WHERE s.subject = p.subject AND s.program = p.program AND s.month = p.month)))
-ORDER BY d.decision_id
+SELECT DISTINCT unnest(g.decisions) AS decision_id
+FROM (
+    SELECT s.subject, s.program, p.month, r.months, r.months - count(DISTINCT n.month) AS due,
+           min(s.amount_fen) AS amount_fen, array_agg(DISTINCT s.decision_id) AS decisions
+    FROM ({_STOPS}) s
+    CROSS JOIN LATERAL (SELECT COALESCE(($2::int[])[array_position($1::text[], s.program)], 1) AS months) r
+    JOIN payment p ON p.subject = s.subject AND p.program = s.program
+        AND p.month > (s.stops_from - make_interval(months => r.months))::date
+    CROSS JOIN LATERAL (SELECT (p.month + make_interval(months => i))::date AS month
+                        FROM generate_series(0, r.months - 1) i) n
+    WHERE n.month >= s.stops_from
+        AND n.month < COALESCE(CASE WHEN p.recorded_at <= s.lifted_at THEN s.owed_from ELSE s.until END, 'infinity')
+    GROUP BY s.subject, s.program, p.month, p.payrun_id, r.months
+) g
+CROSS JOIN LATERAL (
+    SELECT sum(p.amount_fen) AS fen, max(p.amount_fen) AS most, max(p.paid_on) AS last FROM payment p
+    WHERE p.subject = g.subject AND p.program = g.program AND p.month = g.month) y
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(l.amount_fen), 0) AS fen FROM overpaid l JOIN overpayment o USING (overpayment_id)
+    WHERE o.subject = g.subject AND o.program = g.program AND o.state <> 'cancelled' AND l.month = g.month) c
+CROSS JOIN LATERAL (
+    SELECT COALESCE(max(a.fen), g.amount_fen) AS fen FROM enrolment_amount a
+    WHERE a.subject = g.subject AND a.program = g.program AND a.from_on <= y.last AND a.from_on >= COALESCE((
+        SELECT max(f.from_on) FROM enrolment_amount f
+        WHERE f.subject = g.subject AND f.program = g.program AND f.from_on <= g.month), '-infinity')) a
+WHERE y.fen - c.fen > GREATEST(g.due * a.fen, ceil(y.most::numeric * g.due / g.months))
+ORDER BY decision_id
 """  # noqa: S608  (our own text)
 
 
 async def list_late(tx: ReadTx, periods: Mapping[str, int]) -> list[UUID]:
-    """Decisions after which payments were confirmed that reach months they stopped, and that no overpayment holds.
+    """Decisions after which payments were confirmed that reach months they stopped, and of which more is to be claimed.
 
     Args:
         tx: the transaction.
@@ -187,10 +179,10 @@ async def list_late(tx: ReadTx, periods: Mapping[str, int]) -> list[UUID]:
     return [row["decision_id"] for row in await tx.fetch(_LATE, list(periods), list(periods.values()))]
 
 
-async def find_end(tx: ReadTx, decision_id: UUID) -> End:
-    """How a stop has ended."""
-    sql = f"SELECT x.until, x.owed_from, x.lifted_at FROM decision d {_ENDED} WHERE d.decision_id = $1"  # noqa: S608
-    return End(**(await tx.fetch(sql, decision_id))[0])
+async def list_stops(tx: ReadTx, subject: UUID, program: str) -> list[Stop]:
+    """What has stopped a benefit, oldest first, also where that has ended."""
+    sql = f"SELECT {_STOP} FROM ({_STOPS}) s WHERE subject = $1 AND program = $2 ORDER BY decision_id"  # noqa: S608
+    return [Stop(**row) for row in await tx.fetch(sql, subject, program)]
 
 
 async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
@@ -201,10 +193,12 @@ async def add_overpayment(tx: WriteTx, overpayment: Overpayment) -> None:
 
 
 async def add_lines(tx: WriteTx, overpayment_id: UUID, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Note the payments it consists of: month, payrun_id, paid_on, and the part of each that was not due."""
+    """Note the payments it consists of: month, payrun_id, paid_on, what of each was not due; more of one adds up."""
     await tx.run(
         "INSERT INTO overpaid (overpayment_id, month, payrun_id, amount_fen, paid_on) "
-        "SELECT $1, * FROM unnest($2::date[], $3::uuid[], $4::bigint[], $5::date[])",
+        "SELECT $1, * FROM unnest($2::date[], $3::uuid[], $4::bigint[], $5::date[]) "
+        "ON CONFLICT (overpayment_id, month, payrun_id) DO UPDATE SET "
+        "amount_fen = overpaid.amount_fen + excluded.amount_fen",
         overpayment_id,
         *([line[name] for line in lines] for name in ("month", "payrun_id", "amount_fen", "paid_on")),
     )

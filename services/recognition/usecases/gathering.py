@@ -8,13 +8,15 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.dues import Span, most_between, not_due
+from services.recognition.domain.claims import Paid, Period
+from services.recognition.domain.dues import Span, most_between
 from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import period_months
-from services.recognition.store import decisions, overpayments
+from services.recognition.store import certificates, decisions, overpayments
 from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases.deps import Deps
+from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.recovering import save, say
 from shared.kit.db import ReadTx, WriteTx
 
@@ -59,33 +61,33 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
 
 
 async def _lines(deps: Deps, tx: ReadTx, decided: Decided) -> list[dict[str, Any]]:
-    """What no overpayment holds yet of payments for months of the stop.
-
-    What a lift has paid back was set off against what had been confirmed until then.
-    """
-    end = await overpayments.find_end(tx, decided.decision_id)
-    stop = Span(first=decided.stops_from, end=end.until)
-    parts = await list_not_due(deps, tx, decided, stop)
-    if end.lifted_at:
-        before = await list_not_due(deps, tx, decided, replace(stop, end=end.owed_from))
-        parts = [each for each in parts if each["recorded_at"] > end.lifted_at]
-        parts += [each for each in before if each["recorded_at"] <= end.lifted_at]
-    return [each for each in parts if each["amount_fen"] > 0 and not each["claimed_fen"]]
+    """What a stop claims of payments for its months that no overpayment holds yet."""
+    stops = await overpayments.list_stops(tx, decided.subject, decided.program)
+    return [
+        {"month": period.month, "payrun_id": paid.payrun_id, "amount_fen": fen, "paid_on": paid.paid_on}
+        for period in await _periods(deps, tx, decided)
+        for paid, fen in period.unclaimed(stops, decided.decision_id)
+    ]
 
 
-async def list_not_due(deps: Deps, tx: ReadTx, decided: Decided, stop: Span) -> list[dict[str, Any]]:
-    """Payments for periods that reach these months of a benefit, each with what of it the other months do not make."""
-    subject, program = decided.subject, decided.program
-    months = period_months(deps.programs[program].paid)
-    rows = await overpayments.list_paid(tx, subject, program, first=stop.first, end=stop.end, months=months)
-    amounts = await decisions.list_amounts(tx, subject, program) if rows else []
+async def set_off(deps: Deps, tx: ReadTx, decided: Decided, owed: Span) -> int:
+    """What was paid already for months that a lifted stop owes; what it or another had rightly stopped comes first."""
+    stops = await overpayments.list_stops(tx, decided.subject, decided.program)
+    others = [Span(first=each.stops_from, end=each.until) for each in stops if each.decision_id != decided.decision_id]
+    stopped = [*others, Span(first=decided.stops_from, end=owed.first)]
+    return sum(period.set_off(owed, stopped) for period in await _periods(deps, tx, decided))
+
+
+async def _periods(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:
+    """Periods that reach months from the stop on and were paid for."""
+    months = period_months(deps.programs[decided.program].paid)
+    rows = await overpayments.list_paid(tx, decided, months)
+    amounts = await decisions.list_amounts(tx, decided.subject, decided.program) if rows else []
     found = []
     for month, some in groupby(rows, key=itemgetter("month")):
-        period = list(some)
-        monthly = most_between(amounts, month, max(row["paid_on"] for row in period))
-        kept = [row["amount_fen"] - row["claimed_fen"] for row in period]
-        parts = not_due(kept, monthly, months, len(stop.months_of(month, months)))
-        found += [{**row, "amount_fen": part} for row, part in zip(period, parts, strict=True)]
+        paid = tuple(Paid(**{name: row[name] for name in Paid.__dataclass_fields__}) for row in some)
+        monthly = most_between(amounts, month, max(each.paid_on for each in paid))
+        found.append(Period(month=month, months=months, monthly_fen=monthly, paid=paid))
     return found
 
 
@@ -99,8 +101,9 @@ async def reaches(deps: Deps, tx: WriteTx, decided: Decided, owed: Span) -> bool
 
 async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
     """Open or enlarge overpayments for payments confirmed after their stop; how many it touched."""
-    late = await list_late(deps, tx, limit)
+    late = sorted(await list_late(deps, tx, limit), key=lambda each: each.subject)
     for decided in late:
+        await certificates.lock_shard(tx, shard_of(decided.subject))  # else two at once would both claim the same
         await open_overpayment(deps, tx, decided)
     return len(late)
 

@@ -15,7 +15,7 @@ from services.recognition.store import arrears, certificates, decisions
 from services.recognition.store.arrears import Arrears
 from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.deps import Deps
-from services.recognition.usecases.gathering import list_not_due, open_overpayment, reaches
+from services.recognition.usecases.gathering import open_overpayment, reaches, set_off
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_waiting, together
@@ -59,9 +59,8 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
     amounts = await decisions.list_amounts(tx, decided.subject, decided.program)
 
     async def paid_back(gaps: tuple[Span, ...]) -> int:
-        paid = await list_not_due(deps, tx, decided, replace(owed, gaps=gaps))
-        entitled = arrears_fen(pause, rule, amounts, gaps)
-        return net_arrears(entitled, [each["amount_fen"] for each in paid], recovered)
+        paid = await set_off(deps, tx, decided, replace(owed, gaps=gaps))
+        return net_arrears(arrears_fen(pause, rule, amounts, gaps), [paid], recovered)
 
     await propose_waiting(deps, tx, decided.subject)
     forbidden = await _forbidden(deps, tx, decided)

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.recognition.jobs import BulkLoop, MoneyLoop
+from services.recognition.store import overpayments
 from services.recognition.store.payments import newest_period
 from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, in_small_parts, lines_of, person
 from tests.services.recognition.world import WHY, assessed, assessment, concluded, enrolled, enrolment, visited
@@ -47,17 +48,19 @@ async def advised(world, http, partner, **changes):
     return run, lines_of(await http.get(run["result"]["href"], headers=partner))
 
 
-async def stop(world, who, *, status="suspended", stops_from=date(2023, 11, 1), program="resident_pension"):
+async def stop(
+    world, who, *, status="suspended", stops_from=date(2023, 11, 1), program="resident_pension", decision=DECISION
+):
     """A stop as two officers decide it."""
     async with world.deps.database.write() as tx:
         await tx.run("INSERT INTO proposal (proposal_id, subject, program, reason, effect, opened_at, state) "
-                     "VALUES ($1, $2, $3, 'death', 'terminate', now(), 'confirmed')", DECISION, who, program)  # fmt: skip
+                     "VALUES ($1, $2, $3, 'death', 'terminate', now(), 'confirmed')", decision, who, program)  # fmt: skip
         await tx.run(
             "INSERT INTO decision (decision_id, proposal_id, subject, program, reason, effect, stops_from, amount_fen, "
             "grounds, decided_by, decided_at, confirmed_by, confirmed_at, state, notice_until) VALUES "
             "($1, $1, $2, $4, 'death', 'terminate', $3, 1, 'seen', 'a', now(), 'b', now(), "
-            "'effective', '2023-10-01')", DECISION, who, stops_from, program)  # fmt: skip
-        await tx.run("UPDATE enrolment SET status = $2, decision_id = $3 WHERE subject = $1", who, status, DECISION)
+            "'effective', '2023-10-01')", decision, who, stops_from, program)  # fmt: skip
+        await tx.run("UPDATE enrolment SET status = $2, decision_id = $3 WHERE subject = $1", who, status, decision)
 
 
 async def payments(world):
@@ -298,9 +301,14 @@ async def claimed_after(world, http, headers, run, line):
     said = {"paid_on": "2023-11-01", "also_paid": also}
     assert (await http.post(f"/v1/payruns/{run['payrun_id']}:confirm", json=said, headers=headers)).status_code == 202
     await work(world)
-    while await (loop := MoneyLoop(world.deps)).step():
+    return await gathered(world)
+
+
+async def gathered(world):
+    while await MoneyLoop(world.deps).step():
         pass
-    assert await loop.working() == 0
+    async with world.deps.database.read() as tx:
+        assert await overpayments.list_late(tx, {"ex_village_doctor": 3}) == []  # nobody is looked at for nothing
     return sum(row["due_fen"] for row in await world.rows("SELECT due_fen FROM overpayment"))
 
 
@@ -330,6 +338,22 @@ async def test_of_a_quarter_the_months_before_a_stop_are_paid_and_no_others(  # 
     assert (lines[0]["advice"], lines[0]["reason"], lines[0]["notes"]) == said
     assert lines[0]["decision"] == (DECISION if said[:2] in {("stop", None), ("hold", "part_due")} else None)
     assert await claimed_after(world, http, quarterly, run, lines[0]) == claimed
+    if stops_from:  # who turns out to have died before is claimed the rest of him, once
+        later = DECISION.replace("7d6f", "7d70")
+        await stop(world, person(world), program="ex_village_doctor", stops_from=date(2023, 7, 1), decision=later)
+        assert [await gathered(world) for _ in range(2)] == [int(amount) * 100] * 2
+
+
+async def test_whoever_was_paid_an_increase_within_a_quarter_is_looked_at_no_more(world, http, issuer):
+    quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
+                               client_id="p-1") | WHY  # fmt: skip
+    await world.hear(enrolled(enrolment(person(world)), program="ex_village_doctor"), visited(person(world)))
+    async with world.deps.database.write() as tx:
+        await tx.run("INSERT INTO enrolment_amount SELECT subject, program, '2023-08-01', 25000 FROM enrolment")
+    await stop(world, person(world), program="ex_village_doctor", stops_from=date(2023, 9, 1))
+    run, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},450\n",
+                               program="ex_village_doctor", month="2023-08")  # fmt: skip
+    assert await claimed_after(world, http, quarterly, run, lines[0]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Claims: what of the payments for a period the stops of a benefit leave undue, and which claims it, to the fen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from uuid import UUID
+
+from services.recognition.domain.dues import Span, not_due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Months a decision has stopped.
+
+    Attributes:
+        until: first month due again; None where it is in effect.
+        owed_from: first month that its lifting has paid back; as `until` where none was.
+        lifted_at: when it was lifted; None where it was not, or where a roster listed the person anew.
+    """
+
+    decision_id: UUID
+    stops_from: date
+    until: date | None = None
+    owed_from: date | None = None
+    lifted_at: datetime | None = None
+
+    def claimed(self, recorded_at: datetime) -> Span:
+        """Months for which nothing confirmed then was due: what its lifting paid back was set off against that."""
+        early = self.lifted_at is not None and recorded_at <= self.lifted_at
+        return Span(first=self.stops_from, end=self.owed_from if early else self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """A payment that was confirmed.
+
+    Attributes:
+        claimed_fen: what overpayments claim of it by now.
+        own_fen: the part of that which belongs to the stop in question.
+    """
+
+    payrun_id: UUID
+    amount_fen: int
+    paid_on: date
+    recorded_at: datetime
+    claimed_fen: int = 0
+    own_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A paying period of a benefit, and what was paid for it, oldest first."""
+
+    month: date
+    months: int
+    monthly_fen: int
+    paid: tuple[Paid, ...]
+
+    def unclaimed(self, stops: Sequence[Stop], decision_id: UUID) -> list[tuple[Paid, int]]:
+        """What one of the stops has still to claim, and of which payments: all stops together what was not due, once.
+
+        Args:
+            stops: every stop of the benefit, oldest first.
+            decision_id: the one in question.
+        """
+        shares = self._shares(stops)
+        own = sum(fen for stop, fen in zip(stops, shares, strict=True) if stop.decision_id == decision_id)
+        left = min(
+            own - sum(each.own_fen for each in self.paid),
+            sum(shares) - sum(each.claimed_fen for each in self.paid),
+        )
+        lines = []
+        for each in reversed(self.paid):
+            fen = min(left, each.amount_fen - each.claimed_fen)
+            if fen > 0:
+                lines.append((each, fen))
+                left -= fen
+        return lines
+
+    def set_off(self, owed: Span, stopped: Sequence[Span]) -> int:
+        """What was paid already for months that are owed after all, beside those that stay stopped."""
+        return sum(self._undue([*stopped, owed])) - sum(self._undue(stopped))
+
+    def _shares(self, stops: Sequence[Stop]) -> list[int]:
+        """What each stop makes undue that none before it does."""
+        shares = [0] * len(stops)
+        for at, each in enumerate(self.paid):
+            spans = [stop.claimed(each.recorded_at) for stop in stops]
+            undue = [self._undue(spans[:count])[at] for count in range(len(stops) + 1)]
+            shares = [share + more - less for share, (less, more) in zip(shares, pairwise(undue), strict=True)]
+        return shares
+
+    def _undue(self, spans: Iterable[Span]) -> list[int]:
+        """What of each payment the months outside of these do not make."""
+        stopped = {month for span in spans for month in span.months_of(self.month, self.months)}
+        return not_due([each.amount_fen for each in self.paid], self.monthly_fen, self.months, len(stopped))
