@@ -107,7 +107,7 @@ async def list_undelivered(
         await lookups.log_looks(tx, who, [(each.program, each.subject) for each in listed])
     return UndeliveredsOut(
         items=[UndeliveredOut.model_validate(each) for each in listed],
-        next=listed[-1].event_id if len(listed) == limit else None,
+        next=listed[-1].event_id if len(listed) >= limit else None,
     )
 
 

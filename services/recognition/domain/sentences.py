@@ -67,6 +67,11 @@ def standing(benefit: Benefit, today: date) -> Standing:
     return Standing.NOT_YET
 
 
+def certified(benefits: Sequence[Benefit], today: date) -> bool:
+    """Whether a person is certified for every benefit that has not ended; what was given up asks for nothing."""
+    return {standing(each, today) for each in benefits} - {Standing.TERMINATED} == {Standing.CERTIFIED}
+
+
 def about(benefit: Benefit, today: date) -> str:
     """One sentence about one benefit."""
     stop = benefit.announced

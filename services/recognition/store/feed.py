@@ -248,12 +248,15 @@ async def find_event(tx: ReadTx, event_id: UUID, program: str) -> asyncpg.Record
 async def list_shown(
     tx: ReadTx, programs: Sequence[str] | None, divisions: Sequence[str], after: UUID | None, limit: int
 ) -> list[Shown]:
-    """Events on people of these divisions that were rejected or never answered, oldest first."""
+    """Events on people of these divisions that were rejected or never answered, oldest first.
+
+    An event is never torn apart: a page that ended among its partners would lose the rest.
+    """
     rows = await tx.fetch(
         f"SELECT {', '.join(Shown.__dataclass_fields__)} FROM handover "  # noqa: S608  (column names)
         "WHERE state IN ('manual', 'rejected') AND ($1::text[] IS NULL OR program = ANY ($1)) "
         "AND ($2::uuid IS NULL OR event_id > $2) AND in_divisions(subject, program, $4) "
-        "ORDER BY event_id, client_id LIMIT $3",
+        "ORDER BY event_id FETCH FIRST $3 ROWS WITH TIES",
         None if programs is None else list(programs),
         after,
         limit,

@@ -12,7 +12,7 @@ from services.recognition.domain.enrolments import Status
 from services.recognition.domain.months import first_of_month
 from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import Effect, EndingEvent, Program
-from services.recognition.domain.sentences import Announced, Benefit, Standing, about, standing, summary
+from services.recognition.domain.sentences import Announced, Benefit, Standing, about, certified, standing, summary
 from services.recognition.store import mine, overpayments
 from services.recognition.usecases import cycles as in_cycles
 from services.recognition.usecases.deps import Deps
@@ -32,11 +32,12 @@ async def read_status(deps: Deps, tx: ReadTx, subject: UUID) -> dict[str, Any]:
     rows = await mine.list_benefits(tx, subject, codes, cycles)
     stands = {row["program"]: row for row in await in_cycles.of_person(deps, tx, subject, None)}
     benefits = [(row, _benefit(deps.programs[row["program"]], row, stands.get(row["program"]), today)) for row in rows]
-    certified = [each.until for _, each in benefits if each.until and standing(each, today) is Standing.CERTIFIED]
+    every = [each for _, each in benefits]
+    ends = [each.until for each in every if each.until and standing(each, today) is Standing.CERTIFIED]
     return {
-        "summary": summary([each for _, each in benefits], today),
-        "certified": bool(benefits) and len(certified) == len(benefits),
-        "valid_until": min(certified, default=None),
+        "summary": summary(every, today),
+        "certified": certified(every, today),
+        "valid_until": min(ends, default=None),
         "benefits": [
             _shown(deps.programs[row["program"]], row, each, today) | _cycle(stands.get(row["program"]))
             for row, each in benefits

@@ -19,6 +19,7 @@ from services.recognition.store import bulk, lookups
 from services.recognition.store.lookups import Asker
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.recognise import Speaker, instant
+from services.recognition.usecases.refusals import denied
 from shared.contracts.vocabulary import Answer, Claim
 from shared.kit.db import WriteTx
 from shared.kit.problems import ConflictError, MalformedError
@@ -85,6 +86,8 @@ async def check_many(
     for each in said:
         if "answer" in each:
             await lookups.log_usage(tx, asker, subject=None, answer=f"sandbox:{each['answer']}")
+    if bad := said.count(_BAD_ITEM):
+        await lookups.log_usage(tx, asker, subject=None, answer=denied(NotSyntheticError.code, bad))
     return said
 
 

@@ -44,8 +44,16 @@ async def test_who_does_not_answer_is_told_again_and_then_shown_to_an_officer(wo
     elsewhere = issuer.headers("recognition.manage", role="officer", user="officer-1", divisions=["341621"])
     assert (await http.get("/v1/undelivered", headers=elsewhere)).json()["items"] == []
     assert (shown["client_id"], shown["event_id"], shown["state"]) == ("p-1", events[0]["event_id"], "manual")
+    async with world.deps.database.write() as tx:  # another partner did not answer either
+        await tx.run("CREATE TEMP TABLE other ON COMMIT DROP AS SELECT * FROM handover")
+        await tx.run("UPDATE other SET client_id = 'p-2'")
+        await tx.run("INSERT INTO handover SELECT * FROM other")
+    page = (await http.get("/v1/undelivered?limit=1", headers=officer)).json()
+    after = (await http.get(f"/v1/undelivered?limit=1&after={page['next']}", headers=officer)).json()
+    assert (sorted(each["client_id"] for each in page["items"]), after["items"]) == (["p-1", "p-2"], [])
     await ack(http, partner, (await read(http, partner))["next"])
-    assert (await http.get("/v1/undelivered", headers=officer)).json()["items"] == []
+    left = (await http.get("/v1/undelivered", headers=officer)).json()["items"]
+    assert [each["client_id"] for each in left] == ["p-2"]
     assert await chase.step() == 0
 
 

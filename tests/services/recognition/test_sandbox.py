@@ -85,12 +85,16 @@ async def test_real_and_synthetic_people_never_meet(http, partner, world, progra
     assert await world.rows("SELECT subject FROM usage") == [{"subject": None}]
 
 
-async def test_a_batch_flags_each_item_and_says_what_is_no_synthetic_id(http, partner):
+async def test_a_batch_flags_each_item_and_says_what_is_no_synthetic_id(world, http, partner):
     body = {"program": CODE, "items": [{"citizen_id": each} for each in (CERTIFIED, REAL, STRANGER)]}
     items = (await http.post("/v1/recognitions:batch", json=body, headers=partner)).json()["items"]
     assert [each.get("answer") or each["problem"]["code"] for each in items] == [
         "recognised", "not_synthetic", "unknown"]  # fmt: skip
     assert [each.get("sandbox") for each in items] == [True, None, True]
+    logged = [tuple(row.values()) for row in await world.rows("SELECT subject, answer FROM usage ORDER BY usage_id")]
+    assert logged == [(None, f"sandbox:{answer}") for answer in ("recognised", "unknown")] + [
+        (None, "denied:not_synthetic")
+    ]
 
 
 async def test_a_list_and_the_whole_sandbox_are_worked_off_in_the_words_of_a_check(world, http, partner):
