@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, PlainValidator, ValidationError
@@ -93,7 +93,8 @@ class VisitReportsIn(In):
 
     visits: Annotated[
         tuple[
-            Annotated[VisitReportIn | Unreadable, PlainValidator(_or_unreadable, json_schema_input_type=VisitReportIn)],
+            # Any, or what is never sent would stand in the document of the API.
+            Annotated[Any, PlainValidator(_or_unreadable, json_schema_input_type=VisitReportIn)],
             ...,
         ],
         Field(min_length=1, max_length=500),
