@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.recognition.domain.effects import ANNOUNCES, STEPS
 from services.recognition.domain.enrolments import (
     STOPPED,
     TRANSITIONS,
@@ -19,7 +20,6 @@ from services.recognition.domain.enrolments import (
     after,
 )
 from services.recognition.domain.programs import Effect
-from services.recognition.usecases.decide import ANNOUNCES, STEPS
 
 TWO = Decision(decided_by="officer-1", confirmed_by="officer-2")
 NOT_TWO = [
