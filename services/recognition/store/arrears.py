@@ -6,7 +6,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.dues import Span
 from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+from services.recognition.store.decisions import Decided
 from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
 
@@ -61,6 +63,21 @@ async def save(tx: WriteTx, made: Arrears) -> None:
         made.arrears_fen,
         made.withheld_fen,
     )
+
+
+_SETTLED = """
+SELECT a.suspended_from AS first, a.paid_again_from AS end FROM arrears a
+LEFT JOIN arrears own ON own.decision_id = $3
+WHERE a.subject = $1 AND a.program = $2 AND a.decision_id <> $3 AND a.paid_again_from > a.suspended_from
+    AND (own.decision_id IS NULL OR a.lifted_at < own.lifted_at
+         OR a.lifted_at = own.lifted_at AND a.decision_id > own.decision_id)
+"""
+
+
+async def list_settled(tx: ReadTx, lifted: Decided) -> tuple[Span, ...]:
+    """Months that lifts of this benefit before this one have settled: paid back, not due, or theirs to pay yet."""
+    rows = await tx.fetch(_SETTLED, lifted.subject, lifted.program, lifted.decision_id)
+    return tuple(Span(first=row["first"], end=row["end"]) for row in rows)
 
 
 _SERVED = """

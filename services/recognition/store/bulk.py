@@ -95,14 +95,14 @@ _STOPPED = """, stopped AS MATERIALIZED (
     WHERE program = $1 AND state = 'effective' AND effect = 'reduce' AND stops_from <= $4::date{within}
     ORDER BY subject, decision_id DESC
 ), repaid AS MATERIALIZED (
-    SELECT subject, LEAST($8, sum(12 * (date_part('year', until_on) - date_part('year', from_on))
-                             + date_part('month', until_on) - date_part('month', from_on)))::smallint AS months FROM (
-        SELECT subject, GREATEST(suspended_from, $4::date) AS from_on,
-               LEAST(paid_again_from, ($4::date + make_interval(months => $8))::date) AS until_on
-        FROM arrears d
-        WHERE program = $1 AND paid_again_from > GREATEST(suspended_from, $4::date)
-            AND suspended_from < ($4::date + make_interval(months => $8))::date{within}
-    ) d GROUP BY subject
+    SELECT d.subject, count(DISTINCT n.month)::smallint AS months
+    FROM arrears d LEFT JOIN stopped f ON f.subject = d.subject
+    CROSS JOIN LATERAL generate_series(
+        GREATEST(d.suspended_from, $4::date)::timestamp,
+        LEAST(d.paid_again_from, f.stops_from, ($4::date + make_interval(months => $8))::date)
+            - interval '1 day', '1 month') AS n (month)
+    WHERE d.program = $1{within}
+    GROUP BY d.subject
 )
 """
 

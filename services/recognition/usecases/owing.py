@@ -48,8 +48,8 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
     """Work out, keep and return what a stop that was just lifted pays back.
 
     A month is paid once, and claimed back or owed, never both: what was confirmed as paid for months that were due
-    after all is set off, and no longer claimed. First what waited behind the stop is proposed: what it would have
-    stopped is not paid back before officers have decided on it.
+    after all is set off, and no longer claimed; what a lift before has settled stays so. First what waited behind the
+    stop is proposed: what it would have stopped is not paid back before officers have decided on it.
     """
     rule = rule_of(deps, decided.program, pause.reason, pause.paid_again_from)
     owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from)
@@ -62,9 +62,10 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
         paid = await set_off(deps, tx, decided, replace(owed, gaps=gaps))
         return net_arrears(arrears_fen(pause, rule, amounts, gaps), [paid], recovered)
 
+    settled = await arrears.list_settled(tx, decided)
     await propose_waiting(deps, tx, decided.subject)
     forbidden = await _forbidden(deps, tx, decided)
-    fen = await paid_back(forbidden.gaps)
+    fen = await paid_back((*settled, *forbidden.gaps))
     made = Arrears(
         decision_id=decided.decision_id,
         subject=decided.subject,
@@ -76,7 +77,7 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
         owed_from=owed.first,
         paid_again_from=pause.paid_again_from,
         arrears_fen=fen,
-        withheld_fen=await paid_back(()) - fen if forbidden.waits else 0,
+        withheld_fen=await paid_back(settled) - fen if forbidden.waits else 0,
     )
     await arrears.add(tx, made, by=caller.user, at=deps.clock.now())
     await open_overpayment(deps, tx, decided)
@@ -94,7 +95,8 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
         decided = await decisions.find_decision(tx, each.decision_id)
         assert decided is not None  # arrears follow from one
         forbidden = await _forbidden(deps, tx, decided)
-        saved = _released(each, forbidden, await decisions.list_amounts(tx, each.subject, each.program))
+        amounts = await decisions.list_amounts(tx, each.subject, each.program)
+        saved = _released(each, forbidden, await arrears.list_settled(tx, decided), amounts)
         if saved != each:
             await arrears.save(tx, saved)
         if paid := saved.arrears_fen - each.arrears_fen:
@@ -103,11 +105,12 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
     return told
 
 
-def _released(kept: Arrears, forbidden: _Forbidden, amounts: Sequence[Amount]) -> Arrears:
+def _released(kept: Arrears, forbidden: _Forbidden, settled: tuple[Span, ...], amounts: Sequence[Amount]) -> Arrears:
     """What of it is paid back by now, and what waits still."""
     owed = Span(first=kept.owed_from, end=kept.paid_again_from)
     every, free = (
-        owed_fen(replace(owed, gaps=gaps), kept.rule, amounts, kept.suspended_from) for gaps in ((), forbidden.gaps)
+        owed_fen(replace(owed, gaps=gaps), kept.rule, amounts, kept.suspended_from)
+        for gaps in (settled, (*settled, *forbidden.gaps))
     )
     left = min(kept.withheld_fen, every - free)
     until = min(kept.paid_again_from, forbidden.stopped_from or kept.paid_again_from)

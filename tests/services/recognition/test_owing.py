@@ -29,6 +29,15 @@ async def stopped(world, program: str, reason: str, day: date):
     return decision
 
 
+async def late(world, program: str):
+    opening = proposals.Opening(subject=SHE, program=program, reason=EndingEvent.OVERDUE, effect=Effect.SUSPEND,
+                                event_on=DAY, stops_from=None, origin=ProposalOrigin.OVERDUE)  # fmt: skip
+    async with world.deps.database.write() as tx:
+        await proposals.open_once(tx, opening, NOW)
+        await tx.run("UPDATE enrolment SET due_on = $1", DAY)
+    return await stopped(world, program, "overdue", date(2023, 12, 3))
+
+
 async def lift(world, decision, program: str, reason: SuspensionReason, passed_on: date):
     async with world.deps.database.write() as tx:
         why = Lift(reason=reason, passed_on=passed_on, requested_on=None)
@@ -79,12 +88,7 @@ async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_fal
 
 async def test_lateness_pays_back_no_month_of_a_term_that_another_program_had_stopped_for(world):
     await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND)))
-    late = proposals.Opening(subject=SHE, program=LAND, reason=EndingEvent.OVERDUE, effect=Effect.SUSPEND, event_on=DAY,
-                             stops_from=None, origin=ProposalOrigin.OVERDUE)  # fmt: skip
-    async with world.deps.database.write() as tx:
-        await proposals.open_once(tx, late, NOW)
-        await tx.run("UPDATE enrolment SET due_on = $1", DAY)
-    first = await stopped(world, LAND, "overdue", date(2023, 12, 3))
+    first = await late(world, LAND)
     await world.hear(case(SHE, "confirmed", world.deps.clock.now(), kind="suspected_incarceration", event_on=DAY))
     second = await stopped(world, PENSION, "imprisonment", date(2024, 1, 20))
     on(world, date(2024, 7, 1))
@@ -92,3 +96,18 @@ async def test_lateness_pays_back_no_month_of_a_term_that_another_program_had_st
     assert (free.owed_from, free.arrears_fen) == (date(2024, 6, 1), 2 * 20_000)  # June and July: told to stop by then
     lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
     assert (lifted.owed_from, lifted.arrears_fen, lifted.withheld_fen) == (date(2024, 1, 1), 2 * 20_000, 0)
+
+
+@pytest.mark.parametrize(("first", "passed_on", "died"), [("overdue", 10, date(2024, 2, 10)),
+                                                          ("imprisonment", 1, date(2023, 12, 10))])  # fmt: skip
+async def test_what_a_lift_has_settled_the_next_one_pays_no_second_time(world, first, passed_on, died):
+    prison = case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), *[prison] * (first == "imprisonment"))
+    before = await (late(world, PENSION) if first == "overdue" else stopped(world, PENSION, first, date(2023, 12, 3)))
+    on(world, date(2024, 5, 10))
+    await lift(world, before, PENSION, SuspensionReason(first), date(2024, 5, passed_on))
+    await world.hear(case(SHE, "confirmed", on(world, date(2024, 6, 1)), event_on=died))
+    false = await stopped(world, PENSION, "death", date(2024, 7, 3))
+    on(world, date(2024, 9, 10))
+    lifted = await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2024, 5, 10))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (4 * 20_000, 0)  # June to September

@@ -357,11 +357,16 @@ async def test_whoever_was_paid_an_increase_within_a_quarter_is_looked_at_no_mor
 
 
 @pytest.mark.parametrize(
-    ("amount", "month", "said", "claimed"),
-    [("600", 8, "part_due", 40_000), ("200", 8, None, 0), ("600", 7, "already_paid", 60_000)],
+    ("amount", "month", "again", "said", "claimed"),
+    [
+        ("600", 8, False, ("part_due", []), 40_000),
+        ("200", 8, False, (None, []), 0),
+        ("600", 7, False, ("already_paid", []), 60_000),
+        ("200", 8, True, (None, ["last_payment"]), 0),  # what is settled behind another stop takes nothing before it
+    ],
 )
 async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(  # noqa: PLR0917
-    world, http, issuer, amount, month, said, claimed
+    world, http, issuer, amount, month, again, said, claimed
 ):
     quarterly = issuer.headers("recognition.batch", role="partner", programs=["ex_village_doctor"], department="health",
                                client_id="p-1") | WHY  # fmt: skip
@@ -375,7 +380,10 @@ async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(  
             "arrears_fen, lifted_by, lifted_at) SELECT decision_id, subject, program, 'not_confirmed', 'all', "
             "stops_from, '2023-11-01', 40000, 'officer-3', '2023-10-31' FROM decision"
         )
+    if again:
+        later = DECISION.replace("7d6f", "7d70")
+        await stop(world, person(world), program="ex_village_doctor", stops_from=date(2023, 8, 1), decision=later)
     run, lines = await advised(world, http, quarterly, body=f"citizen_id,amount\n{ID},{amount}\n",
                                program="ex_village_doctor", month="2023-08")  # fmt: skip
-    assert (lines[0]["reason"], lines[0]["notes"], lines[0]["decision"]) == (said, [], None)
+    assert (lines[0]["reason"], lines[0]["notes"], lines[0]["decision"]) == (*said, None)
     assert await claimed_after(world, http, quarterly, run, lines[0]) == claimed
