@@ -203,36 +203,58 @@ def last(steps: Sequence[Step], action: CaseAction) -> Step | None:
 
 
 def visits_of_this_round(steps: Sequence[Step]) -> list[Step]:
-    """Visits since the case was last sent to the door again, as they happened, whenever phones told of them.
-
-    A second look is of other eyes than those that were known to have been there, and nobody counts who withdrew.
-    """
-    visits, barred = _this_round(steps)
+    """Visits since the case was last sent to the door again, as they happened, whenever phones told of them."""
+    barred = kept_out(steps)
+    visits = (step for step in _this_round(steps) if step.action is CaseAction.VISIT)
     return sorted((step for step in visits if step.actor not in barred), key=lambda step: step.happened_at)
 
 
-def lost_knock(steps: Sequence[Step]) -> bool:
-    """Whether those alone found an end at the door in this round who stay out of the case.
+def kept_out(steps: Sequence[Step]) -> set[str]:
+    """Whose visits count for nothing: who withdrew or has to, and who had been there before a second look.
 
-    What somebody met there opened a case of no knock, so that none can be lost; nor is it while a leader has to speak.
+    It is of other eyes than those that were known to have been there when it was asked for.
     """
-    told = next((step for step in steps if step.action is CaseAction.DETECT), None)
-    if told is not None and told.role == "grid_worker":
-        return False
-    visits, barred = _this_round([step for step in steps if step.outcome != DOUBTED_SIGHTING])
-    ends = [step for step in visits if step.outcome in FINAL_RESULTS]
-    fell = any(step.outcome == FALSE_SIGHTING for step in steps)
-    return (bool(ends) or fell) and all(step.actor in barred for step in ends)
+    return actors(steps, CaseAction.RECUSAL) | actors(steps[: _second_look(steps)], CaseAction.VISIT)
 
 
-def _this_round(steps: Sequence[Step]) -> tuple[list[Step], set[str]]:
-    sent = max((place for place, step in enumerate(steps) if step.action is CaseAction.SECOND_VISIT), default=None)
-    barred = actors(steps, CaseAction.RECUSAL)
-    visits = [step for step in steps if step.action is CaseAction.VISIT]
-    if sent is not None:
-        barred |= actors(steps[:sent], CaseAction.VISIT)
-        visits = [step for step in visits if step.happened_at >= steps[sent].happened_at]
-    return visits, barred
+def without_doubted(steps: Iterable[Step]) -> list[Step]:
+    """As it stands while a leader has to speak of a report: who made it has not been sent away yet."""
+    return [step for step in steps if step.outcome != DOUBTED_SIGHTING]
+
+
+def lost_knock(kind: SuspicionKind, steps: Sequence[Step], event_on: date | None) -> bool:
+    """Whether the case was knocked for in this round, and nothing is left to it of what ended the knock.
+
+    Nothing is left of those whose visits do not count, nor of a sighting before the day in doubt. What somebody met at
+    a door opened a case of no knock; nor is one lost while a leader has to speak.
+    """
+    known = without_doubted(steps)
+    barred = kept_out(known)
+    at_door = any(step.action is CaseAction.DETECT and step.role == "grid_worker" for step in known)
+    met = [step for step in _this_round(known) if step.action is CaseAction.VISIT or step.outcome == FALSE_SIGHTING]
+    # One that people were given up after ended by the visits that found nobody.
+    ends = [step for step in met if step.outcome in FINAL_RESULTS or step.outcome == FALSE_SIGHTING] or met
+    left = [step for step in ends if step.actor not in barred and not _seen_before(kind, step, event_on)]
+    return (not at_door or _second_look(known) > 0) and bool(ends) and not left
+
+
+def _this_round(steps: Sequence[Step]) -> list[Step]:
+    sent = _second_look(steps)
+    return [step for step in steps if not sent or step.happened_at >= steps[sent].happened_at]
+
+
+def _second_look(steps: Sequence[Step]) -> int:
+    """Place of the step that sent the case to the door again; nothing had been known of it before the first one."""
+    return max((place for place, step in enumerate(steps) if step.action is CaseAction.SECOND_VISIT), default=0)
+
+
+def _seen_before(kind: SuspicionKind, visit: Step, event_on: date | None) -> bool:
+    # That somebody draws twice no sighting refutes, whatever its day.
+    return visit.outcome in _SEEN and kind is not SuspicionKind.DUPLICATE_RECEIPT and _is_before(visit, event_on)
+
+
+def _is_before(visit: Step, event_on: date | None) -> bool:
+    return event_on is not None and visit.happened_at.astimezone(_SHANGHAI).date() < event_on
 
 
 def shows(kind: SuspicionKind, finding: Finding, visit: Step, event_on: date | None) -> bool:
@@ -242,9 +264,7 @@ def shows(kind: SuspicionKind, finding: Finding, visit: Step, event_on: date | N
     """
     if visit.outcome not in _SHOWN_BY[finding]:
         return False
-    if event_on is None or finding not in _CLEARING[kind]:
-        return True
-    return visit.happened_at.astimezone(_SHANGHAI).date() >= event_on
+    return finding not in _CLEARING[kind] or not _is_before(visit, event_on)
 
 
 def confirms(kind: SuspicionKind, finding: Finding) -> bool:

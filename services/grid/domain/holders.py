@@ -40,6 +40,11 @@ class Plan:
     history: pl.DataFrame
 
 
+def user_text(user: str) -> str:
+    """What is hashed of a user's name, that it is no worker's name."""
+    return f"user {user}"
+
+
 def identify(holders: pl.DataFrame, workers: pl.DataFrame, grids: pl.DataFrame) -> pl.DataFrame:
     """Give each holder his worker id.
 

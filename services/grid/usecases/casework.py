@@ -48,10 +48,9 @@ from services.grid.usecases.errors import (
     NoSuchCaseError,
     StepNotPossibleError,
 )
-from services.grid.usecases.eyes import knock_again, send_somebody_else, steps_known
+from services.grid.usecases.eyes import knock_again, see_to_knock, steps_known, under_one_name
 from services.grid.usecases.opening import knock_after_all
 from services.grid.usecases.tipping import hear_conclusion
-from services.grid.usecases.views import known_as
 from shared.contracts.events import CASE_CONCLUDED, CaseConcluded
 from shared.contracts.vocabulary import CaseConclusion, SuspicionKind, TaskReason
 from shared.kit.auth import Caller
@@ -140,7 +139,7 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
             of no day since it is said to have happened. A visit before that day clears nobody either.
     """
     case, steps = await _take(tx, case_id, view)
-    steps, who = await _under_one_name(tx, deps, caller, steps)
+    steps, (who,) = await under_one_name(tx, deps, steps, caller.user)
     state = _next(case, steps, CaseAction.FIND, who, view)
     visits = visits_of_this_round(steps)
     if not visits and case.rounds > 1:
@@ -174,13 +173,16 @@ async def review(  # noqa: PLR0913  (a step has these parts)
     """
     action = CaseAction.REVIEW if agrees else CaseAction.RETURN
     case, steps = await _take(tx, case_id, view)
-    steps, who = await _under_one_name(tx, deps, caller, steps)
+    steps, (who,) = await under_one_name(tx, deps, steps, caller.user)
     changed = replace(case, state=_next(case, steps, action, who, view), changed_at=deps.clock.now())
     fallen = _basis_withdrawn(case, steps, deps.clock.today())
     _allow(fallen if agrees else None)
     await _step(tx, deps, case, action, caller, opinion)
     await cases.save_case(tx, changed)
-    return changed if agrees or not fallen else await knock_again(tx, deps, changed)
+    if agrees:
+        return changed
+    # Meanwhile who had been at the door may have withdrawn, and the finding may have named another day.
+    return await (knock_again if fallen else see_to_knock)(tx, deps, changed)
 
 
 async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: View, opinion: Opinion) -> Case:
@@ -193,7 +195,7 @@ async def conclude(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         DoesNotFollowError: the finding does not carry it or rests on nothing now, or its day is missing or another one.
     """
     case, steps = await _take(tx, case_id, view)
-    compared, who = await _under_one_name(tx, deps, caller, steps)
+    compared, (who,) = await under_one_name(tx, deps, steps, caller.user)
     conclusion = CaseConclusion(opinion.outcome)
     finding = last(steps, CaseAction.FIND)
     found = Finding(finding.outcome or "") if finding else Finding.UNCLEAR
@@ -236,14 +238,12 @@ async def withdraw(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view:
         NoSuchCaseError: absent, or elsewhere.
         StepNotPossibleError: concluded already.
     """
-    case, steps = await _take(tx, case_id, view)
+    case, _ = await _take(tx, case_id, view)
     if follow(case.state, CaseAction.RECUSAL) is None:
         detail = "The case is concluded."
         raise StepNotPossibleError(detail)
     await _step(tx, deps, case, CaseAction.RECUSAL, caller, Opinion(outcome="recused", note=note))
-    steps, who = await _under_one_name(tx, deps, caller, steps)
-    not_these = {who, *actors(steps, CaseAction.VISIT, CaseAction.RECUSAL)}
-    return await send_somebody_else(tx, deps, case, who, not_these)
+    return await see_to_knock(tx, deps, case)
 
 
 def _check(case: Case, opinion: Opinion, basis: Sequence[Basis]) -> None:
@@ -275,12 +275,6 @@ async def _take(tx: WriteTx, case_id: UUID, view: View) -> tuple[Case, Sequence[
     locked = await cases.find_case(tx, case_id, lock=True)
     assert locked is not None
     return locked, await steps_known(tx, locked)
-
-
-async def _under_one_name(tx: ReadTx, deps: Deps, caller: Caller, steps: Sequence[Step]) -> tuple[Sequence[Step], str]:
-    """Steps as they are compared, and the caller: whoever holds a grid is one person, however tokens call him."""
-    names = await known_as(tx, deps, {caller.user, *(step.actor for step in steps)})
-    return [replace(step, actor=names[step.actor]) for step in steps], names[caller.user]
 
 
 def _next(case: Case, steps: Sequence[Step], action: CaseAction, who: str, view: View) -> CaseState:

@@ -13,9 +13,10 @@ from services.grid.domain.cases import (
     CaseAction,
     CaseState,
     Step,
-    actors,
     asks_for_knock,
+    kept_out,
     lost_knock,
+    without_doubted,
 )
 from services.grid.domain.priority import SUSPICION
 from services.grid.domain.tasks import TaskState
@@ -25,6 +26,7 @@ from services.grid.store import visits as store
 from services.grid.store.cases import Case
 from services.grid.store.tasks import Task
 from services.grid.usecases.deps import Deps
+from services.grid.usecases.views import known_as
 from shared.contracts.vocabulary import TaskReason
 from shared.kit.db import ReadTx, WriteTx
 
@@ -61,18 +63,30 @@ def _known(step: Step, aside: Mapping[str, str]) -> Step:
     return step
 
 
+async def under_one_name(tx: ReadTx, deps: Deps, steps: Sequence[Step], *users: str) -> tuple[list[Step], list[str]]:
+    """Steps, and users, as they are compared: whoever holds a grid is one person, however tokens call him."""
+    names = await known_as(tx, deps, {*users, *(step.actor for step in steps)})
+    return [replace(step, actor=names[step.actor]) for step in steps], [names[user] for user in users]
+
+
+async def steps_compared(tx: ReadTx, deps: Deps, case: Case) -> list[Step]:
+    """The known history of a case, its people under one name each."""
+    steps, _ = await under_one_name(tx, deps, await steps_known(tx, case))
+    return steps
+
+
 async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> None:
     """The knocks for these cases go to others than those whose own sightings they doubt."""
     for case_id in sorted({each.case_id for each in await store.doubted_by(tx, case_ids)}):
         case = await cases.find_case(tx, case_id)
         assert case is not None
-        await _send_others(tx, deps, case)
+        await _send_others(tx, deps, case, await steps_compared(tx, deps, case))
 
 
 async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) -> None:
     """The knocks for open cases of these people leave whom they bar by the days that are in doubt now.
 
-    Where only such people have knocked, somebody else knocks again.
+    Where nothing is left of what ended a knock, somebody knocks again.
     """
     found = [each for each in await cases.open_cases_of(tx, subjects) if asks_for_knock(each.state)]
     if not found:
@@ -82,10 +96,19 @@ async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) 
     waiting = {each.subject for each in known if _is_knock(each)}
     for each in found:
         met = each.state is CaseState.IN_VERIFICATION and each.subject not in waiting
-        if met and lost_knock(await steps_known(tx, each)):
+        if met and lost_knock(each.kind, await steps_compared(tx, deps, each), each.event_on):
             case = await cases.find_case(tx, each.case_id)
             assert case is not None
             await knock_again(tx, deps, case)
+
+
+async def see_to_knock(tx: WriteTx, deps: Deps, case: Case) -> Case:
+    """The knock for a case leaves who stays out of it, and is asked for again where nothing is left of its end."""
+    await _send_others(tx, deps, case, without_doubted(await steps_compared(tx, deps, case)))
+    await look_with_others(tx, deps, [case.subject])
+    found = await cases.find_case(tx, case.case_id)
+    assert found is not None
+    return found
 
 
 def _is_knock(task: Task) -> bool:
@@ -96,17 +119,17 @@ async def knock_again(tx: WriteTx, deps: Deps, case: Case) -> Case:
     """Somebody goes to the door again for a case whose finding has lost what it rested on, and none who stays out."""
     now = deps.clock.now()
     await tasks.open_for_cases(tx, [case.case_id], priority=SUSPICION, deadline_on=deps.knock_by(), now=now)
-    return await _send_others(tx, deps, case)
+    return await _send_others(tx, deps, case, await steps_compared(tx, deps, case))
 
 
-async def _send_others(tx: WriteTx, deps: Deps, case: Case) -> Case:
-    barred = actors(await steps_known(tx, case), CaseAction.RECUSAL)
+async def _send_others(tx: WriteTx, deps: Deps, case: Case, steps: Sequence[Step]) -> Case:
+    barred = kept_out(steps)
     for who in sorted(barred):
-        case = await send_somebody_else(tx, deps, case, who, barred)
+        case = await _send_somebody_else(tx, deps, case, who, barred)
     return case
 
 
-async def send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
+async def _send_somebody_else(tx: WriteTx, deps: Deps, case: Case, user: str, not_these: Iterable[str]) -> Case:
     """The knocks for a case are no longer those of somebody who withdrew, or has to stay out of it."""
     now, today = deps.clock.now(), deps.clock.today()
     other = await cases.another_worker(tx, case.grid_code or "", not_these)

@@ -97,12 +97,7 @@ def seal_workers(fresh: pl.DataFrame, vault: Vault) -> pl.DataFrame:
 def name_users(named: pl.DataFrame, keys: Pseudonymiser) -> pl.DataFrame:
     """How tokens call people whom they do not call by their ids, hashed: user_key, worker_id."""
     users = named.drop_nulls("user").unique("user", keep="last", maintain_order=True)
-    return users.select("worker_id", user_key=_bytes(keys.many([user_text(each) for each in users["user"]])))
-
-
-def user_text(user: str) -> str:
-    """What is hashed of a user's name, that it is no worker's name."""
-    return f"user {user}"
+    return users.select("worker_id", user_key=_bytes(keys.many([holders.user_text(each) for each in users["user"]])))
 
 
 async def import_roll(tx: WriteTx, deps: Deps, shaped: pl.DataFrame) -> Imported:

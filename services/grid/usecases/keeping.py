@@ -6,7 +6,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.grid.domain.cases import CaseAction, Step, actors, asks_for_knock
+from services.grid.domain.cases import CaseAction, Step, asks_for_knock, kept_out
 from services.grid.domain.tasks import TaskState
 from services.grid.domain.views import View
 from services.grid.store import cases, hands, locks, people, roll, stops, suspicions, tasks
@@ -19,7 +19,7 @@ from services.grid.usecases.errors import (
     NoSuchWorkerError,
     SubstitutionTakenError,
 )
-from services.grid.usecases.eyes import steps_known
+from services.grid.usecases.eyes import steps_compared
 from services.grid.usecases.importing import give_out_cases
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -125,9 +125,7 @@ async def _move_cases(tx: WriteTx, deps: Deps, subject: UUID, grid: Grid, *, sai
     for case in await cases.open_cases_of(tx, [subject]):
         if not asks_for_knock(case.state) or case.grid_code == grid.grid_code:
             continue
-        steps = await steps_known(tx, case)
-        # A second look is of other eyes.
-        barred = actors(steps, CaseAction.RECUSAL, *([CaseAction.VISIT] if case.rounds > 1 else []))
+        barred = kept_out(await steps_compared(tx, deps, case))
         chosen = grid.member_id
         if chosen in barred:
             chosen = await cases.another_worker(tx, grid.grid_code, barred) or chosen

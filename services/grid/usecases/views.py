@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from services.grid.domain.holders import user_text
 from services.grid.domain.views import BACK_END_ROLES, FIELD_ROLES, View, office_view, person_view
 from services.grid.store import roll
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.errors import WorkerNeededError, WorkerUnknownError
-from services.grid.usecases.importing import user_text
 from shared.kit.auth import Caller
 from shared.kit.clock import SHANGHAI
 from shared.kit.db import ReadTx

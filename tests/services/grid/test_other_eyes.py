@@ -256,6 +256,24 @@ class TestCase:
         await told(village, village.member(look["worker_id"]), task_id=look["task_id"], result="dead")
         assert (await step(village, "finding", village.village(), **FOUND_DEAD)).status_code == 200
 
+    async def test_the_knock_of_who_withdraws_after_his_visit_is_anothers(self, village):
+        first = await self.inconclusive(village)
+        look = await task(village, "suspicion")
+        await told(village, village.member(look["worker_id"]), task_id=look["task_id"])
+        assert (await step(village, "recusal", village.member(look["worker_id"]), note="姑母")).status_code == 200
+        third = await task(village, "suspicion")
+        assert third["worker_id"] not in {None, first, look["worker_id"]}
+        assert sorted(third["not_by"]) == sorted([first, look["worker_id"]])
+
+    async def test_who_saw_her_before_the_day_that_a_register_names_later_goes_again(self, village):
+        await village.hear(suspected(ANNA, event_on=None))
+        look = await task(village, "suspicion")
+        await told(village, village.member(look["worker_id"]), task_id=look["task_id"])
+        village.clock.move(timedelta(days=20))
+        await village.hear(suspected(ANNA, revision=2, event_on=village.clock.today() - timedelta(days=5)))
+        again = await task(village, "suspicion")
+        assert (again["worker_id"], again["not_by"]) == (look["worker_id"], [])
+
     async def test_a_first_visit_that_is_told_late_is_not_the_second(self, village):
         await self.inconclusive(village)
         look = await task(village, "suspicion")
