@@ -47,7 +47,7 @@ FROM (SELECT said.subject, coalesce(d.due_on, e.due_on) AS due_on
     LEFT JOIN recognition.enrolment e USING (subject, program)
     LEFT JOIN recognition.due d ON d.subject = said.subject AND d.cleared_on IS NULL
     WHERE NOT EXISTS (SELECT FROM recognition.decision s WHERE s.decision_id = e.decision_id AND s.state = 'effective'
-        AND s.effect = 'terminate' AND s.reason = 'duplicate_receipt')) p
+        AND s.effect = 'terminate' AND s.reason IN ('duplicate_receipt', 'other_pension'))) p
 """
 
 
