@@ -32,9 +32,14 @@ _DRAFT: Final = (
     " template text NOT NULL, given_up boolean NOT NULL DEFAULT false)"
     " ON COMMIT DELETE ROWS"
 )
+# Of a message `m`: somebody has been handed it, or a provider may have it.
+_HANDED: Final = """
+EXISTS (SELECT FROM delivery s WHERE s.message_id = m.id
+        AND (s.handed_at IS NOT NULL OR s.status = 'sending' OR (s.status = 'queued' AND s.provider IS NOT NULL)))
+"""
 # What somebody has been handed, or has read, is not changed beneath it, nor is what has been given up: what is known
 # since is a message of its own, unless one that knows more has been written.
-_RENEW: Final = """
+_RENEW: Final = f"""
 UPDATE draft d
 SET (id, revision, said_at) = (
     SELECT CASE WHEN k.more THEN d.id
@@ -47,11 +52,23 @@ FROM message m
 WHERE m.id = d.id AND d.template = ANY($1::text[])
   AND (m.given_up AND d.about <> m.about
        OR (coalesce(d.said_at, '-infinity'), d.revision) > (coalesce(m.said_at, '-infinity'), m.revision)
-          AND (m.given_up OR m.read_at IS NOT NULL OR EXISTS (
-               SELECT FROM delivery s WHERE s.message_id = m.id
-               AND (s.handed_at IS NOT NULL OR s.status = 'sending'
-                    OR (s.status = 'queued' AND s.provider IS NOT NULL)))))
-"""
+          AND (m.given_up OR m.read_at IS NOT NULL OR {_HANDED}))
+"""  # noqa: S608  (our own text)
+# An end that stands is not told again, whatever certificate it is of by now: its message learns of that one. Unless
+# the person may have heard of another end since, which was given up. By place, and person by person, as `given_up`.
+_STANDS: Final = f"""
+UPDATE draft d SET id = k.id
+FROM (SELECT x.ctid AS place, o.id
+      FROM draft x CROSS JOIN LATERAL (
+          SELECT id, revision, refused, coalesce(said_at, created_at) AS said_at FROM message m
+          WHERE m.subject = x.subject AND m.template = x.template AND NOT m.given_up
+          ORDER BY coalesce(said_at, created_at) DESC, revision DESC LIMIT 1) o
+      WHERE x.template = $1 AND NOT x.given_up AND o.revision = x.revision AND o.refused IS NULL AND NOT EXISTS (
+          SELECT FROM message m
+          WHERE m.subject = x.subject AND m.template = x.template AND m.given_up
+            AND coalesce(m.said_at, m.created_at) > o.said_at AND (m.read_at IS NOT NULL OR {_HANDED}))) k
+WHERE d.ctid = k.place
+"""  # noqa: S608  (our own text)
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
 # without a phone gets no row before a phone is known to be missing: `announce` writes it then.
@@ -121,16 +138,14 @@ WHERE x.template = $1 AND NOT x.given_up AND d.subject = x.subject AND d.templat
   AND m.variables->>'due_on' < x.variables::jsonb->>'valid_until'
 """
 # What nobody has been handed; of what a provider may have, the same id would be taken for the same message.
-_TAKE_BACK: Final = """
+_TAKE_BACK: Final = f"""
 WITH kept AS (
     DELETE FROM message m
     WHERE m.subject = $1 AND m.created_at >= $2 AND m.read_at IS NULL AND m.template = ANY($3::text[])
       AND NOT m.given_up
       AND (m.refused = 'recorded_dead' OR m.audience = 'family'
            OR EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.reason = 'recorded_dead'))
-      AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id
-                      AND (d.handed_at IS NOT NULL OR d.status = 'sending'
-                           OR (d.status = 'queued' AND d.provider IS NOT NULL)))
+      AND NOT {_HANDED}
     RETURNING m.id, m.subject, m.recipient, m.division, m.about, m.decision_id, m.variables, m.revision,
               m.said_at, m.template
 ), tries AS (
@@ -139,7 +154,7 @@ WITH kept AS (
 SELECT uuid_send(id) AS id, uuid_send(subject) AS subject, recipient, division, uuid_send(about) AS about,
        uuid_send(decision_id) AS decision, variables::text AS variables, revision, said_at, template
 FROM kept ORDER BY template
-"""
+"""  # noqa: S608  (our own text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +206,8 @@ async def write_drafts(
         await given_up.before_writing(tx, now, channels=villages)
     if latest:
         await tx.run(_RENEW, latest)
+    if CERTIFIED in latest:
+        await tx.run(_STANDS, CERTIFIED)
     ways = [(each.template.code, way) for each in used for way in each.first]
     rows = await tx.fetch(
         _WRITE,

@@ -194,12 +194,6 @@ async def newest_in_force(tx: ReadTx, subject: UUID, claim: Claim, but: UUID) ->
     return rows[0]["certificate_id"] if rows else None
 
 
-async def counts(tx: ReadTx, subject: UUID, certificate_id: UUID) -> bool:
-    """Whether answers rest on a certificate now."""
-    rows = await tx.fetch("SELECT FROM holding WHERE subject = $1 AND certificate_id = $2", subject, certificate_id)
-    return bool(rows)
-
-
 async def list_in_force(tx: ReadTx, subject: UUID, *, since: date) -> list[UUID]:
     """Certificates of a person that have not been revoked and rest on a day from `since` on."""
     rows = await tx.fetch(

@@ -1,6 +1,8 @@
 """Revoking a certificate: noted beside it with reason and successor, told to every program; nothing is rewritten."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from services.recognition.domain.programs import ENDS_LIFE
 from services.recognition.store import certificates, divisions, lookups, peers
@@ -69,14 +71,21 @@ async def take_back(deps: Deps, tx: WriteTx, one: Revocation) -> None:
     Raises:
         RevokedError: it was taken back before.
     """
-    counted = await certificates.counts(tx, one.subject, one.certificate_id)
     if not await revoke(deps, tx, one):
         detail = "This certificate has been revoked before; a revocation is final."
         raise RevokedError(detail)
-    await certificates.hold_again(tx, one.subject, Claim.ALIVE)
-    if counted:
-        await certificates.forget_announced(tx, one.subject)
-        await announce(deps, tx, [one.subject])
+    await tell_what_is_left(deps, tx, [one.subject])
+
+
+async def tell_what_is_left(deps: Deps, tx: WriteTx, subjects: Sequence[UUID]) -> None:
+    """Let what still certifies people count, and say so again.
+
+    Also where it counted before: of the certificates of a month the first is told, and it may be the one that fell.
+    """
+    for subject in subjects:
+        await certificates.hold_again(tx, subject, Claim.ALIVE)
+        await certificates.forget_announced(tx, subject)
+    await announce(deps, tx, list(subjects))
 
 
 async def revoke_by_officer(deps: Deps, tx: WriteTx, asker: Asker, caller: Caller, one: Revocation) -> Revocation:

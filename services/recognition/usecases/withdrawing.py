@@ -10,8 +10,7 @@ from services.recognition.domain.certificates import NO_CAP, Certificate, certif
 from services.recognition.store import certificates, hearing
 from services.recognition.store.certificates import Revocation
 from services.recognition.usecases.deps import Deps
-from services.recognition.usecases.hearing import announce
-from services.recognition.usecases.revoking import take_back
+from services.recognition.usecases.revoking import revoke, take_back, tell_what_is_left
 from services.recognition.usecases.sightings import VISIT_WITHDRAWN, name_of_visit
 from shared.contracts.events import VisitWithdrawn
 from shared.contracts.vocabulary import Channel, Claim, Strength
@@ -27,11 +26,14 @@ async def hear_corrected(deps: Deps, tx: WriteTx, table: pa.Table) -> None:
     It stops nothing: the person is uncertified at most.
     """
     await certificates.lock_shards(tx, arrow.shards_of(table))
-    for row in await hearing.keep_corrections(tx, table.select(["subject", "evidence_id"])):
+    rows = await hearing.keep_corrections(tx, table.select(["subject", "evidence_id"]))
+    for row in rows:
         subject, revoked = row["subject"], row["certificate_id"]
         successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, revoked)
         one = Revocation(subject=subject, certificate_id=revoked, reason=WITHDRAWN, successor_id=successor)
-        await take_back(deps, tx, one)
+        await revoke(deps, tx, one)
+    # Only once all of it has fallen: what falls with it in a moment is no news.
+    await tell_what_is_left(deps, tx, sorted({row["subject"] for row in rows}))
 
 
 async def hear_visit_withdrawn(deps: Deps, tx: WriteTx, fact: VisitWithdrawn) -> None:
@@ -55,12 +57,7 @@ async def hear_visit_withdrawn(deps: Deps, tx: WriteTx, fact: VisitWithdrawn) ->
         await certificates.revoke(tx, one, deps.clock.now())
         return
     successor = await certificates.newest_in_force(tx, subject, Claim.ALIVE, fallen)
-    counted = await certificates.counts(tx, subject, fallen)
     await take_back(deps, tx, replace(one, successor_id=successor))
-    if not counted:
-        # Another one of the day counts and was never told, since it lasts as long: who holds this one has to know it.
-        await certificates.forget_announced(tx, subject)
-        await announce(deps, tx, [subject])
 
 
 async def certify_by_the_rest(deps: Deps, tx: WriteTx) -> list[UUID]:

@@ -139,6 +139,7 @@ SAID = {
     "october_again": certificate(7, YEAR, 3),
     "no_october": revoked(7),
     "no_november": revoked(8),
+    "no_other": revoked(6),
 }
 
 
@@ -175,6 +176,8 @@ class TestRevoked:
             ("october send march no_october", [YEAR, MARCH]),
             ("october november no_november october_again", [YEAR]),
             ("october send november send no_november october_again", [YEAR, NOVEMBER, YEAR]),
+            ("october send november no_november october_again", [YEAR]),
+            ("october send by_before november no_other no_november october_again", [YEAR]),
             ("no_october october", []),
         ],
     )
@@ -186,6 +189,9 @@ class TestRevoked:
             if step == "send":
                 await drain(deps)
                 clock.move(timedelta(days=1))
+            elif step == "by_before":  # as the version of before had kept what was told
+                async with database.write() as tx:
+                    await tx.run("UPDATE message SET about = NULL, said_at = NULL")
             else:
                 await hear(deps, SAID[step])
                 await hear(deps, SAID[step])

@@ -67,6 +67,12 @@ async def test_evidence_taken_back_before_it_was_heard_of_certifies_nobody_eithe
     assert [UUID(bytes=row["subject"]) for row in await world.said(CERTIFICATES_ISSUED)] == [HE, SHE]
 
 
+async def test_of_certificates_that_fall_at_once_none_is_told_again(world):
+    both = [assessment(SHE, as_of=date(2023, 9, 10)), assessment(SHE, as_of=date(2023, 10, 20))]
+    await world.hear(enrolled(enrolment(SHE)), *map(assessed, both), taken_back(SHE, 2))
+    assert (len(await facts(world, CERTIFICATE_REVOKED)), len(await world.said(CERTIFICATES_ISSUED))) == (2, 2)
+
+
 async def test_a_certifiable_person_gets_one_certificate_however_often_it_is_said(world):
     said = assessed(assessment(SHE))
     await world.hear(enrolled(enrolment(SHE)), said, said, assessed(assessment(SHE)))

@@ -26,7 +26,7 @@ from tests.year.world import World
 
 _CHANNELS_BEFORE_A_STOP = 2
 _CERTIFIED = """
-SELECT m.subject, (m.created_at AT TIME ZONE 'Asia/Shanghai')::date AS day, m.variables->>'valid_until' AS until,
+SELECT m.subject, (m.created_at AT TIME ZONE 'Asia/Shanghai')::date AS day, m.variables->>'valid_until' AS until, m.given_up,
        m.given_up OR m.read_at IS NOT NULL
        OR EXISTS (SELECT FROM notify.delivery d WHERE d.message_id = m.id AND d.handed_at IS NOT NULL) AS stays
 FROM notify.message m WHERE m.template = 'certified' ORDER BY m.created_at, m.said_at
@@ -61,15 +61,27 @@ async def end(world: World) -> list[Check]:
 async def _certified(world: World) -> Check:
     ends, last = await _ends(world)
     told: dict[_Day, list[Any]] = defaultdict(list)
+    of_end: dict[tuple[UUID, str], list[Any]] = defaultdict(list)
     for row in await world.rows(_CERTIFIED):
         told[row["subject"], row["day"]].append(row)
+        of_end[row["subject"], row["until"]].append(row)
     revoked = {UUID(fact["certificate_id"]) async for _, fact in said.facts(world, "recognition", CERTIFICATE_REVOKED)}
-    wrong = {key for key in ends.keys() | told.keys() if not _as_said(ends[key], told[key])}
+    # An end that stands is not told again, whatever certificate it is of.
+    stood = {
+        (subject, day)
+        for (subject, day), (certificate, until) in last.items()
+        if any(row["day"] < day and (certificate in revoked or not row["given_up"]) for row in of_end[subject, until])
+    }
+    wrong = {
+        key
+        for key in ends.keys() | told.keys()
+        if not (told[key] or key in stood) or not _as_said(ends[key], told[key])
+    }
     # What was revoked before anybody heard of it is told to nobody.
     untold = {
         key
         for key, (certificate, until) in last.items()
-        if certificate not in revoked and until not in {row["until"] for row in told[key]}
+        if certificate not in revoked and key not in stood and until not in {row["until"] for row in told[key]}
     }
     return Check(
         name="each certified person has exactly one notice for each certificate that reaches further",
@@ -102,7 +114,7 @@ def _as_said(ends: Counter[str], rows: Sequence[Any]) -> bool:
 
     What nobody has been handed or has read learns of a further end; what was given up stays as it was.
     """
-    return bool(rows) and Counter(row["until"] for row in rows) <= ends and all(row["stays"] for row in rows[:-1])
+    return Counter(row["until"] for row in rows) <= ends and all(row["stays"] for row in rows[:-1])
 
 
 async def _brought(world: World) -> Check:
