@@ -195,7 +195,7 @@ async def revoke_certificate(request: Request, body: RevokeIn, caller: Officer, 
 
 
 def _word(body: AliveIn) -> Word:
-    return Word(alive_on=body.alive_on, not_about_death=body.not_about_death)
+    return Word(**body.model_dump(include=set(Word.__dataclass_fields__)))
 
 
 def _shown(said: Proposal) -> ProposalOut:

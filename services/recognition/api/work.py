@@ -126,7 +126,7 @@ async def answer_objection(
     What people found stands where the objection is neither against the stop nor answered by a word on a death.
     """
     words = body.answer
-    of_death = Word(alive_on=body.alive_on, not_about_death=body.not_about_death)
+    of_death = Word(**body.model_dump(include=set(Word.__dataclass_fields__)))
     given = objecting.Answer(upheld=body.upheld, words=words, of_death=of_death)
 
     async def effect(tx: WriteTx) -> Answered:

@@ -91,6 +91,14 @@ GOES_ON: Mapping[SuspensionReason, str] = {
 }
 """Why a benefit goes on, as its owner and its program are told: what has ended the stop, not what had caused it."""
 
+ENDED_AS: Mapping[EndingEvent, SuspensionReason] = {
+    EndingEvent.IMPRISONMENT: SuspensionReason.IMPRISONMENT,
+    EndingEvent.DETENTION: SuspensionReason.IMPRISONMENT,
+    EndingEvent.CRIMINAL_PUNISHMENT: SuspensionReason.IMPRISONMENT,
+    EndingEvent.EMPLOYMENT: SuspensionReason.EMPLOYED,
+}
+"""What takes months though it is over by the time an officer looks, and as what a stop for it would be lifted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:

@@ -51,10 +51,15 @@ class AliveIn(_In):
 
     Or `not_about_death`: it is given up for something else, whether or not he died, and other benefits are stopped for
     it all the same. One of both is asked for, unless people have found by then that he lives.
+
+    Of a term, or a job, while months of the benefit wait to be paid back, he says whether there was one: `passed_on`,
+    the day on which it ended, so that its months are not paid; or `never_so`.
     """
 
     alive_on: Day | None = None
     not_about_death: Truth = False
+    passed_on: Day | None = None
+    never_so: Truth = False
 
 
 class RejectIn(AliveIn):

@@ -37,12 +37,17 @@ class AnswerIn(In):
     One that is upheld against a stop announced or proposed for a death says whether there was one: `alive_on`, a day
     after it on which the person was known to live, lets it fall in every program; `not_about_death` gives up this stop
     alone, for another reason.
+
+    Of a term, or a job, while months of the benefit wait to be paid back, he says whether there was one: `passed_on`,
+    the day on which it ended, so that its months are not paid; or `never_so`.
     """
 
     upheld: Truth
     answer: Words
     alive_on: Day | None = None
     not_about_death: Truth = False
+    passed_on: Day | None = None
+    never_so: Truth = False
 
 
 class ObjectionOut(Out):

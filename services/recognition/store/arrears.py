@@ -83,10 +83,35 @@ async def list_settled(tx: ReadTx, lifted: Decided) -> tuple[Span, ...]:
 _SERVED = """
 SELECT d.reason, d.event_on, a.reason AS passed, a.passed_on FROM arrears a JOIN decision d USING (decision_id)
 WHERE a.subject = $1 AND a.program <> $2 AND a.reason = ANY ($3) AND a.passed_on IS NOT NULL AND d.event_on IS NOT NULL
+UNION ALL
+SELECT reason, event_on, 'imprisonment', passed_on FROM proposal
+WHERE subject = $1 AND program <> $2 AND passed_on IS NOT NULL AND event_on IS NOT NULL AND reason <> 'employment'
 """
 
 
 async def list_served(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
-    """Terms for which other programs had stopped a person, and when each ended: an acquittal makes none of it."""
+    """Terms known to other programs, and when each ended: an acquittal makes none of it."""
     served = [SuspensionReason.IMPRISONMENT, SuspensionReason.DETAINED_CONVICTED]
     return await tx.fetch(_SERVED, subject, program, served)
+
+
+async def list_passed(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
+    """What was given up in a program since it was over, from its first month that was not due to its last day."""
+    return await tx.fetch(
+        "SELECT reason, stops_from, passed_on FROM proposal "
+        "WHERE subject = $1 AND program = $2 AND passed_on IS NOT NULL AND stops_from IS NOT NULL",
+        subject,
+        program,
+    )
+
+
+async def hangs(tx: ReadTx, subject: UUID, program: str) -> bool:
+    """Whether months of a benefit wait to be paid back, or may have to be: something is withheld, or it is stopped."""
+    rows = await tx.fetch(
+        "SELECT FROM arrears WHERE subject = $1 AND program = $2 AND withheld_fen > 0 UNION ALL "
+        "SELECT FROM decision WHERE subject = $1 AND program = $2 AND state = 'effective' "
+        "AND effect IN ('suspend', 'terminate')",
+        subject,
+        program,
+    )
+    return bool(rows)

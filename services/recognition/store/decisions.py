@@ -39,6 +39,7 @@ class Proposal:
     sealed_ground: bytes | None = None
     rejected_by: str | None = None
     rejected_for: str | None = None
+    passed_on: date | None = None
 
     @property
     def under_review(self) -> bool:
@@ -200,6 +201,11 @@ async def reject_proposal(tx: WriteTx, proposal_id: UUID, *, by: str, why: str |
         by,
         why,
     )
+
+
+async def note_passed(tx: WriteTx, proposal_id: UUID, passed_on: date) -> None:
+    """Keep until when it was so of what is given up."""
+    await tx.run("UPDATE proposal SET passed_on = $2 WHERE proposal_id = $1", proposal_id, passed_on)
 
 
 async def add_decision(tx: WriteTx, decided: Decided) -> None:

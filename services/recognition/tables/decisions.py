@@ -70,6 +70,7 @@ PROPOSAL = sa.Table(
     sa.Column("sealed_ground", sa.LargeBinary, comment="what he knows, in his words; sealed for the proposal"),
     sa.Column("rejected_by", sa.Text),
     sa.Column("rejected_for", sa.Text, comment="why, in the words of who rejected it"),
+    sa.Column("passed_on", sa.Date, comment="day on which it was over, where it was so and was given up for that"),
     one_of("origin", ProposalOrigin),
     one_of("reason", EndingEvent),
     one_of("effect", Effect),

@@ -21,9 +21,16 @@ from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground, require_unseen
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
+from services.recognition.usecases.living import (
+    SAYS_NOTHING,
+    Word,
+    check_alive,
+    check_passed,
+    require_word,
+    retract_death,
+)
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.reviews import end_given_up
 from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
@@ -218,19 +225,20 @@ async def reject(
     Raises:
         ConflictError: it is closed already.
         MalformedError: a day where it is for no death, or on which nobody can have seen the person alive; or no word
-            where it is for one.
+            where it is for one, or for a term or a job on which money hangs.
     """
     proposal = await get_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.OPEN, ProposalState.DECIDED)
     if word.alive_on is not None:
         check_alive(proposal, word.alive_on, deps.clock.today())
+    check_passed(proposal, word, deps.clock.today())
     await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_word(tx, proposal, word)
     why = mask_text(grounds) if grounds else None
     await decisions.reject_proposal(tx, proposal_id, by=caller.user, why=why, at=deps.clock.now())
     if word.alive_on is not None:
         await retract_death(deps, tx, proposal, word.alive_on)
-    await end_review(deps, tx, proposal.subject, proposal_id)
+    await end_given_up(deps, tx, proposal, word.passed_on)
     return await get_proposal(tx, proposal_id, caller)
 
 

@@ -110,7 +110,8 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         # Before anything is told of it: who lives hears it himself, and not his family.
         await _retract_death(deps, tx, decided, why.passed_on)
     # Before what waits is proposed: nobody is stopped anew for what is over.
-    over = await note_over(deps, tx, decided, why.reason, why.passed_on)
+    proposal = await decisions.find_proposal(tx, decided.proposal_id)
+    over = proposal is not None and await note_over(deps, tx, proposal, why.reason, why.passed_on)
     lifted = await _lift_one(deps, tx, decided, caller, why)
     also: tuple[UUID, ...] = ()
     if why.reason is SuspensionReason.FALSE_DEATH:

@@ -1,14 +1,15 @@
-"""A death that was none: officers have found that a person lives, and whoever held him for dead hears of it."""
+"""What officers say of what they give up: of a death that was none whoever held the person for dead hears."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 import uuid_utils.compat as uuids
 
+from services.recognition.domain.arrears import ENDED_AS, ends_too_early
 from services.recognition.domain.clearings import NOT_SO_OF_WHO_LIVES, Clearing, lived_until
-from services.recognition.domain.programs import ENDS_LIFE
-from services.recognition.store import certificates, clearings
+from services.recognition.domain.programs import ENDS_LIFE, EndingEvent
+from services.recognition.store import arrears, certificates, clearings
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.corrections import ask_of_case
 from services.recognition.usecases.deps import Deps
@@ -24,15 +25,23 @@ _YEAR: Final = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """What an officer who gives up a stop says of the death it is for.
+    """What an officer who gives up a stop says of what it is for.
 
     Attributes:
-        alive_on: a day after it on which the person was known to live.
+        alive_on: a day after the death on which the person was known to live.
         not_about_death: that the stop is given up for something else, whether or not he died.
+        passed_on: day on which a term, or a job, ended that was so.
+        never_so: that there was none.
     """
 
     alive_on: date | None = None
     not_about_death: bool = False
+    passed_on: date | None = None
+    never_so: bool = False
+
+    def of(self, reason: EndingEvent) -> "Word":
+        """What of it is said of one of several reasons: of a death nobody says that it is over."""
+        return self if reason in ENDED_AS else replace(self, passed_on=None, never_so=False)
 
 
 SAYS_NOTHING: Final = Word()
@@ -40,19 +49,42 @@ SAYS_NOTHING: Final = Word()
 
 
 async def require_word(tx: ReadTx, proposal: Proposal, word: Word) -> None:
-    """Let no stop for a death be given up without a word on whether there was one.
+    """Let no stop be given up without a word on what it is for, where money hangs on it.
 
-    Left out, whoever lives would be held for dead everywhere else, or the dead be paid wherever nobody looks.
+    Of a death that is always so: whoever lives would else be held for dead everywhere else, or the dead be paid
+    wherever nobody looks. Of a term, or a job, where months wait for it: they would be paid as if it had never been.
 
     Raises:
-        MalformedError: no word on it, and nobody has found yet that he lives.
+        MalformedError: no word on it; of a death, where nobody has found yet that he lives.
     """
+    told = word.never_so or word.passed_on is not None
+    if proposal.reason in ENDED_AS and not told and await arrears.hangs(tx, proposal.subject, proposal.program):
+        detail = f"Months wait to be paid back until it is said whether there was {proposal.reason}: name the day on "
+        detail += "which it ended (passed_on), or say that there was none (never_so)."
+        raise MalformedError(detail)
     if proposal.reason not in ENDS_LIFE or word.alive_on is not None or word.not_about_death:
         return
     found = (proposal.subject, proposal.reason, proposal.event_on, proposal.opened_at)
     if not await clearings.was_cleared(tx, *found):
         detail = "It is for a death: name a day on which the person was known to live (alive_on), or say that it is "
         detail += "given up for something else (not_about_death)."
+        raise MalformedError(detail)
+
+
+def check_passed(proposal: Proposal, word: Word, today: date) -> None:
+    """Refuse a word on a term, or a job, that fits none.
+
+    Raises:
+        MalformedError: it was proposed for neither, or did not end on such a day; or both, that it was and was not so.
+    """
+    if word.passed_on is None and not word.never_so:
+        return
+    if proposal.reason not in ENDED_AS or (word.passed_on is not None and word.never_so):
+        detail = f"Either passed_on or never_so answers a term or a job; this is about {proposal.reason}."
+        raise MalformedError(detail)
+    day = word.passed_on or today
+    if day > today or ends_too_early(ENDED_AS[proposal.reason], proposal.event_on, day):
+        detail = "passed_on is the day on which what it is for ended: not before that began, and none to come."
         raise MalformedError(detail)
 
 

@@ -38,7 +38,7 @@ class Answer:
     """What an officer answers.
 
     Attributes:
-        of_death: whether there was one, where it is upheld against a stop for a death.
+        of_death: whether there was one, where it is upheld against a stop for a death; and of a term, or a job.
     """
 
     upheld: bool
@@ -229,7 +229,7 @@ async def _take_back(
         return False
     falls = await _proposals_against(tx, objected, given)
     for each in falls:
-        await reject(deps, tx, each.proposal_id, caller, given.of_death, _UPHELD)
+        await reject(deps, tx, each.proposal_id, caller, given.of_death.of(each.reason), _UPHELD)
     return bool(falls)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.recognition.domain.arrears import DEFAULT_RULES, GOES_ON, WERE_DUE, Pause, arrears_fen, owed_fen
+from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Pause, arrears_fen, owed_fen
 from services.recognition.domain.dues import Amount, Span
 from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
@@ -158,9 +158,10 @@ async def _forbidden(deps: Deps, tx: WriteTx, lifted: Decided) -> _Forbidden:
 
 
 async def _served(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
-    """Months of terms that other programs had stopped for, where this one's rule stops for them and pays nothing.
+    """Months of terms that other programs know of, where this one's rule stops for them and pays nothing.
 
-    Of a term that this stop was for itself its own officer has said what it was.
+    Of a term that this stop was for itself its own officer has said what it was; and so he has of what he gave up here
+    since it was over.
     """
     spans = []
     for row in await arrears.list_served(tx, lifted.subject, lifted.program):
@@ -171,4 +172,8 @@ async def _served(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
         event = next((each for each in named if version.effect_of(each) is Effect.SUSPEND), None)
         if event and rule_of(deps, lifted.program, SuspensionReason(row["passed"]), row["event_on"]) not in WERE_DUE:
             spans.append(Span(first=version.stops_from(event, row["event_on"]), end=next_month(row["passed_on"])))
+    for row in await arrears.list_passed(tx, lifted.subject, lifted.program):
+        rule = rule_of(deps, lifted.program, ENDED_AS[EndingEvent(row["reason"])], row["passed_on"])
+        if rule not in WERE_DUE:
+            spans.append(Span(first=row["stops_from"], end=next_month(row["passed_on"])))
     return spans

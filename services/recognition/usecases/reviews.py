@@ -7,12 +7,13 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
+from services.recognition.domain.arrears import ENDED_AS
 from services.recognition.domain.clearings import Clearing, over_for, over_until
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.standing import Finding
 from services.recognition.store import certificates, clearings, decisions
-from services.recognition.store.decisions import Decided
+from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
 from services.recognition.usecases.proposing import propose_waiting, reasons_of, together
@@ -56,28 +57,36 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID, 
     await announce(deps, tx, [subject])
 
 
-async def note_over(deps: Deps, tx: WriteTx, decided: Decided, passed: SuspensionReason, passed_on: date) -> bool:
+async def end_given_up(deps: Deps, tx: WriteTx, proposal: Proposal, passed_on: date | None) -> None:
+    """End the review of what was given up, over by a day that is kept or, without one, never so."""
+    over = False
+    if passed_on is not None:
+        await decisions.note_passed(tx, proposal.proposal_id, passed_on)
+        over = await note_over(deps, tx, proposal, ENDED_AS[proposal.reason], passed_on)
+    await end_review(deps, tx, proposal.subject, proposal.proposal_id, given_up=not over)
+
+
+async def note_over(deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionReason, passed_on: date) -> bool:
     """Who is free, or has come back, is not stopped for the same anew, though others found it, too.
 
     What began on that day or since stands, and so does what other departments make of it: they may have paid while it
     lasted. True where something is over.
     """
-    reasons = over_for(decided.reason, passed, together(decided.reason))
-    proposal = await decisions.find_proposal(tx, decided.proposal_id)
-    if not reasons or proposal is None:
+    reasons = over_for(proposal.reason, passed, together(proposal.reason))
+    if not reasons:
         return False
     now = deps.clock.now()
     made = Clearing(
         clearing_id=uuids.uuid7(),
-        subject=decided.subject,
+        subject=proposal.subject,
         reasons=tuple(sorted(reasons)),
-        until_on=over_until(passed_on, decided.event_on),
-        about_at=proposal.opened_at if decided.event_on is None else None,
+        until_on=over_until(passed_on, proposal.event_on),
+        about_at=proposal.opened_at if proposal.event_on is None else None,
         found_at=now,
         lives=False,
     )
     await clearings.add(tx, made)
-    await clearings.withdraw_over(tx, decided.subject, decided.program, now)
+    await clearings.withdraw_over(tx, proposal.subject, proposal.program, now)
     return True
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from services.recognition.domain.arrears import GOES_ON
+from services.recognition.domain.arrears import ENDED_AS, GOES_ON
 from services.recognition.domain.effects import STEPS
 from services.recognition.domain.enrolments import Status, Step
 from services.recognition.domain.months import month_number, month_start, next_month, whole_month
@@ -18,9 +18,16 @@ from services.recognition.usecases.gathering import open_overpayment
 from services.recognition.usecases.grace import require_no_grace
 from services.recognition.usecases.grounds import require_ground, require_unseen
 from services.recognition.usecases.hearing import shard_of
-from services.recognition.usecases.living import SAYS_NOTHING, Word, check_alive, require_word, retract_death
+from services.recognition.usecases.living import (
+    SAYS_NOTHING,
+    Word,
+    check_alive,
+    check_passed,
+    require_word,
+    retract_death,
+)
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
-from services.recognition.usecases.reviews import end_review
+from services.recognition.usecases.reviews import end_given_up
 from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.events.recognition import (
     ENROLMENT_SUSPENDED,
@@ -135,15 +142,17 @@ async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, w
     Raises:
         ConflictError: it is not announced any more.
         MalformedError: a day where it is for no death, or on which nobody can have seen him; or no word where it is
-            for one.
+            for one, or for a term or a job on which money hangs.
     """
     decided = await get_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
     proposal = await _proposal_of(tx, decided)
     await certificates.lock_shard(tx, shard_of(decided.subject))
     await require_word(tx, proposal, word)
+    check_passed(proposal, word, deps.clock.today())
     if word.alive_on is None:
-        await give_up(deps, tx, decided, SuspensionReason.NOT_CONFIRMED)
+        why = ENDED_AS[decided.reason] if word.passed_on else SuspensionReason.NOT_CONFIRMED
+        await give_up(deps, tx, decided, why, word.passed_on)
     else:
         check_alive(proposal, word.alive_on, deps.clock.today())
         await retract_death(deps, tx, proposal, word.alive_on)
@@ -157,7 +166,9 @@ async def _proposal_of(tx: ReadTx, decided: Decided) -> Proposal:
     return proposal
 
 
-async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason) -> None:
+async def give_up(
+    deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReason, passed_on: date | None = None
+) -> None:
     """Take an announced stop back and tell the person: his benefit goes on as before, as nothing ever stopped it.
 
     Where something else stopped it meanwhile, or is announced too, that stands, and he is told that it does.
@@ -176,7 +187,7 @@ async def give_up(deps: Deps, tx: WriteTx, decided: Decided, why: SuspensionReas
         decision_id=decided.decision_id,
     )
     await give_notice(deps, tx, telling)
-    await end_review(deps, tx, decided.subject, decided.proposal_id)
+    await end_given_up(deps, tx, await _proposal_of(tx, decided), passed_on)
 
 
 async def state_changed(

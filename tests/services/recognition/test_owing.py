@@ -1,6 +1,8 @@
 """What a lifted stop owes where people have found something else besides: no month that was due is lost, none other paid."""
 
+from contextlib import nullcontext
 from datetime import date
+from importlib import import_module
 
 import pytest
 
@@ -11,8 +13,9 @@ from services.recognition.store import proposals
 from services.recognition.usecases import decide, lifting
 from services.recognition.usecases.lifting import Lift
 from services.recognition.usecases.living import Word
+from shared.kit.problems import MalformedError
 from tests.services.recognition.rights import pay, tell
-from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on
+from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on, proposed
 from tests.services.recognition.world import NOW, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -44,11 +47,11 @@ async def lift(world, decision, program: str, reason: SuspensionReason, passed_o
         return await lifting.lift(world.deps, tx, decision, officer(program, 3), why)
 
 
-async def arrears(world):
+async def arrears(world, program: str = PENSION):
     while await MoneyLoop(world.deps).step():
         pass
     return await world.rows(
-        "SELECT paid_again_from, arrears_fen, withheld_fen FROM arrears WHERE program = $1", PENSION
+        "SELECT paid_again_from, arrears_fen, withheld_fen FROM arrears WHERE program = $1", program
     )
 
 
@@ -111,3 +114,32 @@ async def test_what_a_lift_has_settled_the_next_one_pays_no_second_time(world, f
     on(world, date(2024, 9, 10))
     lifted = await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2024, 5, 10))
     assert (lifted.arrears_fen, lifted.withheld_fen) == (4 * 20_000, 0)  # June to September
+
+
+@pytest.mark.parametrize(("word", "fen"), [(Word(), None), (Word(passed_on=date(2024, 6, 20)), 20_000),
+                                           (Word(never_so=True), 7 * 20_000)])  # fmt: skip
+async def test_a_term_that_is_over_is_given_up_with_its_last_day_and_its_months_are_paid_to_nobody(world, word, fen):
+    await world.hear(enrolled(enrolment(SHE), program=LAND))
+    first = await late(world, LAND)
+    await world.hear(case(SHE, "confirmed", world.deps.clock.now(), kind="suspected_incarceration", event_on=DAY))
+    on(world, date(2024, 7, 1))
+    lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (0, 7 * 20_000)
+    prison = await proposed(world, SHE, LAND, "imprisonment")
+    async with world.deps.database.write() as tx:
+        with nullcontext() if fen else pytest.raises(MalformedError, match="passed_on"):
+            await decide.reject(world.deps, tx, prison, officer(LAND), word)
+    waits = 0 if fen else 7 * 20_000
+    assert [(each["arrears_fen"], each["withheld_fen"]) for each in await arrears(world, LAND)] == [(fen or 0, waits)]
+
+
+async def test_what_a_version_before_hid_of_a_conviction_by_a_release_is_asked_about_again(world):
+    prison = case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), prison)
+    first = await stopped(world, PENSION, "imprisonment", date(2023, 12, 3))
+    await lift(world, first, PENSION, SuspensionReason.DETAINED_CONVICTED, date(2023, 12, 1))
+    async with world.deps.database.write() as tx:
+        await tx.run("UPDATE clearing SET reasons = reasons || 'criminal_punishment'")
+        await tx.run(import_module("services.recognition.migrations.versions.0043_convicted").STAYS)
+    assert await world.rows("SELECT FROM clearing WHERE 'criminal_punishment' = ANY (reasons)") == []
+    assert len(await world.rows("SELECT FROM clearing")) == 1
