@@ -139,7 +139,7 @@ async def test_what_a_version_before_hid_of_a_conviction_by_a_release_is_asked_a
     first = await stopped(world, PENSION, "imprisonment", date(2023, 12, 3))
     await lift(world, first, PENSION, SuspensionReason.DETAINED_CONVICTED, date(2023, 12, 1))
     async with world.deps.database.write() as tx:
-        await tx.run("UPDATE clearing SET reasons = reasons || 'criminal_punishment'")
+        await tx.run("UPDATE clearing SET reasons = array_append(reasons, 'criminal_punishment')")
         await tx.run(import_module("services.recognition.migrations.versions.0043_convicted").STAYS)
     assert await world.rows("SELECT FROM clearing WHERE 'criminal_punishment' = ANY (reasons)") == []
     assert len(await world.rows("SELECT FROM clearing")) == 1
