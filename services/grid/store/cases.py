@@ -263,13 +263,14 @@ def _day(text: str | None) -> date | None:
 
 
 async def another_worker(tx: ReadTx, grid_code: str, not_these: Iterable[str]) -> str | None:
-    """Somebody else of the same village who can knock: leader, assistant, or a neighbouring member."""
+    """Somebody else of the same village who can knock: its leader, a member, the grid's own last, or the assistant."""
     rows = await tx.fetch(
         """
         SELECT worker_id FROM (
             SELECT leader_id AS worker_id, 1 AS turn, grid_code FROM grids WHERE grid_code = $1
-            UNION ALL SELECT member_id, 2, grid_code FROM grids WHERE division = left($1, 12) AND grid_code <> $1
-            UNION ALL SELECT assistant_id, 3, grid_code FROM grids WHERE grid_code = $1
+            UNION ALL SELECT member_id, CASE WHEN grid_code = $1 THEN 3 ELSE 2 END, grid_code FROM grids
+                WHERE division = left($1, 12)
+            UNION ALL SELECT assistant_id, 4, grid_code FROM grids WHERE grid_code = $1
         ) candidates WHERE worker_id IS NOT NULL AND worker_id <> ALL($2) ORDER BY turn, grid_code LIMIT 1
         """,
         grid_code,

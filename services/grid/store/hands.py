@@ -39,7 +39,9 @@ _MOVE = _passing_on(
 )
 _BAR = _passing_on(
     "UPDATE tasks t SET worker_id = CASE WHEN t.worker_id = $2 THEN $3 ELSE coalesce($3, t.worker_id) END, "
-    "state = CASE WHEN t.worker_id = $2 AND $3::text IS NULL THEN 'created' ELSE t.state END, "
+    "state = CASE WHEN t.worker_id = $2 AND $3::text IS NULL THEN 'created' "
+    # Of whose report it waited for, nothing is waited for any more.
+    "WHEN t.worker_id = $2 AND t.state = 'submitted' THEN 'returned' ELSE t.state END, "
     "deadline_on = CASE WHEN t.worker_id = $2 AND $3 IS NULL THEN least(t.deadline_on, $5) ELSE t.deadline_on END, "
     "changed_at = $4, not_by = not_by || $2::text "
     "WHERE t.task_id = $1 AND t.state <> 'closed' AND $2 <> ALL(t.not_by)"

@@ -84,7 +84,7 @@ async def send_other_eyes(tx: WriteTx, deps: Deps, case_ids: Sequence[UUID]) -> 
 
 
 async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) -> None:
-    """The knocks for open cases of these people leave whom they bar by the days that are in doubt now.
+    """The knocks for open cases of these people leave whom they bar by what is known now.
 
     Where nothing is left of what ended a knock, somebody knocks again.
     """
@@ -95,10 +95,13 @@ async def look_with_others(tx: WriteTx, deps: Deps, subjects: Collection[UUID]) 
     known = await tasks.tasks_of(tx, {each.subject for each in found})
     waiting = {each.subject for each in known if _is_knock(each)}
     for each in found:
-        met = each.state is CaseState.IN_VERIFICATION and each.subject not in waiting
-        if met and lost_knock(each.kind, await steps_compared(tx, deps, each), each.event_on):
-            case = await cases.find_case(tx, each.case_id)
-            assert case is not None
+        if each.state is not CaseState.IN_VERIFICATION:
+            continue
+        case, steps = await cases.find_case(tx, each.case_id), await steps_compared(tx, deps, each)
+        assert case is not None
+        if each.subject in waiting:
+            await _send_others(tx, deps, case, without_doubted(steps))
+        elif lost_knock(each.kind, steps, each.event_on):
             await knock_again(tx, deps, case)
 
 

@@ -18,7 +18,7 @@ from services.grid.usecases.casefeeding import look_after_all
 from services.grid.usecases.deps import Deps
 from services.grid.usecases.eyes import look_with_others
 from services.grid.usecases.importing import give_out_cases
-from services.grid.usecases.keeping import follow_roster
+from services.grid.usecases.keeping import follow_addresses, follow_roster
 from services.grid.usecases.opening import knock_after_all, say_opened
 from shared.contracts.events.recognition import CertificateRevoked, EnrolmentStateChanged
 from shared.contracts.vocabulary import Channel, Claim, EnrolmentChange
@@ -132,6 +132,7 @@ async def _set_aside(tx: WriteTx, deps: Deps, subject: UUID, visit_id: UUID) -> 
     await visits.set_status(tx, visit_id, VisitStatus.RETURNED, [*visit.flags, REVOKED])
     await look_with_others(tx, deps, [subject])
     await look_after_all(tx, deps, subject, [visit_id])
+    await follow_addresses(tx, deps, [subject])
 
 
 async def take_suspicions(tx: WriteTx, deps: Deps, rows: pl.DataFrame, *, shard: str, rule_set: str) -> None:

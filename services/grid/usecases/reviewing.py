@@ -54,14 +54,15 @@ async def review(tx: WriteTx, deps: Deps, caller: Caller, visit_id: UUID, *, vie
     decided = replace(visit, status=status)
     if accepted:
         await take_effect(tx, deps, [decided])
-    elif task.state is TaskState.CLOSED:
-        await look_with_others(tx, deps, [visit.subject])
-    else:
+        return decided
+    if task.state is not TaskState.CLOSED:
         today = deps.clock.today()
         was_there = visit.visit.worker_id
         other = await cases.another_worker(tx, task.grid_code or "", [*task.not_by, was_there])
         deadline = after_working_days(today, deps.policies.on(today).working_days[0]) if other else today
         await hands.give_back(tx, task.task_id, other, not_by=was_there, deadline_on=deadline, now=now)
+    # His word answered other knocks, too.
+    await look_with_others(tx, deps, [visit.subject])
     return decided
 
 

@@ -34,7 +34,8 @@ async def revoke(deps: Deps, tx: WriteTx, one: Revocation) -> bool:
     if not await certificates.revoke(tx, one, now):
         return False
     channel, origin = await certificates.find_making(tx, one.subject, one.certificate_id)
-    names_visit = channel in _BY_VISIT and one.reason != VISIT_WITHDRAWN
+    # Where an end was decided it is the person who is in doubt, and nobody is to knock for it at a mourner's door.
+    names_visit = channel in _BY_VISIT and one.reason != VISIT_WITHDRAWN and one.decision_id is None
     fact = CertificateRevoked(
         certificate_id=one.certificate_id,
         subject=one.subject,

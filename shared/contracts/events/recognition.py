@@ -50,8 +50,8 @@ class CertificateRevoked(Fact):
     successor_id: UUID | None
     revoked_at: datetime
     channel: str | None = None  # Channel it was made through; left out by earlier versions
-    # What one of a door or from afar was made of, a visit where grid knows it; left out where grid had withdrawn it,
-    # and by earlier versions
+    # What one of a door or from afar was made of, a visit where grid knows it; left out where grid had withdrawn it or
+    # it fell with a benefit's end, and by earlier versions
     visit_id: UUID | None = None
 
 

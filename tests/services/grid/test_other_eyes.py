@@ -1,6 +1,7 @@
 """A second look is another person's, wherever the task goes, and whoever holds the grid."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -125,8 +126,9 @@ class TestReturned:
     async def test_where_everybody_there_has_been_the_town_hears_soon(self, town):
         await town.import_grids(roll_csv(VILLAGE, groups=1))
         await town.hear(enrolled(ANNA), due(ANNA))
-        for duty in ("member", "leader", "assistant"):
-            await self.odd(town, await town.holder_of(FIRST, duty))
+        hands = [await town.holder_of(FIRST, duty) for duty in ("leader", "member", "assistant")]
+        for who, then in pairwise([*hands, None]):
+            assert (await self.odd(town, who))["worker_id"] == then
         back = await task(town, "unmatched")
         assert (back["state"], back["worker_id"], back["deadline_on"]) == ("created", None, town.clock.today())
 
@@ -230,17 +232,33 @@ class TestCase:
         cases = await village.rows("SELECT previous_case_id IS NULL AS first FROM cases ORDER BY case_id")
         assert [row["first"] for row in cases] == ([True, False] if stage == "concluded" else [True])
 
-    async def test_a_case_whose_only_visitor_is_sent_back_by_his_leader_is_knocked_for_by_another(self, village):
+    async def test_a_case_cleared_on_a_false_visit_is_looked_into_where_she_lives_now(self, village):
         await village.hear(suspected(ANNA))
         first = await task(village, "suspicion")
+        seen = await told(village, village.member(first["worker_id"]), task_id=first["task_id"])
+        await reviewed(village, finding="alive")
+        await step(village, "conclusion", village.officer("agency"), conclusion="false_death")
+        village.clock.move(timedelta(days=60))
+        moved = enrolled(ANNA, change="changed", village=NEIGHBOUR, received_at=village.clock.now())
+        await village.hear(moved, revoked(ANNA, uuid4(), channel="home", visit_id=UUID(seen["visit_id"])))
+        assert (await task(village, "suspicion"))["division"] == NEIGHBOUR
+
+    @pytest.mark.parametrize("reason", ["suspicion", "unmatched"])
+    async def test_a_case_whose_only_visitor_is_sent_back_by_his_leader_is_knocked_for_by_another(
+        self, village, reason
+    ):
+        await village.hear(suspected(ANNA))
+        first = await task(village, reason)
         who, early = village.member(first["worker_id"]), visit(first["task_id"], place=None)
         village.clock.move(timedelta(hours=1))
         counted = await told(village, who, task_id=first["task_id"])
         await village.ask("POST", "/v1/visits", headers=who, json=early)  # whose prompt the other one showed
-        assert (await told(village, who, task_id=first["task_id"], result="dead"))["task_state"] == "closed"
+        if reason == "suspicion":
+            assert (await told(village, who, task_id=first["task_id"], result="dead"))["task_state"] == "closed"
         path = f"/v1/visits/{counted['visit_id']}/review"
         await village.ask("POST", path, headers=village.village(), json={"verdict": "returned"})
-        assert (await task(village, "suspicion"))["worker_id"] != first["worker_id"]
+        look = await task(village, "suspicion")
+        assert (look["state"] != "submitted", look["worker_id"] != first["worker_id"]) == (True, True)
 
     async def test_who_was_there_first_does_not_make_the_second_visit(self, village):
         first = await self.inconclusive(village)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.recognition.store.certificates import Revocation
-from services.recognition.usecases.revoking import take_back
+from services.recognition.usecases.revoking import revoke, take_back
 from shared.contracts.events import CERTIFICATE_REVOKED, CERTIFICATES_ISSUED, EVIDENCE_CORRECTED
 from tests.services.recognition.rights import facts
 from tests.services.recognition.world import (
@@ -329,6 +329,14 @@ async def test_who_is_visited_again_after_that_days_certificate_was_revoked_is_c
         [holding] = await world.rows("SELECT certificate_id, as_of FROM holding")
         assert holding["as_of"] == TODAY
         assert holding["certificate_id"] != wrong["certificate_id"]
+    async with world.deps.database.write() as tx:
+        [left] = await tx.fetch("SELECT certificate_id FROM holding")
+        ended = Revocation(subject=she, certificate_id=left["certificate_id"], reason="death", decision_id=uuid4())
+        await revoke(world.deps, tx, ended)
+    told = {each["reason"]: each["visit_id"] for each in await facts(world, CERTIFICATE_REVOKED)}
+    assert told == {"wrong_person": str(first), "death": None}, (
+        "nobody looks after all into what a visit of hers cleared"
+    )
     assert len(await world.rows("SELECT FROM certificate")) == 2
 
 
