@@ -19,7 +19,8 @@ SELECT count(*) FROM (SELECT FROM delivery WHERE channel = $1 AND message_id = A
                       ORDER BY message_id, attempt FOR UPDATE) locked
 """
 # Delivered outweighs failed outweighs handed: receipts may come twice, late, and in any order. A provider whose answer
-# was lost had the message if it now says that it failed: the try that waits to ask it again ends by that.
+# was lost had the message if it now says that it failed: the try that waits to ask it again ends by that. What was
+# given up, or no longer needed, may have been brought by somebody who had it.
 # IS NOT DISTINCT FROM keeps the index of the queue out of the plan: on a morning that fills the queue faster than its
 # statistics follow, the planner takes it for empty and reads all of it for each handful of receipts.
 _RECEIPTS: Final = """
@@ -28,12 +29,13 @@ WITH said AS (
     AS s (message_id, reached, reason, at) ORDER BY message_id, reached DESC, reason
 ), newest AS (
     SELECT s.*, d.attempt, d.status FROM said s CROSS JOIN LATERAL (
-        SELECT attempt, status, provider IS NOT NULL AS asked FROM delivery o
+        SELECT attempt, status, provider IS NOT NULL AS asked, handed_at FROM delivery o
         WHERE o.message_id = s.message_id AND o.channel = $1
         ORDER BY o.status = 'delivered' DESC, (o.status = 'queued' AND o.provider IS NOT NULL AND NOT s.reached) DESC,
                  o.status IN ('handed', 'sending', 'failed') DESC, o.attempt DESC
         LIMIT 1) d
     WHERE d.status IN ('handed', 'sending') OR (d.status = 'failed' AND s.reached) OR (d.status = 'queued' AND d.asked)
+       OR (d.status = 'merged' AND s.reached AND (d.asked OR d.handed_at IS NOT NULL))
     ORDER BY s.message_id
 ), done AS (
     UPDATE delivery d

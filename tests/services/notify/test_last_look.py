@@ -202,6 +202,17 @@ class TestRevoked:
         )
         assert [row["variables"]["valid_until"] for row in stands[-1:]] == [day.isoformat() for day in sent[-1:]]
 
+    async def test_a_letter_brought_before_its_village_heard_of_it_is_known_as_brought(self, deps, database):
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
+        await hear(deps, SAID["october"])
+        await drain(deps, "letter")
+        await hear(deps, SAID["no_october"])
+        told = [receipt((await deliveries(database))[0]["message_id"])]
+        async with database.write() as tx:
+            assert [await send.take_receipts(tx, deps, "letter", told) for _ in range(2)] == [1, 0]
+        [letter] = [row for row in await deliveries(database) if row["channel"] == "letter"]
+        assert (letter["status"], letter["reason"]) == ("delivered", None)
+
 
 SPOKEN = {day: f"{day.year}年{day.month}月{day.day}日" for day in (MARCH, YEAR, NOVEMBER)}
 
