@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +31,14 @@ GROUP BY message_id, channel HAVING count(*) > 1
 }
 _MONTHS = "SELECT subject, to_char(as_of, 'YYYY-MM') AS month FROM recognition.standing WHERE NOT under_review"
 _CERTIFIED = "SELECT count(DISTINCT subject) FROM notify.message WHERE template = 'certified'"
+_STANDS = """
+SELECT s.subject, EXISTS (SELECT FROM recognition.revocation r WHERE r.subject = s.subject) AS revoked,
+       (SELECT m.variables->>'valid_until' FROM notify.message m
+        WHERE m.subject = s.subject AND m.template = 'certified' AND NOT m.given_up ORDER BY m.said_at DESC LIMIT 1
+       ) IS NOT DISTINCT FROM s.announced_until::text AS told
+FROM recognition.standing s LEFT JOIN notify.do_not_write n USING (subject)
+WHERE s.announced_until >= $1 AND NOT s.under_review AND n.blocked IS NOT TRUE
+"""
 _TEXTS = """
 SELECT id, sum(differed) FROM sms GROUP BY id HAVING sum(differed) > 0 OR count(DISTINCT "to" || ' ' || text) > 1
 """
@@ -44,6 +53,15 @@ async def twice(url: str, sandbox: Path) -> list[str]:
         await connection.close()
     with contextlib.closing(sqlite3.connect(sandbox / "sandbox.sqlite3")) as kept:
         return found + [f"texts: {row}" for row in kept.execute(_TEXTS)]
+
+
+async def stands(url: str, today: date) -> list[asyncpg.Record]:
+    """Who is certified: his subject, whether he was last told that end, and whether something of his was revoked."""
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(_STANDS, today))
+    finally:
+        await connection.close()
 
 
 async def certified(url: str) -> int:

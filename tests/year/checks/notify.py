@@ -48,6 +48,7 @@ async def end(world: World) -> list[Check]:
     """What was told in the year equals what happened in it."""
     return [
         await _certified(world),
+        await _stands(world),
         await _brought(world),
         await _once(world),
         await _due(world),
@@ -115,6 +116,16 @@ def _as_said(ends: Counter[str], rows: Sequence[Any]) -> bool:
     What nobody has been handed or has read learns of a further end; what was given up stays as it was.
     """
     return Counter(row["until"] for row in rows) <= ends and all(row["stays"] for row in rows[:-1])
+
+
+async def _stands(world: World) -> Check:
+    rows = await flows.stands(world.run.stack.database_url(), world.today)
+    revoked, lost = sum(row["revoked"] for row in rows), sum(not row["told"] for row in rows)
+    return Check(
+        name="whoever is certified was last told until when",
+        good=bool(rows) and lost == 0,
+        found=f"{len(rows):,} certified people, {revoked:,} of whom something was revoked, {lost} told otherwise",
+    )
 
 
 async def _brought(world: World) -> Check:
