@@ -71,6 +71,7 @@ class JudgedRosterFile:
     """A roster, judged; its good rows wait in files, as the upload itself does.
 
     Attributes:
+        by_household: its program pays households, each of which has one payee.
         counts: rows by verdict or reason.
         reasons: row number and reason of rows not taken.
         again: their other open rows.
@@ -81,6 +82,7 @@ class JudgedRosterFile:
     """
 
     scratch: Path
+    by_household: bool
     counts: Counter[str] = field(default_factory=Counter)
     reasons: list[pl.DataFrame] = field(default_factory=list)
     again: list[pl.DataFrame] = field(default_factory=list)
@@ -106,10 +108,11 @@ class JudgedRosterFile:
         """The good rows, some at a time; of two listings of a person the one that began first."""
         again = pl.concat(self.again)
         for path in self.parts:
-            yield places.first_begun(pl.read_ipc(path), again)[0]
+            yield places.first_begun(pl.read_ipc(path), again, by_household=self.by_household)[0]
 
     def second(self) -> pl.DataFrame:
         """Second listings of people; there are few, so the good rows are read again only where there are any."""
         again = pl.concat(self.again)
-        parts = self.parts if len(again) else []
-        return pl.concat([again.clear(), *(places.first_begun(pl.read_ipc(path), again)[1] for path in parts)])
+        parts = self.parts if len(again) and not self.by_household else []
+        none = again.clear().select("number", *places.PLACE)
+        return pl.concat([none, *(places.first_begun(pl.read_ipc(path), again)[1] for path in parts)])

@@ -356,7 +356,8 @@ async def take_pulled(deps: IngestDeps, pull: Pull, received: Received, new: New
 
 
 def _judged_roster(deps: IngestDeps, received: Received, *, by_household: bool) -> JudgedRosterFile:
-    judged, today = JudgedRosterFile(scratch=received.scratch), deps.platform.clock.today()
+    judged = JudgedRosterFile(scratch=received.scratch, by_household=by_household)
+    today = deps.platform.clock.today()
     limits = replace(deps.limits, chunk_rows=min(deps.limits.chunk_rows, _ROSTER_ROWS))
     row, seen = 0, roster.NOBODY
     with room():

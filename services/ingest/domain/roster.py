@@ -69,7 +69,7 @@ class JudgedRoster:
         counts: rows by verdict or reason (`accepted`, `duplicate`, `second_payee`, faults).
         reasons: row number and reason of each row not taken.
         seen: everybody of these rows and of those before.
-        again: number and PLACE of the duplicates, which may be listings of their own; a household has one payee.
+        again: number, household_no and PLACE of the duplicates, which may be listings of their own.
         leaving: row_no, number, day, `ended_on`, whether it lies `ahead`, and where they are said `division`, `county`
             and `started_on`, of each row that says that an enrolment has ended, or only when it will; one that goes on
             in another row, of this part or another one, has not.
@@ -172,7 +172,7 @@ def judge_roster(
     rivals = table.filter(pl.col("reason") == "second_payee").select("number", "household_no")
     taken = table.filter(pl.col("reason").is_null())
     good = taken.filter(~pl.col("leaves")).drop("reason", "no_amount", "ended_on", "leaves")
-    again = table.filter(pl.col("reason") == "duplicate").select("number", *PLACE)
+    again = table.filter(pl.col("reason") == "duplicate").select("number", "household_no", *PLACE)
     counts = {"accepted": len(taken)} | {
         row["reason"]: row["len"] for row in table.drop_nulls("reason").group_by("reason").len().to_dicts()
     }
@@ -181,7 +181,7 @@ def judge_roster(
         counts=counts,
         reasons=table.drop_nulls("reason").select("row_no", "reason"),
         seen=Seen(np.union1d(seen.codes, codes), households),
-        again=again.clear() if by_household else again,
+        again=again,
         leaving=taken.filter("leaves").select(*_LEAVING, county=_COUNTY, ahead=_TO_COME),
         named=named,
         rivals=rivals,

@@ -211,7 +211,8 @@ _AT_ONCE = 25_000
 
 _KEEP = {
     "group_no": "CASE WHEN s.division = e.division THEN e.group_no END",
-    "started_on": "e.started_on", "due_on": "e.due_on", "household": "e.household", "ends_on": "e.ends_on",
+    "started_on": "e.started_on", "due_on": "e.due_on", "household": "e.household",
+    "ends_on": "CASE WHEN s.division = e.division THEN e.ends_on END",
 }  # fmt: skip
 
 
@@ -221,7 +222,7 @@ async def keep_unsaid(tx: WriteTx, program: str, unsaid: Sequence[str]) -> None:
     Args:
         tx: the transaction.
         program: whose enrolments.
-        unsaid: of group_no, started_on, due_on, household, ends_on; a group is kept within its village.
+        unsaid: of group_no, started_on, due_on, household, ends_on; a group and an end are kept within their village.
     """
     given = ", ".join(f"{name} = {_KEEP[name]}" for name in unsaid)
     held = " OR ".join(f"e.{name} IS NOT NULL" for name in unsaid)

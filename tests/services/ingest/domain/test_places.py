@@ -9,14 +9,16 @@ from services.ingest.domain.places import PLACE, first_begun
 
 HERE, NEAR, THERE = "341602001001", "341602002009", "341623001001"
 EARLY, LATE = date(2012, 1, 1), date(2015, 7, 1)
+SOON, THEN = date(2023, 12, 1), date(2024, 3, 1)
 
 
 def listings(*places):
-    columns = {"number": pl.String, "division": pl.String, "group_no": pl.Int16, "amount_fen": pl.Int64,
+    columns = {"number": pl.String, "household_no": pl.String, "division": pl.String, "group_no": pl.Int16, "amount_fen": pl.Int64,
                "started_on": pl.Date, "ends_on": pl.Date}  # fmt: skip
     return pl.DataFrame(
-        [("a", division, 3, fen, day, None) for division, fen, day in places], schema=columns, orient="row"
-    )
+        [("a", "H1", division, 3, fen, day, *(end or [None])) for division, fen, day, *end in places],
+        schema=columns, orient="row",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -30,14 +32,20 @@ def listings(*places):
         ((HERE, LATE), (NEAR, EARLY), NEAR, [HERE]),
         ((HERE, EARLY), (NEAR, EARLY), HERE, []),
         ((HERE, EARLY), (NEAR, None), HERE, []),
+        ((HERE, EARLY, SOON), (NEAR, None), NEAR, []),
+        ((HERE, None, SOON), (NEAR, LATE, THEN), NEAR, []),
+        ((HERE, None), (NEAR, None, SOON), HERE, []),
+        ((HERE, EARLY, SOON), (NEAR, LATE), HERE, [NEAR]),
+        ((HERE, None, SOON), (THERE, None), HERE, [THERE]),
     ],
     ids=["began later", "began first", "same day", "says no day", "first says none", "one county, two days",
-         "one county, one day", "one county, no day"],
+         "one county, one day", "one county, no day", "goes on", "ends later", "the other ends", "one of two ends",
+         "one of two counties ends"],
 )  # fmt: skip
 def test_the_listing_that_began_first_is_kept(first, again, kept, second):
-    (division, day), (other, began) = first, again
+    (division, *day), (other, *began) = first, again
     good, beside = first_begun(
-        listings((division, 100, day)).with_columns(row_no=7), listings((other, 200, began), (other, 200, began))
+        listings((division, 100, *day)).with_columns(row_no=7), listings((other, 200, *began), (other, 200, *began))
     )
     assert (good["division"].to_list(), beside["division"].to_list()) == ([kept], second)
     assert good["amount_fen"].to_list() == [100 if kept == division else 200]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.catalogue import UNEVEN
+from services.ingest.domain.places import first_begun
 from services.ingest.domain.roster import COLUMNS, NOBODY, judge_roster, match
 from tests.services.ingest.world import VILLAGE, make_id
 
@@ -89,20 +90,26 @@ def test_an_end_to_come_ends_nothing_yet_and_beside_an_amount_is_a_row_like_any_
 
 
 def test_a_household_has_one_payee_over_all_parts_of_a_roster():
-    def part(numbers, households, seen=NOBODY):
+    def part(numbers, households, seen=NOBODY, ends=""):
         count = len(numbers)
         frame = pl.DataFrame({
             "citizen_id": [make_id(number) for number in numbers], "name": ["张三"] * count,
             "division": [VILLAGE] * count, "amount_yuan": ["1.00"] * count, "household_no": households,
+            "ended": [ends] * count,
         })  # fmt: skip
         return judge_roster(frame, today=TODAY, seen=seen, by_household=True)
 
-    first = part([1, 2, 3, 1], ["H1", "H1 ", "", "H2"])
+    first = part([1, 2, 3, 1], ["H1", "H1 ", "", "H2"], ends="2023-12")
     assert first.good["household_no"].to_list() == ["H1"]
     assert first.reasons.rows() == [(1, "second_payee"), (2, "missing_field"), (3, "duplicate")]
-    assert first.again.is_empty()
-    second = part([4, 5], ["H1", "H2"], first.seen)
-    assert (second.good["household_no"].to_list(), second.reasons.rows()) == (["H2"], [(0, "second_payee")])
+    second = part([4, 5, 1], ["H1", "H2", "H1"], first.seen)
+    assert (second.good["household_no"].to_list(), second.reasons.rows()) == (
+        ["H2"], [(0, "second_payee"), (2, "duplicate")],
+    )  # fmt: skip
+    # Of one household the row that goes on counts; of another one nobody becomes a second payee.
+    for part_again, ends_on in ((first.again, date(2023, 12, 1)), (second.again, None)):
+        kept, beside = first_begun(first.good, part_again, by_household=True)
+        assert (kept["ends_on"].to_list(), kept["household_no"].to_list(), len(beside)) == ([ends_on], ["H1"], 0)
 
 
 @pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, aliases in COLUMNS.items() for alias in aliases])

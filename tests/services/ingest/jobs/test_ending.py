@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.jobs.ending import Ending
 from shared.kit import arrow
-from tests.services.ingest.api.test_places import OTHER, at, enrolled_at, told
+from tests.services.ingest.api.test_places import NEAR, OTHER, at, both, enrolled_at, told
 from tests.services.ingest.world import NOW, VILLAGE, roster
 
 pytestmark = pytest.mark.db
@@ -38,6 +38,26 @@ async def test_an_end_to_come_is_kept_until_its_day_or_until_another_row_replace
     received = arrow.decode(last["body"]).schema.metadata[b"received_at"].decode()
     assert NOW < datetime.fromisoformat(received) < NOW + timedelta(seconds=1)
     assert await days_on(town, 60) == 1
+
+
+def plain(started: str, *divisions: str, **columns: list[str]) -> dict:
+    """A delta that lists one person, without a column of ends."""
+    count = len(divisions)
+    return roster([0] * count, 村居代码=divisions, 开始享受年月=[started] * count, **columns)
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [([("delta", plain("", VILLAGE, 待遇金额=[""], 停止享受年月=["2023-12"])), ("delta", plain("", NEAR))], NEAR),
+     ([("full", {**both(VILLAGE), "停止享受年月": ["2023-12", *[""] * 29]}), ("full", both(OTHER))], OTHER),
+     ([("delta", at(VILLAGE, "2015-07", ended="2023-12")), ("delta", plain("2012-01", OTHER))], OTHER),
+     ([("delta", plain("", VILLAGE, NEAR, 停止享受年月=["2023-12", ""]))], NEAR)],
+    ids=["within the county", "to another county", "began earlier there", "in one roster"],
+)  # fmt: skip
+async def test_an_end_to_come_at_one_place_ends_nobody_who_goes_on_at_another(town, files, left):
+    for mode, columns in files:
+        assert (await town.enrol(columns, mode=mode)).status_code == 201
+    assert (await days_on(town, 30), await enrolled_at(town)) == (0, left)
 
 
 async def test_a_list_of_stops_of_the_next_month_is_nothing_to_look_at_twice(town):
