@@ -13,6 +13,7 @@ from tests.year.world import World
 
 _TASKS_A_MEMBER = 30
 _WARNING_DAYS = 90
+_LOOKED_AT = "unmatched at the end of the warning period, at every step"
 # Whose benefit was stopped for what a case confirmed is that case, and nobody is to knock for him: unless a run had looked
 # for him by then, or should have. Whom a case kept from the last run is looked for by the next one.
 _UNMATCHED = """
@@ -33,12 +34,21 @@ FROM (SELECT e.subject, coalesce(min(d.due_on), min(e.due_on)) AS due_on FROM re
                     WHERE r.run_on >= e.due_on - $3::int AND r.requested_at < c.opened_at))))
     GROUP BY e.subject) p
 """
-# A case that was cleared before the end ran out, or a knock for another end, says nothing of it. A benefit that was ended
-# since another one takes its place asks for no certificate.
+# Whom the query before leaves to the next run.
+_KEPT = """
+SELECT count(DISTINCT e.subject) FROM recognition.enrolment e
+JOIN unnest($1::uuid[], $2::text[]) AS said(subject, program) USING (subject, program)
+WHERE NOT EXISTS (SELECT FROM recognition.due d WHERE d.subject = e.subject AND d.cleared_on IS NULL)
+    AND EXISTS (SELECT FROM grid.cases c WHERE c.subject = e.subject AND c.opened_at < $3 AND c.concluded_at > $3)
+"""
+# A case that was over before the end ran out, or a knock for another end, says nothing of it, unless the case was
+# inconclusive and people go on looking. A benefit that was ended since another one takes its place asks for no certificate.
 _COVERED = """
 SELECT p.subject,
     EXISTS (SELECT FROM grid.cases c WHERE c.subject = p.subject AND (c.state <> 'concluded'
-        OR c.conclusion IN ('confirmed', 'confirmed_no_overpayment', 'inconclusive')
+        OR c.conclusion IN ('confirmed', 'confirmed_no_overpayment')
+        OR c.conclusion = 'inconclusive' AND EXISTS (
+            SELECT FROM recognition.standing s WHERE s.subject = c.subject AND s.under_review)
         OR (c.concluded_at AT TIME ZONE 'Asia/Shanghai')::date >= p.due_on)) AS with_case,
     EXISTS (SELECT FROM grid.tasks t WHERE t.subject = p.subject AND t.reason = 'unmatched' AND t.due_on = p.due_on
         AND t.outcome = 'unreachable') AS unreachable
@@ -60,6 +70,8 @@ async def step(world: World) -> list[Check]:
     unseen = [pair for pair, answer in said.items() if answer == "not_yet"]
     last_run = await world.database.fetchval("SELECT max(requested_at) FROM recognition.certification_run")
     ran_out = await world.rows(_UNMATCHED, *_columns(unseen), _WARNING_DAYS, last_run)
+    kept = await world.database.fetchval(_KEPT, *_columns(unseen), last_run)
+    world.counts[_LOOKED_AT] += len(ran_out)
     wrong = [row for row in ran_out if row["tasks"] != 1]
     lost = await world.database.fetchval(
         "SELECT count(*) FROM recognition.due d WHERE d.cleared_on IS NULL AND NOT EXISTS (SELECT FROM grid.tasks t "
@@ -77,7 +89,8 @@ async def step(world: World) -> list[Check]:
         Check(
             name="whoever is unmatched at the end of his warning period has exactly one open or concluded task",
             good=not wrong,
-            found=f"{len(ran_out):,} people, {len(wrong)} without or with more{_some({row['subject'] for row in wrong})}",
+            found=f"{len(ran_out):,} people, {len(wrong)} without or with more{_some({row['subject'] for row in wrong})}; "
+            f"{kept} whom a case kept from the last run are left to the next",
         ),
         Check(
             name="each person recognition looks for is one task, and nobody is one twice for one end",
@@ -94,7 +107,11 @@ async def step(world: World) -> list[Check]:
 
 async def end(world: World) -> list[Check]:
     """Everybody has an answer, and every case had two people."""
+    looked_at = world.counts[_LOOKED_AT]
     return [
+        Check(
+            name="somebody was unmatched at the end of his warning period", good=looked_at > 0, found=f"{looked_at:,}"
+        ),
         await _coverage(world),
         await _nothing_late(world),
         *await _two_people(world),
