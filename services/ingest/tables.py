@@ -50,7 +50,7 @@ enrolment = sa.Table(
     sa.Column("ended_on", sa.Date),
     sa.Column("batch_no", sa.BigInteger, nullable=False),
     sa.Column("contact_hash", sa.BigInteger, comment="keyed hash of what its roster said last of name, phones, place"),
-    sa.Column("left_division", sa.Text, comment="village of the same county he moved from"),
+    sa.Column("left_division", sa.Text, comment="villages he moved from, with commas between them"),
     sa.Column("ends_on", sa.Date, comment="a day to come, said by its roster; it ends then unless that says otherwise"),
     sa.CheckConstraint("amount_fen >= 0", name="amount"),
     sa.Index("ix_enrolment_program", "program"),

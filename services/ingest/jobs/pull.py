@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import fsspec
@@ -44,6 +44,10 @@ class _File:
     path: str
     fingerprint: str
     put_at: datetime | None
+
+    def by(self, now: datetime) -> Self:
+        """As it can be by now: a clock that is ahead where it comes from tells of a day to come."""
+        return replace(self, put_at=self.put_at and min(self.put_at, now))
 
 
 class Puller:
@@ -96,6 +100,7 @@ class Puller:
         Of rosters the later one counts: none is taken before an earlier one that has to wait, nor, where they name
         everybody, after a later one that was taken or waits for a second look, wherever that one is by now.
         """
+        now = self._clock.now()
         store, root = await asyncio.to_thread(fsspec.core.url_to_fs, pull.url)
         found = await asyncio.to_thread(_listed, store, root)
         steady = self._seen.get(pull, set())
@@ -103,14 +108,12 @@ class Puller:
         full = pull.program and pull.mode == "full"
         async with self._database.read() as tx:
             before = await watching.pulled_before(tx, pull.code, [file.fingerprint for file in found])
-            last = await watching.last_put(tx, pull.code)
+            last = await watching.last_put(tx, pull.code, now)
         # What the version before fetched tells it only as long as it lies there.
         known = [last, *(file.put_at for file in found if before.get(file.fingerprint) in watching.COUNTED)]
-        newest = max((at for at in known if at and full), default=None)
+        newest = max((at for at in known if at and at <= now and full), default=None)
         count = 0
-        for file in found:
-            if file.fingerprint in before:
-                continue
+        for file in (each.by(now) for each in found if each.fingerprint not in before):
             if newest and file.put_at and file.put_at < newest:
                 log.warning("pull_overtaken", code=pull.code)
                 await self._note(pull, file, "roster_overtaken")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.ingest.domain.people import PeopleIndex
+from services.ingest.store.places import LEFT_BEHIND
 from shared.kit.auth import Caller
 from shared.kit.db import ReadTx, WriteTx
 
@@ -184,8 +185,7 @@ WITH merged AS (
         group_no = excluded.group_no, household = excluded.household, started_on = excluded.started_on,
         due_on = excluded.due_on, ends_on = excluded.ends_on, ended_on = NULL, contact_hash = excluded.contact_hash,
         batch_no = excluded.batch_no,
-        left_division = CASE WHEN left(e.division, 6) <> left(excluded.division, 6) THEN NULL
-            WHEN e.division <> excluded.division THEN e.division ELSE e.left_division END
+        left_division = {LEFT_BEHIND.format("excluded")}
     RETURNING e.subject, (xmax = 0) AS fresh
 ) INSERT INTO differs (row_no, fresh) SELECT s.row_no, m.fresh FROM merged m JOIN staged s USING (subject)"""  # noqa: S608  (our columns)
 _ENDS = """

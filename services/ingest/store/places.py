@@ -19,8 +19,13 @@ _LEFT = (
     f"AND {_ABOUT_IT} AND NOT i.ahead)"
 )
 
-# Not his any more: another county, or the village of this one that he moved from.
-_NOT_HIS = "(i.county <> left(e.division, 6) OR i.division = e.left_division)"
+# Not his any more: another county, or a village of this one that he moved from.
+_NOT_HIS = "(i.county <> left(e.division, 6) OR i.division = ANY(string_to_array(e.left_division, ',')))"
+LEFT_BEHIND = (
+    "nullif(array_to_string(array_remove(string_to_array(concat_ws(',', e.left_division, e.division), ','), "
+    "{0}.division), ','), '')"
+)
+"""The villages that an enrolment `e` has left when it is where another row is, to which somebody may come back."""
 
 _LEAVING = f"""
 INSERT INTO leaving SELECT i.subject, max(i.ended_on)
@@ -74,13 +79,13 @@ INSERT INTO elsewhere SELECT e.subject, e.division, e.amount_fen, e.started_on, 
 FROM enrolment e, staged s WHERE {_TWICE}
 """  # noqa: S608  (our own text)
 
-_MOVE = """
+_MOVE = f"""
 UPDATE enrolment e SET division = t.division, amount_fen = t.amount_fen, started_on = t.started_on, group_no = NULL,
-    ends_on = t.ends_on, left_division = NULL, batch_no = $2
+    ends_on = t.ends_on, left_division = {LEFT_BEHIND.format("t")}, batch_no = $2
 FROM takes_over t WHERE e.subject = t.subject AND e.program = $1 AND e.ended_on IS NULL
 RETURNING e.subject, e.amount_fen, e.division, e.group_no, e.household, e.sex, e.born_on, e.started_on, e.ended_on,
     e.due_on
-"""
+"""  # noqa: S608  (our own text)
 
 _OVER = f"""
 DELETE FROM second_place p WHERE p.program = $1 AND (

@@ -144,10 +144,13 @@ COUNTED = ("completed", "roster_held")
 """Outcomes of rosters behind which an older one does not count."""
 
 
-async def last_put(tx: ReadTx, program: str) -> datetime | None:
+async def last_put(tx: ReadTx, program: str, now: datetime) -> datetime | None:
     """When the newest roster of a program was put where it was fetched, of those that were taken or wait."""
     rows = await tx.fetch(
-        "SELECT max(put_at) AS at FROM pulled WHERE source = $1 AND outcome = ANY($2::text[])", program, list(COUNTED)
+        "SELECT max(put_at) AS at FROM pulled WHERE source = $1 AND outcome = ANY($2::text[]) AND put_at <= $3",
+        program,
+        list(COUNTED),
+        now,
     )
     at: datetime | None = rows[0]["at"]
     return at

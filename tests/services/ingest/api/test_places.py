@@ -97,10 +97,18 @@ async def test_whoever_has_moved_is_enrolled_where_he_lives_and_nothing_is_said(
 
 
 async def test_which_village_of_his_county_a_row_says_he_has_left(town):
-    """His old one ends nothing, however often it is said; a third one is a slip, and he has left."""
-    await town.enrol(at(NEAR), mode="delta")
-    late, again = [(await town.enrol(at(VILLAGE, ended=day), mode="delta")).json() for day in ("2023-09", "2023-10")]
-    assert [(said["ended"], said["reasons"]) for said in (late, again)] == [(0, {"not_enrolled_there": 1})] * 2
+    """His old ones end nothing, however often it is said; one where he never was is a slip, and he has left."""
+    third = NEAR[:9] + "003"
+    for mode, columns in (
+        ("full", both(third)),
+        ("delta", at(OTHER)),
+        ("delta", at(third, ended="2023-08")),
+        ("full", both(NEAR)),
+    ):
+        await town.enrol(columns, mode=mode)
+    told_again = [(VILLAGE, "2023-09"), (VILLAGE, "2023-10"), (third, "2023-08")]
+    saids = [(await town.enrol(at(place, ended=day), mode="delta")).json() for place, day in told_again]
+    assert [(said["ended"], said["reasons"]) for said in saids] == [(0, {"not_enrolled_there": 1})] * 3
     assert await enrolled_at(town) == NEAR
     assert (await town.enrol(at(NEAR[:9] + "009", ended="2023-09"), mode="delta")).json()["ended"] == 1
 

@@ -199,18 +199,20 @@ async def test_a_roster_put_into_a_folder_is_taken(town, puller, tmp_path, monke
     # Nor does an older one count when the newer ones have been cleared away, nor behind one that waits.
     for each in inbox.iterdir():
         each.unlink()
-    put("7", [*range(28)], 1_800)
-    assert [await puller.look(pull) for _ in range(2)] == [0, 0]
-    put("11", [*range(12)], 3_000)
-    assert [await puller.look(pull) for _ in range(2)] == [0, 1]
-    put("6", [*range(28)], 2_500)
-    assert [await puller.look(pull) for _ in range(2)] == [0, 0]
-    assert await outcomes(town) == ["completed", "completed", "roster_held", *["roster_overtaken"] * 3]
+    # One from a clock that is ahead counts from then on, and bars none of those that come after it.
+    now = int(town.deps.platform.clock.now().timestamp())
+    for name, count, at, done in (
+        ("7", 28, 1_800, 0), ("11", 12, 3_000, 1), ("6", 28, 2_500, 0),
+        ("12", 33, 2 * now, 1), ("5", 28, 4_000, 0), ("13", 30, now, 1),
+    ):  # fmt: skip
+        put(name, [*range(count)], at)
+        assert [await puller.look(pull) for _ in range(2)] == [0, done]
+    assert await outcomes(town) == [*["completed"] * 4, "roster_held", *["roster_overtaken"] * 4]
     taken = await town.rows(
         "SELECT code, department, counts->>'new' AS new FROM batch WHERE client_id = 'pull' AND status = 'completed' "
         "ORDER BY batch_no"
     )
-    assert taken == [{"code": PROGRAM, "department": "hrss", "new": new} for new in ("2", "0")]
+    assert taken == [{"code": PROGRAM, "department": "hrss", "new": new} for new in ("2", "0", "1", "0")]
 
 
 async def test_a_file_still_being_written_is_left_until_it_rests(town, puller, tmp_path):
