@@ -55,19 +55,18 @@ WHERE m.id = d.id AND d.template = ANY($1::text[])
           AND (m.given_up OR m.read_at IS NOT NULL OR {_HANDED}))
 """  # noqa: S608  (our own text)
 # An end that stands is not told again, whatever certificate it is of by now: its message learns of that one. Unless
-# the person may have heard of another end since, which was given up. By place, and person by person, as `given_up`.
+# the person may have heard of another end since, which was given up. Person by person, whatever the statistics say.
 _STANDS: Final = f"""
-UPDATE draft d SET id = k.id
-FROM (SELECT x.ctid AS place, o.id
-      FROM draft x CROSS JOIN LATERAL (
-          SELECT id, revision, refused, coalesce(said_at, created_at) AS said_at FROM message m
-          WHERE m.subject = x.subject AND m.template = x.template AND NOT m.given_up
-          ORDER BY coalesce(said_at, created_at) DESC, revision DESC LIMIT 1) o
-      WHERE x.template = $1 AND NOT x.given_up AND o.revision = x.revision AND o.refused IS NULL AND NOT EXISTS (
-          SELECT FROM message m
-          WHERE m.subject = x.subject AND m.template = x.template AND m.given_up
-            AND coalesce(m.said_at, m.created_at) > o.said_at AND (m.read_at IS NOT NULL OR {_HANDED}))) k
-WHERE d.ctid = k.place
+UPDATE draft d SET id = coalesce((
+    SELECT o.id FROM (
+        SELECT m.id, m.revision, m.refused, coalesce(m.said_at, m.created_at) AS said_at FROM message m
+        WHERE m.subject = d.subject AND m.template = d.template AND NOT m.given_up
+        ORDER BY coalesce(m.said_at, m.created_at) DESC, m.revision DESC LIMIT 1) o
+    WHERE o.revision = d.revision AND o.refused IS NULL AND NOT EXISTS (
+        SELECT FROM message m
+        WHERE m.subject = d.subject AND m.template = d.template AND m.given_up
+          AND coalesce(m.said_at, m.created_at) > o.said_at AND (m.read_at IS NOT NULL OR {_HANDED}))), d.id)
+WHERE d.template = $1 AND NOT d.given_up
 """  # noqa: S608  (our own text)
 # One statement: what is written decides which deliveries there are. A message known already only learns more. Whoever
 # is recorded as dead is told nothing; what the law wants said goes to the family instead. What is only for people
