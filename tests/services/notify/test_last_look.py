@@ -1,6 +1,7 @@
 """Between writing and sending things change: nobody is told what is no longer so, nor what he no longer wants."""
 
 from datetime import date, timedelta
+from importlib import import_module
 from uuid import UUID
 
 import httpx
@@ -212,6 +213,21 @@ class TestRevoked:
             assert [await send.take_receipts(tx, deps, "letter", told) for _ in range(2)] == [1, 0]
         [letter] = [row for row in await deliveries(database) if row["channel"] == "letter"]
         assert (letter["status"], letter["reason"]) == ("delivered", None)
+
+    @pytest.mark.parametrize(("told", "given_up"), [("", {True}), ("march", {False})])
+    async def test_what_fell_before_that_was_kept_is_given_up_unless_he_was_told_anew(
+        self, deps, database, clock, told, given_up
+    ):
+        await hear(deps, SAID["october"])
+        clock.move(timedelta(days=1))
+        for step in [*told.split(), "no_october"]:
+            await hear(deps, SAID[step])
+            clock.move(timedelta(minutes=1))
+        async with database.write() as tx:
+            await tx.run("UPDATE message SET given_up = false, about = NULL WHERE template = 'certified'")
+            await tx.run(import_module("services.notify.migrations.versions.0015_fallen_before").FALLEN)
+        rows = await rows_of(database, "SELECT given_up FROM message WHERE template = 'certified'")
+        assert {row["given_up"] for row in rows} == given_up
 
 
 SPOKEN = {day: f"{day.year}年{day.month}月{day.day}日" for day in (MARCH, YEAR, NOVEMBER)}
