@@ -13,6 +13,7 @@ _BY_CHANCE = re.compile(
 _OF_A_MOMENT: Mapping[str, frozenset[str]] = {
     # Whoever was certified before his death record was weighed was so for a moment.
     "recognition.standing": frozenset({"announced_until", "as_of", "reasons"}),
+    "grid.recipients": frozenset({"active_since"}),
     "notify.do_not_write": frozenset({"since"}),
     "notify.death_record": frozenset({"since"}),
     "scoring.assessment": frozenset({"evidence_class"}),
