@@ -36,8 +36,8 @@ def first_begun(
     kept = _lasting(_moved(good, first), again, ~_APART)
     others = pl.concat([again.select("number", *PLACE), taking.select("number", *PLACE)])
     beside = others.join(kept.select("number", *PLACE), on="number", suffix="_kept", maintain_order="left")
-    second = beside.filter(_APART).select("number", *PLACE)
-    return kept, second.unique(["number", "division"], keep="first", maintain_order=True)
+    second = beside.filter(_APART).sort("ends_on", descending=True, nulls_last=False, maintain_order=True)
+    return kept, second.select("number", *PLACE).unique(["number", "division"], keep="first", maintain_order=True)
 
 
 def _lasting(good: pl.DataFrame, again: pl.DataFrame, same: pl.Expr) -> pl.DataFrame:

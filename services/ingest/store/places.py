@@ -14,9 +14,10 @@ _APART = "(left({0}.division, 6) <> left({1}.division, 6) OR {0}.started_on <> {
 _ABOUT_IT = (
     "({0}.started_on IS NULL OR i.started_on = {0}.started_on OR i.ended_on >= date_trunc('month', {0}.started_on))"
 )
+# No row says that an end has come which one said ahead: it is that of one listing, not of all in its county.
 _LEFT = (
     "EXISTS (SELECT FROM left_in i WHERE i.subject = {0}.subject AND i.county = left({0}.division, 6) "
-    f"AND {_ABOUT_IT} AND NOT i.ahead)"
+    f"AND {_ABOUT_IT} AND NOT i.ahead AND (i.row_no IS NOT NULL OR i.division = {{0}}.division))"
 )
 
 # Not his any more: another county, or a village of this one that he moved from.
@@ -115,16 +116,24 @@ WHERE p.subject = x.subject AND p.program = $1 AND p.division = x.division AND p
 """
 """An end to come changes nothing yet: there is nothing to say of it."""
 
-_TO_COME = "(SELECT subject, county, division, max(ended_on) AS on_day FROM left_in WHERE ahead GROUP BY 1, 2, 3)"
 _WILL_END = f"""
-UPDATE enrolment e SET ends_on = i.on_day FROM {_TO_COME} i
-WHERE e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
-    AND ({_NOT_HIS} IS NOT TRUE OR $2 AND NOT EXISTS (SELECT FROM staged s WHERE s.subject = e.subject))
+WITH own AS (
+    SELECT DISTINCT ON (e.subject) e.subject, i.ended_on
+    FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
+    LEFT JOIN staged s ON s.subject = e.subject
+    WHERE i.ahead AND CASE WHEN s.subject IS NULL THEN $2 OR {_NOT_HIS} IS NOT TRUE
+        ELSE {_NOT_HIS} IS NOT TRUE AND (i.division = s.division) IS NOT FALSE END
+    ORDER BY e.subject, {_NOT_HIS} IS TRUE, i.ended_on DESC
+) UPDATE enrolment e SET ends_on = o.ended_on FROM own o WHERE e.subject = o.subject AND e.program = $1
 """  # noqa: S608  (our own text)
-_SECOND_WILL_END = f"""
-UPDATE second_place p SET ends_on = i.on_day FROM {_TO_COME} i
-WHERE p.subject = i.subject AND p.program = $1 AND (i.county IS NULL OR i.county = left(p.division, 6))
-"""  # noqa: S608  (our own text)
+"""His own one comes first. It is not that of the village where another row of the roster lists him."""
+_SECOND_WILL_END = """
+UPDATE second_place p SET ends_on = i.on_day FROM (
+    SELECT p.subject, p.division, max(i.ended_on) AS on_day
+    FROM left_in i JOIN second_place p ON p.subject = i.subject AND p.program = $1
+    WHERE i.ahead AND (i.county IS NULL OR i.county = left(p.division, 6)) GROUP BY 1, 2) i
+WHERE p.subject = i.subject AND p.program = $1 AND p.division = i.division
+"""
 
 _DUE_PROGRAMS = """
 SELECT program FROM enrolment WHERE ended_on IS NULL AND ends_on <= $1
@@ -134,7 +143,7 @@ _DUE = """
 INSERT INTO leaving SELECT subject, ends_on FROM enrolment WHERE program = $1 AND ended_on IS NULL AND ends_on <= $2
 """
 _SECOND_DUE = """
-INSERT INTO left_in SELECT 0, subject, left(division, 6), division, started_on, ends_on, false
+INSERT INTO left_in SELECT NULL, subject, left(division, 6), division, started_on, ends_on, false
 FROM second_place WHERE program = $1 AND ends_on <= $2
 """
 

@@ -15,6 +15,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """The version before neither writes nor asks for it."""
+    """The version before neither writes nor asks for it: what its rosters say does not replace a day that is kept."""
     for statement in STATEMENTS:
         op.execute(statement)

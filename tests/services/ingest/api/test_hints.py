@@ -1,6 +1,7 @@
 """A record without an id through the real application: a hint with candidates, said once, never evidence."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -105,6 +106,19 @@ async def test_hints_fall_with_their_batch_and_come_again_with_the_right_file(to
     assert (await town.get(f"/v1/evidence/{number}", "audit.read")).json()["standing"] == "taken_back"
     await send(town, row, (IDS[5], NAMES[5], "男", "73"))
     assert len(await town.said(HINTS)) == 2
+
+
+async def test_a_hint_of_before_descriptions_were_kept_leaves_its_record_to_the_next_file(world):
+    await namesakes(world, [1, 3], ["19500505", "19490101"])
+    described = ("", "李建国", "男", "73")
+    before = await send(world, described)
+    statement = import_module("services.ingest.migrations.versions.0013_described_before").STATEMENT
+    async with world.deps.platform.database.write() as tx:
+        await tx.run("DELETE FROM description")
+        await tx.run(statement)
+    again = await send(world, described, (IDS[5], NAMES[5], "男", "73"))
+    await world.post(f"/v1/batches/{before['batch_id']}:withdraw", b"")
+    assert [row["evidence_id"] for row in (await world.said(HINTS))[2:]] == [again["batch_no"] << 32] * 2
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["of one of them", "of somebody in no roster"])

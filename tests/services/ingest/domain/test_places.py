@@ -45,8 +45,10 @@ def listings(*places):
 def test_the_listing_that_began_first_is_kept(first, again, kept, second):
     (division, *day), (other, *began) = first, again
     good, beside = first_begun(
-        listings((division, 100, *day)).with_columns(row_no=7), listings((other, 200, *began), (other, 200, *began))
+        listings((division, 100, *day)).with_columns(row_no=7),
+        listings((other, 200, began[0], SOON), (other, 200, *began)),
     )
     assert (good["division"].to_list(), beside["division"].to_list()) == ([kept], second)
+    assert beside["ends_on"].to_list() == [None] * len(second)
     assert good["amount_fen"].to_list() == [100 if kept == division else 200]
     assert (good["row_no"].to_list(), set(beside.columns)) == ([7], {"number", *PLACE})

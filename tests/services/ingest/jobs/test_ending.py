@@ -51,8 +51,14 @@ def plain(started: str, *divisions: str, **columns: list[str]) -> dict:
     [([("delta", plain("", VILLAGE, 待遇金额=[""], 停止享受年月=["2023-12"])), ("delta", plain("", NEAR))], NEAR),
      ([("full", {**both(VILLAGE), "停止享受年月": ["2023-12", *[""] * 29]}), ("full", both(OTHER))], OTHER),
      ([("delta", at(VILLAGE, "2015-07", ended="2023-12")), ("delta", plain("2012-01", OTHER))], OTHER),
-     ([("delta", plain("", VILLAGE, NEAR, 停止享受年月=["2023-12", ""]))], NEAR)],
-    ids=["within the county", "to another county", "began earlier there", "in one roster"],
+     ([("delta", plain("", VILLAGE, NEAR, 停止享受年月=["2023-12", ""]))], NEAR),
+     ([("delta", at(VILLAGE, "2010-01", ended="2023-12")), ("delta", at(OTHER, "2015-01", ended="2023-12")),
+       ("delta", at(OTHER[:9] + "002", "2016-01"))], OTHER[:9] + "002"),
+     ([("full", {**both(OTHER, VILLAGE, NEAR, OTHER), "待遇金额": [*[""] * 4, *["99"] * 29],
+                 "停止享受年月": ["2023-12", "2023-12", "2024-02", "2023-12", *[""] * 29]})], VILLAGE),
+     ([("delta", plain("", NEAR, NEAR[:9] + "009", 待遇金额=["99", ""], 停止享受年月=["", "2023-12"]))], NEAR)],
+    ids=["within the county", "to another county", "began earlier there", "in one roster", "one of two in a county",
+         "ends later in his county", "of a slip beside his row"],
 )  # fmt: skip
 async def test_an_end_to_come_at_one_place_ends_nobody_who_goes_on_at_another(town, files, left):
     for mode, columns in files:
