@@ -155,19 +155,6 @@ def resumes_from(reason: SuspensionReason, passed_on: date) -> date:
     return first_of_month(passed_on) if reason is SuspensionReason.FALSE_DEATH else next_month(passed_on)
 
 
-def arrears_fen(pause: Pause, rule: ArrearsRule, amounts: Sequence[Amount], gaps: Sequence[Span] = ()) -> int:
-    """What is paid back, in fen; never negative.
-
-    Args:
-        pause: the suspension.
-        rule: of the program for the reason.
-        amounts: monthly amounts by the month they began, at least one.
-        gaps: months that something else forbids.
-    """
-    owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from, gaps=tuple(gaps))
-    return owed_fen(owed, rule, amounts, pause.suspended_from)
-
-
 def owed_fen(owed: Span, rule: ArrearsRule, amounts: Sequence[Amount], suspended_from: date) -> int:
     """What the months owed make; without "increases" each as much as the first one that was not paid."""
     months = owed.months_of(owed.first, months_between(owed.first, owed.end or owed.first))

@@ -1,7 +1,7 @@
 """Claims: what of the payments for a period the stops of a benefit leave undue, and which claims it, to the fen."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from uuid import UUID
@@ -17,6 +17,7 @@ class Stop:
         until: first month due again; None where it is in effect.
         owed_from: first month that its lifting has paid back; as `until` where none was.
         lifted_at: when it was lifted; None where it was not, or where a roster listed the person anew.
+        held: months whose paying back waits for something else that people have found.
     """
 
     decision_id: UUID
@@ -24,11 +25,14 @@ class Stop:
     until: date | None = None
     owed_from: date | None = None
     lifted_at: datetime | None = None
+    held: tuple[Span, ...] = ()
 
     def claimed(self, recorded_at: datetime) -> Span:
         """Months for which nothing confirmed then was due: what its lifting paid back was set off against that."""
-        early = self.lifted_at is not None and recorded_at <= self.lifted_at
-        return Span(first=self.stops_from, end=self.owed_from if early else self.until)
+        if self.owed_from is None or self.lifted_at is None or recorded_at > self.lifted_at:
+            return Span(first=self.stops_from, end=self.until)
+        owed = Span(first=self.owed_from, end=self.until, gaps=self.held)
+        return Span(first=self.stops_from, end=self.until, gaps=(owed,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,10 @@ class Paid:
     own_fen: int = 0
 
 
+Lines = dict[tuple[date, UUID], int]
+"""Parts of payments, in fen, by period and list."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """A paying period of a benefit, and what was paid for it, oldest first."""
@@ -64,12 +72,7 @@ class Period:
             stops: every stop of the benefit, oldest first.
             decision_id: the one in question.
         """
-        shares = self._shares(stops)
-        own = sum(fen for stop, fen in zip(stops, shares, strict=True) if stop.decision_id == decision_id)
-        left = min(
-            own - sum(each.own_fen for each in self.paid),
-            sum(shares) - sum(each.claimed_fen for each in self.paid),
-        )
+        left = min(self._missing(stops, decision_id))
         lines = []
         for each in reversed(self.paid):
             fen = min(left, each.amount_fen - each.claimed_fen)
@@ -77,6 +80,38 @@ class Period:
                 lines.append((each, fen))
                 left -= fen
         return lines
+
+    def until(self, at: datetime) -> "Period":
+        """The same with what was confirmed by an instant."""
+        return replace(self, paid=tuple(each for each in self.paid if each.recorded_at <= at))
+
+    def let_go(self, stops: Sequence[Stop], decision_id: UUID, *, lifted: bool) -> Lines:
+        """What of its claims a stop has to let go, the oldest payments first: they have become due.
+
+        Args:
+            stops: every stop of the benefit, oldest first.
+            decision_id: the one in question.
+            lifted: whether it is the one whose lifting is settled; any other holds what is claimed by no other of what
+                all together have to claim.
+        """
+        own, together = self._missing(stops, decision_id)
+        left = -(own if lifted else max(own, together))
+        lines: Lines = {}
+        for each in self.paid:
+            fen = min(left, each.own_fen)
+            if fen > 0:
+                lines[self.month, each.payrun_id] = fen
+                left -= fen
+        return lines
+
+    def _missing(self, stops: Sequence[Stop], decision_id: UUID) -> tuple[int, int]:
+        """What is missing in the claims of one stop, and in those of all; below zero where it is too much."""
+        shares = self._shares(stops)
+        own = sum(fen for stop, fen in zip(stops, shares, strict=True) if stop.decision_id == decision_id)
+        return (
+            own - sum(each.own_fen for each in self.paid),
+            sum(shares) - sum(each.claimed_fen for each in self.paid),
+        )
 
     def set_off(self, owed: Span, stopped: Sequence[Span]) -> int:
         """What was paid already for months that are owed after all, beside those that stay stopped."""

@@ -1,6 +1,6 @@
 """Overpayments: what was paid for months in which nothing was due, and how it comes back, to the fen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -105,6 +105,28 @@ def book(balance: Balance, kind: RecoveryKind, fen: int) -> Balance:
     return Balance(**{**kept, **grown})
 
 
+def cut(balance: Balance, due: int) -> Balance:
+    """The balance where less was due from the beginning: what was given up stays given up, what came back counts next.
+
+    What had come back beyond that is to be handed out.
+    """
+    written_off = min(balance.written_off, due)
+    paid = min(balance.paid, due - written_off)
+    offset = min(balance.offset, due - written_off - paid)
+    return Balance(due=due, paid=paid, offset=offset, written_off=written_off)
+
+
+def still_due(balance: Balance, let_go: int, let_go_at_most: int) -> int:
+    """What of an overpayment is still due by a lift.
+
+    Args:
+        balance: where it stands.
+        let_go: what of it is paid back now.
+        let_go_at_most: the same with the months that wait: of these what has come back is handed out to nobody yet.
+    """
+    return min(balance.due - let_go, max(balance.due - let_go_at_most, balance.gone))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instalment:
     """One payment of a plan."""
@@ -140,8 +162,3 @@ def late_fen(plan: Sequence[Instalment], come: int, today: date) -> int:
     """How much of a plan should have come by now and has not, where `come` has since it was agreed."""
     expected = sum(each.amount_fen for each in plan if each.due_on < today)
     return max(0, expected - max(0, come))
-
-
-def net_arrears(entitled: int, paid: Iterable[int], recovered: int) -> int:
-    """What a lifted stop pays back when the months were due after all: never twice, and refunds come back too."""
-    return max(0, entitled - sum(paid) + recovered)

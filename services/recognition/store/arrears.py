@@ -67,10 +67,9 @@ async def save(tx: WriteTx, made: Arrears) -> None:
 
 _SETTLED = """
 SELECT a.suspended_from AS first, a.paid_again_from AS end FROM arrears a
-LEFT JOIN arrears own ON own.decision_id = $3
+JOIN arrears own ON own.decision_id = $3
 WHERE a.subject = $1 AND a.program = $2 AND a.decision_id <> $3 AND a.paid_again_from > a.suspended_from
-    AND (own.decision_id IS NULL OR a.lifted_at < own.lifted_at
-         OR a.lifted_at = own.lifted_at AND a.decision_id > own.decision_id)
+    AND (a.lifted_at < own.lifted_at OR a.lifted_at = own.lifted_at AND a.decision_id > own.decision_id)
 """
 
 

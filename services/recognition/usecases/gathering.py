@@ -12,7 +12,7 @@ from services.recognition.domain.claims import Paid, Period
 from services.recognition.domain.dues import Span, most_between
 from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import period_months
-from services.recognition.store import certificates, decisions, overpayments
+from services.recognition.store import certificates, claims, decisions, overpayments
 from services.recognition.store.decisions import Decided
 from services.recognition.store.overpayments import Overpayment
 from services.recognition.usecases.deps import Deps
@@ -62,26 +62,34 @@ async def open_overpayment(deps: Deps, tx: WriteTx, decided: Decided) -> UUID | 
 
 async def _lines(deps: Deps, tx: ReadTx, decided: Decided) -> list[dict[str, Any]]:
     """What a stop claims of payments for its months that no overpayment holds yet."""
-    stops = await overpayments.list_stops(tx, decided.subject, decided.program)
+    stops = await claims.list_stops(tx, decided.subject, decided.program)
     return [
         {"month": period.month, "payrun_id": paid.payrun_id, "amount_fen": fen, "paid_on": paid.paid_on}
-        for period in await _periods(deps, tx, decided)
+        for period in await periods_of(deps, tx, decided)
         for paid, fen in period.unclaimed(stops, decided.decision_id)
     ]
 
 
 async def set_off(deps: Deps, tx: ReadTx, decided: Decided, owed: Span) -> int:
-    """What was paid already for months that a lifted stop owes; what it or another had rightly stopped comes first."""
-    stops = await overpayments.list_stops(tx, decided.subject, decided.program)
-    others = [Span(first=each.stops_from, end=each.until) for each in stops if each.decision_id != decided.decision_id]
+    """What was paid, when it was lifted, for months that a lifted stop owes; what was rightly stopped comes first."""
+    stops = await claims.list_stops(tx, decided.subject, decided.program)
+    others = [
+        # Whether a stop in effect takes a month, or it would be owed, is for whoever asks.
+        Span(first=each.stops_from, end=each.until, gaps=() if each.until else (owed,))
+        for each in stops
+        if each.decision_id != decided.decision_id
+    ]
     stopped = [*others, Span(first=decided.stops_from, end=owed.first)]
-    return sum(period.set_off(owed, stopped) for period in await _periods(deps, tx, decided))
+    at = next(each.lifted_at for each in stops if each.decision_id == decided.decision_id)
+    # What is confirmed later was paid twice, and is claimed.
+    periods = [each.until(at) if at else each for each in await periods_of(deps, tx, decided)]
+    return sum(period.set_off(owed, stopped) for period in periods)
 
 
-async def _periods(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:
+async def periods_of(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:
     """Periods that reach months from the stop on and were paid for."""
     months = period_months(deps.programs[decided.program].paid)
-    rows = await overpayments.list_paid(tx, decided, months)
+    rows = await claims.list_paid(tx, decided, months)
     amounts = await decisions.list_amounts(tx, decided.subject, decided.program) if rows else []
     found = []
     for month, some in groupby(rows, key=itemgetter("month")):
@@ -89,14 +97,6 @@ async def _periods(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:
         monthly = most_between(amounts, month, max(each.paid_on for each in paid))
         found.append(Period(month=month, months=months, monthly_fen=monthly, paid=paid))
     return found
-
-
-async def reaches(deps: Deps, tx: WriteTx, decided: Decided, owed: Span) -> bool:
-    """Whether the overpayment that a decision led to claims anything of periods with months that were due after all."""
-    known = await overpayments.find_of_decision(tx, decided.decision_id)
-    months = period_months(deps.programs[decided.program].paid)
-    lines = await overpayments.list_lines(tx, known.overpayment_id) if known else []
-    return any(owed.months_of(line["month"], months) for line in lines)
 
 
 async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
@@ -112,7 +112,7 @@ async def list_late(deps: Deps, tx: ReadTx, limit: int = 100) -> list[Decided]:
     """Decisions after which something was confirmed as paid that is not gathered yet; at most so many."""
     late: list[Decided] = []
     periods = {code: period_months(program.paid) for code, program in deps.programs.items()}
-    for decision_id in await overpayments.list_late(tx, periods):
+    for decision_id in await claims.list_late(tx, periods):
         decided = await decisions.find_decision(tx, decision_id)
         if decided is not None and await _lines(deps, tx, decided):
             late.append(decided)

@@ -4,22 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Pause, arrears_fen, owed_fen
-from services.recognition.domain.dues import Amount, Span
+from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Pause, owed_fen
+from services.recognition.domain.dues import Span
 from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
-from services.recognition.domain.overpayments import net_arrears
 from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import arrears, certificates, decisions
 from services.recognition.store.arrears import Arrears
 from services.recognition.store.decisions import Decided, Proposal
 from services.recognition.usecases.deps import Deps
-from services.recognition.usecases.gathering import open_overpayment, reaches, set_off
+from services.recognition.usecases.gathering import open_overpayment, set_off
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.proposing import propose_waiting, together
-from services.recognition.usecases.recovering import cancel_overpayment
+from services.recognition.usecases.settling import settle
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
@@ -52,20 +51,8 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
     stop is proposed: what it would have stopped is not paid back before officers have decided on it.
     """
     rule = rule_of(deps, decided.program, pause.reason, pause.paid_again_from)
-    owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from)
-    recovered = 0
-    if rule in WERE_DUE or await reaches(deps, tx, decided, owed):
-        recovered = await cancel_overpayment(deps, tx, decided.decision_id, GOES_ON[pause.reason])
-    amounts = await decisions.list_amounts(tx, decided.subject, decided.program)
-
-    async def paid_back(gaps: tuple[Span, ...]) -> int:
-        paid = await set_off(deps, tx, decided, replace(owed, gaps=gaps))
-        return net_arrears(arrears_fen(pause, rule, amounts, gaps), [paid], recovered)
-
-    settled = await arrears.list_settled(tx, decided)
     await propose_waiting(deps, tx, decided.subject)
     forbidden = await _forbidden(deps, tx, decided)
-    fen = await paid_back((*settled, *forbidden.gaps))
     made = Arrears(
         decision_id=decided.decision_id,
         subject=decided.subject,
@@ -74,14 +61,35 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
         rule=rule,
         suspended_from=pause.suspended_from,
         passed_on=pause.passed_on,
-        owed_from=owed.first,
+        owed_from=pause.owed_from(rule),
         paid_again_from=pause.paid_again_from,
-        arrears_fen=fen,
-        withheld_fen=await paid_back(settled) - fen if forbidden.waits else 0,
+        arrears_fen=0,
+        withheld_fen=0,
     )
     await arrears.add(tx, made, by=caller.user, at=deps.clock.now())
+    settled = await settle(deps, tx, decided, forbidden.gaps, GOES_ON[pause.reason])
+    every, free = await _worth(deps, tx, decided, made, forbidden)
+    fen = max(0, free + settled.refund_fen)
+    waits = max(0, every + settled.refund_fen + settled.held_fen) - fen
+    made = replace(made, arrears_fen=fen, withheld_fen=waits if forbidden.waits else 0)
+    await arrears.save(tx, made)
     await open_overpayment(deps, tx, decided)
     return made
+
+
+async def _worth(deps: Deps, tx: WriteTx, decided: Decided, made: Arrears, forbidden: _Forbidden) -> tuple[int, int]:
+    """What a lift pays back of its months less what was paid for them: of all, and of those that nothing forbids.
+
+    What a lift before has settled is none of its months.
+    """
+    before = await arrears.list_settled(tx, decided)
+    amounts = await decisions.list_amounts(tx, made.subject, made.program)
+    worth = []
+    for gaps in (before, (*before, *forbidden.gaps)):
+        owed = Span(first=made.owed_from, end=made.paid_again_from, gaps=gaps)
+        paid = await set_off(deps, tx, decided, owed)
+        worth.append(owed_fen(owed, made.rule, amounts, made.suspended_from) - paid)
+    return worth[0], worth[1]
 
 
 async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
@@ -94,9 +102,7 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
         await certificates.lock_shard(tx, shard_of(each.subject))
         decided = await decisions.find_decision(tx, each.decision_id)
         assert decided is not None  # arrears follow from one
-        forbidden = await _forbidden(deps, tx, decided)
-        amounts = await decisions.list_amounts(tx, each.subject, each.program)
-        saved = _released(each, forbidden, await arrears.list_settled(tx, decided), amounts)
+        saved = await _released(deps, tx, decided, each)
         if saved != each:
             await arrears.save(tx, saved)
         if paid := saved.arrears_fen - each.arrears_fen:
@@ -105,20 +111,19 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
     return told
 
 
-def _released(kept: Arrears, forbidden: _Forbidden, settled: tuple[Span, ...], amounts: Sequence[Amount]) -> Arrears:
+async def _released(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) -> Arrears:
     """What of it is paid back by now, and what waits still."""
-    owed = Span(first=kept.owed_from, end=kept.paid_again_from)
-    every, free = (
-        owed_fen(replace(owed, gaps=gaps), kept.rule, amounts, kept.suspended_from)
-        for gaps in (settled, (*settled, *forbidden.gaps))
-    )
-    left = min(kept.withheld_fen, every - free)
+    forbidden = await _forbidden(deps, tx, decided)
+    settled = await settle(deps, tx, decided, forbidden.gaps, GOES_ON[kept.reason])
+    every, free = await _worth(deps, tx, decided, kept, forbidden)
+    of_months = max(0, kept.withheld_fen - settled.refund_fen - settled.held_fen)
+    left = min(of_months, max(0, every - free))
     until = min(kept.paid_again_from, forbidden.stopped_from or kept.paid_again_from)
     return replace(
         kept,
         paid_again_from=max(kept.suspended_from, until),
-        arrears_fen=kept.arrears_fen + kept.withheld_fen - left,
-        withheld_fen=left if forbidden.waits else 0,
+        arrears_fen=kept.arrears_fen + of_months - left + settled.refund_fen,
+        withheld_fen=left + settled.held_fen if forbidden.waits else 0,
     )
 
 

@@ -63,18 +63,6 @@ class Coming:
     against: OffsetAgainst | None = None
 
 
-async def cancel_overpayment(deps: Deps, tx: WriteTx, decision_id: UUID, reason: str) -> int:
-    """The months were due after all, and whoever was asked for money hears it. Returns what had come back, in fen."""
-    known = await overpayments.find_of_decision(tx, decision_id)
-    if known is None:
-        return 0
-    cancelled = replace(known, state=OverpaymentState.CANCELLED, changed_at=deps.clock.now())
-    await overpayments.save_overpayment(tx, cancelled)
-    await say(deps, tx, cancelled)
-    await _tell_not_owed(deps, tx, cancelled, known.due_fen - known.written_off_fen, reason)
-    return known.balance.recovered
-
-
 async def get_overpayment(tx: ReadTx, overpayment_id: UUID, caller: Caller) -> Overpayment:
     """An overpayment of a program the officer speaks for.
 
@@ -132,12 +120,12 @@ async def _tell_repaid(deps: Deps, tx: WriteTx, saved: Overpayment, kind: Recove
     """Tell what has come back or was given up, and whether something is left."""
     whole = saved.balance.settled
     if kind is RecoveryKind.WRITTEN_OFF:
-        await _tell_not_owed(deps, tx, saved, fen, "written_off" if whole else "written_off_in_part")
+        await tell_not_owed(deps, tx, saved, fen, "written_off" if whole else "written_off_in_part")
         return
     await _tell(deps, tx, saved, NoticeKind.REPAID, fen=fen, reason="repaid_in_full" if whole else "repaid_in_part")
 
 
-async def _tell_not_owed(deps: Deps, tx: WriteTx, about: Overpayment, fen: int, reason: str) -> None:
+async def tell_not_owed(deps: Deps, tx: WriteTx, about: Overpayment, fen: int, reason: str) -> None:
     """Tell whoever was asked for money that it need not come; whom nobody had asked, nobody need tell."""
     if about.refund_due_on is not None and fen:
         await _tell(deps, tx, about, NoticeKind.NOT_OWED, fen=fen, reason=reason)

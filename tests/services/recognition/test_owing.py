@@ -7,12 +7,14 @@ from importlib import import_module
 import pytest
 
 from services.recognition.domain.origins import ProposalOrigin
+from services.recognition.domain.overpayments import RecoveryKind
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.jobs import MoneyLoop
 from services.recognition.store import proposals
-from services.recognition.usecases import decide, lifting
+from services.recognition.usecases import decide, lifting, recovering
 from services.recognition.usecases.lifting import Lift
 from services.recognition.usecases.living import Word
+from services.recognition.usecases.recovering import Coming
 from shared.kit.problems import MalformedError
 from tests.services.recognition.rights import pay, tell
 from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on, proposed
@@ -55,38 +57,79 @@ async def arrears(world, program: str = PENSION):
     )
 
 
-@pytest.mark.parametrize("dead", [True, False])
-async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_falls(world, dead):
+async def recover(world, program: str, *coming: tuple[RecoveryKind, int]):
+    [known] = await world.rows("SELECT overpayment_id FROM overpayment")
+    async with world.deps.database.write() as tx:
+        await recovering.ask_refund(world.deps, tx, known["overpayment_id"], officer(program))
+        for kind, fen in coming:
+            one = Coming(kind=kind, amount_fen=fen, happened_on=date(2024, 1, 3), reference=f"{kind} 1")
+            made = await recovering.record(world.deps, tx, known["overpayment_id"], officer(program), one)
+            if kind is not RecoveryKind.PAID:
+                await recovering.answer(world.deps, tx, made.recovery_id, officer(program, 2), approve=True)
+
+
+@pytest.mark.parametrize(
+    ("begins", "back", "kept", "claimed"),
+    [
+        (date(2023, 12, 1), False, (date(2023, 12, 1), 3), 1),
+        (date(2023, 12, 1), True, (date(2023, 12, 1), 3), 1),  # what came back stays so, and is claimed no second time
+        (date(2024, 1, 1), False, (date(2024, 1, 1), 4), 1),  # January was paid, December is paid back
+        (None, False, (date(2024, 6, 1), 8), 0),  # January was paid
+        (None, True, (date(2024, 6, 1), 9), 0),
+    ],
+)
+async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_falls(world, begins, back, kept, claimed):
     await world.hear(enrolled(enrolment(SHE), program=PENSION), case(SHE, "confirmed", NOW, event_on=DAY))
     false = await stopped(world, PENSION, "death", date(2023, 12, 3))
-    await pay(world, SHE, [date(2023, 12, 1)])  # all the same
+    await pay(world, SHE, [date(2024, 1, 1)])  # all the same
+    if back:
+        await arrears(world)
+        await recover(world, PENSION, (RecoveryKind.PAID, 20_000))
     await world.hear(case(SHE, "confirmed", on(world, date(2023, 12, 20)), event_on=date(2023, 11, 10)))
     on(world, date(2024, 5, 20))
     lifted = await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2023, 10, 5))
-    assert (lifted.arrears_fen, lifted.withheld_fen) == (3 * 20_000, 5 * 20_000)
+    waits = (5 + back) * 20_000
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (3 * 20_000, waits)
     assert await arrears(world) == [
-        {"paid_again_from": date(2024, 6, 1), "arrears_fen": 3 * 20_000, "withheld_fen": 5 * 20_000}
+        {"paid_again_from": date(2024, 6, 1), "arrears_fen": 3 * 20_000, "withheld_fen": waits}
     ]
-    if dead:
-        [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
-        async with world.deps.database.write() as tx:
-            await decide.decide(
-                world.deps, tx, second["proposal_id"], officer(PENSION), decide.Deciding(grounds="已核对")
-            )
+    [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
+    async with world.deps.database.write() as tx:
+        if begins:
+            said = decide.Deciding(grounds="已核对", begins=begins)
+            await decide.decide(world.deps, tx, second["proposal_id"], officer(PENSION), said)
             made = await decide.confirm(world.deps, tx, second["proposal_id"], officer(PENSION, 2))
+        else:
+            word = Word(alive_on=date(2024, 5, 1))
+            await decide.reject(world.deps, tx, second["proposal_id"], officer(PENSION), word)
+    if begins:
         await tell(world, SHE)
         on(world, date(2024, 7, 3))
         await carry_out(world, made.decision_id, PENSION)
-        kept = {"paid_again_from": date(2023, 12, 1), "arrears_fen": 3 * 20_000}
-    else:
-        [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
-        async with world.deps.database.write() as tx:
-            word = Word(alive_on=date(2024, 5, 1))
-            await decide.reject(world.deps, tx, second["proposal_id"], officer(PENSION), word)
-        kept = {"paid_again_from": date(2024, 6, 1), "arrears_fen": 8 * 20_000}  # December was paid
-    assert await arrears(world) == [kept | {"withheld_fen": 0}]
+    until, months = kept
+    assert await arrears(world) == [{"paid_again_from": until, "arrears_fen": months * 20_000, "withheld_fen": 0}]
     owed = await world.rows("SELECT due_fen FROM overpayment WHERE state <> 'cancelled'")
-    assert [each["due_fen"] for each in owed] == [20_000] * dead
+    assert [each["due_fen"] for each in owed] == [20_000] * claimed
+
+
+async def test_what_officers_have_given_up_comes_back_by_no_lift(world):
+    prison = case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), prison)
+    first = await stopped(world, PENSION, "imprisonment", date(2023, 12, 3))
+    await pay(world, SHE, [date(2023, 10, 1), date(2023, 11, 1), date(2024, 2, 1)])
+    await arrears(world)
+    await recover(world, PENSION, (RecoveryKind.WRITTEN_OFF, 20_000), (RecoveryKind.PAID, 25_000))
+    on(world, date(2024, 5, 10))
+    lifted = await lift(world, first, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 1, 10))
+    assert lifted.arrears_fen == 3 * 20_000 + 5_000  # February was paid; of what came back for it 5,000 are handed out
+    rows = await world.rows(
+        "SELECT state, due_fen, paid_fen, written_off_fen, array(SELECT amount_fen::int FROM recovery r "
+        "WHERE r.overpayment_id = o.overpayment_id ORDER BY kind) AS parts FROM overpayment o ORDER BY state DESC"
+    )
+    assert [tuple(each.values()) for each in rows] == [
+        ("closed", 40_000, 20_000, 20_000, [20_000, 20_000]),
+        ("cancelled", 60_000, 25_000, 20_000, [25_000, 20_000]),
+    ]
 
 
 async def test_lateness_pays_back_no_month_of_a_term_that_another_program_had_stopped_for(world):

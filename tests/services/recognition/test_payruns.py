@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.recognition.jobs import BulkLoop, MoneyLoop
-from services.recognition.store import overpayments
+from services.recognition.store import claims
 from services.recognition.store.payments import newest_period
 from tests.services.recognition.test_jobs import ID, OTHER_ID, THIRD_ID, in_small_parts, lines_of, person
 from tests.services.recognition.world import WHY, assessed, assessment, concluded, enrolled, enrolment, visited
@@ -308,7 +308,7 @@ async def gathered(world):
     while await MoneyLoop(world.deps).step():
         pass
     async with world.deps.database.read() as tx:
-        assert await overpayments.list_late(tx, {"ex_village_doctor": 3}) == []  # nobody is looked at for nothing
+        assert await claims.list_late(tx, {"ex_village_doctor": 3}) == []  # nobody is looked at for nothing
     return sum(row["due_fen"] for row in await world.rows("SELECT due_fen FROM overpayment"))
 
 

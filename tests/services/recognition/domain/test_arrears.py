@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from services.recognition.domain.arrears import (
     DEFAULT_RULES,
     Pause,
-    arrears_fen,
     ends_too_early,
     lifted_by,
+    owed_fen,
     resumes_from,
 )
 from services.recognition.domain.dues import Amount, Span
@@ -39,6 +39,11 @@ ROWS = [
     ("own_request", date(2023, 5, 20), date(2023, 7, 1), 20_000, date(2023, 5, 1)),
     ("own_request", None, date(2023, 7, 1), 0, date(2023, 10, 1)),
 ]
+
+
+def arrears_fen(pause, rule, amounts, gaps=()):
+    owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from, gaps=tuple(gaps))
+    return owed_fen(owed, rule, amounts, pause.suspended_from)
 
 
 def test_every_row_of_the_table_is_here():

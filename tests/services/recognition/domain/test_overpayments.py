@@ -11,9 +11,10 @@ from services.recognition.domain.overpayments import (
     Balance,
     RecoveryKind,
     book,
+    cut,
     instalments,
     late_fen,
-    net_arrears,
+    still_due,
 )
 
 FEN = st.integers(1, 10**9)
@@ -75,14 +76,22 @@ def test_what_a_plan_is_behind_is_what_should_have_come(fen, count, recovered, d
 
 
 @pytest.mark.parametrize(
-    ("entitled", "paid", "recovered", "owed"),
+    ("due", "paid", "written_off", "let_go", "at_most", "after", "refund"),
     [
-        (60_000, [], 0, 60_000),
-        (60_000, [20_000, 20_000], 0, 20_000),
-        (60_000, [20_000, 20_000, 20_000], 0, 0),
-        (60_000, [20_000, 20_000, 20_000], 15_000, 15_000),
-        (0, [20_000], 0, 0),
+        (60, 0, 0, 20, 20, (40, 0, 0), 0),
+        (60, 20, 20, 20, 20, (40, 20, 20), 0),  # what was given up stays so
+        (60, 20, 20, 50, 50, (10, 0, 10), 20),
+        (60, 30, 0, 40, 40, (20, 20, 0), 10),
+        (60, 30, 0, 60, 60, (0, 0, 0), 30),
+        (60, 30, 0, 20, 60, (30, 30, 0), 0),  # of the months that wait as much as came back, and nothing more
+        (60, 50, 0, 20, 60, (40, 40, 0), 10),
+        (60, 0, 0, 20, 60, (0, 0, 0), 0),
     ],
 )
-def test_arrears_pay_no_month_twice_and_give_refunds_back(entitled, paid, recovered, owed):
-    assert net_arrears(entitled, paid, recovered) == owed
+def test_a_lift_hands_out_what_came_back_of_months_that_are_paid_again(  # noqa: PLR0917
+    due, paid, written_off, let_go, at_most, after, refund
+):
+    before = Balance(due=due, paid=paid, written_off=written_off)
+    left = cut(before, still_due(before, let_go, at_most))
+    assert (left.due, left.paid, left.written_off) == after
+    assert before.recovered - left.recovered == refund
