@@ -223,9 +223,10 @@ async def move_to_second(tx: WriteTx, program: str, batch_no: int) -> list[async
     return await tx.fetch(_MOVE, program, batch_no)
 
 
-async def save_second(tx: WriteTx, program: str, batch_no: int, *, full: bool) -> list[asyncpg.Record]:
+async def save_second(tx: WriteTx, program: str, batch_no: int, *, full: bool, says_ends: bool) -> list[asyncpg.Record]:
     """Keep the second listings; what of them is new, changed or ended."""
     over = await tx.fetch(_OVER, program, full)
     listed = await tx.fetch(_LISTED, program, batch_no)
-    await tx.run(_ENDS_AHEAD, program)
+    if says_ends:
+        await tx.run(_ENDS_AHEAD, program)
     return [*over, *listed]

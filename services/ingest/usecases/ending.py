@@ -41,5 +41,5 @@ async def end_due(tx: WriteTx, outbox: Outbox, program: str, today: date) -> int
     await people.stage_named(tx, pa.array([], pa.binary(16)))
     await store.stage_due(tx, program, today)
     ended = await end(tx, outbox, batch, program, people.Ends(today=today))
-    await places.save(tx, outbox, batch, program, full=False)
+    await places.save(tx, outbox, batch, program)
     return ended

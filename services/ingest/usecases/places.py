@@ -60,15 +60,26 @@ async def set_apart(tx: WriteTx, keys: Keys, program: str, second: pl.DataFrame,
         await places.set_apart(tx, program)
 
 
-async def save(tx: WriteTx, outbox: Outbox, batch: Batch, program: str, *, full: bool) -> int:
-    """Keep and say what second listings there are now; how many of them have become the enrolment."""
+async def save(
+    tx: WriteTx, outbox: Outbox, batch: Batch, program: str, *, full: bool = False, says_ends: bool = False
+) -> int:
+    """Keep and say what second listings there are now; how many of them have become the enrolment.
+
+    Args:
+        tx: the transaction, in which they are staged.
+        outbox: says them.
+        batch: the roster.
+        program: whose roster.
+        full: it names everybody.
+        says_ends: it has a column of ends; else those that are kept stay.
+    """
     attributes = attributes_of(batch, program)
     moved = await places.move_to_second(tx, program, batch.batch_no)
     if moved:
         change = pa.array([str(EnrolmentChange.CHANGED)] * len(moved), pa.string())
         said = _table(moved, _ENROLMENT).append_column("change", change)
         await outbox.say_table(tx, ENROLMENTS_CHANGED, said, attributes)
-    changed = await places.save_second(tx, program, batch.batch_no, full=full)
+    changed = await places.save_second(tx, program, batch.batch_no, full=full, says_ends=says_ends)
     if changed:
         await outbox.say_table(tx, SECOND_PLACES_CHANGED, _table(changed, _SECOND), attributes)
     return len(moved)

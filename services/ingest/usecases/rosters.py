@@ -111,7 +111,8 @@ async def take_roster(tx: WriteTx, outbox: Outbox, keys: Keys, batch: Batch, ros
     await _save_people(tx, outbox, keys, now, roster)
     changes = await _save_enrolments(tx, outbox, now, roster, staged)
     if not roster.by_household:
-        changes["changed"] += await places.save(tx, outbox, now, roster.program, full=roster.full)
+        says_ends = "ends_on" not in roster.unsaid
+        changes["changed"] += await places.save(tx, outbox, now, roster.program, full=roster.full, says_ends=says_ends)
     done = replace(now, status="completed", counts={**roster.counts, **changes}, chunks_done=1, completed_at=roster.at)
     await batches.save_progress(tx, done)
     await batches.save_status(tx, done)

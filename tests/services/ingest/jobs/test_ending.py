@@ -75,8 +75,9 @@ async def test_a_list_of_stops_of_the_next_month_is_nothing_to_look_at_twice(tow
 @pytest.mark.parametrize(
     ("deltas", "left"),
     [([at(OTHER), at(VILLAGE, ended="2023-12")], OTHER), ([at(OTHER), at(OTHER, ended="2023-12")], VILLAGE),
-     ([roster([0, 0], 村居代码=[OTHER, VILLAGE], 待遇金额=["99", ""], 停止享受年月=["", "2023-12"])], OTHER)],
-    ids=["first", "second", "of one who will move"],
+     ([roster([0, 0], 村居代码=[OTHER, VILLAGE], 待遇金额=["99", ""], 停止享受年月=["", "2023-12"])], OTHER),
+     ([at(OTHER, ended="2023-12"), plain("", OTHER, 待遇金额=["99"])], VILLAGE)],
+    ids=["first", "second", "of one who will move", "second, said before"],
 )  # fmt: skip
 async def test_when_one_of_two_listings_comes_to_its_end_the_other_is_the_enrolment(town, deltas, left):
     for columns in deltas:
