@@ -130,3 +130,14 @@ class Period:
         """What of each payment the months outside of these do not make."""
         stopped = {month for span in spans for month in span.months_of(self.month, self.months)}
         return not_due([each.amount_fen for each in self.paid], self.monthly_fen, self.months, len(stopped))
+
+
+def part_of(now: Lines, at_most: Lines, fen: int) -> Lines:
+    """So much of what may be let go: what is not to wait first."""
+    lines, left = dict(now), fen - sum(now.values())
+    for line, most in at_most.items():
+        more = min(left, most - now.get(line, 0))
+        if more > 0:
+            lines[line] = now.get(line, 0) + more
+            left -= more
+    return lines

@@ -83,6 +83,11 @@ class Balance:
         return self.due - self.gone
 
     @property
+    def asked(self) -> int:
+        """What was to come back, whether or not it has: all but what was given up."""
+        return self.due - self.written_off
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is owed any more; a partly recovered case stays open."""
         return self.left == 0

@@ -116,7 +116,7 @@ async def _released(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) ->
     forbidden = await _forbidden(deps, tx, decided)
     settled = await settle(deps, tx, decided, forbidden.gaps, GOES_ON[kept.reason])
     every, free = await _worth(deps, tx, decided, kept, forbidden)
-    of_months = max(0, kept.withheld_fen - settled.refund_fen - settled.held_fen)
+    of_months = max(0, kept.withheld_fen - settled.refund_fen - settled.held_fen - settled.eased_fen)
     left = min(of_months, max(0, every - free))
     until = min(kept.paid_again_from, forbidden.stopped_from or kept.paid_again_from)
     return replace(

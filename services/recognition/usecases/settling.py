@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.claims import Lines, Stop
+from services.recognition.domain.claims import Lines, Stop, part_of
 from services.recognition.domain.dues import Span
 from services.recognition.domain.overpayments import Balance, OverpaymentState, RecoveryState, cut, still_due
 from services.recognition.store import claims, decisions, overpayments
@@ -24,10 +24,12 @@ class Settled:
     Attributes:
         refund_fen: of months that are paid back by now.
         held_fen: of months that wait.
+        eased_fen: less is left of other claims, which it counts for.
     """
 
     refund_fen: int = 0
     held_fen: int = 0
+    eased_fen: int = 0
 
 
 async def settle(deps: Deps, tx: WriteTx, lifted: Decided, held: tuple[Span, ...], reason: str) -> Settled:
@@ -36,7 +38,7 @@ async def settle(deps: Deps, tx: WriteTx, lifted: Decided, held: tuple[Span, ...
     What was given up stays so, and plan and deadline of the rest stand. Any stop may hold what came back of the months
     of this one: what one had claimed when they waited for another is claimed no second time.
     """
-    refund = waits = 0
+    refund = waits = eased = 0
     stops = await claims.list_stops(tx, lifted.subject, lifted.program)
     waiting = [replace(each, held=held) if each.decision_id == lifted.decision_id else each for each in stops]
     known = await overpayments.list_claiming(tx, lifted.subject, lifted.program)
@@ -50,10 +52,12 @@ async def settle(deps: Deps, tx: WriteTx, lifted: Decided, held: tuple[Span, ...
         due = still_due(before, sum(now.values()), sum(at_most.values()))
         after = cut(before, due)
         if due < before.due:
-            await _reduce(deps, tx, each, after, _part(now, at_most, before.due - due), reason)
+            await _reduce(deps, tx, each, after, part_of(now, at_most, before.due - due), reason)
         refund += before.recovered - after.recovered
-        waits += after.recovered - cut(before, before.due - sum(at_most.values())).recovered
-    return Settled(refund_fen=refund, held_fen=waits)
+        asked = cut(before, before.due - sum(at_most.values())).asked
+        waits += min(after.recovered, after.asked - asked)
+        eased += min(after.recovered, before.left - after.left)
+    return Settled(refund_fen=refund, held_fen=waits, eased_fen=eased)
 
 
 async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, stops: Sequence[Stop], *, lifted: bool) -> Lines:
@@ -65,21 +69,9 @@ async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, stops: Sequence[S
     return lines
 
 
-def _part(now: Lines, at_most: Lines, fen: int) -> Lines:
-    """So much of what may be let go: what is not to wait first."""
-    lines, left = dict(now), fen - sum(now.values())
-    for line, most in at_most.items():
-        more = min(left, most - now.get(line, 0))
-        if more > 0:
-            lines[line] = now.get(line, 0) + more
-            left -= more
-    return lines
-
-
 async def _reduce(deps: Deps, tx: WriteTx, known: Overpayment, after: Balance, lines: Lines, reason: str) -> None:
     """Take lines out of an overpayment; where more has come back than is due by now, it is another one, and settled."""
     before = known.balance
-    fewer = before.due - before.written_off - (after.due - after.written_off)
     if after.gone == before.gone and after.due:
         await overpayments.take_lines(tx, known.overpayment_id, lines)
         come = None if known.plan_before_fen is None else known.plan_before_fen - (before.due - after.due)
@@ -90,7 +82,7 @@ async def _reduce(deps: Deps, tx: WriteTx, known: Overpayment, after: Balance, l
         await say(deps, tx, cancelled)
         if after.due:
             await _open_settled(deps, tx, known, after, lines)
-    await tell_not_owed(deps, tx, known, fewer, reason)
+    await tell_not_owed(deps, tx, known, before.asked - after.asked, reason)
 
 
 async def _open_settled(deps: Deps, tx: WriteTx, known: Overpayment, after: Balance, lines: Lines) -> None:
