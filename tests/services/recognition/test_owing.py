@@ -94,6 +94,7 @@ async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_fal
         {"paid_again_from": date(2024, 6, 1), "arrears_fen": 3 * 20_000, "withheld_fen": waits}
     ]
     [second] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open'")
+    made = None
     async with world.deps.database.write() as tx:
         if begins:
             said = decide.Deciding(grounds="已核对", begins=begins)
@@ -102,7 +103,7 @@ async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_fal
         else:
             word = Word(alive_on=date(2024, 5, 1))
             await decide.reject(world.deps, tx, second["proposal_id"], officer(PENSION), word)
-    if begins:
+    if made:
         await tell(world, SHE)
         on(world, date(2024, 7, 3))
         await carry_out(world, made.decision_id, PENSION)

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from services.recognition.domain.answers import View, answer
-from services.recognition.domain.arrears import DEFAULT_RULES, Pause, arrears_fen, lifted_by, resumes_from
-from services.recognition.domain.dues import Amount
+from services.recognition.domain.arrears import DEFAULT_RULES, Pause, lifted_by, owed_fen, resumes_from
+from services.recognition.domain.dues import Amount, Span
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.months import valid_until
 from services.recognition.domain.programs import Effect, EndingEvent, Family
@@ -115,7 +115,9 @@ def test_example(code, example):
         amounts = [Amount(from_on=date(2020, 1, 1), fen=example.amount_fen)]
         if example.increase_on and example.increased_fen:
             amounts.append(Amount(from_on=example.increase_on, fen=example.increased_fen))
-        assert arrears_fen(pause, version.arrears[example.reason], amounts) == example.arrears_fen
+        rule = version.arrears[example.reason]
+        owed = Span(first=pause.owed_from(rule), end=pause.paid_again_from)
+        assert owed_fen(owed, rule, amounts, pause.suspended_from) == example.arrears_fen
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Benefit:
             for each in self.stops if each is not own
         ]  # fmt: skip
         stopped.append(Span(first=own.stops_from, end=owed.first))
-        periods = [each.until(own.lifted_at) for each in self.periods(row.stop)]
+        periods = [each.until(self.lifted_at(row)) for each in self.periods(row.stop)]
         return FEN * len(owed.months_of(MONTHS[0], COUNT)) - sum(each.set_off(owed, stopped) for each in periods)
 
     def lift(self, owed_from: date, until: date, found: date | None) -> None:
@@ -123,6 +123,7 @@ class Benefit:
         left = min(of_months, max(0, self.worth(row, ()) - self.worth(row, gaps)))
         row.fen, row.withheld = row.fen + of_months - left + refund, 0
         if begins:
+            assert row.owed.end
             end = max(self.first(row), min(row.owed.end, begins))
             row.owed = replace(row.owed, first=min(row.owed.first, end), end=end)
             self.stops = [replace(each, until=end) if each.decision_id == row.stop else each for each in self.stops]
@@ -172,12 +173,14 @@ def step(data: st.DataObject, benefit: Benefit) -> None:
         case "stop":
             benefit.stop(data.draw(month))
         case "lift":
+            assert benefit.stopped
             first = benefit.stopped.stops_from
             owed_from, until = sorted(
                 data.draw(st.lists(st.sampled_from([m for m in MONTHS if m >= first]), min_size=2, max_size=2))
             )
             benefit.lift(owed_from, until, data.draw(st.none() | month))
         case "decide":
+            assert benefit.found
             later = [each for each in MONTHS[:COUNT] if each >= benefit.found]
             benefit.decide(data.draw(st.none() | st.sampled_from(later)))
     benefit.gather()
