@@ -234,7 +234,10 @@ def lost_knock(kind: SuspicionKind, steps: Sequence[Step], event_on: date | None
     met = [step for step in _this_round(known) if step.action is CaseAction.VISIT or step.outcome == FALSE_SIGHTING]
     # One that people were given up after ended by the visits that found nobody.
     ends = [step for step in met if step.outcome in FINAL_RESULTS or step.outcome == FALSE_SIGHTING] or met
-    left = [step for step in ends if step.actor not in barred and not _seen_before(kind, step, event_on)]
+    # Nor is one lost that was opened again since, and ended by visits that found nobody.
+    since = max((step.happened_at for step in ends), default=None)
+    tries = [*ends, *(step for step in met if since and step.happened_at > since)]
+    left = [step for step in tries if step.actor not in barred and not _seen_before(kind, step, event_on)]
     return (not at_door or _second_look(known) > 0) and bool(ends) and not left
 
 

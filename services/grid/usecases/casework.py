@@ -135,12 +135,13 @@ async def find(tx: WriteTx, deps: Deps, caller: Caller, case_id: UUID, view: Vie
         BarredError: his own visit, or recused.
         BasisMissingError: neither a visit that shows it nor a paper, no paper where a benefit may end on it, or no
             second visit after an inconclusive look.
-        DoesNotFollowError: a benefit may end on it and its day is missing, or papers alone clear the person and tell
-            of no day since it is said to have happened. A visit before that day clears nobody either.
+        DoesNotFollowError: a benefit may end on it and its day is missing or to come, or papers alone clear the person
+            and tell of no day since it is said to have happened. A visit before that day clears nobody either.
     """
     case, steps = await _take(tx, case_id, view)
     steps, (who,) = await under_one_name(tx, deps, steps, caller.user)
     state = _next(case, steps, CaseAction.FIND, who, view)
+    _allow("event_on_in_the_future" if opinion.event_on and opinion.event_on > deps.clock.today() else None)
     visits = visits_of_this_round(steps)
     if not visits and case.rounds > 1:
         detail = "The first look was inconclusive: somebody else has to go to the door before it is found anew."

@@ -25,10 +25,11 @@ def first_begun(
         by_household: a listing is one of a household, and there are no second ones.
     """
     again = again.join(good, on="number", how="semi")
+    none = again.clear().select("number", *PLACE)
     if again.is_empty():
-        return good, again
+        return good, none
     if by_household:
-        return _lasting(good, again, pl.col("household_no") == pl.col("household_no_kept")), again.clear()
+        return _lasting(good, again, pl.col("household_no") == pl.col("household_no_kept")), none
     mine = good.select("number", *PLACE).join(again, on="number", how="semi")
     earliest = again.drop_nulls("started_on").sort("started_on", maintain_order=True).unique("number", keep="first")
     taking = mine.join(earliest, on="number", suffix="_first").filter(pl.col("started_on_first") < pl.col("started_on"))
@@ -46,7 +47,10 @@ def _lasting(good: pl.DataFrame, again: pl.DataFrame, same: pl.Expr) -> pl.DataF
         same, pl.col("ends_on").is_null() | (pl.col("ends_on") > pl.col("ends_on_kept"))
     )
     last = rows.sort("ends_on", descending=True, nulls_last=False, maintain_order=True).unique("number", keep="first")
-    last = last.with_columns(pl.coalesce("started_on", "started_on_kept").alias("started_on"))
+    # Where it begins only when the other is over, its person has his benefit since before that all the same.
+    until_then = pl.col("started_on") > pl.col("ends_on_kept")
+    began = pl.when(until_then).then("started_on_kept").otherwise(pl.coalesce("started_on", "started_on_kept"))
+    last = last.with_columns(began.alias("started_on"))
     return _moved(good, last.select("number", *(pl.col(name).alias(f"{name}_first") for name in PLACE)))
 
 

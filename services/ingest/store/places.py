@@ -122,7 +122,7 @@ WITH own AS (
     FROM left_in i JOIN enrolment e ON e.subject = i.subject AND e.program = $1 AND e.ended_on IS NULL
     LEFT JOIN staged s ON s.subject = e.subject
     WHERE i.ahead AND CASE WHEN s.subject IS NULL THEN $2 OR {_NOT_HIS} IS NOT TRUE
-        ELSE {_NOT_HIS} IS NOT TRUE AND (i.division = s.division) IS NOT FALSE END
+        ELSE {_NOT_HIS} IS NOT TRUE AND (i.division <> s.division AND i.division ~ '^[0-9]{{12}}$') IS NOT TRUE END
     ORDER BY e.subject, {_NOT_HIS} IS TRUE, i.ended_on DESC
 ) UPDATE enrolment e SET ends_on = o.ended_on FROM own o WHERE e.subject = o.subject AND e.program = $1
 """  # noqa: S608  (our own text)

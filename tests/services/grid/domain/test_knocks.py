@@ -51,6 +51,7 @@ SECOND = "scoring tells, m1 refused, agency again"
         (DEATH, "scoring tells, m1 seen_alive", TOMORROW, True),
         (DEATH, "scoring tells, m1 seen_alive, m2 dead", TOMORROW, False),
         (DEATH, "scoring tells, m1 dead", TOMORROW, False),
+        (DEATH, "scoring tells, m1 seen_alive, m2 refused", TOMORROW, False),
         (TWICE, "scoring tells, m1 seen_alive", TOMORROW, False),
         # In a second look.
         (DEATH, f"{SECOND}, m1 seen_alive", None, True),

@@ -37,10 +37,11 @@ def listings(*places):
         ((HERE, None), (NEAR, None, SOON), HERE, []),
         ((HERE, EARLY, SOON), (NEAR, LATE), HERE, [NEAR]),
         ((HERE, None, SOON), (THERE, None), HERE, [THERE]),
+        ((HERE, None, SOON), (NEAR, THEN), NEAR, []),
     ],
     ids=["began later", "began first", "same day", "says no day", "first says none", "one county, two days",
          "one county, one day", "one county, no day", "goes on", "ends later", "the other ends", "one of two ends",
-         "one of two counties ends"],
+         "one of two counties ends", "goes on from a later day"],
 )  # fmt: skip
 def test_the_listing_that_began_first_is_kept(first, again, kept, second):
     (division, *day), (other, *began) = first, again
@@ -51,4 +52,13 @@ def test_the_listing_that_began_first_is_kept(first, again, kept, second):
     assert (good["division"].to_list(), beside["division"].to_list()) == ([kept], second)
     assert beside["ends_on"].to_list() == [None] * len(second)
     assert good["amount_fen"].to_list() == [100 if kept == division else 200]
+    assert (good["started_on"] <= SOON).fill_null(value=True).all()  # not when the other one is over
     assert (good["row_no"].to_list(), set(beside.columns)) == ([7], {"number", *PLACE})
+
+
+@pytest.mark.parametrize("by_household", [False, True])
+def test_a_part_of_a_roster_in_which_nobody_is_listed_twice_tells_second_listings_in_the_same_columns(by_household):
+    good, again = listings((HERE, 100, EARLY)), listings((THERE, 200, LATE))
+    others = good.with_columns(number=pl.lit("b"))
+    parts = [first_begun(part, again, by_household=by_household)[1] for part in (good, others)]
+    assert len(pl.concat(parts)) == (0 if by_household else 1)

@@ -56,14 +56,15 @@ def plain(started: str, *divisions: str, **columns: list[str]) -> dict:
        ("delta", at(OTHER[:9] + "002", "2016-01"))], OTHER[:9] + "002"),
      ([("full", {**both(OTHER, VILLAGE, NEAR, OTHER), "待遇金额": [*[""] * 4, *["99"] * 29],
                  "停止享受年月": ["2023-12", "2023-12", "2024-02", "2023-12", *[""] * 29]})], VILLAGE),
-     ([("delta", plain("", NEAR, NEAR[:9] + "009", 待遇金额=["99", ""], 停止享受年月=["", "2023-12"]))], NEAR)],
+     ([("delta", plain("", NEAR, NEAR[:9] + "009", 待遇金额=["99", ""], 停止享受年月=["", "2023-12"]))], NEAR),
+     ([("delta", plain("", NEAR, NEAR[:6], 待遇金额=["99", ""], 停止享受年月=["", "2023-12"]))], None)],
     ids=["within the county", "to another county", "began earlier there", "in one roster", "one of two in a county",
-         "ends later in his county", "of a slip beside his row"],
+         "ends later in his county", "of a slip beside his row", "of his county"],
 )  # fmt: skip
 async def test_an_end_to_come_at_one_place_ends_nobody_who_goes_on_at_another(town, files, left):
     for mode, columns in files:
         assert (await town.enrol(columns, mode=mode)).status_code == 201
-    assert (await days_on(town, 30), await enrolled_at(town)) == (0, left)
+    assert (await days_on(town, 30), await enrolled_at(town)) == (left is None, left)
 
 
 async def test_a_list_of_stops_of_the_next_month_is_nothing_to_look_at_twice(town):
