@@ -95,10 +95,11 @@ async def list_served(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.R
 
 
 async def list_passed(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
-    """What was given up in a program since it was over, from its first month that was not due to its last day."""
+    """What would have stopped a program and was given up since it was over, from its first month to its last day."""
     return await tx.fetch(
         "SELECT reason, stops_from, passed_on FROM proposal "
-        "WHERE subject = $1 AND program = $2 AND passed_on IS NOT NULL AND stops_from IS NOT NULL",
+        "WHERE subject = $1 AND program = $2 AND passed_on IS NOT NULL AND stops_from IS NOT NULL "
+        "AND effect IN ('suspend', 'terminate')",
         subject,
         program,
     )

@@ -8,6 +8,7 @@ import uuid_utils.compat as uuids
 
 from services.recognition.domain.arrears import ENDED_AS, ends_too_early
 from services.recognition.domain.clearings import NOT_SO_OF_WHO_LIVES, Clearing, lived_until
+from services.recognition.domain.effects import STEPS
 from services.recognition.domain.programs import ENDS_LIFE, EndingEvent
 from services.recognition.store import arrears, certificates, clearings
 from services.recognition.store.decisions import Proposal
@@ -39,6 +40,11 @@ class Word:
     passed_on: date | None = None
     never_so: bool = False
 
+    @property
+    def ends(self) -> bool:
+        """Whether it says of a term, or a job, that it is over or never was."""
+        return self.never_so or self.passed_on is not None
+
     def of(self, reason: EndingEvent) -> "Word":
         """What of it is said of one of several reasons: of a death nobody says that it is over."""
         return self if reason in ENDED_AS else replace(self, passed_on=None, never_so=False)
@@ -52,13 +58,14 @@ async def require_word(tx: ReadTx, proposal: Proposal, word: Word) -> None:
     """Let no stop be given up without a word on what it is for, where money hangs on it.
 
     Of a death that is always so: whoever lives would else be held for dead everywhere else, or the dead be paid
-    wherever nobody looks. Of a term, or a job, where months wait for it: they would be paid as if it had never been.
+    wherever nobody looks. Of a term, or a job, that stops money, where months wait for it: they would be paid as if it
+    had never been.
 
     Raises:
         MalformedError: no word on it; of a death, where nobody has found yet that he lives.
     """
-    told = word.never_so or word.passed_on is not None
-    if proposal.reason in ENDED_AS and not told and await arrears.hangs(tx, proposal.subject, proposal.program):
+    takes_months = proposal.reason in ENDED_AS and proposal.effect in STEPS
+    if takes_months and not word.ends and await arrears.hangs(tx, proposal.subject, proposal.program):
         detail = f"Months wait to be paid back until it is said whether there was {proposal.reason}: name the day on "
         detail += "which it ended (passed_on), or say that there was none (never_so)."
         raise MalformedError(detail)
@@ -77,7 +84,7 @@ def check_passed(proposal: Proposal, word: Word, today: date) -> None:
     Raises:
         MalformedError: it was proposed for neither, or did not end on such a day; or both, that it was and was not so.
     """
-    if word.passed_on is None and not word.never_so:
+    if not word.ends:
         return
     if proposal.reason not in ENDED_AS or (word.passed_on is not None and word.never_so):
         detail = f"Either passed_on or never_so answers a term or a job; this is about {proposal.reason}."

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
+from services.recognition.domain.arrears import ENDED_AS
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
 from services.recognition.domain.programs import ENDS_LIFE, EndingEvent
 from services.recognition.domain.states import DecisionState
@@ -20,6 +21,7 @@ from services.recognition.usecases.foureyes import FourEyesError
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import SAYS_NOTHING, Word, require_word
 from services.recognition.usecases.noticing import Telling, give_notice
+from services.recognition.usecases.proposing import together
 from services.recognition.usecases.stopping import withdraw
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
@@ -146,7 +148,7 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         ConflictError: it has its answer.
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
         MalformedError: a day on which he lived, where no stop for his death is given up by it; or neither a day nor a
-            word that it is about something else, where one is.
+            word that it is about something else, where one is; or one word on several terms or jobs.
     """
     found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not await may_see(tx, caller, found.subject, found.program):
@@ -252,13 +254,31 @@ async def _proposals_against(tx: WriteTx, objected: Objection, given: Answer) ->
         # What he asked for himself he takes back himself.
         proposed = [each for each in waiting if each.opened_at <= objected.received_at]
         proposed = [each for each in proposed if each.reason is not EndingEvent.OWN_REQUEST]
-        for each in proposed:
-            await require_word(tx, each, given.of_death)
         # That a number was wrong says nothing of what people found besides.
-        return proposed if objected.about in _AGAINST_A_STOP else []
+        falls = proposed if objected.about in _AGAINST_A_STOP else []
+        for each in proposed:
+            if each in falls or each.reason not in ENDED_AS:
+                await require_word(tx, each, given.of_death)
+        _check_one(falls, given.of_death)
+        return falls
     # With the first every other falls that says he had died before that day.
     dead = [each for each in waiting if each.reason in ENDS_LIFE]
     return [each for each in dead if each.event_on is None or each.event_on < alive_on][:1] or dead[:1]
+
+
+def _check_one(falls: list[Proposal], word: Word) -> None:
+    """Refuse one word on a term and on a job, or one day on two terms: where one ended the other did not.
+
+    Raises:
+        MalformedError: several would fall by it.
+    """
+    ended = [each for each in falls if each.reason in ENDED_AS]
+    alike = {each.reason for each in ended} <= together(ended[0].reason) if ended else True
+    if word.passed_on is not None:
+        alike = alike and len({each.event_on for each in ended}) <= 1
+    if word.ends and not alike:
+        detail = "It says one thing of several terms, or jobs: reject them one by one, each with a word of its own."
+        raise MalformedError(detail)
 
 
 async def _tell(deps: Deps, tx: WriteTx, found: Objection, *, upheld: bool) -> None:

@@ -12,7 +12,7 @@ from services.recognition.domain.clearings import Clearing, over_for, over_until
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.standing import Finding
-from services.recognition.store import certificates, clearings, decisions
+from services.recognition.store import arrears, certificates, clearings, decisions
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
@@ -58,11 +58,16 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID, 
 
 
 async def end_given_up(deps: Deps, tx: WriteTx, proposal: Proposal, passed_on: date | None) -> None:
-    """End the review of what was given up, over by a day that is kept or, without one, never so."""
+    """End the review of what was given up, over by a day that is kept or, without one, never so.
+
+    Where months wait, no other term falls with it: each takes its own months, by its own last day.
+    """
     over = False
     if passed_on is not None:
         await decisions.note_passed(tx, proposal.proposal_id, passed_on)
-        over = await note_over(deps, tx, proposal, ENDED_AS[proposal.reason], passed_on)
+        over = await _note(deps, tx, proposal, ENDED_AS[proposal.reason], passed_on)
+        if over and not await arrears.hangs(tx, proposal.subject, proposal.program):
+            await clearings.withdraw_over(tx, proposal.subject, proposal.program, deps.clock.now())
     await end_review(deps, tx, proposal.subject, proposal.proposal_id, given_up=not over)
 
 
@@ -72,21 +77,26 @@ async def note_over(deps: Deps, tx: WriteTx, proposal: Proposal, passed: Suspens
     What began on that day or since stands, and so does what other departments make of it: they may have paid while it
     lasted. True where something is over.
     """
+    over = await _note(deps, tx, proposal, passed, passed_on)
+    if over:
+        await clearings.withdraw_over(tx, proposal.subject, proposal.program, deps.clock.now())
+    return over
+
+
+async def _note(deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionReason, passed_on: date) -> bool:
     reasons = over_for(proposal.reason, passed, together(proposal.reason))
     if not reasons:
         return False
-    now = deps.clock.now()
     made = Clearing(
         clearing_id=uuids.uuid7(),
         subject=proposal.subject,
         reasons=tuple(sorted(reasons)),
         until_on=over_until(passed_on, proposal.event_on),
         about_at=proposal.opened_at if proposal.event_on is None else None,
-        found_at=now,
+        found_at=deps.clock.now(),
         lives=False,
     )
     await clearings.add(tx, made)
-    await clearings.withdraw_over(tx, proposal.subject, proposal.program, now)
     return True
 
 

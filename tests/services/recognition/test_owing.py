@@ -1,23 +1,26 @@
 """What a lifted stop owes where people have found something else besides: no month that was due is lost, none other paid."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 
 import pytest
 
+from services.recognition.domain.objections import ObjectionAbout
 from services.recognition.domain.origins import ProposalOrigin
 from services.recognition.domain.overpayments import RecoveryKind
 from services.recognition.domain.programs import Effect, EndingEvent, SuspensionReason
 from services.recognition.jobs import MoneyLoop
 from services.recognition.store import proposals
-from services.recognition.usecases import decide, lifting, recovering
+from services.recognition.usecases import decide, lifting, objecting, recovering
 from services.recognition.usecases.lifting import Lift
 from services.recognition.usecases.living import Word
+from services.recognition.usecases.objecting import Answer
 from services.recognition.usecases.recovering import Coming
 from shared.kit.problems import MalformedError
-from tests.services.recognition.rights import pay, tell
-from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on, proposed
+from tests.services.recognition.rights import pay, stop_verified, tell
+from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on
 from tests.services.recognition.world import NOW, enrolled, enrolment, subject
 
 pytestmark = pytest.mark.db
@@ -160,21 +163,69 @@ async def test_what_a_lift_has_settled_the_next_one_pays_no_second_time(world, f
     assert (lifted.arrears_fen, lifted.withheld_fen) == (4 * 20_000, 0)  # June to September
 
 
-@pytest.mark.parametrize(("word", "fen"), [(Word(), None), (Word(passed_on=date(2024, 6, 20)), 20_000),
-                                           (Word(never_so=True), 7 * 20_000)])  # fmt: skip
-async def test_a_term_that_is_over_is_given_up_with_its_last_day_and_its_months_are_paid_to_nobody(world, word, fen):
+@pytest.mark.parametrize(
+    ("word", "again", "fen"),
+    [
+        (Word(), None, None),
+        (Word(passed_on=date(2024, 6, 20)), None, 20_000),
+        (Word(passed_on=date(2024, 6, 20)), date(2024, 3, 10), 2 * 20_000),  # free in March, too
+        (Word(never_so=True), None, 7 * 20_000),
+    ],
+)
+async def test_a_term_that_is_over_is_given_up_with_its_last_day_and_its_months_are_paid_to_nobody(
+    world, word, again, fen
+):
     await world.hear(enrolled(enrolment(SHE), program=LAND))
     first = await late(world, LAND)
-    await world.hear(case(SHE, "confirmed", world.deps.clock.now(), kind="suspected_incarceration", event_on=DAY))
+    for day in filter(None, (DAY, again)):
+        at = on(world, day) if day == again else world.deps.clock.now()
+        await world.hear(case(SHE, "confirmed", at, kind="suspected_incarceration", event_on=day))
     on(world, date(2024, 7, 1))
     lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
     assert (lifted.arrears_fen, lifted.withheld_fen) == (0, 7 * 20_000)
-    prison = await proposed(world, SHE, LAND, "imprisonment")
+    [*before, last] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open' ORDER BY event_on")
     async with world.deps.database.write() as tx:
         with nullcontext() if fen else pytest.raises(MalformedError, match="passed_on"):
-            await decide.reject(world.deps, tx, prison, officer(LAND), word)
+            await decide.reject(world.deps, tx, last["proposal_id"], officer(LAND), word)
+        for each in before:
+            await decide.reject(world.deps, tx, each["proposal_id"], officer(LAND), Word(passed_on=date(2024, 2, 20)))
     waits = 0 if fen else 7 * 20_000
     assert [(each["arrears_fen"], each["withheld_fen"]) for each in await arrears(world, LAND)] == [(fen or 0, waits)]
+
+
+async def test_a_term_for_which_less_is_paid_takes_no_months_and_is_given_up_without_a_word(world):
+    days = (DAY, date(2023, 9, 20))
+    terms = [case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=day) for day in days]
+    await world.hear(enrolled(enrolment(SHE), program="dibao"), *terms)
+    opened = await world.rows("SELECT proposal_id FROM proposal")
+    first = await late(world, "dibao")
+    on(world, date(2024, 7, 1))
+    async with world.deps.database.write() as tx:
+        for each, word in zip(opened, (Word(), Word(passed_on=date(2024, 6, 20))), strict=True):
+            await decide.reject(world.deps, tx, each["proposal_id"], officer("dibao"), word)
+    lifted = await lift(world, first, "dibao", SuspensionReason.OVERDUE, date(2024, 7, 1))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (7 * 20_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("program", "besides"),
+    [
+        ("reservoir", stop_verified(SHE, reason="employment", relation="child", programs=["reservoir"], event_on=DAY)),
+        (LAND, case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=date(2023, 9, 20))),
+    ],
+)
+async def test_an_objection_asks_of_terms_where_they_fall_by_it_and_gives_no_two_one_day(world, program, besides):
+    prison = case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=program), prison, besides)
+    await late(world, program)
+    answer = Answer(upheld=True, words="情况属实")
+    for about in (ObjectionAbout.DATA, ObjectionAbout.INTENDED_STOP):
+        async with world.deps.database.write() as tx:
+            made = await objecting.object_to(world.deps, tx, SHE, program=program, about=about, said="不是这样")
+            with nullcontext() if about is ObjectionAbout.DATA else pytest.raises(MalformedError, match="one by one"):
+                await objecting.answer_objection(world.deps, tx, made.objection_id, officer(program, 3), answer)
+        answer = replace(answer, of_death=Word(passed_on=date(2023, 11, 20)))
+    assert len(await world.rows("SELECT FROM proposal WHERE state = 'open'")) == 2
 
 
 async def test_what_a_version_before_hid_of_a_conviction_by_a_release_is_asked_about_again(world):
