@@ -32,13 +32,14 @@ _BY_DECISION: Final = _VOID.format(
                     AND w.variables->'programs' @> (m.variables->'programs')))
     """
 )
-# The version of before did not keep of which certificate it told: then the newest may be it.
+# The version of before did not keep of which certificate it told: then the newest that stands may be it.
 _BY_CERTIFICATE: Final = _VOID.format(
     which="""
     UPDATE message m SET given_up = true
     WHERE m.subject = $3 AND m.template = $4 AND NOT m.given_up AND (m.about = $5 OR m.about IS NULL AND NOT EXISTS (
         SELECT FROM message y
-        WHERE y.subject = m.subject AND y.template = m.template AND y.created_at > m.created_at))
+        WHERE y.subject = m.subject AND y.template = m.template AND y.created_at > m.created_at
+            AND NOT y.given_up AND y.about IS DISTINCT FROM $5))
     """
 )
 # A nearer end is only ever said because what certified beyond it has been revoked, whichever of both is heard first.

@@ -55,14 +55,18 @@ WHERE m.id = d.id AND d.template = ANY($1::text[])
           AND (m.given_up OR m.read_at IS NOT NULL OR {_HANDED}))
 """  # noqa: S608  (our own text)
 # An end that stands is not told again, whatever certificate it is of by now: its message learns of that one. Unless
-# the person may have heard of another end since, which was given up. Person by person, whatever the statistics say.
+# the person may have heard of another end since, which was given up, or nothing brings it any more, as what was to went
+# into a newer message. Person by person, whatever the statistics say.
 _STANDS: Final = f"""
 UPDATE draft d SET id = coalesce((
     SELECT o.id FROM (
-        SELECT m.id, m.revision, m.refused, coalesce(m.said_at, m.created_at) AS said_at FROM message m
+        SELECT m.id, m.revision, m.refused, coalesce(m.said_at, m.created_at) AS said_at,
+               m.read_at IS NOT NULL OR {_HANDED} OR NOT EXISTS (
+                   SELECT FROM delivery s WHERE s.message_id = m.id AND s.reason = 'newer_message') AS heard
+        FROM message m
         WHERE m.subject = d.subject AND m.template = d.template AND NOT m.given_up
         ORDER BY coalesce(m.said_at, m.created_at) DESC, m.revision DESC LIMIT 1) o
-    WHERE o.revision = d.revision AND o.refused IS NULL AND NOT EXISTS (
+    WHERE o.revision = d.revision AND o.refused IS NULL AND o.heard AND NOT EXISTS (
         SELECT FROM message m
         WHERE m.subject = d.subject AND m.template = d.template AND m.given_up
           AND coalesce(m.said_at, m.created_at) > o.said_at AND (m.read_at IS NOT NULL OR {_HANDED}))), d.id)
