@@ -21,9 +21,22 @@ class Prompt:
 _GESTURES = ("举起右手", "举起左手", "摸一下耳朵", "点两下头", "双手合十", "竖起大拇指", "指一下自己", "挥一挥手")
 
 
-def prompt_for(draw: int) -> Prompt:
-    """The prompt a random number stands for: a gesture and two digits to say aloud."""
-    number = draw % (len(_GESTURES) * 100)
+_PROMPTS = len(_GESTURES) * 100
+
+
+def prompt_for(*draws: int) -> Prompt:
+    """The prompt the last of these random numbers stands for: a gesture and two digits to say aloud.
+
+    The numbers before it are those of earlier prompts of the task: none comes again while there is another one.
+    """
+    used: set[int] = set()
+    number = 0
+    for draw in draws:
+        number = draw % _PROMPTS
+        used = used if len(used) < _PROMPTS else set()
+        while number in used:
+            number = (number + 1) % _PROMPTS
+        used.add(number)
     return Prompt(prompt_id=number, text=f"请{_GESTURES[number // 100]},并念出数字{number % 100:02}")
 
 

@@ -81,7 +81,7 @@ def prompt_of(deps: Deps, task_id: UUID, sightings: int) -> Prompt:
     Each sighting has another one, so that what somebody recorded for the first does not serve for the second. They are
     counted by when they happened: phones deliver in any order.
     """
-    return prompt_for(deps.name_keys.one(f"prompt {task_id} {sightings}").int)
+    return prompt_for(*(deps.name_keys.one(f"prompt {task_id} {number}").int for number in range(sightings + 1)))
 
 
 async def record_visits(tx: WriteTx, deps: Deps, reports: Sequence[Report], *, sent_by: str) -> list[Receipt]:

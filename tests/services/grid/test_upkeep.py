@@ -238,6 +238,8 @@ class TestUnreachable:
 def test_prompts_differ_and_read_well():
     assert len({prompt_for(draw).text for draw in range(800)}) == 800
     assert prompt_for(742).text == "请挥一挥手,并念出数字42"
+    assert len({prompt_for(*[7] * times).text for times in range(1, 31)}) == 30  # a drawn number may come again
+    assert prompt_for(*[7] * 801) == prompt_for(7)
 
 
 def test_distances_are_about_right():

@@ -282,7 +282,7 @@ class Town:
 
 def prompt_shown(task_id: object, sightings: int = 0) -> int:
     """The prompt a phone shows for a sighting of a task."""
-    return prompt_for(NAME_KEYS.one(f"prompt {task_id} {sightings}").int).prompt_id
+    return prompt_for(*(NAME_KEYS.one(f"prompt {task_id} {number}").int for number in range(sightings + 1))).prompt_id
 
 
 def visit(
