@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -145,14 +146,14 @@ def _digests(described: pl.DataFrame, keys: Keys) -> np.ndarray:
     return keys.contact_hashes(described.select(_DESCRIPTION).to_series().to_list()).view(np.int64)
 
 
-def _record(row: dict[str, object], source: Source, batch: Batch) -> Hint:
+def _record(row: dict[str, Any], source: Source, batch: Batch) -> Hint:
     return Hint(
         source=source.code,
-        evidence_id=evidence.evidence_id(batch.batch_no, int(str(row["row_no"]))),
-        digest=int(str(row["digest"])),
-        occurred_on=row[OCCURRED_ON],  # type: ignore[arg-type]  # a day, by its schema
-        kind=str(row["kind"]),
-        candidates=tuple(UUID(bytes=each) for each in row.get("subject", ())),  # type: ignore[attr-defined]  # a list
+        evidence_id=evidence.evidence_id(batch.batch_no, row["row_no"]),
+        digest=row["digest"],
+        occurred_on=row[OCCURRED_ON],
+        kind=row["kind"],
+        candidates=tuple(UUID(bytes=each) for each in row.get("subject", ())),
         at=batch.received_at,
     )
 
