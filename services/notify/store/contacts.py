@@ -50,7 +50,8 @@ WHERE m.refused IS NULL AND NOT m.given_up AND NOT (m.lane > 0 AND o.information
   AND NOT EXISTS (SELECT FROM delivery d WHERE d.message_id = m.id AND d.channel = ANY($4::text[])
                   AND d.status <> 'waiting')
   AND NOT (w.latest_only AND EXISTS (SELECT FROM message y WHERE y.subject = m.subject AND y.template = m.template
-                                     AND NOT y.given_up AND (y.revision, y.id) > (m.revision, m.id)))
+                                     AND NOT y.given_up AND (y.revision, coalesce(y.said_at, y.created_at), y.id)
+                                         > (m.revision, coalesce(m.said_at, m.created_at), m.id)))
 ON CONFLICT DO NOTHING
 """
 

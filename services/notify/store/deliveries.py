@@ -117,7 +117,9 @@ WHERE d.channel = $1 AND d.status = 'failed' AND d.handed_at IS NULL AND d.ended
                        OR o.status IN ('waiting', 'queued', 'sending', 'handed', 'delivered')))
   AND NOT (d.template = ANY($6::text[])
            AND EXISTS (SELECT FROM message m JOIN message y ON y.subject = m.subject AND y.template = m.template
-                       WHERE m.id = d.message_id AND NOT y.given_up AND (y.revision, y.id) > (m.revision, m.id)))
+                       WHERE m.id = d.message_id AND NOT y.given_up
+                         AND (y.revision, coalesce(y.said_at, y.created_at), y.id)
+                             > (m.revision, coalesce(m.said_at, m.created_at), m.id)))
 ORDER BY d.lane, d.ended_at LIMIT $7
 ON CONFLICT DO NOTHING
 """

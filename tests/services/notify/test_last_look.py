@@ -206,6 +206,18 @@ class TestRevoked:
         )
         assert [row["variables"]["valid_until"] for row in stands[-1:]] == [day.isoformat() for day in sent[-1:]]
 
+    @pytest.mark.parametrize("hours", (48, 49, 50))  # of ids that come as they come, some are smaller than the first
+    async def test_who_turns_out_to_have_no_phone_gets_a_letter_of_what_was_told_anew(
+        self, deps, database, clock, hours
+    ):
+        for step in ("october", "november_tomorrow", "no_november"):
+            await hear(deps, SAID[step])
+            clock.move(timedelta(days=1))
+        await hear(deps, certificate(7, YEAR, hours, TODAY + timedelta(days=2)))
+        await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
+        letters = [row for row in await deliveries(database) if row["channel"] == "letter"]
+        assert [row["status"] for row in letters] == ["queued"]
+
     async def test_a_letter_brought_before_its_village_heard_of_it_is_known_as_brought(self, deps, database):
         await hear(deps, table_message(CONTACTS_CHANGED, contacts([(subject(1), "none")])))
         await hear(deps, SAID["october"])
