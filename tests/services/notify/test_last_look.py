@@ -206,7 +206,7 @@ class TestRevoked:
         )
         assert [row["variables"]["valid_until"] for row in stands[-1:]] == [day.isoformat() for day in sent[-1:]]
 
-    @pytest.mark.parametrize("hours", (48, 49, 50))  # of ids that come as they come, some are smaller than the first
+    @pytest.mark.parametrize("hours", [48, 49, 50])  # of ids that come as they come, some are smaller than the first
     async def test_who_turns_out_to_have_no_phone_gets_a_letter_of_what_was_told_anew(
         self, deps, database, clock, hours
     ):
