@@ -130,9 +130,13 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
-async def _on_slow_statement(request: Request, error: Exception) -> JSONResponse:
-    log.warning("statement_took_too_long", exc_info=error)
-    detail = "The database took longer than it may; nothing of this request was kept, try again shortly."
+_CROWDED = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
+"""The database took longer than it may, or ended one of two transactions of which each waited for the other."""
+
+
+async def _on_crowded(request: Request, error: Exception) -> JSONResponse:
+    log.warning("database_crowded", reason=type(error).__name__, exc_info=error)
+    detail = "The database was too busy with other requests; nothing of this one was kept, try again shortly."
     return _respond(request, UnavailableError(detail))
 
 
@@ -160,8 +164,8 @@ async def _on_wrapped(request: Request, error: Exception) -> JSONResponse:
     cause = error.orig.__cause__ if error.orig else None
     if isinstance(cause, asyncpg.DataError):
         return await _on_value(request, cause)
-    if isinstance(cause, asyncpg.QueryCanceledError):
-        return await _on_slow_statement(request, cause)
+    if isinstance(cause, _CROWDED):
+        return await _on_crowded(request, cause)
     return await _on_bug(request, error)
 
 
@@ -177,7 +181,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(asyncpg.QueryCanceledError, _on_slow_statement)
+    for crowded in _CROWDED:
+        app.add_exception_handler(crowded, _on_crowded)
     app.add_exception_handler(asyncpg.DataError, _on_value)
     app.add_exception_handler(OverflowError, _on_value)
     app.add_exception_handler(DBAPIError, _on_wrapped)

@@ -32,6 +32,7 @@ BEYOND = {
     4226: asyncpg.UntranslatableCharacterError,
     5001: asyncpg.DivisionByZeroError,
 }
+CROWDED = {5031: asyncpg.QueryCanceledError, 5032: asyncpg.DeadlockDetectedError}
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ async def http():
             raise NotFoundError("Nothing has this number; list them first.")
         if asked.days in BEYOND:
             raise BEYOND[asked.days](asked.citizen_id)
-        if asked.days == 503:
-            raise asyncpg.QueryCanceledError(asked.citizen_id)
+        if asked.days in CROWDED:
+            raise CROWDED[asked.days](asked.citizen_id)
         if asked.days == 500:
             raise RuntimeError(asked.citizen_id)
         return {"days": asked.days}
@@ -67,7 +68,7 @@ async def http():
         *[("POST", "/ask", {"citizen_id": ID, "days": days}, 422, "malformed") for days in BEYOND if days < 5000],
         ("POST", "/ask", {"citizen_id": ID, "days": 5001}, 500, "internal"),
         ("POST", "/ask", {"citizen_id": ID, "days": 500}, 500, "internal"),
-        ("POST", "/ask", {"citizen_id": ID, "days": 503}, 503, "unavailable"),
+        *[("POST", "/ask", {"citizen_id": ID, "days": days}, 503, "unavailable") for days in CROWDED],
         ("POST", "/ask", {"citizen_id": ID * 200, "days": 1}, 413, "too_large"),
         ("GET", "/ask", None, 405, "method_not_allowed"),
         ("GET", "/nowhere", None, 404, "not_found"),
