@@ -56,15 +56,19 @@ def day_of_the_code() -> str:
         return ""
 
 
-def version_of_the_code() -> str:
-    """The newest commit, and a word for what differs from it; empty outside of a checkout."""
-    git = ["git", "-C", str(_ROOT)]
+def version_of_the_code(root: Path = _ROOT) -> str:
+    """The newest commit, and a word for what differs from it; empty outside of a checkout.
+
+    Documents do not count: a series of measurements, which writes one, goes on after it.
+    """
+    git, but_documents = ["git", "-C", str(root)], ["--", ".", ":(exclude)docs"]
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, check=True, text=True).stdout.strip()
-        changed = subprocess.run([*git, "diff", "HEAD"], capture_output=True, check=True).stdout
+        commit = subprocess.run([*git, "log", "-1", "--format=%H", *but_documents], capture_output=True, check=True)
+        changed = subprocess.run([*git, "diff", "HEAD", *but_documents], capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return f"{commit}+{sha256(changed).hexdigest()[:12]}" if changed else commit
+    newest = commit.stdout.decode().strip()
+    return f"{newest}+{sha256(changed).hexdigest()[:12]}" if changed else newest
 
 
 def peak_mib(pid: int) -> float:

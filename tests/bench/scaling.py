@@ -90,7 +90,7 @@ class Kept:
 
     def __init__(self, file: Path, code: str) -> None:
         self._file = file
-        self._code = code
+        self.code = code
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         self._found = [Measured(**each) for each in known.get("runs", ())] if known.get("code") == code else []
 
@@ -112,7 +112,7 @@ class Kept:
     def add(self, one: Measured) -> None:
         """Keep one more run."""
         self._found.append(one)
-        known = {"code": self._code, "runs": [asdict(each) for each in self._found]}
+        known = {"code": self.code, "runs": [asdict(each) for each in self._found]}
         draft = self._file.with_suffix(".draft")
         draft.write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         draft.replace(self._file)
@@ -265,7 +265,7 @@ async def scaling(
             console.print(f"  {one.seconds:.1f} s, {one.rate:,.0f} rows/s")
     console.print(table(kept.found))
     if whole := kept.whole():
-        write(DOCS, whole, facts(folder))
+        write(DOCS, whole, {"code": kept.code[:12], **facts(folder)})
     unlike = kept.unlike()
     for each in unlike:
         console.print(f"[red]other answers[/red]: {each.variant} at {each.scale:g}: {Accuracy(**each.accuracy)}")

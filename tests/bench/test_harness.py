@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import subprocess
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from shared.kit.clock import wall
 from tests.bench import city_report, load, profile, report, soon
 from tests.bench.city_report import DOCS
 from tests.bench.figures import Budget, figure, in_turn
+from tests.bench.machine import version_of_the_code
 from tests.bench.promises import promises
 from tests.bench.scaling import VARIANTS, Kept, Measured
 from tests.bench.scaling import write as write_scaling
@@ -188,3 +190,26 @@ def test_what_was_promised_is_written_beside_what_was_measured(tmp_path):
         ("61.00 s", "missed"), ("1.99 s", "met"), ("3.99 s", "missed")
     ]  # fmt: skip
     assert json.loads((tmp_path / "soon.json").read_text(encoding="utf-8"))["demo"] == 61.0
+
+
+def test_documents_are_no_other_version_of_the_code(tmp_path):
+    def git(*words: str) -> None:
+        named = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *named, *words], check=True, capture_output=True)
+
+    def commit(name: str, text: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        git("add", ".")
+        git("commit", "-m", name)
+        return version_of_the_code(tmp_path)
+
+    git("init")
+    first = commit("code.py", "1")
+    assert commit("docs/page.md", "1") == first
+    (tmp_path / "docs" / "page.md").write_text("2", encoding="utf-8")
+    assert version_of_the_code(tmp_path) == first
+    (tmp_path / "code.py").write_text("2", encoding="utf-8")
+    assert version_of_the_code(tmp_path).startswith(f"{first}+")
+    assert commit("code.py", "2") not in {first, ""}
+    assert version_of_the_code(tmp_path / "docs" / "nowhere") == ""
