@@ -29,6 +29,7 @@ class Clearing:
     it stands, and so does what people find later, knowing of it.
 
     Attributes:
+        from_on: first day of which it speaks; None where it is about every day before the last.
         until_on: last day of which it speaks; None where it is about what names no day, and about nothing else.
         about_at: when what names no day, and is not so, was found; None where it was dated.
         lives: whether it never was so, since the person was found alive. Else officers have given up all they had of
@@ -38,6 +39,7 @@ class Clearing:
     clearing_id: UUID
     subject: UUID
     reasons: tuple[EndingEvent, ...]
+    from_on: date | None = None
     until_on: date | None
     about_at: datetime | None
     found_at: datetime
@@ -76,6 +78,21 @@ def lived_until(alive_on: date) -> date:
 def over_until(passed_on: date, event_on: date | None) -> date:
     """Last day of which a release or a return speaks; what the stop was for is over, though he was free that day."""
     return max(lived_until(passed_on), event_on or date.min)
+
+
+def over_days(
+    passed: SuspensionReason, event_on: date | None, told_on: date, passed_on: date
+) -> tuple[date | None, date | None]:
+    """First and last day of which the end of a stop speaks.
+
+    Who is set free is free of what began while he was held: those months are of the stop that ends. What began before
+    it took months of its own, so that is asked about. Who is acquitted of one term may be serving another one, and who
+    has come back was never gone.
+    """
+    if passed is SuspensionReason.DETAINED_ACQUITTED:
+        return event_on, event_on
+    first = None if passed is SuspensionReason.MISSING_RETURNED else event_on or told_on
+    return first, over_until(passed_on, event_on)
 
 
 def spoken_until(event_on: date | None, seen_on: date | None, concluded_on: date) -> date:

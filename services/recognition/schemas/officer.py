@@ -53,7 +53,8 @@ class AliveIn(_In):
     it all the same. One of both is asked for, unless people have found by then that he lives.
 
     Of a term, or a job, while months of the benefit wait to be paid back, he says whether there was one: `passed_on`,
-    the day on which it ended, so that its months are not paid; or `never_so`.
+    the day on which it ended, so that its months are not paid; or `never_so`. Other terms stay to be answered by
+    themselves.
     """
 
     alive_on: Day | None = None

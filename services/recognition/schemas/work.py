@@ -39,7 +39,8 @@ class AnswerIn(In):
     alone, for another reason.
 
     Of a term, or a job, while months of the benefit wait to be paid back, he says whether there was one: `passed_on`,
-    the day on which it ended, so that its months are not paid; or `never_so`.
+    the day on which it ended, so that its months are not paid; or `never_so`. Other terms stay to be answered by
+    themselves.
     """
 
     upheld: Truth

@@ -66,10 +66,13 @@ AS_IT_LASTS: Final = "CASE {0}.reason WHEN 'criminal_punishment' THEN 'imprisonm
 _WITHDRAW_OVER = f"""
 UPDATE proposal p SET state = 'withdrawn', closed_at = $3 WHERE subject = $1 AND program = $2
     AND state IN ('open', 'decided') AND effect <> 'terminate' AND origin <> 'double_receipt'
-    AND EXISTS (SELECT FROM clearings(p.subject, {AS_IT_LASTS.format("p")}, p.event_on, p.opened_at))
+    AND EXISTS (SELECT FROM clearings(p.subject, {AS_IT_LASTS.format("p")}, p.event_on, p.opened_at) c WHERE c.at = $3)
 """  # noqa: S608  (our own text)
 
 
 async def withdraw_over(tx: WriteTx, subject: UUID, program: str, at: datetime) -> None:
-    """Close what would stop one program's benefit again for what is over; what ends it for good stays."""
+    """Close what would stop one program's benefit again for what is found over at that instant.
+
+    What ends it for good stays.
+    """
     await tx.run(_WITHDRAW_OVER, subject, program, at)

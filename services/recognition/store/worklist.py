@@ -17,7 +17,8 @@ _SEEN = f"CROSS JOIN LATERAL (SELECT max(at) AS at FROM ({SEEN_SINCE}) c) s"  # 
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
 # A second suspension waits for nobody until the first is lifted, nor a second end beneath another. Of a plan the first
-# part that has not come counts, unless the whole was handed over after it was agreed.
+# part that has not come counts, unless the whole was handed over after it was agreed. Who is set free is held by none
+# that began earlier either, though what is only proposed of it is asked about: a release alone speaks of several days.
 _WAITING = f"""
 SELECT CASE WHEN s.at IS NOT NULL THEN 'seen_proposed' WHEN p.state = 'open' THEN 'decide' ELSE 'confirm' END AS kind,
        p.proposal_id AS id, p.subject, p.program, p.reason, COALESCE(s.at, p.decided_at, p.opened_at) AS since,
@@ -52,6 +53,9 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT max(at) FROM clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
     WHERE d.effect <> 'terminate'
+    UNION ALL
+    SELECT max(found_at) FROM clearing WHERE subject = d.subject AND {AS_IT_LASTS.format("d")} = ANY (reasons)
+        AND from_on < until_on AND d.event_on < from_on AND found_at >= p.opened_at AND d.effect <> 'terminate'
     ORDER BY at NULLS LAST LIMIT 1) c
 WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.program = ANY ($1)
 UNION ALL

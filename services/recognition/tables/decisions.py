@@ -39,6 +39,7 @@ CLEARING = sa.Table(
     sa.Column("clearing_id", UUID, primary_key=True),
     sa.Column("subject", UUID, nullable=False, index=True),
     sa.Column("reasons", WORDS, nullable=False, comment="which are not so"),
+    sa.Column("from_on", sa.Date, comment="first day of which it speaks; null: of every day before the last"),
     sa.Column("until_on", sa.Date, comment="last day of which it speaks"),
     sa.Column("about_at", INSTANT, comment="when what names no day, and is not so, was found; null where it was dated"),
     sa.Column("found_at", INSTANT, nullable=False, comment="what was found later stands"),

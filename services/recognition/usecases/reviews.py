@@ -8,16 +8,17 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.arrears import ENDED_AS
-from services.recognition.domain.clearings import Clearing, over_for, over_until
+from services.recognition.domain.clearings import Clearing, over_days, over_for
 from services.recognition.domain.enrolments import Status
 from services.recognition.domain.programs import ENDS_LIFE, SuspensionReason
 from services.recognition.domain.standing import Finding
-from services.recognition.store import arrears, certificates, clearings, decisions
+from services.recognition.store import certificates, clearings, decisions
 from services.recognition.store.decisions import Proposal
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.hearing import announce
 from services.recognition.usecases.proposing import propose_waiting, reasons_of, together
 from shared.contracts.vocabulary import SuspicionKind
+from shared.kit.clock import day_of
 from shared.kit.db import WriteTx
 
 _OF_LIFE: Final = (SuspicionKind.DEATH, SuspicionKind.CONFLICT, SuspicionKind.MISSING)
@@ -60,30 +61,28 @@ async def end_review(deps: Deps, tx: WriteTx, subject: UUID, proposal_id: UUID, 
 async def end_given_up(deps: Deps, tx: WriteTx, proposal: Proposal, passed_on: date | None) -> None:
     """End the review of what was given up, over by a day that is kept or, without one, never so.
 
-    Where months wait, no other term falls with it: each takes its own months, by its own last day.
+    No other term falls with it, here or elsewhere: each takes its own months, by its own last day.
     """
     over = False
     if passed_on is not None:
         await decisions.note_passed(tx, proposal.proposal_id, passed_on)
-        over = await _note(deps, tx, proposal, ENDED_AS[proposal.reason], passed_on)
-        if over and not await arrears.hangs(tx, proposal.subject, proposal.program):
-            await clearings.withdraw_over(tx, proposal.subject, proposal.program, deps.clock.now())
+        over = await _note(deps, tx, proposal, ENDED_AS[proposal.reason], (proposal.event_on, proposal.event_on))
     await end_review(deps, tx, proposal.subject, proposal.proposal_id, given_up=not over)
 
 
 async def note_over(deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionReason, passed_on: date) -> bool:
     """Who is free, or has come back, is not stopped for the same anew, though others found it, too.
 
-    What began on that day or since stands, and so does what other departments make of it: they may have paid while it
-    lasted. True where something is over.
+    What began on that day or since stands, and so do a term before it and what other departments make of it: they may
+    have paid while it lasted. True where something is over.
     """
-    over = await _note(deps, tx, proposal, passed, passed_on)
-    if over:
-        await clearings.withdraw_over(tx, proposal.subject, proposal.program, deps.clock.now())
-    return over
+    told_on = day_of(proposal.opened_at)
+    return await _note(deps, tx, proposal, passed, over_days(passed, proposal.event_on, told_on, passed_on))
 
 
-async def _note(deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionReason, passed_on: date) -> bool:
+async def _note(
+    deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionReason, days: tuple[date | None, date | None]
+) -> bool:
     reasons = over_for(proposal.reason, passed, together(proposal.reason))
     if not reasons:
         return False
@@ -91,12 +90,14 @@ async def _note(deps: Deps, tx: WriteTx, proposal: Proposal, passed: SuspensionR
         clearing_id=uuids.uuid7(),
         subject=proposal.subject,
         reasons=tuple(sorted(reasons)),
-        until_on=over_until(passed_on, proposal.event_on),
+        from_on=days[0],
+        until_on=days[1],
         about_at=proposal.opened_at if proposal.event_on is None else None,
         found_at=deps.clock.now(),
         lives=False,
     )
     await clearings.add(tx, made)
+    await clearings.withdraw_over(tx, proposal.subject, proposal.program, made.found_at)
     return True
 
 

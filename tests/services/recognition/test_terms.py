@@ -1,0 +1,79 @@
+"""Several terms of one person: a word on one says nothing of the others, which keep their months and wait for their own."""
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from services.recognition.domain.programs import SuspensionReason
+from services.recognition.usecases import decide
+from services.recognition.usecases.living import Word
+from tests.services.recognition.rights import stop_verified, tell
+from tests.services.recognition.test_clearings import carry_out, jailed, officer, on, waits
+from tests.services.recognition.test_owing import DAY, LAND, PENSION, SHE, arrears, late, lift
+from tests.services.recognition.world import NOW, enrolled, enrolment
+
+pytestmark = pytest.mark.db
+OTHER, LATER = "gi_pension", date(2024, 3, 10)
+
+
+async def terms(world, program: str) -> dict[date, UUID]:
+    """What is proposed for terms and waits for the officers of a program, by the day each began."""
+    rows = await world.rows(
+        "SELECT event_on, proposal_id FROM proposal WHERE program = $1 AND reason = 'imprisonment' "
+        "AND state IN ('open', 'decided') ORDER BY event_on, proposal_id",
+        program,
+    )
+    return {row["event_on"]: row["proposal_id"] for row in rows}
+
+
+async def stopped(world, program: str, began: date, day: date):
+    """Officers stop a benefit for one of its terms."""
+    found = (await terms(world, program))[began]
+    async with world.deps.database.write() as tx:
+        await decide.decide(world.deps, tx, found, officer(program), decide.Deciding(grounds="已核对"))
+        made = (await decide.confirm(world.deps, tx, found, officer(program, 2))).decision_id
+    await tell(world, SHE)
+    on(world, day)
+    assert await carry_out(world, made, program) == "effective"
+    return made
+
+
+async def give_up(world, program: str, began: date, passed_on: date) -> None:
+    found = (await terms(world, program))[began]
+    async with world.deps.database.write() as tx:
+        await decide.reject(world.deps, tx, found, officer(program, 3), Word(passed_on=passed_on))
+
+
+async def test_an_acquittal_pays_no_month_of_another_term_and_takes_what_others_found_of_its_own(world):
+    second = date(2023, 9, 20)
+    told = stop_verified(SHE, reason="imprisonment", relation="child", event_on=DAY)
+    await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND)))
+    await world.hear(told, jailed(SHE, NOW), jailed(SHE, NOW, second))
+    first = await stopped(world, PENSION, DAY, date(2023, 12, 3))
+    on(world, date(2024, 1, 10))
+    lifted = await lift(world, first, PENSION, SuspensionReason.DETAINED_ACQUITTED, date(2024, 1, 10))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (20_000, 4 * 20_000)  # September; October to January wait
+    assert (set(await terms(world, PENSION)), set(await terms(world, LAND))) == ({second}, {DAY, second})
+
+
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_word_on_one_term_clears_no_program_of_another_one(world, released):
+    await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND, OTHER)))
+    first = await late(world, LAND)
+    await world.hear(jailed(SHE, world.deps.clock.now()))
+    await stopped(world, OTHER, DAY, date(2024, 1, 5))
+    await world.hear(jailed(SHE, on(world, LATER), LATER))
+    second = await stopped(world, PENSION, LATER, date(2024, 5, 3)) if released else None
+    on(world, date(2024, 7, 1))
+    if second:
+        await lift(world, second, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 6, 20))
+    else:
+        await give_up(world, PENSION, LATER, date(2024, 6, 20))
+    assert await waits(world, OTHER) == ["reinstate"] * released  # who is free is so of what others stopped for before
+    lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (0, 7 * 20_000)
+    assert (list(await terms(world, PENSION)), list(await terms(world, LAND))) == ([DAY], [DAY])
+    for program in (PENSION, LAND):
+        await give_up(world, program, DAY, date(2024, 2, 20))
+    assert [each["arrears_fen"] for each in await arrears(world, LAND)] == [2 * 20_000]  # March and July
