@@ -40,7 +40,7 @@ class AnswerIn(In):
 
     Of a term, or a job, while months of the benefit wait to be paid back, he says whether there was one: `passed_on`,
     the day on which it ended, so that its months are not paid; or `never_so`. Other terms stay to be answered by
-    themselves.
+    themselves. Both are refused (422), as `alive_on` is, where the objection is dismissed, or against no such stop.
     """
 
     upheld: Truth

@@ -9,7 +9,7 @@ import uuid_utils.compat as uuids
 from services.recognition.domain.arrears import ENDED_AS
 from services.recognition.domain.objections import ObjectionAbout, ObjectionStage, ObjectionState, may_answer
 from services.recognition.domain.programs import ENDS_LIFE, EndingEvent
-from services.recognition.domain.states import DecisionState
+from services.recognition.domain.states import DecisionState, ProposalState
 from services.recognition.store import decisions, mine, objections
 from services.recognition.store.certificates import lock_shard
 from services.recognition.store.decisions import Decided, Proposal
@@ -32,6 +32,7 @@ from shared.kit.workdays import after_working_days
 
 _UPHELD = "异议成立"
 _SAYS_NOTHING_OF_A_STOP = frozenset({ObjectionAbout.LOOK, ObjectionAbout.ARREARS, ObjectionAbout.OVERPAYMENT})
+_UNANSWERED = frozenset({ProposalState.OPEN, ProposalState.DECIDED})
 _AGAINST_A_STOP = frozenset({ObjectionAbout.INTENDED_STOP, ObjectionAbout.STOP})
 
 
@@ -147,8 +148,8 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         NotFoundError: none, or about another department's program.
         ConflictError: it has its answer.
         FourEyesError: by one of those whose decision it is about, or who dismissed it before.
-        MalformedError: a day on which he lived, where no stop for his death is given up by it; or neither a day nor a
-            word that it is about something else, where one is; or one word on several terms or jobs.
+        MalformedError: a word on a death, a term or a job, where nothing is given up that is for one; or neither a day
+            nor a word that it is about something else, where a death is; or one word on several terms or jobs.
     """
     found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not await may_see(tx, caller, found.subject, found.program):
@@ -164,8 +165,9 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
     decided = await _decision_of(tx, found)
     # Who lives after all hears the answer himself: that he does is said first.
     taken_back = given.upheld and await _take_back(deps, tx, found, decided, caller, given)
-    if given.of_death.alive_on is not None and not taken_back:
-        detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death."
+    if (given.of_death.alive_on is not None or given.of_death.ends) and not taken_back:
+        detail = "alive_on is for an objection that is upheld against a stop announced or proposed for a death; "
+        detail += "passed_on and never_so are for one against a stop announced or proposed for a term or a job."
         raise MalformedError(detail)
     answered = replace(
         found,
@@ -215,7 +217,9 @@ def _reaches_proposals(objected: Objection, decided: Decided | None) -> bool:
 async def _take_back(
     deps: Deps, tx: WriteTx, objected: Objection, decided: Decided | None, caller: Caller, given: Answer
 ) -> bool:
-    """Give up what is announced, or reject what was proposed before; False where the objection is against neither.
+    """Give up what is announced, or reject what was proposed before.
+
+    False where the objection is against neither, or the word is on a term or a job and nothing of it is for one.
 
     Raises:
         MalformedError: no word on a death that is announced, or proposed.
@@ -230,8 +234,12 @@ async def _take_back(
     if not _reaches_proposals(objected, decided):
         return False
     falls = await _proposals_against(tx, objected, given)
+    if given.of_death.ends and all(each.reason not in ENDED_AS for each in falls):
+        return False
     for each in falls:
-        await reject(deps, tx, each.proposal_id, caller, given.of_death.of(each.reason), _UPHELD)
+        known = await decisions.find_proposal(tx, each.proposal_id)
+        if known and known.state in _UNANSWERED:  # what was found of one term twice falls with the first
+            await reject(deps, tx, each.proposal_id, caller, given.of_death.of(each.reason), _UPHELD)
     return bool(falls)
 
 

@@ -1,13 +1,18 @@
 """Several terms of one person: a word on one says nothing of the others, which keep their months and wait for their own."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 import pytest
 
+from services.recognition.domain.objections import ObjectionAbout
 from services.recognition.domain.programs import SuspensionReason
-from services.recognition.usecases import decide
+from services.recognition.usecases import decide, objecting
 from services.recognition.usecases.living import Word
+from services.recognition.usecases.objecting import Answer
+from shared.kit.problems import MalformedError
 from tests.services.recognition.rights import stop_verified, tell
 from tests.services.recognition.test_clearings import carry_out, jailed, officer, on, waits
 from tests.services.recognition.test_owing import DAY, LAND, PENSION, SHE, arrears, late, lift
@@ -77,3 +82,16 @@ async def test_a_word_on_one_term_clears_no_program_of_another_one(world, releas
     for program in (PENSION, LAND):
         await give_up(world, program, DAY, date(2024, 2, 20))
     assert [each["arrears_fen"] for each in await arrears(world, LAND)] == [2 * 20_000]  # March and July
+
+
+async def test_an_objection_lets_a_term_fall_that_was_found_twice_and_loses_no_word_on_one(world):
+    told = stop_verified(SHE, reason="imprisonment", relation="child", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), told, jailed(SHE, NOW))
+    over, about = Answer(upheld=True, words="情况属实", of_death=Word(passed_on=date(2023, 10, 20))), ObjectionAbout
+    lost = ((about.INTENDED_STOP, replace(over, upheld=False)), (about.DATA, over))
+    for against, answer in (*lost, (about.INTENDED_STOP, over)):
+        with nullcontext() if (against, answer) not in lost else pytest.raises(MalformedError, match="term or a job"):
+            async with world.deps.database.write() as tx:
+                made = await objecting.object_to(world.deps, tx, SHE, program=PENSION, about=against, said="不是这样")
+                await objecting.answer_objection(world.deps, tx, made.objection_id, officer(PENSION, 3), answer)
+    assert await terms(world, PENSION) == {}
