@@ -1,10 +1,11 @@
 """Arrears: what a resumed enrolment is paid back, decided by the reason of its suspension alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Self
 
-from services.recognition.domain.dues import Amount, Span, amount_on
+from services.recognition.domain.dues import Amount, Span, alone, amount_on
 from services.recognition.domain.months import first_of_month, months_between, next_month
 from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 
@@ -129,6 +130,86 @@ class Pause:
         elif rule in _NOT_DUE:
             start = self.passed_on and next_month(max(self.passed_on, self.requested_on or self.passed_on))
         return min(max(start or self.paid_again_from, self.suspended_from), self.paid_again_from)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What else people have found that stops a benefit.
+
+    Attributes:
+        undecided: first month of each stop that somebody has still to decide on, or to carry out.
+        in_effect: first month of each that stops it by now.
+        over: months of terms, or jobs, that are due to nobody.
+    """
+
+    undecided: tuple[date, ...] = ()
+    in_effect: tuple[date, ...] = ()
+    over: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackPay:
+    """What each month of a lifted stop is: paid back, waiting, or due to nobody; and what that makes.
+
+    Attributes:
+        suspended_from: first of its months.
+        owed_from: first that is paid back; those before are not due.
+        paid_again_from: first that is none of them: an ordinary run pays it, or another stop takes it.
+        not_due: months in between that are due to nobody either.
+        waits_from: the first that waits for what else people have found; what comes before it is settled, and stays
+            so. None where none waits.
+        arrears_fen: what is paid back by now.
+        refunded_fen: of it, what had come back of claims that are let go.
+        withheld_fen: what would be paid besides, were there nothing else that people have found.
+    """
+
+    suspended_from: date
+    owed_from: date
+    paid_again_from: date
+    not_due: Sequence[date] = ()
+    waits_from: date | None = None
+    arrears_fen: int = 0
+    refunded_fen: int = 0
+    withheld_fen: int = 0
+
+    def due(self) -> Span:
+        """Months that are due, so far as nothing is carried out that they wait for."""
+        return Span(first=self.owed_from, end=self.paid_again_from, gaps=alone(self.not_due))
+
+    def free(self) -> Span:
+        """Those of them that wait for nothing."""
+        return replace(self.due(), end=min(self.waits_from or self.paid_again_from, self.paid_again_from))
+
+    def by(self, found: Found) -> Self:
+        """The same months by what is found now. What is carried out takes its months with it; they are its own."""
+        if self.waits_from is None:
+            return self
+        ends = [max(self.waits_from, each) for each in found.in_effect]
+        end = min([self.paid_again_from, *ends])
+        waiting = Span(first=max(self.owed_from, self.waits_from), end=end)
+        months = waiting.months_of(waiting.first, max(0, months_between(waiting.first, end)))
+        over = [month for month in months if any(span.has(month) for span in found.over)]
+        waits = [max(self.waits_from, each) for each in found.undecided if each < end]
+        return replace(
+            self,
+            paid_again_from=end,
+            not_due=sorted({*self.not_due, *over}),
+            waits_from=min(waits, default=None),
+        )
+
+    def paying(self, every: int, free: int, refund: int, held: int) -> Self:
+        """The same with what it pays.
+
+        Args:
+            every: what the months that are due make, less what was paid for them.
+            free: the same of those that wait for nothing.
+            refund: what had come back of claims that are let go now.
+            held: what has come back, and is claimed until it is said whether the months that wait are due.
+        """
+        refunded = self.refunded_fen + refund
+        fen = max(self.arrears_fen, free + refunded)
+        withheld = max(0, every + refunded + held - fen) if self.waits_from else 0
+        return replace(self, arrears_fen=fen, refunded_fen=refunded, withheld_fen=withheld)
 
 
 _ENDS_LATER = frozenset(

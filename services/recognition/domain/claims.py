@@ -6,7 +6,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from uuid import UUID
 
-from services.recognition.domain.dues import Span, not_due
+from services.recognition.domain.dues import Span, alone, not_due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class Stop:
         until: first month due again; None where it is in effect.
         owed_from: first month that its lifting has paid back; as `until` where none was.
         lifted_at: when it was lifted; None where it was not, or where a roster listed the person anew.
-        held: months whose paying back waits for something else that people have found.
+        not_due: months since `owed_from` that it has not: due to nobody all the same.
+        waits_from: first month whose paying back waits for something else that people have found.
     """
 
     decision_id: UUID
@@ -25,13 +26,15 @@ class Stop:
     until: date | None = None
     owed_from: date | None = None
     lifted_at: datetime | None = None
-    held: tuple[Span, ...] = ()
+    not_due: Sequence[date] = ()
+    waits_from: date | None = None
 
     def claimed(self, recorded_at: datetime) -> Span:
         """Months for which nothing confirmed then was due: what its lifting paid back was set off against that."""
         if self.owed_from is None or self.lifted_at is None or recorded_at > self.lifted_at:
             return Span(first=self.stops_from, end=self.until)
-        owed = Span(first=self.owed_from, end=self.until, gaps=self.held)
+        waits = () if self.waits_from is None else (Span(first=self.waits_from),)
+        owed = Span(first=self.owed_from, end=self.until, gaps=(*alone(self.not_due), *waits))
         return Span(first=self.stops_from, end=self.until, gaps=(owed,))
 
 
@@ -85,17 +88,16 @@ class Period:
         """The same with what was confirmed by an instant."""
         return replace(self, paid=tuple(each for each in self.paid if each.recorded_at <= at))
 
-    def let_go(self, stops: Sequence[Stop], decision_id: UUID, *, lifted: bool) -> Lines:
+    def let_go(self, stops: Sequence[Stop], decision_id: UUID) -> Lines:
         """What of its claims a stop has to let go, the oldest payments first: they have become due.
+
+        It holds what is claimed by no other of what all together have to claim.
 
         Args:
             stops: every stop of the benefit, oldest first.
             decision_id: the one in question.
-            lifted: whether it is the one whose lifting is settled; any other holds what is claimed by no other of what
-                all together have to claim.
         """
-        own, together = self._missing(stops, decision_id)
-        left = -(own if lifted else max(own, together))
+        left = -max(self._missing(stops, decision_id))
         lines: Lines = {}
         for each in self.paid:
             fen = min(left, each.own_fen)

@@ -1,10 +1,10 @@
 """Dues: what the months of a paying period make. What is paid back after a stop and what is claimed go by it alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.recognition.domain.months import month_number, month_start
+from services.recognition.domain.months import month_number, month_start, next_month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,11 @@ class Span:
         """Which months of a paying period are of them."""
         start = month_number(period_on)
         return [month for month in map(month_start, range(start, start + months)) if self.has(month)]
+
+
+def alone(months: Iterable[date]) -> tuple[Span, ...]:
+    """Months, each named by its first day, as gaps."""
+    return tuple(Span(first=month, end=next_month(month)) for month in months)
 
 
 def not_due(paid: Sequence[int], monthly_fen: int, months: int, stopped: int) -> list[int]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.recognition.domain.arrears import BackPay
 from services.recognition.domain.dues import Span
 from services.recognition.domain.programs import ArrearsRule, SuspensionReason
 from services.recognition.store.decisions import Decided
@@ -14,28 +15,20 @@ from shared.kit.db import ReadTx, WriteTx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrears:
-    """What one lifted stop pays back.
-
-    Attributes:
-        owed_from: first month of it.
-        withheld_fen: what it would pay besides, were there nothing else that people have found.
-    """
+class Arrears(BackPay):
+    """What one lifted stop pays back, and why."""
 
     decision_id: UUID
     subject: UUID
     program: str
     reason: SuspensionReason
     rule: ArrearsRule
-    suspended_from: date
     passed_on: date | None
-    owed_from: date
-    paid_again_from: date
-    arrears_fen: int
-    withheld_fen: int
 
 
 _ARREARS = ", ".join(Arrears.__dataclass_fields__)
+_WAITS = "(waits_from IS NOT NULL OR withheld_fen > 0)"
+"""A version before wrote what waits, and not from which month: any of its months may."""
 
 
 async def add(tx: WriteTx, made: Arrears, *, by: str, at: datetime) -> None:
@@ -43,24 +36,36 @@ async def add(tx: WriteTx, made: Arrears, *, by: str, at: datetime) -> None:
     await insert(tx, "arrears", made, lifted_by=by, lifted_at=at)
 
 
-async def list_withheld(tx: WriteTx) -> list[Arrears]:
-    """Those of which something waits, by person, held until the end; what another process holds is left to it."""
+async def list_waiting(tx: WriteTx) -> list[Arrears]:
+    """Those of which months wait, by person, held until the end; what another process holds is left to it."""
     rows = await tx.fetch(
-        f"SELECT {_ARREARS} FROM arrears WHERE withheld_fen > 0 "  # noqa: S608  (column names)
+        f"SELECT {_ARREARS} FROM arrears WHERE {_WAITS} "  # noqa: S608  (column names)
         "ORDER BY subject, decision_id FOR UPDATE SKIP LOCKED"
     )
     return [
-        Arrears(**{**row, "reason": SuspensionReason(row["reason"]), "rule": ArrearsRule(row["rule"])}) for row in rows
+        Arrears(
+            **{
+                **row,
+                "reason": SuspensionReason(row["reason"]),
+                "rule": ArrearsRule(row["rule"]),
+                "waits_from": row["waits_from"] or row["suspended_from"],
+            }
+        )
+        for row in rows
     ]
 
 
 async def save(tx: WriteTx, made: Arrears) -> None:
-    """Write back what changes: what is paid, what waits, and up to which month."""
+    """Write back what changes: what is paid, what waits, and of which months."""
     await tx.run(
-        "UPDATE arrears SET paid_again_from = $2, arrears_fen = $3, withheld_fen = $4 WHERE decision_id = $1",
+        "UPDATE arrears SET paid_again_from = $2, not_due = $3, waits_from = $4, arrears_fen = $5, refunded_fen = $6, "
+        "withheld_fen = $7 WHERE decision_id = $1",
         made.decision_id,
         made.paid_again_from,
+        made.not_due,
+        made.waits_from,
         made.arrears_fen,
+        made.refunded_fen,
         made.withheld_fen,
     )
 
@@ -106,9 +111,9 @@ async def list_passed(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.R
 
 
 async def hangs(tx: ReadTx, subject: UUID, program: str) -> bool:
-    """Whether months of a benefit wait to be paid back, or may have to be: something is withheld, or it is stopped."""
+    """Whether months of a benefit wait to be paid back, or may have to be, as it is stopped."""
     rows = await tx.fetch(
-        "SELECT FROM arrears WHERE subject = $1 AND program = $2 AND withheld_fen > 0 UNION ALL "
+        f"SELECT FROM arrears WHERE subject = $1 AND program = $2 AND {_WAITS} UNION ALL "  # noqa: S608  (our own)
         "SELECT FROM decision WHERE subject = $1 AND program = $2 AND state = 'effective' "
         "AND effect IN ('suspend', 'terminate')",
         subject,

@@ -73,13 +73,11 @@ async def _lines(deps: Deps, tx: ReadTx, decided: Decided) -> list[dict[str, Any
 async def set_off(deps: Deps, tx: ReadTx, decided: Decided, owed: Span) -> int:
     """What was paid, when it was lifted, for months that a lifted stop owes; what was rightly stopped comes first."""
     stops = await claims.list_stops(tx, decided.subject, decided.program)
-    others = [
-        # Whether a stop in effect takes a month, or it would be owed, is for whoever asks.
-        Span(first=each.stops_from, end=each.until, gaps=() if each.until else (owed,))
+    stopped = [
+        # Whether a stop takes a month, or it would be owed, is for whoever asks, but where a roster listed him anew.
+        Span(first=each.stops_from, end=each.until, gaps=() if each.until and not each.lifted_at else (owed,))
         for each in stops
-        if each.decision_id != decided.decision_id
     ]
-    stopped = [*others, Span(first=decided.stops_from, end=owed.first)]
     at = next(each.lifted_at for each in stops if each.decision_id == decided.decision_id)
     # What is confirmed later was paid twice, and is claimed.
     periods = [each.until(at) if at else each for each in await periods_of(deps, tx, decided)]

@@ -1,10 +1,9 @@
 """What a lifted stop owes: its months by the rule, but those in which something else would have stopped the benefit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
-from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Pause, owed_fen
+from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Found, Pause, owed_fen
 from services.recognition.domain.dues import Span
 from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
@@ -12,7 +11,7 @@ from services.recognition.domain.programs import ArrearsRule, Effect, EndingEven
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import arrears, certificates, decisions
 from services.recognition.store.arrears import Arrears
-from services.recognition.store.decisions import Decided, Proposal
+from services.recognition.store.decisions import Decided
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import open_overpayment, set_off
 from services.recognition.usecases.hearing import shard_of
@@ -22,20 +21,6 @@ from services.recognition.usecases.settling import settle
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
 from shared.kit.db import WriteTx
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Forbidden:
-    """Months in which something else that people have found stops a benefit.
-
-    Attributes:
-        waits: whether somebody has still to decide on some of it.
-        stopped_from: first month of what stops it by now.
-    """
-
-    gaps: tuple[Span, ...]
-    waits: bool
-    stopped_from: date | None
 
 
 def rule_of(deps: Deps, program: str, reason: SuspensionReason, day: date) -> ArrearsRule:
@@ -52,7 +37,6 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
     """
     rule = rule_of(deps, decided.program, pause.reason, pause.paid_again_from)
     await propose_waiting(deps, tx, decided.subject)
-    forbidden = await _forbidden(deps, tx, decided)
     made = Arrears(
         decision_id=decided.decision_id,
         subject=decided.subject,
@@ -63,33 +47,10 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
         passed_on=pause.passed_on,
         owed_from=pause.owed_from(rule),
         paid_again_from=pause.paid_again_from,
-        arrears_fen=0,
-        withheld_fen=0,
+        waits_from=pause.suspended_from,
     )
     await arrears.add(tx, made, by=caller.user, at=deps.clock.now())
-    settled = await settle(deps, tx, decided, forbidden.gaps, GOES_ON[pause.reason])
-    every, free = await _worth(deps, tx, decided, made, forbidden)
-    fen = max(0, free + settled.refund_fen)
-    waits = max(0, every + settled.refund_fen + settled.held_fen) - fen
-    made = replace(made, arrears_fen=fen, withheld_fen=waits if forbidden.waits else 0)
-    await arrears.save(tx, made)
-    await open_overpayment(deps, tx, decided)
-    return made
-
-
-async def _worth(deps: Deps, tx: WriteTx, decided: Decided, made: Arrears, forbidden: _Forbidden) -> tuple[int, int]:
-    """What a lift pays back of its months less what was paid for them: of all, and of those that nothing forbids.
-
-    What a lift before has settled is none of its months.
-    """
-    before = await arrears.list_settled(tx, decided)
-    amounts = await decisions.list_amounts(tx, made.subject, made.program)
-    worth = []
-    for gaps in (before, (*before, *forbidden.gaps)):
-        owed = Span(first=made.owed_from, end=made.paid_again_from, gaps=gaps)
-        paid = await set_off(deps, tx, decided, owed)
-        worth.append(owed_fen(owed, made.rule, amounts, made.suspended_from) - paid)
-    return worth[0], worth[1]
+    return await _settle(deps, tx, decided, made)
 
 
 async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
@@ -98,33 +59,37 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
     Where it is carried out, its months are its own: if it should turn out to be false, its lifting pays them back.
     """
     told = 0
-    for each in await arrears.list_withheld(tx):
+    for each in await arrears.list_waiting(tx):
         await certificates.lock_shard(tx, shard_of(each.subject))
         decided = await decisions.find_decision(tx, each.decision_id)
         assert decided is not None  # arrears follow from one
-        saved = await _released(deps, tx, decided, each)
-        if saved != each:
-            await arrears.save(tx, saved)
+        saved = await _settle(deps, tx, decided, each)
         if paid := saved.arrears_fen - each.arrears_fen:
             await give_notice(deps, tx, telling(decided, NoticeKind.ARREARS, each.reason, paid))
             told += 1
     return told
 
 
-async def _released(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) -> Arrears:
-    """What of it is paid back by now, and what waits still."""
-    forbidden = await _forbidden(deps, tx, decided)
-    settled = await settle(deps, tx, decided, forbidden.gaps, GOES_ON[kept.reason])
-    every, free = await _worth(deps, tx, decided, kept, forbidden)
-    of_months = max(0, kept.withheld_fen - settled.refund_fen - settled.held_fen - settled.eased_fen)
-    left = min(of_months, max(0, every - free))
-    until = min(kept.paid_again_from, forbidden.stopped_from or kept.paid_again_from)
-    return replace(
-        kept,
-        paid_again_from=max(kept.suspended_from, until),
-        arrears_fen=kept.arrears_fen + of_months - left + settled.refund_fen,
-        withheld_fen=left + settled.held_fen if forbidden.waits else 0,
-    )
+async def _settle(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) -> Arrears:
+    """Settle what months of a lifted stop can be by what is found now: paid back or due to nobody; the others wait."""
+    made = kept.by(await _found(deps, tx, decided))
+    if made != kept:
+        await arrears.save(tx, made)  # what is claimed goes by its months
+    settled = await settle(deps, tx, decided, made.waits_from, GOES_ON[made.reason])
+    every, free = [await _worth(deps, tx, decided, made, owed) for owed in (made.due(), made.free())]
+    paying = made.paying(every, free, settled.refund_fen, settled.held_fen)
+    if paying != made:
+        await arrears.save(tx, paying)
+    await open_overpayment(deps, tx, decided)
+    return paying
+
+
+async def _worth(deps: Deps, tx: WriteTx, decided: Decided, made: Arrears, owed: Span) -> int:
+    """What months make less what was paid for them; what a lift before has settled is none of them."""
+    owed = replace(owed, gaps=(*owed.gaps, *await arrears.list_settled(tx, decided)))
+    amounts = await decisions.list_amounts(tx, made.subject, made.program)
+    paid = await set_off(deps, tx, decided, owed)
+    return owed_fen(owed, made.rule, amounts, made.suspended_from) - paid
 
 
 def telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amount_fen: int | None = None) -> Telling:
@@ -139,7 +104,7 @@ def telling(decided: Decided, kind: NoticeKind, reason: SuspensionReason, amount
     )
 
 
-async def _forbidden(deps: Deps, tx: WriteTx, lifted: Decided) -> _Forbidden:
+async def _found(deps: Deps, tx: WriteTx, lifted: Decided) -> Found:
     """What else people have found that stops this benefit: proposed, announced, in effect, or over by now."""
     subject, program = lifted.subject, lifted.program
     standing = [
@@ -147,22 +112,19 @@ async def _forbidden(deps: Deps, tx: WriteTx, lifted: Decided) -> _Forbidden:
         for each in await decisions.list_standing(tx, subject, list(EndingEvent))
         if each.program == program and each.effect in STEPS and each.decision_id != lifted.decision_id
     ]
-    effective = [each.stops_from for each in standing if each.state is DecisionState.EFFECTIVE]
+    in_effect = [each.stops_from for each in standing if each.state is DecisionState.EFFECTIVE]
+    announced = [each.stops_from for each in standing if each.state is not DecisionState.EFFECTIVE]
     proposed = [
-        each
+        each.stops_from
         for each in await decisions.list_waiting(tx, subject, program)
-        if each.under_review and each.effect in STEPS
+        if each.under_review and each.effect in STEPS and each.stops_from is not None
     ]
-    found: Sequence[Decided | Proposal] = [*standing, *proposed]
-    firsts = [each.stops_from for each in found if each.stops_from is not None]
-    return _Forbidden(
-        gaps=(*(Span(first=first) for first in firsts), *await _served(deps, tx, lifted)),
-        waits=len(found) > len(effective),
-        stopped_from=min(effective, default=None),
+    return Found(
+        undecided=(*announced, *proposed), in_effect=tuple(in_effect), over=tuple(await _over(deps, tx, lifted))
     )
 
 
-async def _served(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
+async def _over(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
     """Months of terms that other programs know of, where this one's rule stops for them and pays nothing.
 
     Of a term that this stop was for itself its own officer has said what it was; and so he has of what he gave up here

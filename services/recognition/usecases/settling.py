@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import uuid_utils.compat as uuids
 
 from services.recognition.domain.claims import Lines, Stop, part_of
-from services.recognition.domain.dues import Span
 from services.recognition.domain.overpayments import Balance, OverpaymentState, RecoveryState, cut, still_due
 from services.recognition.store import claims, decisions, overpayments
 from services.recognition.store.decisions import Decided
@@ -24,30 +24,28 @@ class Settled:
     Attributes:
         refund_fen: of months that are paid back by now.
         held_fen: of months that wait.
-        eased_fen: less is left of other claims, which it counts for.
     """
 
     refund_fen: int = 0
     held_fen: int = 0
-    eased_fen: int = 0
 
 
-async def settle(deps: Deps, tx: WriteTx, lifted: Decided, held: tuple[Span, ...], reason: str) -> Settled:
+async def settle(deps: Deps, tx: WriteTx, lifted: Decided, waits_from: date | None, reason: str) -> Settled:
     """Let go of what is claimed of months that a lifted stop pays back; whoever was asked for that hears it.
 
     What was given up stays so, and plan and deadline of the rest stand. Any stop may hold what came back of the months
     of this one: what one had claimed when they waited for another is claimed no second time.
     """
-    refund = waits = eased = 0
+    refund = waits = 0
     stops = await claims.list_stops(tx, lifted.subject, lifted.program)
-    waiting = [replace(each, held=held) if each.decision_id == lifted.decision_id else each for each in stops]
+    own = lifted.decision_id
+    waiting = [replace(each, waits_from=waits_from) if each.decision_id == own else each for each in stops]
     known = await overpayments.list_claiming(tx, lifted.subject, lifted.program)
     # First its own: what is too much in all is not let go twice.
-    for each in sorted(known, key=lambda one: one.decision_id != lifted.decision_id):
+    for each in sorted(known, key=lambda one: one.decision_id != own):
         if all(stop.decision_id != each.decision_id for stop in stops):
             continue  # a version before has lifted it, and kept no months of it
-        own = each.decision_id == lifted.decision_id
-        now, at_most = [await _let_go(deps, tx, each, some, lifted=own) for some in (waiting, stops)]
+        now, at_most = [await _let_go(deps, tx, each, some) for some in (waiting, stops)]
         before = each.balance
         due = still_due(before, sum(now.values()), sum(at_most.values()))
         after = cut(before, due)
@@ -56,16 +54,15 @@ async def settle(deps: Deps, tx: WriteTx, lifted: Decided, held: tuple[Span, ...
         refund += before.recovered - after.recovered
         asked = cut(before, before.due - sum(at_most.values())).asked
         waits += min(after.recovered, after.asked - asked)
-        eased += min(after.recovered, before.left - after.left)
-    return Settled(refund_fen=refund, held_fen=waits, eased_fen=eased)
+    return Settled(refund_fen=refund, held_fen=waits)
 
 
-async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, stops: Sequence[Stop], *, lifted: bool) -> Lines:
+async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, stops: Sequence[Stop]) -> Lines:
     decided = await decisions.find_decision(tx, known.decision_id)
     assert decided is not None  # an overpayment follows from one
     lines: Lines = {}
     for period in await periods_of(deps, tx, decided):
-        lines |= period.let_go(stops, known.decision_id, lifted=lifted)
+        lines |= period.let_go(stops, known.decision_id)
     return lines
 
 

@@ -60,6 +60,11 @@ async def arrears(world, program: str = PENSION):
     )
 
 
+async def claimed(world):
+    rows = await world.rows("SELECT due_fen FROM overpayment WHERE state <> 'cancelled'")
+    return [each["due_fen"] for each in rows]
+
+
 async def recover(world, program: str, *coming: tuple[RecoveryKind, int]):
     [known] = await world.rows("SELECT overpayment_id FROM overpayment")
     async with world.deps.database.write() as tx:
@@ -72,7 +77,7 @@ async def recover(world, program: str, *coming: tuple[RecoveryKind, int]):
 
 
 @pytest.mark.parametrize(
-    ("begins", "back", "kept", "claimed"),
+    ("begins", "back", "kept", "claims"),
     [
         (date(2023, 12, 1), False, (date(2023, 12, 1), 3), 1),
         (date(2023, 12, 1), True, (date(2023, 12, 1), 3), 1),  # what came back stays so, and is claimed no second time
@@ -81,7 +86,7 @@ async def recover(world, program: str, *coming: tuple[RecoveryKind, int]):
         (None, True, (date(2024, 6, 1), 9), 0),
     ],
 )
-async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_falls(world, begins, back, kept, claimed):
+async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_falls(world, begins, back, kept, claims):
     await world.hear(enrolled(enrolment(SHE), program=PENSION), case(SHE, "confirmed", NOW, event_on=DAY))
     false = await stopped(world, PENSION, "death", date(2023, 12, 3))
     await pay(world, SHE, [date(2024, 1, 1)])  # all the same
@@ -112,8 +117,32 @@ async def test_a_false_death_pays_back_no_month_after_a_real_one_unless_that_fal
         await carry_out(world, made.decision_id, PENSION)
     until, months = kept
     assert await arrears(world) == [{"paid_again_from": until, "arrears_fen": months * 20_000, "withheld_fen": 0}]
-    owed = await world.rows("SELECT due_fen FROM overpayment WHERE state <> 'cancelled'")
-    assert [each["due_fen"] for each in owed] == [20_000] * claimed
+    assert await claimed(world) == [20_000] * claims
+
+
+async def test_what_is_carried_out_takes_its_months_with_it_though_another_finding_waits(world):
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), case(SHE, "confirmed", NOW, event_on=DAY))
+    false = await stopped(world, PENSION, "death", date(2023, 12, 3))
+    at, prison = on(world, date(2023, 12, 20)), "suspected_incarceration"
+    await world.hear(case(SHE, "confirmed", at, event_on=date(2023, 11, 10)))
+    await world.hear(case(SHE, "confirmed", at, kind=prison, event_on=date(2023, 10, 15)))
+    on(world, date(2024, 5, 20))
+    await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2023, 10, 5))
+    found = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open' ORDER BY reason")
+    real, held = [each["proposal_id"] for each in found]
+    async with world.deps.database.write() as tx:
+        await decide.decide(world.deps, tx, real, officer(PENSION), decide.Deciding(grounds="已核对"))
+        made = await decide.confirm(world.deps, tx, real, officer(PENSION, 2))
+    await tell(world, SHE)
+    on(world, date(2024, 7, 3))
+    await carry_out(world, made.decision_id, PENSION)
+    for _ in range(2):
+        [kept] = await arrears(world)
+        assert tuple(kept.values()) == (date(2023, 12, 1), 2 * 20_000, 20_000)  # of November the prison is asked about
+    async with world.deps.database.write() as tx:
+        await decide.reject(world.deps, tx, held, officer(PENSION), Word(never_so=True))
+    [kept] = await arrears(world)
+    assert tuple(kept.values()) == (date(2023, 12, 1), 3 * 20_000, 0)
 
 
 async def test_what_officers_have_given_up_comes_back_by_no_lift(world):
@@ -144,8 +173,11 @@ async def test_lateness_pays_back_no_month_of_a_term_that_another_program_had_st
     on(world, date(2024, 7, 1))
     free = await lift(world, second, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 5, 20))
     assert (free.owed_from, free.arrears_fen) == (date(2024, 6, 1), 2 * 20_000)  # June and July: told to stop by then
+    await pay(world, SHE, [date(2024, 2, 1), date(2024, 3, 1)], program=LAND)  # all the same
+    await arrears(world)
     lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
     assert (lifted.owed_from, lifted.arrears_fen, lifted.withheld_fen) == (date(2024, 1, 1), 2 * 20_000, 0)
+    assert await claimed(world) == [2 * 20_000]
 
 
 @pytest.mark.parametrize(("first", "passed_on", "died"), [("overdue", 10, date(2024, 2, 10)),
@@ -164,16 +196,18 @@ async def test_what_a_lift_has_settled_the_next_one_pays_no_second_time(world, f
 
 
 @pytest.mark.parametrize(
-    ("word", "again", "fen"),
+    ("word", "again", "paid", "fen"),
     [
-        (Word(), None, None),
-        (Word(passed_on=date(2024, 6, 20)), None, 20_000),
-        (Word(passed_on=date(2024, 6, 20)), date(2024, 3, 10), 2 * 20_000),  # free in March, too
-        (Word(never_so=True), None, 7 * 20_000),
+        (Word(), None, 0, None),
+        (Word(passed_on=date(2024, 6, 20)), None, 0, 20_000),
+        (Word(passed_on=date(2024, 6, 20)), date(2024, 3, 10), 0, 2 * 20_000),  # free in March, too
+        (Word(never_so=True), None, 0, 7 * 20_000),
+        (Word(), None, 7, None),
+        (Word(passed_on=date(2024, 6, 20)), None, 7, -6 * 20_000),  # what was claimed and let go is claimed again
     ],
 )
 async def test_a_term_that_is_over_is_given_up_with_its_last_day_and_its_months_are_paid_to_nobody(
-    world, word, again, fen
+    world, word, again, paid, fen
 ):
     await world.hear(enrolled(enrolment(SHE), program=LAND))
     first = await late(world, LAND)
@@ -181,16 +215,20 @@ async def test_a_term_that_is_over_is_given_up_with_its_last_day_and_its_months_
         at = on(world, day) if day == again else world.deps.clock.now()
         await world.hear(case(SHE, "confirmed", at, kind="suspected_incarceration", event_on=day))
     on(world, date(2024, 7, 1))
+    await pay(world, SHE, [date(2024, 1 + at, 1) for at in range(paid)], program=LAND)
+    await arrears(world)
+    waits = (7 - paid) * 20_000
     lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
-    assert (lifted.arrears_fen, lifted.withheld_fen) == (0, 7 * 20_000)
+    assert (lifted.arrears_fen, lifted.withheld_fen, await claimed(world)) == (0, waits, [])
     [*before, last] = await world.rows("SELECT proposal_id FROM proposal WHERE state = 'open' ORDER BY event_on")
     async with world.deps.database.write() as tx:
-        with nullcontext() if fen else pytest.raises(MalformedError, match="passed_on"):
+        with nullcontext() if fen is not None else pytest.raises(MalformedError, match="passed_on"):
             await decide.reject(world.deps, tx, last["proposal_id"], officer(LAND), word)
         for each in before:
             await decide.reject(world.deps, tx, each["proposal_id"], officer(LAND), Word(passed_on=date(2024, 2, 20)))
-    waits = 0 if fen else 7 * 20_000
-    assert [(each["arrears_fen"], each["withheld_fen"]) for each in await arrears(world, LAND)] == [(fen or 0, waits)]
+    [kept] = await arrears(world, LAND)
+    assert (kept["arrears_fen"], kept["withheld_fen"]) == (max(0, fen or 0), waits if fen is None else 0)
+    assert sum(await claimed(world)) == max(0, -(fen or 0))
 
 
 async def test_a_term_for_which_less_is_paid_takes_no_months_and_is_given_up_without_a_word(world):

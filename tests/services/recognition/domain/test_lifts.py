@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.recognition.domain.arrears import BackPay, Found
 from services.recognition.domain.claims import Lines, Paid, Period, Stop, part_of
 from services.recognition.domain.dues import Span
 from services.recognition.domain.months import month_start
@@ -17,13 +18,9 @@ MONTHS = [month_start(2023 * 12 + at) for at in range(COUNT + 1)]
 BEGAN = datetime(2023, 1, 1, tzinfo=UTC)
 
 
-@dataclass
-class Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(BackPay):
     stop: UUID
-    owed: Span
-    settled: tuple[Span, ...]
-    fen: int = 0
-    withheld: int = 0
 
 
 @dataclass
@@ -36,7 +33,8 @@ class Benefit:
     rows: list[Row] = field(default_factory=list)
     claims: dict[UUID, tuple[Balance, Lines]] = field(default_factory=dict)
     came: int = 0
-    found: date | None = None
+    found: list[date] = field(default_factory=list)
+    over: list[Span] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -67,13 +65,13 @@ class Benefit:
     def stop(self, first: date) -> None:
         self.stops.append(Stop(decision_id=UUID(int=len(self.stops) + 1), stops_from=first))
 
-    def settle(self, lifted: UUID, held: tuple[Span, ...]) -> tuple[int, int, int]:
-        refund = waits = eased = 0
-        waiting = [replace(each, held=held) if each.decision_id == lifted else each for each in self.stops]
+    def settle(self, lifted: UUID, waits_from: date | None) -> tuple[int, int]:
+        refund = waits = 0
+        waiting = [replace(each, waits_from=waits_from) if each.decision_id == lifted else each for each in self.stops]
         for stop in sorted(self.claims, key=lambda each: each != lifted):
             now, most = (
                 {line: fen for period in self.periods(stop)
-                 for line, fen in period.let_go(stops, stop, lifted=stop == lifted).items()}
+                 for line, fen in period.let_go(stops, stop).items()}
                 for stops in (waiting, self.stops)
             )  # fmt: skip
             before, lines = self.claims[stop]
@@ -86,50 +84,36 @@ class Benefit:
             self.claims[stop] = (after, left)
             refund += before.recovered - after.recovered
             waits += min(after.recovered, after.asked - cut(before, before.due - sum(most.values())).asked)
-            eased += min(after.recovered, before.left - after.left)
-        return refund, waits, eased
+        return refund, waits
 
-    def worth(self, row: Row, forbidden: tuple[Span, ...]) -> int:
-        owed = replace(row.owed, gaps=(*row.settled, *forbidden))
-        own = next(each for each in self.stops if each.decision_id == row.stop)
-        stopped = [
-            Span(first=each.stops_from, end=each.until, gaps=() if each.until else (owed,))
-            for each in self.stops if each is not own
-        ]  # fmt: skip
-        stopped.append(Span(first=own.stops_from, end=owed.first))
+    def worth(self, row: Row, owed: Span) -> int:
+        before = [
+            Span(first=each.suspended_from, end=each.paid_again_from) for each in self.rows[: self.rows.index(row)]
+        ]
+        owed = replace(owed, gaps=(*owed.gaps, *before))
+        stopped = [Span(first=each.stops_from, end=each.until, gaps=(owed,)) for each in self.stops]
         periods = [each.until(self.lifted_at(row)) for each in self.periods(row.stop)]
         return FEN * len(owed.months_of(MONTHS[0], COUNT)) - sum(each.set_off(owed, stopped) for each in periods)
 
-    def lift(self, owed_from: date, until: date, found: date | None) -> None:
+    def lift(self, owed_from: date, until: date) -> None:
         at = next(at for at, each in enumerate(self.stops) if each.until is None)
         self.stops[at] = stop = replace(self.stops[at], until=until, owed_from=owed_from, lifted_at=self.now)
-        settled = tuple(Span(first=self.first(each), end=each.owed.end) for each in self.rows)
-        row = Row(stop=stop.decision_id, owed=Span(first=owed_from, end=until), settled=settled)
-        self.rows.append(row)
-        self.found, gaps = found, (Span(first=found),) if found else ()
-        refund, held, _ = self.settle(row.stop, gaps)
-        row.fen = max(0, self.worth(row, gaps) + refund)
-        row.withheld = max(0, self.worth(row, ()) + refund + held) - row.fen
+        self.rows.append(Row(stop=stop.decision_id, suspended_from=stop.stops_from, owed_from=owed_from,
+                             paid_again_from=until, waits_from=stop.stops_from))  # fmt: skip
 
-    def decide(self, begins: date | None) -> None:
-        """Officers give up what was found, or carry it out."""
-        row, self.found = self.rows[-1], None
-        gaps = (Span(first=begins),) if begins else ()
-        if begins:
-            self.stop(begins)
-            self.gather()
-        refund, held, eased = self.settle(row.stop, gaps)
-        of_months = max(0, row.withheld - refund - held - eased)
-        left = min(of_months, max(0, self.worth(row, ()) - self.worth(row, gaps)))
-        row.fen, row.withheld = row.fen + of_months - left + refund, 0
-        if begins:
-            assert row.owed.end
-            end = max(self.first(row), min(row.owed.end, begins))
-            row.owed = replace(row.owed, first=min(row.owed.first, end), end=end)
-            self.stops = [replace(each, until=end) if each.decision_id == row.stop else each for each in self.stops]
-
-    def first(self, row: Row) -> date:
-        return next(each.stops_from for each in self.stops if each.decision_id == row.stop)
+    def pay_back(self) -> None:
+        in_effect = tuple(each.stops_from for each in self.stops if each.until is None)
+        for at, kept in enumerate(self.rows):
+            if kept.waits_from is None:
+                continue
+            self.rows[at] = row = kept.by(Found(undecided=(*self.found,), in_effect=in_effect, over=(*self.over,)))
+            self.stops = [
+                replace(each, until=row.paid_again_from, not_due=row.not_due) if each.decision_id == row.stop else each
+                for each in self.stops
+            ]
+            refund, held = self.settle(row.stop, row.waits_from)
+            self.rows[at] = row.paying(self.worth(row, row.due()), self.worth(row, row.free()), refund, held)
+        self.gather()
 
     def come(self, kind: RecoveryKind, fen: int) -> None:
         for stop, (balance, lines) in self.claims.items():
@@ -140,7 +124,8 @@ class Benefit:
 
     def rightful(self, month: date) -> int:
         """What a month is worth to the person in the end: what was paid for it an officer may still find not due."""
-        row = next((each for each in self.rows if Span(first=self.first(each), end=each.owed.end).has(month)), None)
+        months = ((each, Span(first=each.suspended_from, end=each.paid_again_from)) for each in self.rows)
+        row = next((each for each, span in months if span.has(month)), None)
         paid = self.paid.get(month)
         taken = paid is not None and any(
             each.claimed(paid.recorded_at).has(month) for each in self.stops if not row or each.decision_id != row.stop
@@ -148,7 +133,7 @@ class Benefit:
         if row is None:
             return 0 if taken or paid is None else FEN
         early = paid is not None and paid.recorded_at <= self.lifted_at(row)
-        return FEN if row.owed.has(month) and not (early and taken) else 0
+        return FEN if row.due().has(month) and not (early and taken) else 0
 
     def lifted_at(self, row: Row) -> datetime:
         at = next(each.lifted_at for each in self.stops if each.decision_id == row.stop)
@@ -156,10 +141,22 @@ class Benefit:
         return at
 
 
+def decide(data: st.DataObject, benefit: Benefit) -> None:
+    """Officers give up what was found, since it was never so or is over; or they carry it out."""
+    first = benefit.found.pop(data.draw(st.integers(0, len(benefit.found) - 1)))
+    later = data.draw(st.sampled_from([each for each in MONTHS if each >= first]))
+    said = data.draw(st.sampled_from(["never", "over"] if benefit.stopped else ["never", "over", "so"]))
+    if said == "over":
+        benefit.over.append(Span(first=first, end=later))
+    elif said == "so":
+        benefit.stop(later)
+        benefit.gather()
+
+
 def step(data: st.DataObject, benefit: Benefit) -> None:
     """Something that may happen next."""
     month = st.sampled_from(MONTHS[:COUNT])
-    may = {"come", "decide"} if benefit.found else {"come", "pay", "lift" if benefit.stopped else "stop"}
+    may = {"come", "pay", "lift" if benefit.stopped else "stop", "find"} | ({"decide"} if benefit.found else set())
     match data.draw(st.sampled_from(sorted(may))):
         case "pay" if (paid := data.draw(month)) not in benefit.paid:
             benefit.paid[paid] = Paid(
@@ -178,12 +175,13 @@ def step(data: st.DataObject, benefit: Benefit) -> None:
             owed_from, until = sorted(
                 data.draw(st.lists(st.sampled_from([m for m in MONTHS if m >= first]), min_size=2, max_size=2))
             )
-            benefit.lift(owed_from, until, data.draw(st.none() | month))
+            benefit.lift(owed_from, until)
+        case "find":
+            benefit.found.append(data.draw(month))
         case "decide":
-            assert benefit.found
-            later = [each for each in MONTHS[:COUNT] if each >= benefit.found]
-            benefit.decide(data.draw(st.none() | st.sampled_from(later)))
-    benefit.gather()
+            decide(data, benefit)
+    for _ in range(data.draw(st.integers(1, 2))):
+        benefit.pay_back()
 
 
 @settings(max_examples=60, deadline=None)
@@ -192,11 +190,10 @@ def test_no_month_is_paid_out_twice_or_claimed_and_owed_at_once(data):
     benefit = Benefit()
     for _ in range(data.draw(st.integers(3, 14))):
         step(data, benefit)
-    if benefit.found:
-        benefit.decide(None)
-        benefit.gather()
+    benefit.found = []
+    benefit.pay_back()
     balances = [balance for balance, _ in benefit.claims.values()]
-    received = FEN * len(benefit.paid) + sum(row.fen for row in benefit.rows) - benefit.came
+    received = FEN * len(benefit.paid) + sum(row.arrears_fen for row in benefit.rows) - benefit.came
     given_up = sum(each.written_off for each in balances)
     owing = sum(each.left for each in balances)
     assert received - owing == sum(map(benefit.rightful, MONTHS[:COUNT])) + given_up
