@@ -101,6 +101,11 @@ ENDED_AS: Mapping[EndingEvent, SuspensionReason] = {
 """What takes months though it is over by the time an officer looks, and as what a stop for it would be lifted."""
 
 
+def unpaid_events(rules: Mapping[SuspensionReason, ArrearsRule]) -> list[EndingEvent]:
+    """What takes months for good, by what a program says of the back-pay table."""
+    return [event for event, why in ENDED_AS.items() if rules.get(why, DEFAULT_RULES[why]) not in WERE_DUE]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """A suspension that has ended.

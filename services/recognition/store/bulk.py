@@ -86,6 +86,7 @@ SELECT string_agg(
 
 # The end of a benefit takes nothing from a suspension beneath it: of both, the one that began first stops a month. What
 # a lift has settled, up to the month in which the ordinary runs begin again, no run pays: what was due is paid back.
+# Nor does one pay the months of what was given up since it is over, where the program pays none of these.
 _STOPPED = """, stopped AS MATERIALIZED (
     SELECT DISTINCT ON (subject) subject, decision_id, stops_from FROM decision d
     WHERE program = $1 AND state = 'effective' AND effect IN ('suspend', 'terminate'){within}
@@ -96,12 +97,17 @@ _STOPPED = """, stopped AS MATERIALIZED (
     ORDER BY subject, decision_id DESC
 ), repaid AS MATERIALIZED (
     SELECT d.subject, count(DISTINCT n.month)::smallint AS months
-    FROM arrears d LEFT JOIN stopped f ON f.subject = d.subject
+    FROM (
+        SELECT subject, suspended_from AS first, paid_again_from AS until FROM arrears d WHERE program = $1{within}
+        UNION ALL
+        SELECT subject, stops_from, (date_trunc('month', passed_on) + interval '1 month')::date FROM proposal d
+        WHERE program = $1 AND reason = ANY ($9::text[]) AND effect IN ('suspend', 'terminate')
+            AND passed_on >= stops_from{within}
+    ) d LEFT JOIN stopped f ON f.subject = d.subject
     CROSS JOIN LATERAL generate_series(
-        GREATEST(d.suspended_from, $4::date)::timestamp,
-        LEAST(d.paid_again_from, f.stops_from, ($4::date + make_interval(months => $8))::date)
+        GREATEST(d.first, $4::date)::timestamp,
+        LEAST(d.until, f.stops_from, ($4::date + make_interval(months => $8))::date)
             - interval '1 day', '1 month') AS n (month)
-    WHERE d.program = $1{within}
     GROUP BY d.subject
 )
 """
@@ -202,13 +208,25 @@ async def look_and_log(
     return np.frombuffer(packed or b"", dtype=SAID)
 
 
-async def look_before_paying(
-    tx: WriteTx, rule: Rule, period: tuple[date, int], excludes: tuple[str, ...], within: Within
-) -> np.ndarray:
-    """What is known of the people asked for before they are paid for a period: its first month, and how many it has."""
-    month, months = period
-    by = (rule.program, rule.cycle_months, rule.today, month, list(excludes))
-    return await tx.columns(_PAY, _PAY_TYPES, *by, *within, months)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paying:
+    """What a program pays for: a period of so many months.
+
+    Attributes:
+        excludes: programs whose benefit nobody may hold besides.
+        unpaid: what takes months of it for good, though it is over.
+    """
+
+    month: date
+    months: int
+    excludes: tuple[str, ...]
+    unpaid: Sequence[str]
+
+
+async def look_before_paying(tx: WriteTx, rule: Rule, paying: Paying, within: Within) -> np.ndarray:
+    """What is known of the people asked for before they are paid."""
+    by = (rule.program, rule.cycle_months, rule.today, paying.month, list(paying.excludes))
+    return await tx.columns(_PAY, _PAY_TYPES, *by, *within, paying.months, list(paying.unpaid))
 
 
 async def log_many(tx: WriteTx, asker: Asker, subjects: pa.Array, answers: pa.Array) -> None:

@@ -12,11 +12,12 @@ import polars as pl
 import pyarrow as pa
 import structlog
 
+from services.recognition.domain.arrears import unpaid_events
 from services.recognition.domain.payruns import advise
 from services.recognition.domain.programs import Program, period_months
 from services.recognition.domain.states import JobKind, PayrunState, RunState
 from services.recognition.store import bulk, jobs
-from services.recognition.store.bulk import Rule, Within
+from services.recognition.store.bulk import Paying, Rule, Within
 from services.recognition.store.jobs import Job
 from services.recognition.usecases import sandbox, wording
 from services.recognition.usecases.deps import Deps
@@ -241,7 +242,9 @@ async def _advise(deps: Deps, tx: WriteTx, job: Job, rule: Rule, listed: pa.Tabl
     if program.sandbox:
         seen = _crowd(deps, job).look_before_paying(_asked_of(deps, job, listed))
     else:
-        seen = await bulk.look_before_paying(tx, rule, (run.month, length), program.excludes, within)
+        unpaid = unpaid_events(program.in_force(run.month).arrears)
+        paying = Paying(month=run.month, months=length, excludes=program.excludes, unpaid=unpaid)
+        seen = await bulk.look_before_paying(tx, rule, paying, within)
     amounts = listed.column("amount_fen").filter(listed.column("subject").is_valid()).to_numpy()
     columns = {name: seen[name].astype(bool) for name in seen.dtype.names or () if seen[name].dtype.kind in "?b"}
     # What a lift has paid back within the period is due no second time, and the other months are.

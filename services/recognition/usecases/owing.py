@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from services.recognition.domain.arrears import DEFAULT_RULES, ENDED_AS, GOES_ON, WERE_DUE, Found, Pause, owed_fen
+from services.recognition.domain.arrears import DEFAULT_RULES, GOES_ON, WERE_DUE, Found, Pause, owed_fen, unpaid_events
 from services.recognition.domain.dues import Span
 from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
@@ -139,8 +139,8 @@ async def _over(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
         event = next((each for each in named if version.effect_of(each) is Effect.SUSPEND), None)
         if event and rule_of(deps, lifted.program, SuspensionReason(row["passed"]), row["event_on"]) not in WERE_DUE:
             spans.append(Span(first=version.stops_from(event, row["event_on"]), end=next_month(row["passed_on"])))
-    for row in await arrears.list_passed(tx, lifted.subject, lifted.program):
-        rule = rule_of(deps, lifted.program, ENDED_AS[EndingEvent(row["reason"])], row["passed_on"])
-        if rule not in WERE_DUE:
-            spans.append(Span(first=row["stops_from"], end=next_month(row["passed_on"])))
-    return spans
+    return spans + [
+        Span(first=row["stops_from"], end=next_month(row["passed_on"]))
+        for row in await arrears.list_passed(tx, lifted.subject, lifted.program)
+        if row["reason"] in unpaid_events(deps.programs[lifted.program].in_force(row["passed_on"]).arrears)
+    ]

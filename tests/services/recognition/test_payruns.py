@@ -362,6 +362,7 @@ async def test_whoever_was_paid_an_increase_within_a_quarter_is_looked_at_no_mor
         ("600", 8, False, ("part_due", []), 40_000),
         ("200", 8, False, (None, []), 0),
         ("600", 7, False, ("already_paid", []), 60_000),
+        ("600", 8, None, ("part_due", []), 0),  # nobody was stopped: August and September were a term that is over
         ("200", 8, True, (None, ["last_payment"]), 0),  # what is settled behind another stop takes nothing before it
     ],
 )
@@ -380,6 +381,11 @@ async def test_of_a_quarter_the_months_that_a_lift_has_not_paid_back_are_paid(  
             "arrears_fen, lifted_by, lifted_at) SELECT decision_id, subject, program, 'not_confirmed', 'all', "
             "stops_from, '2023-11-01', 40000, 'officer-3', '2023-10-31' FROM decision"
         )
+        if again is None:
+            await tx.run("UPDATE proposal SET state = 'rejected', reason = 'imprisonment', effect = 'suspend', "
+                         "stops_from = '2023-08-01', passed_on = '2023-10-20'")  # fmt: skip
+            await tx.run("DELETE FROM arrears")
+            await tx.run("DELETE FROM decision")
     if again:
         later = DECISION.replace("7d6f", "7d70")
         await stop(world, person(world), program="ex_village_doctor", stops_from=date(2023, 8, 1), decision=later)
