@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from services.recognition.domain.arrears import (
     DEFAULT_RULES,
+    BackPay,
+    Found,
     Pause,
     ends_too_early,
     lifted_by,
@@ -101,3 +103,24 @@ def test_every_month_of_a_stop_is_owed_or_not_due_or_forbidden_by_something_else
     taken = sum(100 for month in owed.months_of(date(2019, 1, 1), 120) if gap.has(month))
     assert arrears_fen(pause, rule, amounts, [gap]) == every - taken
     assert arrears_fen(pause, rule, amounts, [gap, gap]) == every - taken  # what two say takes no month twice
+
+
+@pytest.mark.parametrize(
+    ("undecided", "in_effect", "over", "kept"),
+    [
+        ([4], [5], [], (5, [], 4)),  # what is carried out takes its months with it, and April waits for the other
+        ([5], [2], [], (4, [], None)),  # February and March had been settled before that was found
+        ([2], [], [(3, 6)], (7, [4, 5], 4)),
+        ([], [], [(3, 6)], (7, [4, 5], None)),
+    ],
+)
+def test_only_months_that_waited_are_settled_anew(undecided, in_effect, over, kept):
+    def first(month):
+        return month and date(2024, month, 1)
+
+    before = BackPay(suspended_from=first(1), owed_from=first(1), paid_again_from=first(7), waits_from=first(4))
+    found = Found(undecided=(*map(first, undecided),), in_effect=(*map(first, in_effect),),
+                  over=tuple(Span(first=first(begins), end=first(ends)) for begins, ends in over))  # fmt: skip
+    now = before.by(found)
+    until, not_due, waits = kept
+    assert (now.paid_again_from, [*now.not_due], now.waits_from) == (first(until), [*map(first, not_due)], first(waits))
