@@ -110,25 +110,28 @@ def test_a_series_of_scales_that_was_broken_off_goes_on_with_the_same_code_only(
 
     file = tmp_path / "runs.json"
     kept = Kept(file, "a")
-    for one in (ran(1, 1.0, 90), ran(0, 1.0, 90), ran(2, 0.01, 9)):
+    for one in (ran(1, 0.1, 90), ran(0, 0.1, 90), ran(2, 0.01, 9)):
         kept.add(one)
     again = Kept(file, "a")
     assert [(each.scale, each.variant) for each in again.found] == [
-        (0.01, VARIANTS[2].name), (1.0, VARIANTS[0].name), (1.0, VARIANTS[1].name)
+        (0.01, VARIANTS[2].name), (0.1, VARIANTS[0].name), (0.1, VARIANTS[1].name)
     ]  # fmt: skip
     assert again.holds(VARIANTS[2], 0.01)
-    assert not again.holds(VARIANTS[2], 0.1)
+    assert not again.holds(VARIANTS[2], 1.0)
     assert again.unlike() == []
     assert again.whole() == []
-    again.add(ran(3, 1.0, 89))
+    again.add(ran(3, 0.1, 89))
     assert [each.variant for each in again.unlike()] == [VARIANTS[3].name]
-    again.add(ran(2, 1.0, 90))
-    assert [(each.scale, each.variant) for each in again.whole()] == [(1.0, each.name) for each in VARIANTS]
+    for one in (ran(2, 0.1, 90), ran(0, 1.0, 90)):
+        again.add(one)
+    assert [(each.scale, each.variant) for each in again.whole()] == [(0.1, each.name) for each in VARIANTS]
     write_scaling(tmp_path, again.whole(), {"processors": "2"})
     page, plot = ((tmp_path / f"scaling.{kind}").read_text(encoding="utf-8") for kind in ("md", "svg"))
     assert all(f"| {each.name} | 10 | 2.0 s | 5 | 200000.0 | 100000.0 |" in page for each in VARIANTS)
     assert "(scaling.svg)" in page
-    assert plot.count("scale 1)") == len(VARIANTS)
+    assert plot.count("scale 0.1)") == len(VARIANTS)
+    again.add(ran(1, 1.0, 90))  # the whole city has one server
+    assert {each.scale for each in again.whole()} == {0.1, 1.0}
     assert Kept(file, "b").found == []
 
 
