@@ -1,4 +1,4 @@
-"""How right the rules in force are, on three cities that nobody looked at while choosing them."""
+"""How right the rules in force are, on two of the cities that nobody looked at while choosing them; `make accuracy` takes all."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 def ours() -> dict[int, tuple[Counts, np.ndarray]]:
     """By seed, the counts of the rules in force and the people they leave to be visited."""
     made = {}
-    for seed in TEST_SEEDS:
+    for seed in TEST_SEEDS[:2]:
         counts, verdicts = measure(replay(seed, SCALE), under(rules_today()))
         made[seed] = counts, np.flatnonzero(~verdicts.certified & ~verdicts.suspected)
     return made

@@ -22,7 +22,7 @@ from tests.services.grid.town import (
     visit,
 )
 
-PEOPLE, MONTHS = 120, 12
+PEOPLE, MONTHS = 72, 12
 AGREED = {"verdict": "agreed", "not_family": True}
 UNTIL = date(2025, 12, 31)
 TRUTH = ("alive",) * 16 + ("dead", "dead", "away", "shut")
