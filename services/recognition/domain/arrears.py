@@ -161,8 +161,8 @@ class BackPay:
         owed_from: first that is paid back; those before are not due.
         paid_again_from: first that is none of them: an ordinary run pays it, or another stop takes it.
         not_due: months in between that are due to nobody either.
-        waits_from: the first that waits for what else people have found; what comes before it is settled, and stays
-            so. None where none waits.
+        waits_from: the first owed one that waits for what else people have found; what comes before it is settled, and
+            stays so. None where none waits.
         arrears_fen: what is paid back by now.
         refunded_fen: of it, what had come back of claims that are let go.
         withheld_fen: what would be paid besides, were there nothing else that people have found.
@@ -189,12 +189,12 @@ class BackPay:
         """The same months by what is found now. What is carried out takes its months with it; they are its own."""
         if self.waits_from is None:
             return self
-        ends = [max(self.waits_from, each) for each in found.in_effect]
-        end = min([self.paid_again_from, *ends])
-        waiting = Span(first=max(self.owed_from, self.waits_from), end=end)
+        since = max(self.owed_from, self.waits_from)  # months that are not owed wait for nothing
+        end = min([self.paid_again_from, *(max(since, each) for each in found.in_effect)])
+        waiting = Span(first=since, end=end)
         months = waiting.months_of(waiting.first, max(0, months_between(waiting.first, end)))
         over = [month for month in months if any(span.has(month) for span in found.over)]
-        waits = [max(self.waits_from, each) for each in found.undecided if each < end]
+        waits = [max(since, each) for each in found.undecided if max(since, each) < end]
         return replace(
             self,
             paid_again_from=end,

@@ -1,5 +1,6 @@
 """What lifted stops pay back, and what of it waits for something else that people have found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -8,7 +9,7 @@ import asyncpg
 
 from services.recognition.domain.arrears import BackPay
 from services.recognition.domain.dues import Span
-from services.recognition.domain.programs import ArrearsRule, SuspensionReason
+from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
 from services.recognition.store.decisions import Decided
 from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
@@ -85,18 +86,27 @@ async def list_settled(tx: ReadTx, lifted: Decided) -> tuple[Span, ...]:
 
 
 _SERVED = """
-SELECT d.reason, d.event_on, a.reason AS passed, a.passed_on FROM arrears a JOIN decision d USING (decision_id)
-WHERE a.subject = $1 AND a.program <> $2 AND a.reason = ANY ($3) AND a.passed_on IS NOT NULL AND d.event_on IS NOT NULL
-UNION ALL
-SELECT reason, event_on, 'imprisonment', passed_on FROM proposal
-WHERE subject = $1 AND program <> $2 AND passed_on IS NOT NULL AND event_on IS NOT NULL AND reason <> 'employment'
+WITH term AS (
+    SELECT d.proposal_id, a.reason AS passed, a.passed_on FROM arrears a JOIN decision d USING (decision_id)
+    WHERE a.subject = $1 AND a.reason = ANY ($3)
+    UNION ALL
+    SELECT proposal_id, 'imprisonment', passed_on FROM proposal WHERE subject = $1 AND reason <> 'employment'
+)
+SELECT p.reason, b.began, t.passed, t.passed_on FROM term t JOIN proposal p USING (proposal_id)
+CROSS JOIN LATERAL (SELECT COALESCE(p.event_on, (p.opened_at AT TIME ZONE 'Asia/Shanghai')::date) AS began) b
+WHERE p.program <> $2 AND t.passed_on IS NOT NULL AND NOT (p.reason = ANY ($5) AND EXISTS (
+    SELECT FROM proposal own WHERE own.proposal_id = $4
+        AND b.began = COALESCE(own.event_on, (own.opened_at AT TIME ZONE 'Asia/Shanghai')::date)))
 """
 
 
-async def list_served(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
-    """Terms known to other programs, and when each ended: an acquittal makes none of it."""
+async def list_served(tx: ReadTx, lifted: Decided, own: Sequence[EndingEvent]) -> list[asyncpg.Record]:
+    """Terms known to other programs, and when each ended: an acquittal makes none of it.
+
+    Without the one that a lifted stop was for: of the reasons that this was proposed as, `own`, and of the same day.
+    """
     served = [SuspensionReason.IMPRISONMENT, SuspensionReason.DETAINED_CONVICTED]
-    return await tx.fetch(_SERVED, subject, program, served)
+    return await tx.fetch(_SERVED, lifted.subject, lifted.program, served, lifted.proposal_id, list(own))
 
 
 async def list_passed(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:

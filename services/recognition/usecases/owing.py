@@ -131,14 +131,12 @@ async def _over(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
     since it was over.
     """
     spans = []
-    for row in await arrears.list_served(tx, lifted.subject, lifted.program):
-        if EndingEvent(row["reason"]) in together(lifted.reason):
-            continue
-        version = deps.programs[lifted.program].in_force(row["event_on"])
+    for row in await arrears.list_served(tx, lifted, sorted(together(lifted.reason))):
+        version = deps.programs[lifted.program].in_force(row["began"])
         named = (EndingEvent(row["reason"]), EndingEvent.IMPRISONMENT, EndingEvent.CRIMINAL_PUNISHMENT)
         event = next((each for each in named if version.effect_of(each) is Effect.SUSPEND), None)
-        if event and rule_of(deps, lifted.program, SuspensionReason(row["passed"]), row["event_on"]) not in WERE_DUE:
-            spans.append(Span(first=version.stops_from(event, row["event_on"]), end=next_month(row["passed_on"])))
+        if event and rule_of(deps, lifted.program, SuspensionReason(row["passed"]), row["began"]) not in WERE_DUE:
+            spans.append(Span(first=version.stops_from(event, row["began"]), end=next_month(row["passed_on"])))
     return spans + [
         Span(first=row["stops_from"], end=next_month(row["passed_on"]))
         for row in await arrears.list_passed(tx, lifted.subject, lifted.program)

@@ -84,6 +84,30 @@ async def test_a_word_on_one_term_clears_no_program_of_another_one(world, releas
     assert [each["arrears_fen"] for each in await arrears(world, LAND)] == [2 * 20_000]  # March and July
 
 
+@pytest.mark.parametrize(
+    ("began", "reason", "months"),
+    [(date(2024, 2, 1), "imprisonment", 2), (None, "detained_acquitted", 7)],  # without March and April
+)
+async def test_a_lift_for_one_term_pays_no_month_of_another_that_only_another_program_was_asked_about(
+    world, began, reason, months
+):
+    await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND)), jailed(SHE, NOW))
+    first = await stopped(world, PENSION, DAY, date(2023, 12, 3))
+    here = await stopped(world, LAND, DAY, date(2024, 1, 5))
+    on(world, date(2024, 1, 10))
+    await lift(world, first, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 1, 10))
+    await world.hear(jailed(SHE, on(world, date(2024, 2, 1)), began))
+    if began:
+        second = await stopped(world, PENSION, began, date(2024, 3, 10))
+        on(world, date(2024, 4, 20))
+        await lift(world, second, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 4, 20))
+    on(world, date(2024, 5, 20))
+    if not began:
+        await give_up(world, PENSION, began, date(2024, 4, 20))
+    lifted = await lift(world, here, LAND, SuspensionReason(reason), date(2024, 1, 10))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (months * 20_000, 0)
+
+
 async def test_an_objection_lets_a_term_fall_that_was_found_twice_and_loses_no_word_on_one(world):
     told = stop_verified(SHE, reason="imprisonment", relation="child", event_on=DAY)
     await world.hear(enrolled(enrolment(SHE), program=PENSION), told, jailed(SHE, NOW))

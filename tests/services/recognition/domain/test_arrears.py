@@ -106,19 +106,21 @@ def test_every_month_of_a_stop_is_owed_or_not_due_or_forbidden_by_something_else
 
 
 @pytest.mark.parametrize(
-    ("undecided", "in_effect", "over", "kept"),
+    ("undecided", "in_effect", "over", "kept", "owed"),
     [
-        ([4], [5], [], (5, [], 4)),  # what is carried out takes its months with it, and April waits for the other
-        ([5], [2], [], (4, [], None)),  # February and March had been settled before that was found
-        ([2], [], [(3, 6)], (7, [4, 5], 4)),
-        ([], [], [(3, 6)], (7, [4, 5], None)),
+        ([4], [5], [], (5, [], 4), 1),  # what is carried out takes its months with it, and April waits for the other
+        ([5], [2], [], (4, [], None), 1),  # February and March had been settled before that was found
+        ([2], [], [(3, 6)], (7, [4, 5], 4), 1),
+        ([], [], [(3, 6)], (7, [4, 5], None), 1),
+        ([5], [], [], (7, [], 6), 6),  # a term until May waits for nothing, and goes to no stop that is carried out
+        ([5], [5], [], (6, [], None), 6),
     ],
 )
-def test_only_months_that_waited_are_settled_anew(undecided, in_effect, over, kept):
+def test_only_months_that_waited_are_settled_anew(undecided, in_effect, over, kept, owed):
     def first(month):
         return month and date(2024, month, 1)
 
-    before = BackPay(suspended_from=first(1), owed_from=first(1), paid_again_from=first(7), waits_from=first(4))
+    before = BackPay(suspended_from=first(1), owed_from=first(owed), paid_again_from=first(7), waits_from=first(4))
     found = Found(undecided=(*map(first, undecided),), in_effect=(*map(first, in_effect),),
                   over=tuple(Span(first=first(begins), end=first(ends)) for begins, ends in over))  # fmt: skip
     now = before.by(found)
