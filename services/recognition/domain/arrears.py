@@ -200,6 +200,7 @@ class BackPay:
             paid_again_from=end,
             not_due=sorted({*self.not_due, *over}),
             waits_from=min(waits, default=None),
+            withheld_fen=self.withheld_fen if waits else 0,
         )
 
     def paying(self, every: int, free: int, refund: int, held: int) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from uuid import UUID
 
 from services.recognition.domain.dues import Span, alone, not_due
@@ -31,11 +31,36 @@ class Stop:
 
     def claimed(self, recorded_at: datetime) -> Span:
         """Months for which nothing confirmed then was due: what its lifting paid back was set off against that."""
-        if self.owed_from is None or self.lifted_at is None or recorded_at > self.lifted_at:
-            return Span(first=self.stops_from, end=self.until)
         waits = () if self.waits_from is None else (Span(first=self.waits_from),)
-        owed = Span(first=self.owed_from, end=self.until, gaps=(*alone(self.not_due), *waits))
-        return Span(first=self.stops_from, end=self.until, gaps=(owed,))
+        late = self.lifted_at is None or recorded_at > self.lifted_at
+        return Span(first=self.stops_from, end=self.until, gaps=() if late else self.owed(waits))
+
+    def owed(self, but: Sequence[Span] = ()) -> tuple[Span, ...]:
+        """Months that its lifting pays back, waiting or not."""
+        if self.owed_from is None:
+            return ()
+        return (Span(first=self.owed_from, end=self.until, gaps=(*alone(self.not_due), *but)),)
+
+
+def as_owed(stops: Iterable[Stop], decision_id: UUID | None = None) -> list[Stop]:
+    """Stops of a benefit as if no month waited: of one of them, or of any."""
+    return [replace(each, waits_from=None) if decision_id in {None, each.decision_id} else each for each in stops]
+
+
+def beside(stops: Sequence[Stop], decision_id: UUID, owed: Span) -> list[Span]:
+    """What is stopped beside the months that one of the stops owes: what was paid is set off against those first.
+
+    Whether a stop takes a month, or it would be owed, is for whoever asks, but where a roster listed the person anew.
+    What a later lift owes is none of it: that sets off what this one has left.
+    """
+    at = next(each.lifted_at for each in stops if each.decision_id == decision_id)
+    lifted = [each for each in stops if at and each.lifted_at]
+    later = [each for each in lifted if (each.lifted_at, decision_id) > (at, each.decision_id)]
+    gaps = owed, *chain(*(each.owed() for each in later))
+    return [
+        Span(first=each.stops_from, end=each.until, gaps=() if each.until and not each.lifted_at else gaps)
+        for each in stops
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +96,13 @@ class Period:
     def unclaimed(self, stops: Sequence[Stop], decision_id: UUID) -> list[tuple[Paid, int]]:
         """What one of the stops has still to claim, and of which payments: all stops together what was not due, once.
 
+        What waits is claimed from nobody anew.
+
         Args:
             stops: every stop of the benefit, oldest first.
             decision_id: the one in question.
         """
-        left = min(self._missing(stops, decision_id))
+        left = min(self._missing(as_owed(stops), decision_id))
         lines = []
         for each in reversed(self.paid):
             fen = min(left, each.amount_fen - each.claimed_fen)

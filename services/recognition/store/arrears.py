@@ -37,23 +37,22 @@ async def add(tx: WriteTx, made: Arrears, *, by: str, at: datetime) -> None:
     await insert(tx, "arrears", made, lifted_by=by, lifted_at=at)
 
 
-async def list_waiting(tx: WriteTx) -> list[Arrears]:
-    """Those of which months wait, by person, held until the end; what another process holds is left to it."""
+async def benefits_waiting(tx: ReadTx) -> list[tuple[UUID, str]]:
+    """Benefits of which months wait, by person."""
+    sql = f"SELECT DISTINCT subject, program FROM arrears WHERE {_WAITS} ORDER BY subject, program"  # noqa: S608
+    return [(row["subject"], row["program"]) for row in await tx.fetch(sql)]
+
+
+async def list_waiting(tx: ReadTx, subject: UUID, program: str) -> list[Arrears]:
+    """Lifts of a benefit of which months wait, oldest first; from which on is None where a version before kept it."""
     rows = await tx.fetch(
-        f"SELECT {_ARREARS} FROM arrears WHERE {_WAITS} "  # noqa: S608  (column names)
-        "ORDER BY subject, decision_id FOR UPDATE SKIP LOCKED"
+        f"SELECT {_ARREARS} FROM arrears WHERE subject = $1 AND program = $2 AND {_WAITS} "  # noqa: S608  (column names)
+        "ORDER BY lifted_at, decision_id DESC",
+        subject,
+        program,
     )
-    return [
-        Arrears(
-            **{
-                **row,
-                "reason": SuspensionReason(row["reason"]),
-                "rule": ArrearsRule(row["rule"]),
-                "waits_from": row["waits_from"] or row["suspended_from"],
-            }
-        )
-        for row in rows
-    ]
+    words = [{"reason": SuspensionReason(row["reason"]), "rule": ArrearsRule(row["rule"])} for row in rows]
+    return [Arrears(**{**row, **word}) for row, word in zip(rows, words, strict=True)]
 
 
 async def save(tx: WriteTx, made: Arrears) -> None:

@@ -34,7 +34,8 @@ async def list_paid(tx: ReadTx, decided: Decided, months: int) -> list[asyncpg.R
 # the others once too often whenever it is; whom a roster listed anew was lifted by no officer, up to his new entry.
 _STOPS = """
 SELECT d.decision_id, d.subject, d.program, d.stops_from, x.until, x.owed_from, a.lifted_at,
-       COALESCE(a.not_due, '{}') AS not_due, e.amount_fen
+       COALESCE(a.not_due, '{}') AS not_due, e.amount_fen,
+       COALESCE(a.waits_from, CASE WHEN a.withheld_fen > 0 THEN a.owed_from END) AS waits_from
 FROM decision d
 LEFT JOIN arrears a ON a.decision_id = d.decision_id
 LEFT JOIN enrolment e ON e.subject = d.subject AND e.program = d.program
@@ -44,7 +45,7 @@ CROSS JOIN LATERAL (SELECT
              date_trunc('month', e.started_on)::date) AS owed_from) x
 WHERE d.effect IN ('suspend', 'terminate') AND (d.state = 'effective' OR d.state = 'lifted' AND x.until IS NOT NULL)
 """
-_STOP = ", ".join(name for name in Stop.__dataclass_fields__ if name != "waits_from")
+_STOP = ", ".join(Stop.__dataclass_fields__)
 
 # As `Period.unclaimed` has it: where more of a period is unclaimed than the months that no stop reaches make. Nearly
 # everybody stopped within a quarter or a year was paid those, as advised, and is not looked at again.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.claims import Paid, Period
+from services.recognition.domain.claims import Paid, Period, beside
 from services.recognition.domain.dues import Span, most_between
 from services.recognition.domain.overpayments import OverpaymentState
 from services.recognition.domain.programs import period_months
@@ -73,15 +73,10 @@ async def _lines(deps: Deps, tx: ReadTx, decided: Decided) -> list[dict[str, Any
 async def set_off(deps: Deps, tx: ReadTx, decided: Decided, owed: Span) -> int:
     """What was paid, when it was lifted, for months that a lifted stop owes; what was rightly stopped comes first."""
     stops = await claims.list_stops(tx, decided.subject, decided.program)
-    stopped = [
-        # Whether a stop takes a month, or it would be owed, is for whoever asks, but where a roster listed him anew.
-        Span(first=each.stops_from, end=each.until, gaps=() if each.until and not each.lifted_at else (owed,))
-        for each in stops
-    ]
     at = next(each.lifted_at for each in stops if each.decision_id == decided.decision_id)
     # What is confirmed later was paid twice, and is claimed.
     periods = [each.until(at) if at else each for each in await periods_of(deps, tx, decided)]
-    return sum(period.set_off(owed, stopped) for period in periods)
+    return sum(period.set_off(owed, beside(stops, decided.decision_id, owed)) for period in periods)
 
 
 async def periods_of(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:

@@ -169,8 +169,8 @@ async def _lift_one(deps: Deps, tx: WriteTx, decided: Decided, caller: Caller, w
         passed_on=why.passed_on,
         requested_on=why.requested_on,
     )
-    owed = [await owe(deps, tx, decided, pause, caller)]
-    owed += [await owe(deps, tx, each, _own_part(each, answers[each.reason], decided), caller) for each in beneath]
+    parts = [(each, _own_part(each, answers[each.reason], decided)) for each in beneath]
+    owed = await owe(deps, tx, [(decided, pause), *parts], caller)
     lifted = _lifted(decided, pause.paid_again_from, owed)
     fact = await state_changed(deps, tx, decided, GOES_ON[why.reason], pause.paid_again_from)
     await deps.outbox.say(tx, ENROLMENT_RESUMED, fact)
@@ -212,7 +212,7 @@ async def _suspend_again(  # noqa: PLR0913  (two decisions meet here)
     await decisions.set_enrolment_status(tx, earlier.subject, earlier.program, status, earlier.decision_id)
     await decisions.set_decision_state(tx, decided.decision_id, DecisionState.LIFTED, deps.clock.now())
     pause = Pause(reason=reason, suspended_from=decided.stops_from, paid_again_from=earlier.stops_from)
-    owed = await owe(deps, tx, decided, pause, caller)
+    [owed] = await owe(deps, tx, [(decided, pause)], caller)
     fact = await state_changed(deps, tx, earlier, earlier.reason, earlier.stops_from)
     await deps.outbox.say(tx, ENROLMENT_SUSPENDED, fact)
     await give_notice(deps, tx, telling(decided, NoticeKind.OTHER_STANDS, reason))

@@ -1,7 +1,9 @@
 """What a lifted stop owes: its months by the rule, but those in which something else would have stopped the benefit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from uuid import UUID
 
 from services.recognition.domain.arrears import DEFAULT_RULES, GOES_ON, WERE_DUE, Found, Pause, owed_fen, unpaid_events
 from services.recognition.domain.dues import Span
@@ -28,16 +30,26 @@ def rule_of(deps: Deps, program: str, reason: SuspensionReason, day: date) -> Ar
     return deps.programs[program].in_force(day).arrears.get(reason, DEFAULT_RULES[reason])
 
 
-async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: Caller) -> Arrears:
-    """Work out, keep and return what a stop that was just lifted pays back.
+async def owe(deps: Deps, tx: WriteTx, lifts: Sequence[tuple[Decided, Pause]], caller: Caller) -> list[Arrears]:
+    """Work out, keep and return what stops of a benefit that were just lifted together pay back.
 
     A month is paid once, and claimed back or owed, never both: what was confirmed as paid for months that were due
     after all is set off, and no longer claimed; what a lift before has settled stays so. First what waited behind the
-    stop is proposed: what it would have stopped is not paid back before officers have decided on it.
+    stop is proposed: what it would have stopped is not paid back before officers have decided on it. All are kept
+    before one is settled: none hands out what came back of months of another.
     """
+    made = [_kept(deps, *each) for each in lifts]
+    await propose_waiting(deps, tx, made[0].subject)
+    now = deps.clock.now()
+    for each in made:
+        await arrears.add(tx, each, by=caller.user, at=now)
+    return [await _settle(deps, tx, decided, each) for (decided, _), each in zip(lifts, made, strict=True)]
+
+
+def _kept(deps: Deps, decided: Decided, pause: Pause) -> Arrears:
     rule = rule_of(deps, decided.program, pause.reason, pause.paid_again_from)
-    await propose_waiting(deps, tx, decided.subject)
-    made = Arrears(
+    owed_from = pause.owed_from(rule)
+    return Arrears(
         decision_id=decided.decision_id,
         subject=decided.subject,
         program=decided.program,
@@ -45,22 +57,28 @@ async def owe(deps: Deps, tx: WriteTx, decided: Decided, pause: Pause, caller: C
         rule=rule,
         suspended_from=pause.suspended_from,
         passed_on=pause.passed_on,
-        owed_from=pause.owed_from(rule),
+        owed_from=owed_from,
         paid_again_from=pause.paid_again_from,
-        waits_from=pause.suspended_from,
+        waits_from=owed_from,
     )
-    await arrears.add(tx, made, by=caller.user, at=deps.clock.now())
-    return await _settle(deps, tx, decided, made)
 
 
 async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
-    """Pay back what nothing forbids any more of what had to wait; how many are told of something.
+    """Pay back what nothing forbids any more of what had to wait; how many lifts are told of something."""
+    told = 0
+    for subject, program in await arrears.benefits_waiting(tx):
+        await certificates.lock_shard(tx, shard_of(subject))
+        told += await settle_waiting(deps, tx, subject, program)
+    return told
+
+
+async def settle_waiting(deps: Deps, tx: WriteTx, subject: UUID, program: str) -> int:
+    """The same of one benefit, whose shard is held.
 
     Where it is carried out, its months are its own: if it should turn out to be false, its lifting pays them back.
     """
     told = 0
-    for each in await arrears.list_waiting(tx):
-        await certificates.lock_shard(tx, shard_of(each.subject))
+    for each in await arrears.list_waiting(tx, subject, program):
         decided = await decisions.find_decision(tx, each.decision_id)
         assert decided is not None  # arrears follow from one
         saved = await _settle(deps, tx, decided, each)
@@ -72,12 +90,15 @@ async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
 
 async def _settle(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) -> Arrears:
     """Settle what months of a lifted stop can be by what is found now: paid back or due to nobody; the others wait."""
-    made = kept.by(await _found(deps, tx, decided))
+    found = await _found(deps, tx, decided)
+    made = replace(kept, waits_from=kept.waits_from or kept.owed_from).by(found)
     if made != kept:
         await arrears.save(tx, made)  # what is claimed goes by its months
-    settled = await settle(deps, tx, decided, made.waits_from, GOES_ON[made.reason])
+    settled = await settle(deps, tx, decided, GOES_ON[made.reason])
     every, free = [await _worth(deps, tx, decided, made, owed) for owed in (made.due(), made.free())]
-    paying = made.paying(every, free, settled.refund_fen, settled.held_fen)
+    # A version before did not keep what of it had come back: all that no month makes which waits for nothing.
+    come = kept.refunded_fen if kept.waits_from else max(0, kept.arrears_fen - max(0, free))
+    paying = replace(made, refunded_fen=come).paying(every, free, settled.refund_fen, settled.held_fen)
     if paying != made:
         await arrears.save(tx, paying)
     await open_overpayment(deps, tx, decided)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from itertools import chain
 
 import uuid_utils.compat as uuids
 
-from services.recognition.domain.claims import Lines, Stop, part_of
+from services.recognition.domain.claims import Lines, Stop, as_owed, part_of
 from services.recognition.domain.overpayments import Balance, OverpaymentState, RecoveryState, cut, still_due
 from services.recognition.store import claims, decisions, overpayments
 from services.recognition.store.decisions import Decided
@@ -30,40 +30,40 @@ class Settled:
     held_fen: int = 0
 
 
-async def settle(deps: Deps, tx: WriteTx, lifted: Decided, waits_from: date | None, reason: str) -> Settled:
+async def settle(deps: Deps, tx: WriteTx, lifted: Decided, reason: str) -> Settled:
     """Let go of what is claimed of months that a lifted stop pays back; whoever was asked for that hears it.
 
     What was given up stays so, and plan and deadline of the rest stand. Any stop may hold what came back of the months
-    of this one: what one had claimed when they waited for another is claimed no second time.
+    of this one: what one had claimed when they waited for another is claimed no second time. Nor does this one hand
+    out what came back of months of another lift that wait.
     """
     refund = waits = 0
     stops = await claims.list_stops(tx, lifted.subject, lifted.program)
     own = lifted.decision_id
-    waiting = [replace(each, waits_from=waits_from) if each.decision_id == own else each for each in stops]
+    without = stops, as_owed(stops, own), as_owed(stops)
     known = await overpayments.list_claiming(tx, lifted.subject, lifted.program)
     # First its own: what is too much in all is not let go twice.
     for each in sorted(known, key=lambda one: one.decision_id != own):
         if all(stop.decision_id != each.decision_id for stop in stops):
             continue  # a version before has lifted it, and kept no months of it
-        now, at_most = [await _let_go(deps, tx, each, some) for some in (waiting, stops)]
+        now, own_most, at_most = await _let_go(deps, tx, each, without)
         before = each.balance
         due = still_due(before, sum(now.values()), sum(at_most.values()))
         after = cut(before, due)
         if due < before.due:
             await _reduce(deps, tx, each, after, part_of(now, at_most, before.due - due), reason)
         refund += before.recovered - after.recovered
-        asked = cut(before, before.due - sum(at_most.values())).asked
-        waits += min(after.recovered, after.asked - asked)
+        asked = cut(before, before.due - sum(own_most.values())).asked
+        waits += max(0, min(after.recovered, after.asked - asked))
     return Settled(refund_fen=refund, held_fen=waits)
 
 
-async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, stops: Sequence[Stop]) -> Lines:
+async def _let_go(deps: Deps, tx: WriteTx, known: Overpayment, ways: Sequence[Sequence[Stop]]) -> list[Lines]:
+    """What may be let go of it, for each way to look at the stops."""
     decided = await decisions.find_decision(tx, known.decision_id)
     assert decided is not None  # an overpayment follows from one
-    lines: Lines = {}
-    for period in await periods_of(deps, tx, decided):
-        lines |= period.let_go(stops, known.decision_id)
-    return lines
+    periods = await periods_of(deps, tx, decided)
+    return [dict(chain(*(each.let_go(stops, known.decision_id).items() for each in periods))) for stops in ways]
 
 
 async def _reduce(deps: Deps, tx: WriteTx, known: Overpayment, after: Balance, lines: Lines, reason: str) -> None:

@@ -27,6 +27,7 @@ from services.recognition.usecases.living import (
     retract_death,
 )
 from services.recognition.usecases.noticing import Telling, give_notice, require_told
+from services.recognition.usecases.owing import settle_waiting
 from services.recognition.usecases.reviews import end_given_up
 from services.recognition.usecases.revoking import revoke_life
 from shared.contracts.events.recognition import (
@@ -83,6 +84,8 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
     await decisions.set_decision_state(tx, decision_id, DecisionState.EFFECTIVE, deps.clock.now())
     await revoke_life(deps, tx, decided)
     await _say_stopped(deps, tx, decided)
+    # What waited for it is its own from now on, however soon it is lifted.
+    await settle_waiting(deps, tx, decided.subject, decided.program)
     await open_overpayment(deps, tx, decided)
     return await get_decision(tx, decision_id, caller)
 

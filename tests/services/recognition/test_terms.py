@@ -8,14 +8,16 @@ from uuid import UUID
 import pytest
 
 from services.recognition.domain.objections import ObjectionAbout
+from services.recognition.domain.overpayments import RecoveryKind
 from services.recognition.domain.programs import SuspensionReason
 from services.recognition.usecases import decide, objecting
 from services.recognition.usecases.living import Word
 from services.recognition.usecases.objecting import Answer
 from shared.kit.problems import MalformedError
-from tests.services.recognition.rights import stop_verified, tell
-from tests.services.recognition.test_clearings import carry_out, jailed, officer, on, waits
-from tests.services.recognition.test_owing import DAY, LAND, PENSION, SHE, arrears, late, lift
+from tests.services.recognition.rights import pay, stop_verified, tell
+from tests.services.recognition.test_clearings import carry_out, case, jailed, officer, on, waits
+from tests.services.recognition.test_owing import DAY, LAND, PENSION, SHE, arrears, claimed, late, lift, recover
+from tests.services.recognition.test_owing import stopped as carried_out
 from tests.services.recognition.world import NOW, enrolled, enrolment
 
 pytestmark = pytest.mark.db
@@ -106,6 +108,41 @@ async def test_a_lift_for_one_term_pays_no_month_of_another_that_only_another_pr
         await give_up(world, PENSION, began, date(2024, 4, 20))
     lifted = await lift(world, here, LAND, SuspensionReason(reason), date(2024, 1, 10))
     assert (lifted.arrears_fen, lifted.withheld_fen) == (months * 20_000, 0)
+
+
+async def test_a_term_carried_out_and_lifted_at_once_keeps_its_months(world):
+    await world.hear(enrolled(enrolment(SHE), program=PENSION))
+    first = await late(world, PENSION)
+    await world.hear(jailed(SHE, world.deps.clock.now()))
+    on(world, date(2024, 5, 10))
+    await lift(world, first, PENSION, SuspensionReason.OVERDUE, date(2024, 5, 10))
+    second = await stopped(world, PENSION, DAY, date(2024, 6, 20))
+    await lift(world, second, PENSION, SuspensionReason.IMPRISONMENT, date(2024, 3, 10))
+    kept = [(each["paid_again_from"].month, each["arrears_fen"]) for each in await arrears(world)]
+    assert sorted(kept) == [(1, 0), (7, 3 * 20_000)]  # April to June
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_what_came_back_of_months_that_wait_is_handed_out_by_no_other_lift(world, before):
+    await world.hear(enrolled(enrolment(SHE), program=PENSION))
+    await late(world, PENSION)  # from January on
+    await world.hear(case(SHE, "confirmed", on(world, date(2024, 2, 20)), event_on=date(2024, 2, 10)))
+    false = await carried_out(world, PENSION, "death", date(2024, 3, 28))
+    await pay(world, SHE, [date(2024, month, 1) for month in (1, 2, 4)])
+    await arrears(world)
+    await recover(world, PENSION, (RecoveryKind.PAID, 60_000))
+    await world.hear(jailed(SHE, on(world, date(2024, 6, 10)), date(2024, 1, 20)))
+    lifted = await lift(world, false, PENSION, SuspensionReason.FALSE_DEATH, date(2024, 6, 1))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (20_000, 5 * 20_000)  # January had come back; the others wait
+    assert sum(await claimed(world)) == 2 * 20_000
+    if before:  # a version before kept neither what waits nor what had come back
+        async with world.deps.database.write() as tx:
+            await tx.run("UPDATE arrears SET waits_from = NULL, refunded_fen = 0")
+        await arrears(world)
+    [prison] = (await terms(world, PENSION)).values()
+    async with world.deps.database.write() as tx:
+        await decide.reject(world.deps, tx, prison, officer(PENSION, 3), Word(never_so=True))
+    assert (sum(each["arrears_fen"] for each in await arrears(world)), await claimed(world)) == (6 * 20_000, [])
 
 
 async def test_an_objection_lets_a_term_fall_that_was_found_twice_and_loses_no_word_on_one(world):

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.recognition.domain.claims import Paid, Period, Stop
+from services.recognition.domain.claims import Paid, Period, Stop, beside
 from services.recognition.domain.dues import Span, not_due
 from services.recognition.domain.months import month_start
 
@@ -93,3 +93,14 @@ def test_what_is_paid_and_paid_back_less_what_is_claimed_makes_the_months_that_w
     benefit.gather(benefit.stops[0])
     received = sum(each.amount_fen for each in benefit.period.paid) + lifted * monthly - set_off - benefit.claimed
     assert received == due + lifted * monthly
+
+
+def test_what_was_paid_for_a_quarter_is_set_off_once_by_two_stops_lifted_together():
+    benefit, days = Benefit(3, 100), [month_start(FIRST + at) for at in range(4)]
+    benefit.pay(150)
+    benefit.stops = [
+        Stop(decision_id=UUID(int=at), stops_from=first, until=end, owed_from=first, lifted_at=NOW)
+        for at, (first, end) in enumerate([(days[0], days[2]), (days[2], days[3])])
+    ]
+    parts = {each.decision_id: Span(first=each.stops_from, end=each.until) for each in benefit.stops}
+    assert sum(benefit.period.set_off(owed, beside(benefit.stops, at, owed)) for at, owed in parts.items()) == 150

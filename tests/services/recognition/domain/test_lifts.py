@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.recognition.domain.arrears import BackPay, Found
-from services.recognition.domain.claims import Lines, Paid, Period, Stop, part_of
+from services.recognition.domain.claims import Lines, Paid, Period, Stop, as_owed, part_of
 from services.recognition.domain.dues import Span
 from services.recognition.domain.months import month_start
 from services.recognition.domain.overpayments import Balance, RecoveryKind, book, cut, still_due
@@ -88,15 +88,16 @@ class Benefit:
     def stop(self, first: date) -> None:
         self.stops.append(Stop(decision_id=UUID(int=len(self.stops) + 1), stops_from=first))
 
-    def settle(self, lifted: UUID, waits_from: date | None) -> tuple[int, int]:
+    def settle(self, lifted: UUID) -> tuple[int, int]:
         refund = waits = 0
-        waiting = [replace(each, waits_from=waits_from) if each.decision_id == lifted else each for each in self.stops]
+        waits_of = {each.stop: each.waits_from for each in self.rows}
+        stops = [replace(each, waits_from=waits_of.get(each.decision_id)) for each in self.stops]
+        ways = stops, as_owed(stops, lifted), as_owed(stops)
         for stop in sorted(self.claims, key=lambda each: each != lifted):
-            now, most = (
-                {line: fen for period in self.periods(stop)
-                 for line, fen in period.let_go(stops, stop).items()}
-                for stops in (waiting, self.stops)
-            )  # fmt: skip
+            now, own_most, most = (
+                {line: fen for period in self.periods(stop) for line, fen in period.let_go(stops, stop).items()}
+                for stops in ways
+            )
             before, lines = self.claims[stop]
             due = still_due(before, sum(now.values()), sum(most.values()))
             after, gone = cut(before, due), part_of(now, most, before.due - due)
@@ -106,7 +107,7 @@ class Benefit:
             assert sum(left.values()) == due
             self.claims[stop] = (after, left)
             refund += before.recovered - after.recovered
-            waits += min(after.recovered, after.asked - cut(before, before.due - sum(most.values())).asked)
+            waits += max(0, min(after.recovered, after.asked - cut(before, before.due - sum(own_most.values())).asked))
         return refund, waits
 
     def worth(self, row: Row, owed: Span) -> int:
@@ -122,7 +123,7 @@ class Benefit:
         at = next(at for at, each in enumerate(self.stops) if each.until is None)
         self.stops[at] = stop = replace(self.stops[at], until=until, owed_from=owed_from, lifted_at=self.now)
         self.rows.append(Row(stop=stop.decision_id, suspended_from=stop.stops_from, owed_from=owed_from,
-                             paid_again_from=until, waits_from=stop.stops_from))  # fmt: skip
+                             paid_again_from=until, waits_from=owed_from))  # fmt: skip
 
         for month in MONTHS[:COUNT]:
             if stop.stops_from <= month < until:
@@ -147,7 +148,7 @@ class Benefit:
                 replace(each, until=row.paid_again_from, not_due=row.not_due) if each.decision_id == row.stop else each
                 for each in self.stops
             ]
-            refund, held = self.settle(row.stop, row.waits_from)
+            refund, held = self.settle(row.stop)
             self.rows[at] = row.paying(self.worth(row, row.due()), self.worth(row, row.free()), refund, held)
         self.gather()
 
