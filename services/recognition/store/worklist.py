@@ -14,6 +14,15 @@ from shared.kit.db import ReadTx
 
 _FOUND = "(p.origin IN ('case', 'report') OR p.origin = 'stop_request' AND p.reason <> 'own_request')"
 _SEEN = f"CROSS JOIN LATERAL (SELECT max(at) AS at FROM ({SEEN_SINCE}) c) s"  # noqa: S608  (our own text)
+_FELL = f"""(
+    SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)
+    UNION ALL
+    SELECT max(at) FROM clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
+    WHERE d.effect <> 'terminate'
+    UNION ALL
+    SELECT max(found_at) FROM clearing WHERE subject = d.subject AND {AS_IT_LASTS.format("d")} = ANY (reasons)
+        AND from_on < until_on AND d.event_on < from_on AND found_at >= p.opened_at AND d.effect <> 'terminate'
+    ORDER BY at NULLS LAST LIMIT 1)"""  # noqa: S608  (our own text)
 
 # Every branch: kind, id, subject, program, reason, since (instant), due_on (day or null), by (who may not do it alone).
 # A second suspension waits for nobody until the first is lifted, nor a second end beneath another. Of a plan the first
@@ -48,15 +57,7 @@ WHERE c.at IS NOT NULL AND d.state = 'notice' AND d.program = ANY ($1)
 UNION ALL
 SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, c.at, NULL, NULL
 FROM decision d JOIN proposal p ON p.proposal_id = d.proposal_id AND {_FOUND}
-CROSS JOIN LATERAL (
-    SELECT max(at) AS at FROM refutations(d.subject, d.reason, d.event_on, p.opened_at)
-    UNION ALL
-    SELECT max(at) FROM clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
-    WHERE d.effect <> 'terminate'
-    UNION ALL
-    SELECT max(found_at) FROM clearing WHERE subject = d.subject AND {AS_IT_LASTS.format("d")} = ANY (reasons)
-        AND from_on < until_on AND d.event_on < from_on AND found_at >= p.opened_at AND d.effect <> 'terminate'
-    ORDER BY at NULLS LAST LIMIT 1) c
+CROSS JOIN LATERAL {_FELL} c
 WHERE c.at IS NOT NULL AND d.state = 'effective' AND d.program = ANY ($1)
 UNION ALL
 SELECT CASE d.state WHEN 'notice' THEN 'withdraw' ELSE 'resume' END,
@@ -89,12 +90,8 @@ SELECT 'reinstate', d.decision_id, d.subject, d.program, d.reason, o.answered_at
 FROM objection o JOIN decision d ON d.decision_id = o.decision_id
 WHERE o.state = 'upheld' AND o.about NOT IN ('look', 'arrears', 'overpayment') AND d.state = 'effective'
     AND d.program = ANY ($1)
-    AND NOT EXISTS (SELECT FROM proposal p
-                    CROSS JOIN LATERAL clearings(d.subject, {AS_IT_LASTS.format("d")}, d.event_on, p.opened_at)
-                    WHERE p.proposal_id = d.proposal_id AND d.effect <> 'terminate')
-    AND NOT EXISTS (SELECT FROM proposal p
-                    CROSS JOIN LATERAL refutations(d.subject, d.reason, d.event_on, p.opened_at)
-                    WHERE p.proposal_id = d.proposal_id)
+    AND NOT EXISTS (SELECT FROM proposal p CROSS JOIN LATERAL {_FELL} c
+                    WHERE p.proposal_id = d.proposal_id AND {_FOUND} AND c.at IS NOT NULL)
 UNION ALL
 SELECT 'answer_' || o.stage, o.objection_id, o.subject, o.program, o.about, o.received_at, o.due_on, NULL
 FROM objection o WHERE o.state = 'received' AND o.program = ANY ($1)

@@ -78,6 +78,11 @@ async def test_a_word_on_one_term_clears_no_program_of_another_one(world, releas
     else:
         await give_up(world, PENSION, LATER, date(2024, 6, 20))
     assert await waits(world, OTHER) == ["reinstate"] * released  # who is free is so of what others stopped for before
+    async with world.deps.database.write() as tx:
+        made = await objecting.object_to(world.deps, tx, SHE, program=OTHER, about=ObjectionAbout.STOP, said="不是这样")
+        upheld = Answer(upheld=True, words="情况属实")
+        await objecting.answer_objection(world.deps, tx, made.objection_id, officer(OTHER, 3), upheld)
+    assert await waits(world, OTHER) == ["reinstate"]  # once
     lifted = await lift(world, first, LAND, SuspensionReason.OVERDUE, date(2024, 7, 1))
     assert (lifted.arrears_fen, lifted.withheld_fen) == (0, 4 * 20_000)  # April to June he served another one
     assert (list(await terms(world, PENSION)), list(await terms(world, LAND))) == ([DAY], [DAY])
