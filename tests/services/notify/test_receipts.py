@@ -144,6 +144,27 @@ async def test_a_table_that_counts_as_empty_is_not_gone_through_for_each_message
     assert "ix_delivery_subject" in steps
 
 
+async def test_no_table_is_gone_through_whole_to_claim_some_messages_of_a_great_queue(database):
+    async with database.write() as tx:
+        await tx.run(_FILL.replace("'delivered', now(), now()", "'queued', now(), NULL"))
+        await tx.run(
+            "INSERT INTO message (id, subject, audience, template, version, variables, lane, revision, in_inbox, created_at)"
+            " SELECT message_id, subject, 'citizen', template, 1, '{}', lane, 1, false, due_at FROM delivery"
+        )
+        await tx.run(
+            "INSERT INTO do_not_write (subject, reason, recorded_at) SELECT subject, 'visit', due_at FROM delivery LIMIT 5000"
+        )
+        for table in ("delivery", "message", "do_not_write"):
+            await tx.run(f"ANALYZE {table}")
+        at = datetime(2100, 1, 1, tzinfo=UTC)
+        asked = ("sms", at, 9, 500, True, at, at, at, ["sms", "push"], ["due_90"], "certified")
+        plan = await tx.fetch(f"EXPLAIN VERBOSE {claims._CLAIM}", *asked)
+    steps = "\n".join(row[0] for row in plan)
+    assert "hashed SubPlan" not in steps
+    for table in ("delivery", "message", "do_not_write"):
+        assert f"Seq Scan on notify.{table}" not in steps
+
+
 async def test_a_queue_that_has_just_been_filled_is_not_read_whole_for_a_handful_of_receipts(database):
     ids = [uuid4() for _ in range(500)]
     async with database.write() as tx:
