@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.recognition.store import arrears
 from services.recognition.usecases import gathering, owing, recovering
 from services.recognition.usecases.deps import Deps
 
@@ -23,12 +24,19 @@ class MoneyLoop:
 
     async def step(self) -> bool:
         """One round; False when everything paid late is gathered and every instalment ahead is told of."""
-        async with self._deps.database.write() as tx:
-            paid = await owing.pay_withheld(self._deps, tx)
-        # On its own: each of the two holds shards in ascending order.
-        async with self._deps.database.write() as tx:
-            gathered = await gathering.gather_late(self._deps, tx)
-            return bool(paid + gathered + await recovering.tell_coming(self._deps, tx))
+        deps, moved = self._deps, 0
+        async with deps.database.read() as tx:
+            waiting = await arrears.benefits_waiting(tx)
+            late = await gathering.list_late(deps, tx)
+        # Each on its own: where a run holds one shard, nobody of another waits for it.
+        for subject, program in waiting:
+            async with deps.database.write() as tx:
+                moved += await owing.pay_withheld(deps, tx, subject, program)
+        for decided in late:
+            async with deps.database.write() as tx:
+                moved += await gathering.gather(deps, tx, decided)
+        async with deps.database.write() as tx:
+            return bool(moved + await recovering.tell_coming(deps, tx))
 
     async def working(self) -> int:
         """Decisions after which something paid is not gathered yet."""

@@ -142,9 +142,8 @@ async def find_proposal(tx: ReadTx, proposal_id: UUID) -> Proposal | None:
 
 
 async def find_decision(tx: ReadTx, decision_id: UUID) -> Decided | None:
-    """One decision; inside a write it is held until the end."""
-    hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""
-    rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1{hold}", decision_id)  # noqa: S608
+    """One decision; it stays as it is while the shard of its person is held."""
+    rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1", decision_id)  # noqa: S608
     return _decided(rows[0]) if rows else None
 
 
@@ -330,11 +329,11 @@ async def list_found(tx: ReadTx, subject: UUID) -> dict[EndingEvent, date]:
     return {EndingEvent(row["reason"]): row["found_on"] for row in rows}
 
 
-async def list_standing(tx: WriteTx, subject: UUID, reasons: Sequence[EndingEvent]) -> list[Decided]:
-    """Decisions on a person for these reasons that are announced or in effect, held until the end."""
+async def list_standing(tx: ReadTx, subject: UUID, reasons: Sequence[EndingEvent]) -> list[Decided]:
+    """Decisions on a person for these reasons that are announced or in effect."""
     rows = await tx.fetch(
         f"SELECT {_DECISION} FROM decision WHERE subject = $1 AND reason = ANY ($2) "  # noqa: S608  (column names)
-        "AND state IN ('notice', 'effective') ORDER BY decision_id FOR UPDATE",
+        "AND state IN ('notice', 'effective') ORDER BY decision_id",
         subject,
         list(reasons),
     )

@@ -79,6 +79,16 @@ async def get_decision(tx: ReadTx, decision_id: UUID, caller: Caller) -> Decided
     return found
 
 
+async def hold_decision(tx: WriteTx, decision_id: UUID, caller: Caller) -> Decided:
+    """The same as it stands once the shard of its person is held, under which alone it changes.
+
+    Nothing of it is held before: whoever has the shard may have to change it, too.
+    """
+    found = await get_decision(tx, decision_id, caller)
+    await certificates.lock_shard(tx, shard_of(found.subject))
+    return await get_decision(tx, decision_id, caller)
+
+
 async def decide(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller, said: Deciding) -> Proposal:
     """One named officer decides; nothing happens before another confirms.
 

@@ -92,13 +92,10 @@ async def periods_of(deps: Deps, tx: ReadTx, decided: Decided) -> list[Period]:
     return found
 
 
-async def gather_late(deps: Deps, tx: WriteTx, limit: int = 100) -> int:
-    """Open or enlarge overpayments for payments confirmed after their stop; how many it touched."""
-    late = sorted(await list_late(deps, tx, limit), key=lambda each: each.subject)
-    for decided in late:
-        await certificates.lock_shard(tx, shard_of(decided.subject))  # else two at once would both claim the same
-        await open_overpayment(deps, tx, decided)
-    return len(late)
+async def gather(deps: Deps, tx: WriteTx, late: Decided) -> bool:
+    """Open or enlarge the overpayment for payments confirmed after a stop; False where another has by now."""
+    await certificates.lock_shard(tx, shard_of(late.subject))  # else two at once would both claim the same
+    return await open_overpayment(deps, tx, late) is not None
 
 
 async def list_late(deps: Deps, tx: ReadTx, limit: int = 100) -> list[Decided]:

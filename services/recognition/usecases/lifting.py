@@ -31,13 +31,13 @@ from services.recognition.usecases import feed
 from services.recognition.usecases.decide import (
     expect_decision,
     get_decision,
+    hold_decision,
     let_go_on,
     step_after,
     tell_changed,
 )
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.divisions import may_see
-from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.living import check_alive, retract_death
 from services.recognition.usecases.noticing import Telling, give_notice
 from services.recognition.usecases.owing import owe, telling
@@ -101,11 +101,10 @@ async def lift(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, why: 
         MalformedError: a day that has not come yet, one before what the stop is for, or one before the supposed death
             on which the person lived.
     """
-    decided = await get_decision(tx, decision_id, caller)
+    decided = await hold_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.EFFECTIVE)
     why = await _asked_back(tx, decided, why)
     _check(decided, why, deps.clock.today())
-    await certificates.lock_shard(tx, shard_of(decided.subject))
     if why.reason is SuspensionReason.FALSE_DEATH:
         # Before anything is told of it: who lives hears it himself, and not his family.
         await _retract_death(deps, tx, decided, why.passed_on)

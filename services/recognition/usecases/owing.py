@@ -63,13 +63,10 @@ def _kept(deps: Deps, decided: Decided, pause: Pause) -> Arrears:
     )
 
 
-async def pay_withheld(deps: Deps, tx: WriteTx) -> int:
+async def pay_withheld(deps: Deps, tx: WriteTx, subject: UUID, program: str) -> int:
     """Pay back what nothing forbids any more of what had to wait; how many lifts are told of something."""
-    told = 0
-    for subject, program in await arrears.benefits_waiting(tx):
-        await certificates.lock_shard(tx, shard_of(subject))
-        told += await settle_waiting(deps, tx, subject, program)
-    return told
+    await certificates.lock_shard(tx, shard_of(subject))
+    return await settle_waiting(deps, tx, subject, program)
 
 
 async def settle_waiting(deps: Deps, tx: WriteTx, subject: UUID, program: str) -> int:

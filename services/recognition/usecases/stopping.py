@@ -12,7 +12,7 @@ from services.recognition.domain.programs import Effect, EndingEvent, Suspension
 from services.recognition.domain.states import DecisionState
 from services.recognition.store import certificates, clearings, decisions, objections, payments
 from services.recognition.store.decisions import Decided, Proposal
-from services.recognition.usecases.decide import expect_decision, get_decision, let_go_on, step_after
+from services.recognition.usecases.decide import expect_decision, get_decision, hold_decision, let_go_on, step_after
 from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import open_overpayment
 from services.recognition.usecases.grace import require_no_grace
@@ -72,9 +72,8 @@ async def carry_out(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller) 
         ClearedError: people have found since that its reason is none.
         SeenSinceError: it is for a death, or a disappearance, and the person has been seen since.
     """
-    decided = await get_decision(tx, decision_id, caller)
+    decided = await hold_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
-    await certificates.lock_shard(tx, shard_of(decided.subject))
     await _may_stop(deps, tx, decided)
     decided = await _not_before(deps, tx, decided)
     enrolment = await decisions.get_enrolment(tx, decided.subject, decided.program)
@@ -147,10 +146,9 @@ async def withdraw(deps: Deps, tx: WriteTx, decision_id: UUID, caller: Caller, w
         MalformedError: a day where it is for no death, or on which nobody can have seen him; or no word where it is
             for one, or for a term or a job on which money hangs.
     """
-    decided = await get_decision(tx, decision_id, caller)
+    decided = await hold_decision(tx, decision_id, caller)
     expect_decision(decided, DecisionState.NOTICE)
     proposal = await _proposal_of(tx, decided)
-    await certificates.lock_shard(tx, shard_of(decided.subject))
     await require_word(tx, proposal, word)
     check_passed(proposal, word, deps.clock.today())
     if word.alive_on is None:
