@@ -1,6 +1,5 @@
 """What lifted stops pay back, and what of it waits for something else that people have found."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -9,7 +8,7 @@ import asyncpg
 
 from services.recognition.domain.arrears import BackPay
 from services.recognition.domain.dues import Span
-from services.recognition.domain.programs import ArrearsRule, EndingEvent, SuspensionReason
+from services.recognition.domain.programs import ArrearsRule, SuspensionReason
 from services.recognition.store.decisions import Decided
 from services.recognition.store.records import insert
 from shared.kit.db import ReadTx, WriteTx
@@ -85,7 +84,15 @@ async def list_settled(tx: ReadTx, lifted: Decided) -> tuple[Span, ...]:
 
 
 _SERVED = """
-WITH term AS (
+WITH own AS (
+    SELECT b.began, CASE a.reason WHEN 'imprisonment' THEN a.passed_on END AS free_on
+    FROM proposal p LEFT JOIN decision d USING (proposal_id) LEFT JOIN arrears a USING (decision_id)
+    CROSS JOIN LATERAL (SELECT COALESCE(p.event_on, (p.opened_at AT TIME ZONE 'Asia/Shanghai')::date) AS began) b
+    WHERE p.subject = $1 AND p.program = $2 AND p.reason IN ('imprisonment', 'detention', 'criminal_punishment')
+        AND (p.state = 'rejected' OR d.state <> 'lifted' OR a.decision_id IS NOT NULL
+             OR p.state IN ('open', 'decided') AND p.stops_from IS NOT NULL
+                 AND p.effect IN ('suspend', 'terminate') AND p.origin IN ('case', 'report', 'stop_request'))
+), term AS (
     SELECT d.proposal_id, a.reason AS passed, a.passed_on FROM arrears a JOIN decision d USING (decision_id)
     WHERE a.subject = $1 AND a.reason = ANY ($3)
     UNION ALL
@@ -93,19 +100,19 @@ WITH term AS (
 )
 SELECT p.reason, b.began, t.passed, t.passed_on FROM term t JOIN proposal p USING (proposal_id)
 CROSS JOIN LATERAL (SELECT COALESCE(p.event_on, (p.opened_at AT TIME ZONE 'Asia/Shanghai')::date) AS began) b
-WHERE p.program <> $2 AND t.passed_on IS NOT NULL AND NOT (p.reason = ANY ($5) AND EXISTS (
-    SELECT FROM proposal own WHERE own.proposal_id = $4
-        AND b.began = COALESCE(own.event_on, (own.opened_at AT TIME ZONE 'Asia/Shanghai')::date)))
+WHERE p.program <> $2 AND t.passed_on IS NOT NULL AND NOT EXISTS (
+    SELECT FROM own WHERE b.began = own.began OR b.began > own.began AND b.began < own.free_on)
 """
 
 
-async def list_served(tx: ReadTx, lifted: Decided, own: Sequence[EndingEvent]) -> list[asyncpg.Record]:
-    """Terms known to other programs, and when each ended: an acquittal makes none of it.
+async def list_served(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:
+    """Terms known to other programs than one, and when each ended: an acquittal makes none of it.
 
-    Without the one that a lifted stop was for: of the reasons that this was proposed as, `own`, and of the same day.
+    Without those on which its own officers have the word, as months wait for it, or as they stopped for them or gave
+    them up: of the same day, and where they said when the person was free, what began from then until before that day.
     """
     served = [SuspensionReason.IMPRISONMENT, SuspensionReason.DETAINED_CONVICTED]
-    return await tx.fetch(_SERVED, lifted.subject, lifted.program, served, lifted.proposal_id, list(own))
+    return await tx.fetch(_SERVED, subject, program, served)
 
 
 async def list_passed(tx: ReadTx, subject: UUID, program: str) -> list[asyncpg.Record]:

@@ -18,7 +18,7 @@ from services.recognition.usecases.deps import Deps
 from services.recognition.usecases.gathering import open_overpayment, set_off
 from services.recognition.usecases.hearing import shard_of
 from services.recognition.usecases.noticing import Telling, give_notice
-from services.recognition.usecases.proposing import propose_waiting, together
+from services.recognition.usecases.proposing import propose_waiting
 from services.recognition.usecases.settling import settle
 from shared.contracts.vocabulary import NoticeKind
 from shared.kit.auth import Caller
@@ -145,11 +145,10 @@ async def _found(deps: Deps, tx: WriteTx, lifted: Decided) -> Found:
 async def _over(deps: Deps, tx: WriteTx, lifted: Decided) -> list[Span]:
     """Months of terms that other programs know of, where this one's rule stops for them and pays nothing.
 
-    Of a term that this stop was for itself its own officer has said what it was; and so he has of what he gave up here
-    since it was over.
+    Of a term that this one's own officers are asked about they say what it was: what they gave up since it was over.
     """
     spans = []
-    for row in await arrears.list_served(tx, lifted, sorted(together(lifted.reason))):
+    for row in await arrears.list_served(tx, lifted.subject, lifted.program):
         version = deps.programs[lifted.program].in_force(row["began"])
         named = (EndingEvent(row["reason"]), EndingEvent.IMPRISONMENT, EndingEvent.CRIMINAL_PUNISHMENT)
         event = next((each for each in named if version.effect_of(each) is Effect.SUSPEND), None)

@@ -21,7 +21,7 @@ from tests.services.recognition.test_owing import stopped as carried_out
 from tests.services.recognition.world import NOW, enrolled, enrolment
 
 pytestmark = pytest.mark.db
-OTHER, LATER = "gi_pension", date(2024, 3, 10)
+OTHER, LATER, NEXT = "gi_pension", date(2024, 3, 10), date(2023, 8, 25)
 
 
 async def terms(world, program: str) -> dict[date, UUID]:
@@ -113,6 +113,29 @@ async def test_a_lift_for_one_term_pays_no_month_of_another_that_only_another_pr
         await give_up(world, PENSION, began, date(2024, 4, 20))
     lifted = await lift(world, here, LAND, SuspensionReason(reason), date(2024, 1, 10))
     assert (lifted.arrears_fen, lifted.withheld_fen) == (months * 20_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "reason", "months"),
+    [
+        (None, DAY, "overdue", 5),  # January and February, too: given up as never so
+        (NEXT, DAY, "detained_acquitted", 9),  # one prison, found with two days
+        (DAY, NEXT, "imprisonment", 4),  # free since January: what began while he was held is over
+    ],
+)
+async def test_of_a_term_its_own_officers_word_counts_and_no_other_programs(world, here, there, reason, months):
+    await world.hear(*(enrolled(enrolment(SHE), program=each) for each in (PENSION, LAND)))
+    await world.hear(jailed(SHE, NOW), jailed(SHE, NOW, NEXT))
+    own = await (stopped(world, PENSION, here, date(2023, 12, 3)) if here else late(world, PENSION))
+    other = await stopped(world, LAND, there, date(2024, 1, 5))
+    on(world, date(2024, 2, 10))
+    await lift(world, other, LAND, SuspensionReason.IMPRISONMENT, date(2024, 2, 3))
+    on(world, date(2024, 5, 20))
+    await lift(world, own, PENSION, SuspensionReason(reason), date(2024, 1, 10))
+    for each in (await terms(world, PENSION)).values():
+        async with world.deps.database.write() as tx:
+            await decide.reject(world.deps, tx, each, officer(PENSION, 3), Word(never_so=True))
+    assert [each["arrears_fen"] for each in await arrears(world)] == [months * 20_000]
 
 
 async def test_a_term_carried_out_and_lifted_at_once_keeps_its_months(world):
