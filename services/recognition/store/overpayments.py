@@ -148,6 +148,19 @@ async def list_claiming(tx: WriteTx, subject: UUID, program: str) -> list[Overpa
     return [_overpayment(row) for row in rows]
 
 
+_LET_GO = """
+SELECT COALESCE(sum(GREATEST(0, fen)), 0)::bigint AS fen FROM (
+    SELECT max(paid_fen + offset_fen) FILTER (WHERE state = 'cancelled')
+           - COALESCE(sum(paid_fen + offset_fen) FILTER (WHERE state <> 'cancelled'), 0) AS fen
+    FROM overpayment WHERE subject = $1 AND program = $2 GROUP BY decision_id) o
+"""
+
+
+async def let_go_fen(tx: ReadTx, subject: UUID, program: str) -> int:
+    """What had come back of claims on a benefit that were cancelled, and counts for no rest of one."""
+    return int((await tx.fetch(_LET_GO, subject, program))[0]["fen"])
+
+
 async def find_overpayment(tx: ReadTx, overpayment_id: UUID) -> Overpayment | None:
     """One overpayment; inside a write it is held until the end."""
     hold = " FOR UPDATE" if isinstance(tx, WriteTx) else ""

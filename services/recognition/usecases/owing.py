@@ -11,7 +11,7 @@ from services.recognition.domain.effects import STEPS
 from services.recognition.domain.months import next_month
 from services.recognition.domain.programs import ArrearsRule, Effect, EndingEvent, SuspensionReason
 from services.recognition.domain.states import DecisionState
-from services.recognition.store import arrears, certificates, decisions
+from services.recognition.store import arrears, certificates, decisions, overpayments
 from services.recognition.store.arrears import Arrears
 from services.recognition.store.decisions import Decided
 from services.recognition.usecases.deps import Deps
@@ -91,10 +91,11 @@ async def _settle(deps: Deps, tx: WriteTx, decided: Decided, kept: Arrears) -> A
     made = replace(kept, waits_from=kept.waits_from or kept.owed_from).by(found)
     if made != kept:
         await arrears.save(tx, made)  # what is claimed goes by its months
+    before = 0 if kept.waits_from else await overpayments.let_go_fen(tx, kept.subject, kept.program)
     settled = await settle(deps, tx, decided, GOES_ON[made.reason])
     every, free = [await _worth(deps, tx, decided, made, owed) for owed in (made.due(), made.free())]
-    # A version before did not keep what of it had come back: all that no month makes which waits for nothing.
-    come = kept.refunded_fen if kept.waits_from else max(0, kept.arrears_fen - max(0, free))
+    # A version before did not keep what of it had come back: what was, and no month makes which waits for nothing.
+    come = kept.refunded_fen if kept.waits_from else min(before, max(0, kept.arrears_fen - max(0, free)))
     paying = replace(made, refunded_fen=come).paying(every, free, settled.refund_fen, settled.held_fen)
     if paying != made:
         await arrears.save(tx, paying)

@@ -173,6 +173,22 @@ async def test_what_came_back_of_months_that_wait_is_handed_out_by_no_other_lift
     assert (sum(each["arrears_fen"] for each in await arrears(world)), await claimed(world)) == (6 * 20_000, [])
 
 
+async def test_what_a_version_before_paid_back_had_not_come_back_since_more_waits_by_now(world):
+    await world.hear(enrolled(enrolment(SHE), program=PENSION))
+    first = await late(world, PENSION)  # from January on
+    await world.hear(jailed(SHE, on(world, date(2024, 5, 20)), LATER))
+    lifted = await lift(world, first, PENSION, SuspensionReason.OVERDUE, date(2024, 5, 20))
+    assert (lifted.arrears_fen, lifted.withheld_fen) == (3 * 20_000, 2 * 20_000)
+    async with world.deps.database.write() as tx:
+        await tx.run("UPDATE arrears SET waits_from = NULL")
+    await world.hear(jailed(SHE, world.deps.clock.now(), date(2024, 2, 10)))
+    await arrears(world)
+    for each in (await terms(world, PENSION)).values():
+        async with world.deps.database.write() as tx:
+            await decide.reject(world.deps, tx, each, officer(PENSION, 3), Word(never_so=True))
+    assert [each["arrears_fen"] for each in await arrears(world)] == [5 * 20_000]
+
+
 async def test_an_objection_lets_a_term_fall_that_was_found_twice_and_loses_no_word_on_one(world):
     told = stop_verified(SHE, reason="imprisonment", relation="child", event_on=DAY)
     await world.hear(enrolled(enrolment(SHE), program=PENSION), told, jailed(SHE, NOW))
