@@ -141,6 +141,12 @@ async def find_proposal(tx: ReadTx, proposal_id: UUID) -> Proposal | None:
     return _proposal(rows[0]) if rows else None
 
 
+async def whose_proposal(tx: ReadTx, proposal_id: UUID) -> UUID | None:
+    """Whom a proposal is about; nothing is held."""
+    rows = await tx.fetch("SELECT subject FROM proposal WHERE proposal_id = $1", proposal_id)
+    return rows[0]["subject"] if rows else None
+
+
 async def find_decision(tx: ReadTx, decision_id: UUID) -> Decided | None:
     """One decision; it stays as it is while the shard of its person is held."""
     rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1", decision_id)  # noqa: S608

@@ -69,6 +69,12 @@ async def find_objection(tx: ReadTx, vault: Vault, objection_id: UUID) -> Object
     return _objection(vault, rows[0]) if rows else None
 
 
+async def whose(tx: ReadTx, objection_id: UUID) -> UUID | None:
+    """Who made an objection; nothing is held."""
+    rows = await tx.fetch("SELECT subject FROM objection WHERE objection_id = $1", objection_id)
+    return rows[0]["subject"] if rows else None
+
+
 async def list_of(tx: ReadTx, vault: Vault, subject: UUID, programs: Sequence[str] | None = None) -> list[Objection]:
     """A person's objections, oldest first; of all programs where `programs` is None."""
     rows = await tx.fetch(

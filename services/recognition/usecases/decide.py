@@ -66,6 +66,13 @@ async def get_proposal(tx: ReadTx, proposal_id: UUID, caller: Caller) -> Proposa
     return found
 
 
+async def hold_proposal(tx: WriteTx, proposal_id: UUID, caller: Caller) -> Proposal:
+    """The same, once the shard of its person is held: whoever has that may have to close it, too."""
+    if subject := await decisions.whose_proposal(tx, proposal_id):
+        await certificates.lock_shard(tx, shard_of(subject))
+    return await get_proposal(tx, proposal_id, caller)
+
+
 async def get_decision(tx: ReadTx, decision_id: UUID, caller: Caller) -> Decided:
     """A decision on a program the officer speaks for.
 
@@ -142,7 +149,7 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
         GroundGoneError: what it was proposed for is not so any more.
         SeenSinceError: it is for a death, or a disappearance, and the person has been seen since.
     """
-    proposal = await get_proposal(tx, proposal_id, caller)
+    proposal = await hold_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.DECIDED)
     if proposal.decided_by is None or proposal.decided_at is None or proposal.stops_from is None:
         detail = "The proposal has no complete decision to confirm."
@@ -150,7 +157,6 @@ async def confirm(deps: Deps, tx: WriteTx, proposal_id: UUID, caller: Caller) ->
     if caller.user in {proposal.decided_by, proposal.opened_by}:
         detail = "Another officer than the one who opened it, or decided, has to confirm."
         raise FourEyesError(detail)
-    await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_no_grace(deps, tx, proposal)
     await require_ground(deps, tx, proposal)
     await require_unseen(tx, proposal_id)
@@ -237,12 +243,11 @@ async def reject(
         MalformedError: a day where it is for no death, or on which nobody can have seen the person alive; or no word
             where it is for one, or for a term or a job on which money hangs.
     """
-    proposal = await get_proposal(tx, proposal_id, caller)
+    proposal = await hold_proposal(tx, proposal_id, caller)
     _expect(proposal, ProposalState.OPEN, ProposalState.DECIDED)
     if word.alive_on is not None:
         check_alive(proposal, word.alive_on, deps.clock.today())
     check_passed(proposal, word, deps.clock.today())
-    await certificates.lock_shard(tx, shard_of(proposal.subject))
     await require_word(tx, proposal, word)
     why = mask_text(grounds) if grounds else None
     await decisions.reject_proposal(tx, proposal_id, by=caller.user, why=why, at=deps.clock.now())

@@ -151,6 +151,9 @@ async def answer_objection(deps: Deps, tx: WriteTx, objection_id: UUID, caller: 
         MalformedError: a word on a death, a term or a job, where nothing is given up that is for one; or neither a day
             nor a word that it is about something else, where a death is; or one word on several terms or jobs.
     """
+    # The shard before the rows: whoever has it may have to close the same stop.
+    if subject := await objections.whose(tx, objection_id):
+        await lock_shard(tx, shard_of(subject))
     found = await objections.find_objection(tx, deps.vault, objection_id)
     if found is None or not await may_see(tx, caller, found.subject, found.program):
         detail = "No objection about your programs has this id."

@@ -10,11 +10,11 @@ import pytest
 from services.recognition.domain.programs import SuspensionReason
 from services.recognition.jobs import MoneyLoop
 from services.recognition.store.certificates import lock_shard
-from services.recognition.usecases import stopping
+from services.recognition.usecases import decide, stopping
 from services.recognition.usecases.living import Word
 from shared.kit.db import WriteTx
 from tests.services.recognition.rights import pay, tell
-from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on
+from tests.services.recognition.test_clearings import announced, carry_out, case, officer, on, proposed
 from tests.services.recognition.test_owing import DAY, LAND, PENSION, SHE, lift
 from tests.services.recognition.world import NOW, World, enrolled, enrolment, make_deps, subject
 
@@ -83,3 +83,16 @@ async def test_officers_hold_no_decision_while_they_wait_for_its_shard(world):
     await free(carry_out(world, here, PENSION))
     await free(withdraw())
     await free(lift(world, here, PENSION, SuspensionReason.IMPRISONMENT, date(2023, 12, 1)))
+
+
+async def test_who_gives_up_a_proposal_holds_it_not_while_he_waits_for_its_shard(world):
+    async def reject() -> None:
+        async with world.deps.database.write() as tx:
+            await decide.reject(world.deps, tx, found, officer(PENSION), Word(never_so=True))
+
+    prison = case(SHE, "confirmed", NOW, kind="suspected_incarceration", event_on=DAY)
+    await world.hear(enrolled(enrolment(SHE), program=PENSION), prison)
+    found = await proposed(world, SHE, PENSION, "imprisonment")
+    async with queued(world, "a", reject()) as tx:
+        assert len(await tx.fetch("SELECT FROM proposal FOR UPDATE SKIP LOCKED")) == 1
+    assert [row["state"] for row in await world.rows("SELECT state FROM proposal")] == ["rejected"]
