@@ -38,7 +38,7 @@ async def add(tx: WriteTx, made: Arrears, *, by: str, at: datetime) -> None:
 
 async def benefits_waiting(tx: ReadTx) -> list[tuple[UUID, str]]:
     """Benefits of which months wait, by person."""
-    sql = f"SELECT DISTINCT subject, program FROM arrears WHERE {_WAITS} ORDER BY subject, program"  # noqa: S608
+    sql = f"SELECT DISTINCT subject, program FROM arrears WHERE {_WAITS} ORDER BY subject, program"  # noqa: S608  (our own text)
     return [(row["subject"], row["program"]) for row in await tx.fetch(sql)]
 
 

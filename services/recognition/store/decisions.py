@@ -149,7 +149,7 @@ async def whose_proposal(tx: ReadTx, proposal_id: UUID) -> UUID | None:
 
 async def find_decision(tx: ReadTx, decision_id: UUID) -> Decided | None:
     """One decision; it stays as it is while the shard of its person is held."""
-    rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1", decision_id)  # noqa: S608
+    rows = await tx.fetch(f"SELECT {_DECISION} FROM decision WHERE decision_id = $1", decision_id)  # noqa: S608  (column names)
     return _decided(rows[0]) if rows else None
 
 
